@@ -1,0 +1,55 @@
+"""The service as an ASGI application: Django for HTTP, and a lifespan that opens and closes what lives as long as it.
+
+uvicorn asgi_app.asgi:application --lifespan on --timeout-graceful-shutdown 25 --no-access-log
+"""
+
+import os
+from typing import cast
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
+
+import django
+import structlog
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, LifespanScope, Scope
+
+django.setup(set_prefix=False)
+
+from asgi_app.celery import app as celery_app  # noqa: E402 (Django must be set up first)
+from asgi_app.handler import LeanASGIHandler  # noqa: E402
+from asgi_app.service import Service  # noqa: E402
+
+log = structlog.get_logger()
+
+
+class Application:
+    """Routes what the server says to Django or to the lifespan."""
+
+    def __init__(self, handler: ASGI3Application) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._handler(cast(HTTPScope, scope), receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000, "reason": "There is only HTTP here."})
+
+    async def _lifespan(self, scope: LifespanScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await receive()
+        try:
+            service = await Service.start()
+        except Exception as error:
+            log.exception("start_failed")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        scope["state"].update(service.state())  # type: ignore[typeddict-item]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await service.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Application(cast(ASGI3Application, LeanASGIHandler()))
+
+__all__ = ["application", "celery_app"]

@@ -1,0 +1,52 @@
+"""Celery: a queue on Redis for what happens after a commit, and a clock (beat) for what happens by time.
+
+The outbox in PostgreSQL is the truth; a job that Redis loses is queued again. Beat keeps no file: its jobs are due by
+their interval, and running one twice does no harm.
+"""
+
+import os
+
+import django
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
+
+app = Celery("order-service")
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": 600,
+        "socket_timeout": settings.REDIS_READ_TIMEOUT_SECONDS,
+        "socket_connect_timeout": settings.REDIS_CONNECT_TIMEOUT_SECONDS,
+    },
+    accept_content=["json"],
+    task_serializer="json",
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_time_limit=120,
+    task_soft_time_limit=90,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+    beat_scheduler="celery.beat:Scheduler",
+    beat_max_loop_interval=1,
+    beat_schedule={
+        "expire overdue orders": {"task": "orders.expire_overdue", "schedule": 2.0, "options": {"expires": 10}},
+        "ask about silent payments": {
+            "task": "orders.ask_about_silent_payments",
+            "schedule": 5.0,
+            "options": {"expires": 10},
+        },
+        "clear old rows": {"task": "orders.tidy", "schedule": 3600.0},
+    },
+)
+app.autodiscover_tasks(["orders"])
+
+
+@setup_logging.connect
+def _keep_djangos_logging(**_: object) -> None:
+    """Celery leaves logging to the settings."""
+    django.setup()

@@ -1,0 +1,74 @@
+"""What one server process consists of besides HTTP: clients, the checkout desk, the subscriber's and the relay's loops."""
+
+import asyncio
+import contextvars
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from clients.keys import KeySet
+from clients.neighbours import Neighbours, open_neighbours
+from messaging.relay import Relay
+from messaging.subscriber import Subscriber
+from orders import database
+from orders.api.tokens import Tokens
+from orders.services.checkout import CheckoutDesk
+
+STOP_SECONDS = 10
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Service:
+    """One process's running parts. `loops` are the background tasks, by the name that readiness calls them."""
+
+    neighbours: Neighbours
+    desk: CheckoutDesk
+    tokens: Tokens
+    relay: Relay
+    loops: dict[str, asyncio.Task[None]]
+    opened: AsyncExitStack
+
+    @classmethod
+    async def start(cls) -> "Service":
+        """Open the clients and start the loops. Nothing is asked of anyone yet, so nobody has to be there yet."""
+        async with AsyncExitStack() as opening:
+            neighbours = await opening.enter_async_context(open_neighbours())
+            published = KeySet(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
+            if published:
+                opening.push_async_callback(published.close)
+            subscriber, relay = Subscriber(), Relay()
+            opening.push_async_callback(subscriber.close)
+            opening.push_async_callback(relay.close)
+            loops = {
+                "payment channel": _loop(subscriber.listen_to_channel()),
+                "payment stream": _loop(subscriber.read_stream()),
+                "parked payments": _loop(subscriber.retry_parked()),
+                "relay": _loop(relay.run()),
+            }
+            return cls(neighbours, CheckoutDesk(neighbours), Tokens(published), relay, loops, opening.pop_all())
+
+    def state(self) -> dict[str, Any]:
+        """What requests find in `request.scope["state"]`."""
+        return {"neighbours": self.neighbours, "desk": self.desk, "tokens": self.tokens, "loops": self.loops}
+
+    async def stop(self) -> None:
+        """Finish the checkouts, hand on what they left in the outbox, end the loops, close the clients."""
+        await self.desk.finish()
+        self.relay.stop()
+        await asyncio.wait([self.loops["relay"]], timeout=STOP_SECONDS)
+        for task in self.loops.values():
+            task.cancel()
+        await asyncio.gather(*self.loops.values(), return_exceptions=True)
+        await self.opened.aclose()
+        await asyncio.to_thread(database.close)
+
+
+def _loop(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A task with a context of its own: no request's id sticks to it."""
+    return asyncio.create_task(work, context=contextvars.Context())

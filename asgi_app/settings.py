@@ -1,0 +1,136 @@
+"""Every setting of the service, read once from the environment. `.env.sample` explains each; a test keeps the two in step.
+
+What has no safe default is required: the start stops with the names of all that are missing.
+"""
+
+from urllib.parse import urlsplit, urlunsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+from asgi_app import logs
+
+env = Env()
+
+REQUIRED = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "USER_SERVICE_URL",
+    "CART_SERVICE_URL",
+    "PRODUCT_SERVICE_ADDR",
+    "SERVICE_TOKEN",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "PAYMENT_SIGNING_SECRET",
+    "DJANGO_SECRET_KEY",
+)
+if missing := [name for name in REQUIRED if not env.str(name, default="")]:
+    raise ImproperlyConfigured(f"Set {', '.join(missing)} in the environment (.env.sample explains each).")
+
+# --- Django, as small as it gets: no sessions, no cookies, no templates -----------------------------------------------
+SECRET_KEY = env.str("DJANGO_SECRET_KEY")
+DEBUG = env.bool("DJANGO_DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ROOT_URLCONF = "asgi_app.urls"
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "/static/"
+INSTALLED_APPS = ["orders", "rest_framework", "drf_spectacular", "drf_spectacular_sidecar"]
+MIDDLEWARE = ["orders.api.middleware.identify_request", "orders.api.middleware.authenticate"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_BYTES = env.int("REQUEST_BODY_BYTES", default=256 * 1024)
+
+# --- database: lasting connections of a bounded pool of threads (orders.database) -------------------------------------
+DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)
+DATABASE_POOL_WAIT_SECONDS = env.float("DATABASE_POOL_WAIT_SECONDS", default=1)
+_statement_ms = env.int("DATABASE_STATEMENT_TIMEOUT_MS", default=3000)
+_lock_ms = env.int("DATABASE_LOCK_TIMEOUT_MS", default=1000)
+DATABASES = {"default": env.db_url("DATABASE_URL")}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://")
+DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {
+        "connect_timeout": env.int("DATABASE_CONNECT_TIMEOUT_SECONDS", default=2),
+        "options": f"-c statement_timeout={_statement_ms} -c lock_timeout={_lock_ms}",
+        "server_side_binding": True,
+        "prepare_threshold": 0,
+        "application_name": "order-service",
+    }
+)
+
+# --- Redis and Celery -------------------------------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL")
+REDIS_CONNECT_TIMEOUT_SECONDS = env.float("REDIS_CONNECT_TIMEOUT_SECONDS", default=1)
+REDIS_READ_TIMEOUT_SECONDS = env.float("REDIS_READ_TIMEOUT_SECONDS", default=2)
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or urlunsplit(urlsplit(REDIS_URL)._replace(path="/1"))
+
+# --- neighbours -------------------------------------------------------------------------------------------------------
+USER_SERVICE_URL = env.str("USER_SERVICE_URL").rstrip("/")
+CART_SERVICE_URL = env.str("CART_SERVICE_URL").rstrip("/")
+PRODUCT_SERVICE_ADDR = env.str("PRODUCT_SERVICE_ADDR")
+PRODUCT_SERVICE_TLS = env.bool("PRODUCT_SERVICE_TLS", default=False)
+SERVICE_TOKEN = env.str("SERVICE_TOKEN")
+NEIGHBOUR_CONNECT_SECONDS = env.float("NEIGHBOUR_CONNECT_SECONDS", default=0.3)
+NEIGHBOUR_READ_SECONDS = env.float("NEIGHBOUR_READ_SECONDS", default=1)
+NEIGHBOUR_CALLS_IN_FLIGHT = env.int("NEIGHBOUR_CALLS_IN_FLIGHT", default=50)
+PRODUCT_RESERVE_SECONDS = env.float("PRODUCT_RESERVE_SECONDS", default=2)
+PRODUCT_READ_SECONDS = env.float("PRODUCT_READ_SECONDS", default=1)
+
+# --- callers: one family of algorithms, with the key that belongs to it -----------------------------------------------
+JWT_ALGORITHM = env.str("JWT_ALGORITHM", default="HS256")
+JWT_SECRET = env.str("JWT_SECRET", default="")
+JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY", multiline=True, default="")
+JWT_JWKS_URL = env.str("JWT_JWKS_URL", default="")
+JWT_ISSUER = env.str("JWT_ISSUER")
+JWT_AUDIENCE = env.str("JWT_AUDIENCE")
+if JWT_ALGORITHM not in ("HS256", "RS256", "ES256", "EdDSA"):
+    raise ImproperlyConfigured("JWT_ALGORITHM must be HS256, RS256, ES256 or EdDSA.")
+if JWT_ALGORITHM == "HS256" and not JWT_SECRET:
+    raise ImproperlyConfigured("Set JWT_SECRET in the environment: JWT_ALGORITHM is HS256.")
+if JWT_ALGORITHM != "HS256" and not (JWT_PUBLIC_KEY or JWT_JWKS_URL):
+    raise ImproperlyConfigured(
+        f"Set JWT_PUBLIC_KEY or JWT_JWKS_URL in the environment: JWT_ALGORITHM is {JWT_ALGORITHM}."
+    )
+
+# --- orders and payments ----------------------------------------------------------------------------------------------
+ORDER_EXPIRY_SECONDS = env.int("ORDER_EXPIRY_SECONDS", default=900)
+STOCK_HOLD_SECONDS = env.int("STOCK_HOLD_SECONDS", default=ORDER_EXPIRY_SECONDS + 120)
+PAYMENT_SIGNING_SECRET = env.str("PAYMENT_SIGNING_SECRET")
+PAYMENT_STATUS_AFTER_SECONDS = env.int("PAYMENT_STATUS_AFTER_SECONDS", default=30)
+PAYMENT_PARKING_SECONDS = env.int("PAYMENT_PARKING_SECONDS", default=60)
+CHECKOUT_BUDGET_SECONDS = env.float("CHECKOUT_BUDGET_SECONDS", default=5)
+CHECKOUTS_IN_FLIGHT = env.int("CHECKOUTS_IN_FLIGHT", default=64)
+CHECKOUT_QUEUE_MS = env.int("CHECKOUT_QUEUE_MS", default=100)
+OUTBOX_GIVE_UP_SECONDS = env.int("OUTBOX_GIVE_UP_SECONDS", default=24 * 3600)
+RATE_LIMITS = env.str("RATE_LIMITS", default="off")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOGGING = logs.configure(LOG_LEVEL)
+
+# --- the documentation of the API -------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Order Service",
+    "DESCRIPTION": "From a customer's cart to a delivered order, across several vendors.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SECURITY": [{"token": []}],
+    "APPEND_COMPONENTS": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "orders.lifecycle.ORDER_STATUSES",
+        "VendorOrderStatus": "orders.lifecycle.VENDOR_ORDER_STATUSES",
+        "PaymentStatus": "orders.lifecycle.PAYMENT_STATUSES",
+    },
+}

@@ -1,0 +1,85 @@
+"""Asking a neighbour over HTTP: its address, our token, a deadline, one retry of what is safe to repeat."""
+
+import asyncio
+import random
+from typing import Any
+
+import httpx
+import msgspec
+
+from clients.deadline import Deadline
+from clients.tracing import call_headers
+from clients.transport import KeepAliveTransport
+from orders.errors import DependencyUnavailable
+
+RETRIED = frozenset({502, 503, 504})
+
+
+class HttpNeighbour:
+    """One neighbour at `base_url`. `name` is what a 503 calls it; seconds are those of docs/operations.md."""
+
+    def __init__(
+        self, name: str, base_url: str, service_token: str, connect_seconds: float, read_seconds: float
+    ) -> None:
+        self.name = name
+        self._base = httpx.URL(base_url)
+        self._token = service_token
+        self._seconds = connect_seconds + read_seconds
+        self._client = httpx.AsyncClient(transport=KeepAliveTransport(connect_seconds), trust_env=False)
+
+    async def get(self, path: str, deadline: Deadline) -> httpx.Response:
+        """GET `path` (already quoted), once more after a failed connection or a 502, 503, 504.
+
+        Raises DependencyUnavailable when neither try gave an answer in time.
+        """
+        try:
+            answer = await self._send("GET", path, None, deadline)
+        except DependencyUnavailable:
+            answer = None
+        if answer is not None and answer.status_code not in RETRIED:
+            return answer
+        await asyncio.sleep(random.uniform(0, 0.05))
+        return await self._send("GET", path, None, deadline)
+
+    async def post(self, path: str, body: object, deadline: Deadline) -> httpx.Response:
+        """POST `body` as JSON, once. Raises DependencyUnavailable when no answer came in time."""
+        return await self._send("POST", path, msgspec.json.encode(body), deadline)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def broken(self, why: str) -> DependencyUnavailable:
+        """The error for an answer that can't be used."""
+        return DependencyUnavailable(self.name, why)
+
+    async def _send(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> httpx.Response:
+        headers = call_headers(self._token)
+        if body is not None:
+            headers["content-type"] = "application/json"
+        request = httpx.Request(
+            method,
+            self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode()),
+            headers=headers,
+            content=body,
+        )
+        try:
+            async with asyncio.timeout(deadline.left(self._seconds)):
+                return await self._client.send(request)
+        except TimeoutError as error:
+            raise self.broken("no answer in time") from error
+        except httpx.HTTPError as error:
+            raise self.broken(str(error) or type(error).__name__) from error
+
+
+def decode(neighbour: HttpNeighbour, answer: httpx.Response, shape: type[Any]) -> Any:
+    """The answer's JSON as `shape` (a msgspec.Struct), every type and range checked.
+
+    Raises DependencyUnavailable for another status than 200 and for what breaks the contract.
+    """
+    if answer.status_code != 200:
+        raise neighbour.broken(f"it answered {answer.status_code}")
+    try:
+        return msgspec.json.decode(answer.content, type=shape)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise neighbour.broken(f"its answer breaks the contract: {error}") from error

@@ -1,0 +1,42 @@
+"""The neighbours of one process, opened together and closed together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from clients.carts import Carts
+from clients.http import HttpNeighbour
+from clients.products import Products
+from clients.users import Users
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Whom the service asks. Belongs to the event loop it was opened in."""
+
+    users: Users
+    carts: Carts
+    products: Products
+
+
+@asynccontextmanager
+async def open_neighbours() -> AsyncIterator[Neighbours]:
+    """Clients for User, Cart and Product as the settings name them. Nothing is connected before the first call."""
+    seconds = settings.NEIGHBOUR_CONNECT_SECONDS, settings.NEIGHBOUR_READ_SECONDS
+    user = HttpNeighbour("user", settings.USER_SERVICE_URL, settings.SERVICE_TOKEN, *seconds)
+    cart = HttpNeighbour("cart", settings.CART_SERVICE_URL, settings.SERVICE_TOKEN, *seconds)
+    products = Products(
+        settings.PRODUCT_SERVICE_ADDR,
+        settings.PRODUCT_SERVICE_TLS,
+        settings.SERVICE_TOKEN,
+        settings.PRODUCT_RESERVE_SECONDS,
+        settings.PRODUCT_READ_SECONDS,
+    )
+    try:
+        yield Neighbours(Users(user), Carts(cart), products)
+    finally:
+        await user.close()
+        await cart.close()
+        await products.close()

@@ -1,0 +1,180 @@
+"""The Product Service over gRPC: prices, and the hold that each order has on its stock (contract: product.proto).
+
+The order's id is the hold's key, so every call may be repeated. UNAVAILABLE is tried again within the deadline; any other
+failure leaves it unknown whether the call was executed, and is said so (`DependencyUnavailable`).
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+import grpc
+import grpc.aio
+
+from clients.deadline import Deadline
+from clients.errors import HoldCommitted, HoldGone, RestockRefused
+from clients.tracing import call_headers
+from orders.errors import DependencyUnavailable, OutOfStock
+from orders.money import DECIMALS, MAX_MINOR
+from orders.pricing import Product
+from protos.product.v1 import product_pb2 as pb
+from protos.product.v1 import product_pb2_grpc as rpc
+
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 300),
+    ("grpc.max_reconnect_backoff_ms", 1000),  # the default waits 20 s and more after an outage
+    ("grpc.max_receive_message_length", 1024 * 1024),
+    ("grpc.enable_http_proxy", 0),
+)
+_LENGTHS = {"product_id": 64, "vendor_id": 64, "name": 500, "sku": 100}  # what the columns of an order item keep
+
+Answer = TypeVar("Answer")
+HoldState = pb.StockHold.State
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The order holds its lines. `revision` names this very hold; `products` has every line's product."""
+
+    revision: int
+    products: Mapping[str, Product]
+
+
+class Products:
+    """Asks the Product Service over one channel, which belongs to the event loop that made it."""
+
+    def __init__(
+        self, address: str, tls: bool, service_token: str, reserve_seconds: float, read_seconds: float
+    ) -> None:
+        self._token = service_token
+        self._reserve_seconds, self._read_seconds = reserve_seconds, read_seconds
+        self._channel = (
+            grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(), options=_CHANNEL_OPTIONS)
+            if tls
+            else grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+        )
+        self._stub: Any = rpc.ProductServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+    async def prices(self, product_ids: Collection[str], deadline: Deadline) -> dict[str, Product]:
+        """The products of these ids that exist. Holds nothing."""
+        request = pb.GetProductsRequest(product_ids=product_ids)
+        answer = await self._ask(self._stub.GetProducts, request, self._read_seconds, 3, deadline)
+        return _products(answer.products, product_ids)
+
+    async def reserve(self, order_id: UUID, lines: Mapping[str, int], hold_seconds: int, deadline: Deadline) -> Held:
+        """Make the order's hold exactly these lines for `hold_seconds`, and learn their prices.
+
+        Raises OutOfStock (nothing changed), HoldCommitted (the order is sold already), or DependencyUnavailable: then
+        the hold may or may not be there.
+        """
+        wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
+        request = pb.ReserveStockRequest(order_id=str(order_id), lines=wanted, ttl_seconds=hold_seconds)
+        try:
+            answer = await self._ask(self._stub.ReserveStock, request, self._reserve_seconds, 2, deadline)
+        except _Precondition as error:
+            raise HoldCommitted from error
+        _check(answer.hold.order_id == str(order_id), "its answer is about another order")
+        if answer.hold.state == HoldState.REJECTED:
+            _check(len(answer.shortages) > 0, "it held nothing, but names no shortage")
+            raise OutOfStock(
+                "Not everything in the cart is in stock: change the cart and try again.",
+                shortages=_shortages(answer, lines),
+            )
+        _check(answer.hold.state == HoldState.HELD, "it answered neither HELD nor REJECTED")
+        _check(answer.hold.revision > 0, "its hold has no revision")
+        products = _products(answer.products, lines)
+        _check(products.keys() == lines.keys(), "its answer lacks a product of the order")
+        return Held(answer.hold.revision, products)
+
+    async def commit(self, order_id: UUID, deadline: Deadline) -> None:
+        """Turn the order's hold into a sale; repeatable. Raises HoldGone when there is none any more."""
+        request = pb.CommitStockRequest(order_id=str(order_id))
+        try:
+            hold = await self._ask(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline)
+        except _Precondition as error:
+            raise HoldGone from error
+        _check(hold.order_id == str(order_id) and hold.state == HoldState.COMMITTED, "it did not commit")
+
+    async def release(self, order_id: UUID, revision: int, deadline: Deadline) -> None:
+        """Give back the hold of this revision (0: whatever the order holds); repeatable, and no harm to what is sold."""
+        request = pb.ReleaseStockRequest(order_id=str(order_id), revision=revision)
+        hold = await self._ask(self._stub.ReleaseStock, request, self._reserve_seconds, 2, deadline)
+        _check(hold.order_id == str(order_id), "its answer is about another order")
+
+    async def restock(self, restock_id: UUID, order_id: UUID, lines: Mapping[str, int], deadline: Deadline) -> None:
+        """Put committed units back on the shelf, once for each `restock_id`. Raises RestockRefused beyond what was sold."""
+        wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
+        request = pb.RestockItemsRequest(restock_id=str(restock_id), order_id=str(order_id), lines=wanted)
+        try:
+            hold = await self._ask(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline)
+        except _Precondition as error:
+            raise RestockRefused from error
+        _check(hold.order_id == str(order_id), "its answer is about another order")
+
+    async def held_revision(self, order_id: UUID, deadline: Deadline) -> int:
+        """The revision of what the order holds now, 0 when it holds nothing."""
+        request = pb.GetStockHoldRequest(order_id=str(order_id))
+        hold = await self._ask(self._stub.GetStockHold, request, self._read_seconds, 3, deadline)
+        _check(hold.order_id == str(order_id), "its answer is about another order")
+        return int(hold.revision) if hold.state == HoldState.HELD else 0
+
+    async def _ask(
+        self, call: Callable[..., Awaitable[Answer]], request: Any, seconds: float, tries: int, deadline: Deadline
+    ) -> Answer:
+        metadata = tuple(call_headers(self._token).items())
+        for last in (*[False] * (tries - 1), True):
+            try:
+                return await call(request, timeout=deadline.left(seconds), metadata=metadata)
+            except grpc.aio.AioRpcError as error:
+                if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
+                    raise _Precondition from error
+                if last or error.code() != grpc.StatusCode.UNAVAILABLE or not deadline.left(seconds):
+                    raise DependencyUnavailable("product", f"it answered {error.code().name}") from error
+            await asyncio.sleep(random.uniform(0, 0.05))
+        raise AssertionError("unreachable: the last try answers or raises")
+
+
+class _Precondition(Exception):
+    """Product's FAILED_PRECONDITION, whose meaning depends on the call."""
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise DependencyUnavailable("product", otherwise)
+
+
+def _products(answered: Iterable[pb.Product], asked: Collection[str]) -> dict[str, Product]:
+    products = {}
+    for product in answered:
+        for name, longest in _LENGTHS.items():
+            _check(len(text := getattr(product, name)) <= longest and "\0" not in text, f"a {name} can't be kept")
+        _check(product.product_id in asked, "it names a product that was not asked for")
+        _check(bool(product.vendor_id), "a product has no vendor")
+        _check(0 <= product.unit_price_minor <= MAX_MINOR, "a price is negative")
+        _check(product.currency in DECIMALS, "a currency is not one of ISO 4217")
+        products[product.product_id] = Product(
+            product.product_id,
+            product.vendor_id,
+            product.name,
+            product.sku,
+            product.unit_price_minor,
+            product.currency,
+            product.available,
+        )
+    return products
+
+
+def _shortages(answer: pb.ReserveStockResponse, lines: Mapping[str, int]) -> list[dict[str, Any]]:
+    _check(all(short.product_id in lines for short in answer.shortages), "it is short of what was not asked for")
+    return [
+        {"product_id": short.product_id, "requested": short.requested, "available": short.available}
+        for short in answer.shortages
+    ]

@@ -1,0 +1,21 @@
+"""What each outgoing call says of the request it belongs to: `X-Request-ID` and W3C `traceparent`."""
+
+import secrets
+import uuid
+from contextvars import ContextVar
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+
+
+def call_headers(service_token: str) -> dict[str, str]:
+    """The headers (or gRPC metadata) of a call to a neighbour: our token, the request's id, a span of its trace.
+
+    Outside a request both ids are new.
+    """
+    trace = trace_id.get() or secrets.token_hex(16)
+    return {
+        "authorization": f"Bearer {service_token}",
+        "x-request-id": request_id.get() or str(uuid.uuid4()),
+        "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01",
+    }

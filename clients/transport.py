@@ -1,0 +1,144 @@
+"""The HTTP/1.1 under httpx: kept-alive connections and httptools' parser, a quarter of the CPU of the stock transport.
+
+docs/decisions.md has the figures. It speaks to our neighbours only, so it is strict: one answer for one request, nothing
+compressed, nothing over the size cap, and every oddity ends the connection.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from typing import cast
+
+import httpx
+from httptools import HttpParserError, HttpResponseParser
+
+MAX_BYTES = 1024 * 1024
+"""Cap on an answer, head and body together (contract: neighbours)."""
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class Connection(asyncio.Protocol):
+    """One connection: `ask` sends a request and awaits its answer; `reusable` says whether there may be another."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport
+        self.reusable = False
+        self._answer: asyncio.Future[httpx.Response] | None = None
+
+    async def ask(self, request: bytes) -> httpx.Response:
+        """Raises httpx.ReadError when the connection ends early, RemoteProtocolError for what isn't proper HTTP."""
+        self._parser = HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._received, self._until_closed, self.reusable = 0, False, False
+        self._answer = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        try:
+            return await self._answer
+        finally:
+            if not self.reusable:
+                self.transport.abort()
+
+    # asyncio's callbacks
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None or self._answer.done():
+            self.reusable = False
+            self.transport.abort()
+            return
+        self._received += len(data)
+        if self._received > MAX_BYTES:
+            self._fail(httpx.RemoteProtocolError("the answer is larger than 1 MiB"))
+            return
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            self._fail(httpx.RemoteProtocolError(f"not HTTP: {error}"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.reusable = False
+        if self._answer is None or self._answer.done():
+            return
+        if self._until_closed and error is None:
+            self.on_message_complete()
+        else:
+            self._fail(httpx.ReadError("the connection ended before the answer did"))
+
+    # httptools' callbacks
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        names = {name for name, _ in self._headers}
+        self._until_closed = names.isdisjoint({b"content-length", b"transfer-encoding"})
+        if b"content-encoding" in names:
+            self._fail(httpx.RemoteProtocolError("the answer is compressed, which was not asked for"))
+
+    def on_body(self, data: bytes) -> None:
+        self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self._answer is None or self._answer.done():
+            return
+        self.reusable = self._parser.should_keep_alive() and not self.transport.is_closing()
+        self._answer.set_result(
+            httpx.Response(self._parser.get_status_code(), headers=self._headers, content=b"".join(self._body))
+        )
+
+    def _fail(self, error: httpx.TransportError) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+
+
+class KeepAliveTransport(httpx.AsyncBaseTransport):
+    """httpx's way to one neighbour. `connect_seconds` bounds the opening of a connection; the caller bounds the rest."""
+
+    def __init__(self, connect_seconds: float) -> None:
+        self._connect_seconds = connect_seconds
+        self._tls = ssl.create_default_context()
+        self._idle: deque[Connection] = deque()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`, whose body is already bytes, and answer what came back, read whole.
+
+        Raises httpx.ConnectError or ConnectTimeout when nothing was sent, ReadError or RemoteProtocolError afterwards.
+        """
+        connection = self._from_idle() or await self._open(request.url)
+        answer = await connection.ask(_as_bytes(request))
+        if connection.reusable:
+            self._idle.append(connection)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().transport.abort()
+
+    def _from_idle(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and not connection.transport.is_closing():
+                return connection
+        return None
+
+    async def _open(self, url: httpx.URL) -> Connection:
+        secure = url.scheme == "https"
+        connecting = asyncio.get_running_loop().create_connection(
+            Connection, url.host, url.port or _PORTS[url.scheme], ssl=self._tls if secure else None
+        )
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                return (await connecting)[1]
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout("no connection in time") from error
+        except OSError as error:
+            raise httpx.ConnectError(type(error).__name__) from error
+
+
+def _as_bytes(request: httpx.Request) -> bytes:
+    head = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    head += [b"%s: %s" % header for header in request.headers.raw]
+    return b"\r\n".join(head) + b"\r\n\r\n" + request.content

@@ -1,0 +1,39 @@
+"""What becomes of a message that was heard: it is counted, parked, or buried with its reason. Either way it is kept."""
+
+import uuid
+
+import structlog
+
+from messaging import events
+from messaging.bus import PAYMENT_EVENTS
+from messaging.metrics import PAYMENT_MESSAGES
+from orders import database
+from orders.services import dead_letters, pay
+
+log = structlog.get_logger()
+
+
+async def hear(raw: bytes) -> None:
+    """Take in one message of `payments.events`. Once this returns, its outcome is committed.
+
+    Raises DependencyUnavailable("database") when it could not be, and the message must be heard again.
+    """
+    try:
+        event = events.parse(raw)
+        await database.run(pay.record, event, str(uuid.uuid4()))
+        PAYMENT_MESSAGES.labels("counted").inc()
+    except pay.Unusable as error:
+        await bury(raw, str(error))
+
+
+async def bury(raw: bytes, reason: str) -> None:
+    """Keep a message that can't be used as a dead letter."""
+    PAYMENT_MESSAGES.labels("unusable").inc()
+    log.warning("payment_message_unusable", reason=reason, bytes=len(raw))
+    text = raw[: dead_letters.LONGEST_KEPT].decode(errors="replace")
+    await database.run(dead_letters.bury, PAYMENT_EVENTS, reason, text, events.claimed_order_id(raw))
+
+
+async def retry_parked() -> None:
+    """Try again what came before its order."""
+    await database.run(pay.retry_parked, str(uuid.uuid4()))

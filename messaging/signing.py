@@ -1,0 +1,19 @@
+"""The signature of payment messages: hex HMAC-SHA256 over the fields that matter (contract: neighbours, "Payment Service")."""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+SIGNED = ("event_id", "type", "occurred_at", "order_id", "payment_id", "amount_minor", "currency", "refund_id")
+
+
+def signature(message: Mapping[str, Any], secret: str) -> str:
+    """What `signature` must be on `message`."""
+    signed = "\n".join("" if message[name] is None else str(message[name]) for name in SIGNED)
+    return hmac.digest(secret.encode(), signed.encode(), "sha256").hex()
+
+
+def is_signed(message: Mapping[str, Any], secret: str) -> bool:
+    """Whether `message` carries its right signature; compared in constant time."""
+    given = message["signature"]
+    return isinstance(given, str) and hmac.compare_digest(given.encode(), signature(message, secret).encode())

@@ -1,0 +1,179 @@
+"""Hearing Payment, on the channel and on the stream of the same name; whoever hears an event twice counts it once.
+
+The channel is quick and forgetful, the stream remembers: its entries are acknowledged after the commit, and those of a
+process that died are taken over. Neither ever gives up: after a failure there is a pause, then a new connection.
+"""
+
+import asyncio
+import os
+import socket
+import time
+import uuid
+
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from messaging import bus, handlers
+from orders.errors import DependencyUnavailable
+
+GROUP = "order-service"
+AT_ONCE = 100
+"""Stream entries taken in one go."""
+
+HANDLED_AT_ONCE = 2
+"""Messages counted at the same time: payments must not take all of the database's threads from the customers."""
+
+PAUSE_SECONDS = 1
+HEARTBEAT_SECONDS = 5
+TAKE_OVER_AFTER_MS = 5_000
+"""A pending entry belongs to a process that died, or to a failure that may be over."""
+
+DELIVERIES = 5
+"""An entry that failed this often for a reason of its own is a dead letter."""
+
+log = structlog.get_logger()
+
+
+class Subscriber:
+    """The ears of one process."""
+
+    def __init__(self) -> None:
+        self._redis = bus.connect()
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._room = asyncio.Semaphore(HANDLED_AT_ONCE)
+
+    async def listen_to_channel(self) -> None:
+        """Hear what is published, for ever."""
+        while True:
+            try:
+                await self._channel()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("channel_lost", why=type(error).__name__)
+            except Exception:  # whatever it was, a new connection hears what is said next
+                log.exception("channel_lost")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def read_stream(self) -> None:
+        """Hear what was added to the stream, for ever."""
+        while True:
+            try:
+                await self._stream()
+            except (RedisError, OSError, TimeoutError, DependencyUnavailable) as error:
+                log.warning("stream_lost", why=str(error)[:200] or type(error).__name__)
+            except Exception:  # whatever it was, the entries are still there and come again
+                log.exception("stream_lost")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def retry_parked(self) -> None:
+        """Try again what came before its order, for ever."""
+        while True:
+            try:
+                await handlers.retry_parked()
+            except DependencyUnavailable as error:
+                log.warning("parked_not_retried", why=error.why)
+            except Exception:  # whatever it was, the events are still parked and come again
+                log.exception("parked_not_retried")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def close(self) -> None:
+        """Leave the group, unless entries are still in our name, and close the connections."""
+        try:
+            pending = await self._redis.xpending_range(bus.PAYMENT_EVENTS, GROUP, "-", "+", 1, consumername=self._name)
+            if not pending:
+                await self._redis.xgroup_delconsumer(bus.PAYMENT_EVENTS, GROUP, self._name)
+        except (RedisError, OSError, TimeoutError):
+            pass  # the group keeps an idle name, which does no harm
+        await self._redis.aclose()
+
+    # --- the channel --------------------------------------------------------------------------------------------------
+    async def _channel(self) -> None:
+        """Until the connection is lost. A heartbeat goes through Redis and back: silence alone proves nothing."""
+        heartbeat = f"{bus.PAYMENT_EVENTS}.heartbeat.{self._name}"
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub, asyncio.TaskGroup() as handling:
+            await pubsub.subscribe(bus.PAYMENT_EVENTS, heartbeat)
+            beat, heard = 0.0, time.monotonic()
+            while time.monotonic() - heard < 3 * HEARTBEAT_SECONDS:
+                if time.monotonic() - beat > HEARTBEAT_SECONDS:
+                    beat = time.monotonic()
+                    await self._redis.publish(heartbeat, b"")
+                message = await pubsub.get_message(timeout=PAUSE_SECONDS)
+                if message is None:
+                    continue
+                heard = time.monotonic()
+                if message["channel"] == bus.PAYMENT_EVENTS.encode():
+                    await self._room.acquire()
+                    handling.create_task(self._hear_published(message["data"]))
+
+    async def _hear_published(self, raw: bytes) -> None:
+        """Hear a message that nobody will repeat: while the database is away, wait for it."""
+        try:
+            while not await self._heard(raw):
+                await asyncio.sleep(PAUSE_SECONDS)
+        except Exception:  # one message must not deafen the process; its copy in the stream becomes a dead letter
+            log.exception("payment_message_failed")
+        finally:
+            self._room.release()
+
+    async def _heard(self, raw: bytes) -> bool:
+        try:
+            await handlers.hear(raw)
+        except DependencyUnavailable as error:
+            log.warning("payment_message_waits", why=error.why)
+            return False
+        return True
+
+    # --- the stream ---------------------------------------------------------------------------------------------------
+    async def _stream(self) -> None:
+        """Until the connection or the group is lost."""
+        await self._join()
+        taken_over = 0.0
+        while True:
+            if time.monotonic() - taken_over > TAKE_OVER_AFTER_MS / 1000:
+                taken_over = time.monotonic()
+                await self._take_over()
+            answer = await self._redis.xreadgroup(
+                GROUP, self._name, {bus.PAYMENT_EVENTS: ">"}, count=AT_ONCE, block=PAUSE_SECONDS * 1000
+            )
+            for _, entries in answer or []:
+                await self._handle(entries)
+
+    async def _join(self) -> None:
+        try:
+            await self._redis.xgroup_create(bus.PAYMENT_EVENTS, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    async def _take_over(self) -> None:
+        start = "0-0"
+        while True:
+            start, entries, *_ = await self._redis.xautoclaim(
+                bus.PAYMENT_EVENTS, GROUP, self._name, TAKE_OVER_AFTER_MS, start, count=AT_ONCE
+            )
+            await self._handle(entries)
+            if start in (b"0-0", "0-0"):
+                return
+
+    async def _handle(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        outcomes = await asyncio.gather(*(self._handle_one(*entry) for entry in entries), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _handle_one(self, entry_id: bytes, fields: dict[bytes, bytes] | None) -> None:
+        async with self._room:
+            raw = (fields or {}).get(b"message", b"")
+            try:
+                await handlers.hear(raw)
+            except DependencyUnavailable:
+                raise
+            except Exception as error:  # a poisonous entry must not stop those behind it
+                log.exception("payment_message_failed")
+                if not await self._worn_out(entry_id):
+                    return
+                await handlers.bury(raw, f"handling it fails: {type(error).__name__}")
+            await self._redis.xack(bus.PAYMENT_EVENTS, GROUP, entry_id)
+
+    async def _worn_out(self, entry_id: bytes) -> bool:
+        pending = await self._redis.xpending_range(bus.PAYMENT_EVENTS, GROUP, entry_id, entry_id, 1)
+        return bool(pending) and pending[0]["times_delivered"] >= DELIVERIES

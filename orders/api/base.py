@@ -1,0 +1,84 @@
+"""The base of every view: an adrf view whose checks run on the event loop and whose every failure is a problem.
+
+adrf's own dispatch hops to a thread for permissions and again for rendering; here neither waits for anything, so neither
+needs one (docs/decisions.md has the figures). What a method answers is a plain `HttpResponse`.
+"""
+
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+import msgspec
+from adrf.views import APIView
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http.response import Http404
+from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import Serializer
+
+from orders.api.errors import failure, invalid, problem
+from orders.errors import Invalid, MethodNotAllowed, NotFound, OrderError, PayloadTooLarge, UnsupportedMediaType
+
+
+class OrderAPIView(APIView):
+    """A view of the API. `permissions` maps a method to who may use it; a method without one does not exist."""
+
+    permissions: ClassVar[dict[str, type]] = {}
+    query_parameters: ClassVar[Collection[str]] = ()
+
+    async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer `request`: may the method be used, by this caller, with these parameters; then the method itself."""
+        try:
+            permission = self.permissions.get(request.method or "")
+            if permission is None:
+                allowed = sorted(self.permissions)
+                raise MethodNotAllowed(
+                    f"{request.method} is not possible here, {' and '.join(allowed)} is.", allowed=allowed
+                )
+            permission().has_permission(request, self)
+            self._check_query(request)
+            return await getattr(self, request.method.lower())(request, *args, **kwargs)  # type: ignore[union-attr]
+        except OrderError as error:
+            return problem(request.path, error)
+        except ValidationError as error:
+            return problem(request.path, invalid(error))
+        except Http404:
+            return problem(request.path, NotFound("There is no such thing."))
+        except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
+            return failure(request.path, error)
+
+    def _check_query(self, request: HttpRequest) -> None:
+        unknown = (
+            [name for name in request.GET if name not in self.query_parameters] if request.META["QUERY_STRING"] else []
+        )
+        if unknown:
+            errors = [
+                {"pointer": f"/{name}", "code": "invalid", "detail": "There is no such parameter."} for name in unknown
+            ]
+            raise Invalid(f"Unknown query parameters: {', '.join(sorted(unknown))[:200]}.", errors=errors)
+
+
+def read_json(request: HttpRequest, serializer: Serializer[Any]) -> Any:
+    """The request's body as `serializer` allows it; no body is an empty object.
+
+    Raises PayloadTooLarge, UnsupportedMediaType, Invalid or DRF's ValidationError.
+    """
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        body = None
+    if body is None or len(body) > settings.REQUEST_BODY_BYTES:
+        raise PayloadTooLarge(f"A body may have up to {settings.REQUEST_BODY_BYTES} bytes.")
+    if not body:
+        return serializer.run_validation({})
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType("Send the body as application/json.")
+    try:
+        return serializer.run_validation(msgspec.json.decode(body))
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Invalid(f"The body is no JSON that can be read: {error}.") from error
+
+
+def answer_json(body: Any, status: int = 200) -> HttpResponse:
+    """`body` as JSON: times in RFC 3339 UTC, ids as text."""
+    return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json")

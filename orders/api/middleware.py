@@ -1,0 +1,79 @@
+"""What happens to every request before its view: it gets an id, and on the API its caller must be known."""
+
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import async_only_middleware
+
+from clients import tracing
+from orders.api.errors import failure, problem
+from orders.api.metrics import REQUESTS
+from orders.errors import NotAuthenticated
+
+View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+LONGEST_ID = 200
+API = "/api/v1/"
+
+log = structlog.get_logger()
+
+
+@async_only_middleware
+def identify_request(get_response: View) -> View:
+    """Give the request its id and trace, answer with the id, write the request's line into the log, count it."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        request_id = _request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
+        tracing.request_id.set(request_id)
+        tracing.trace_id.set(_trace_id(request.META.get("HTTP_TRACEPARENT", "")))
+        response = await get_response(request)
+        response["X-Request-ID"] = request_id
+        seconds = time.perf_counter() - began
+        route = request.resolver_match.route if request.resolver_match else "unknown"
+        REQUESTS.labels(request.method, route, response.status_code).observe(seconds)
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=round(seconds * 1000, 1),
+        )
+        return response
+
+    return middleware
+
+
+@async_only_middleware
+def authenticate(get_response: View) -> View:
+    """Let nobody without a good token into the API; whoever is let in stands in `request.caller`."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith(API):
+            try:
+                tokens = request.scope["state"]["tokens"]  # type: ignore[attr-defined]
+                request.caller = await tokens.caller(request.META.get("HTTP_AUTHORIZATION", ""))  # type: ignore[attr-defined]
+            except NotAuthenticated as error:
+                return problem(request.path, error)
+            except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
+                return failure(request.path, error)
+        return await get_response(request)
+
+    return middleware
+
+
+def _request_id(given: str) -> str:
+    """The caller's id if it is 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
+    return given if 1 <= len(given) <= LONGEST_ID and given.isascii() and given.isprintable() else str(uuid.uuid4())
+
+
+def _trace_id(traceparent: str) -> str:
+    """The trace that the caller is in (W3C Trace Context), or a new one."""
+    parts = traceparent.split("-")
+    if len(parts) >= 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef") and parts[1].strip("0"):
+        return parts[1]
+    return secrets.token_hex(16)

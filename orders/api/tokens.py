@@ -1,0 +1,80 @@
+"""Who is calling: a JSON Web Token (RFC 7519) believed or refused. One family of algorithms, never the token's own choice."""
+
+from typing import Any, cast
+
+import jwt
+from django.conf import settings
+
+from clients.keys import KeySet
+from orders.callers import ROLES, Caller
+from orders.errors import NotAuthenticated
+
+LEEWAY_SECONDS = 30
+LONGEST = 8 * 1024
+"""Characters of a token worth looking at."""
+
+
+class Tokens:
+    """Believes tokens signed with the secret, the public key or one of the published keys that the settings name."""
+
+    def __init__(self, published: KeySet | None) -> None:
+        self._published = published
+        self._decoder = jwt.PyJWT({"require": ["exp", "iat", "iss", "aud", "sub"], "strict_aud": False})
+        algorithm = jwt.get_algorithm_by_name(settings.JWT_ALGORITHM)
+        key = settings.JWT_SECRET if settings.JWT_ALGORITHM == "HS256" else settings.JWT_PUBLIC_KEY
+        self._key = algorithm.prepare_key(key) if key else None
+
+    async def caller(self, authorization: str) -> Caller:
+        """The caller that an `Authorization` header proves. Raises NotAuthenticated, saying what is wrong with it."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotAuthenticated("Send a token: Authorization: Bearer <JWT>.")
+        if len(token) > LONGEST:
+            raise NotAuthenticated("The token is too long.")
+        try:
+            claims = self._decoder.decode(
+                token,
+                await self._key_for(token),
+                algorithms=[settings.JWT_ALGORITHM],
+                audience=settings.JWT_AUDIENCE,
+                issuer=settings.JWT_ISSUER,
+                leeway=LEEWAY_SECONDS,
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+            raise NotAuthenticated(f"The token was refused: {_reason(error)}. Ask for a new one.") from error
+        return _caller(claims)
+
+    async def _key_for(self, token: str) -> Any:
+        if self._key is not None:
+            return self._key
+        published = cast(KeySet, self._published)
+        key = await published.find(jwt.get_unverified_header(token).get("kid"))
+        if key is None:
+            raise jwt.InvalidTokenError("its key is not published")
+        return key
+
+
+def _caller(claims: dict[str, Any]) -> Caller:
+    subject, role, vendor_id = claims["sub"], claims.get("role"), claims.get("vendor_id")
+    if not isinstance(subject, str) or not 1 <= len(subject) <= 64 or "\0" in subject:
+        raise NotAuthenticated("The token's sub must be a string of 1 to 64 characters.")
+    if not isinstance(role, str) or role not in ROLES:
+        raise NotAuthenticated("The token's role must be exactly one of customer, vendor and admin.")
+    if role != "vendor":
+        return Caller(subject, cast(Any, role), None, int(claims["exp"]))
+    if not isinstance(vendor_id, str) or not 1 <= len(vendor_id) <= 64 or "\0" in vendor_id:
+        raise NotAuthenticated("A vendor's token must carry its vendor_id.")
+    return Caller(subject, "vendor", vendor_id, int(claims["exp"]))
+
+
+def _reason(error: Exception) -> str:
+    """Why, in a few words that hold nothing of the token."""
+    if isinstance(error, jwt.ExpiredSignatureError):
+        return "it has expired"
+    if isinstance(error, jwt.InvalidSignatureError):
+        return "its signature is wrong"
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"it lacks {error.claim}"
+    if isinstance(error, jwt.InvalidAudienceError | jwt.InvalidIssuerError):
+        return "it is not for this service"
+    return "it is not valid"

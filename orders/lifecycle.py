@@ -1,0 +1,115 @@
+"""The state machines of an order, a vendor order and a payment: which step may follow which, and what follows from what.
+
+Contract: REST API, "States". Pure: no database, no clock.
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from orders.errors import IllegalTransition
+
+
+class OrderStatus(StrEnum):
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    PROCESSING = "processing"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class VendorOrderStatus(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+class PaymentStatus(StrEnum):
+    UNPAID = "unpaid"
+    FAILED = "failed"
+    AUTHORIZED = "authorized"
+    VOIDED = "voided"
+    PARTIALLY_PAID = "partially_paid"
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+
+
+ORDER_STATUSES = [str(status) for status in OrderStatus]
+VENDOR_ORDER_STATUSES = [str(status) for status in VendorOrderStatus]
+PAYMENT_STATUSES = [str(status) for status in PaymentStatus]
+
+ORDER_STEPS: dict[str, frozenset[str]] = {
+    OrderStatus.PENDING: frozenset({OrderStatus.CONFIRMED, OrderStatus.CANCELLED, OrderStatus.EXPIRED}),
+    OrderStatus.CONFIRMED: frozenset({OrderStatus.PROCESSING, OrderStatus.CANCELLED}),
+    OrderStatus.PROCESSING: frozenset({OrderStatus.SHIPPED, OrderStatus.CANCELLED}),
+    OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED}),
+    OrderStatus.DELIVERED: frozenset(),
+    OrderStatus.CANCELLED: frozenset(),
+    OrderStatus.EXPIRED: frozenset(),
+}
+
+VENDOR_ORDER_STEPS: dict[str, frozenset[str]] = {
+    VendorOrderStatus.PENDING: frozenset({VendorOrderStatus.PROCESSING, VendorOrderStatus.CANCELLED}),
+    VendorOrderStatus.PROCESSING: frozenset({VendorOrderStatus.SHIPPED, VendorOrderStatus.CANCELLED}),
+    VendorOrderStatus.SHIPPED: frozenset({VendorOrderStatus.DELIVERED}),
+    VendorOrderStatus.DELIVERED: frozenset(),
+    VendorOrderStatus.CANCELLED: frozenset(),
+}
+
+DEAD = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
+"""Orders that keep no money and hold no stock."""
+
+_PAYMENT_WORDS = (PaymentStatus.VOIDED, PaymentStatus.AUTHORIZED, PaymentStatus.FAILED)
+
+
+def check_order_step(current: str, wanted: str) -> None:
+    """Raise IllegalTransition unless an order may go from `current` to `wanted`."""
+    if wanted not in ORDER_STEPS[current]:
+        raise IllegalTransition(current, wanted)
+
+
+def check_vendor_order_step(current: str, wanted: str) -> None:
+    """Raise IllegalTransition unless a vendor order may go from `current` to `wanted`."""
+    if wanted not in VENDOR_ORDER_STEPS[current]:
+        raise IllegalTransition(current, wanted)
+
+
+def payment_status(total: int, captured: int, refunded: int, words: Collection[str]) -> PaymentStatus:
+    """What the ledger's sums (minor units) and the events without money in them (`words`: "voided" …) come to.
+
+    Money speaks first; a refund that only returns an excess leaves the order paid. A zero total is paid from the start.
+    """
+    if captured == 0:
+        if total == 0:
+            return PaymentStatus.PAID
+        return next((word for word in _PAYMENT_WORDS if word in words), PaymentStatus.UNPAID)
+    kept = captured - refunded
+    if kept >= total:
+        return PaymentStatus.PAID
+    if kept <= 0:
+        return PaymentStatus.REFUNDED
+    return PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.PARTIALLY_PAID
+
+
+def customer_may_cancel(status: str, vendor_statuses: Collection[str]) -> bool:
+    """A customer cancels while no vendor has begun."""
+    return status in (OrderStatus.PENDING, OrderStatus.CONFIRMED) and set(vendor_statuses) <= {
+        VendorOrderStatus.PENDING
+    }
+
+
+def admin_may_cancel(status: str, vendor_statuses: Collection[str]) -> bool:
+    """An admin, and the service itself, cancel until something has been shipped."""
+    gone = {VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED}
+    return OrderStatus.CANCELLED in ORDER_STEPS[status] and gone.isdisjoint(vendor_statuses)
+
+
+def order_actions(role: str, status: str, vendor_statuses: Collection[str]) -> list[str]:
+    """What a caller of this role can do with the order now."""
+    rules = {"customer": customer_may_cancel, "admin": admin_may_cancel}
+    may_cancel = rules.get(role)
+    return ["cancel"] if may_cancel and may_cancel(status, vendor_statuses) else []

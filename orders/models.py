@@ -1,0 +1,286 @@
+"""What the service keeps. Amounts are minor units of the order's currency; times are UTC.
+
+Users, products and vendors live in other services and are indexed ids here; what is ours hangs together by foreign keys.
+What must never be false is a constraint of the database, and the audit trail (`OrderEvent`) is append-only by a trigger.
+"""
+
+import uuid
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import models
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
+from django.db.models.functions import Now
+
+from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
+
+if TYPE_CHECKING:
+    from orders.callers import Caller
+
+ORDER_IDS = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
+"""Namespace of the ids that are made of a customer and an Idempotency-Key."""
+
+
+def order_id_of(customer_id: str, idempotency_key: str) -> uuid.UUID:
+    """The id of the one order that this customer's key can make (UUIDv5, RFC 9562)."""
+    return uuid.uuid5(ORDER_IDS, f"{customer_id}\n{idempotency_key}")
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    """Orders, and the one gate through which callers see them."""
+
+    def visible_to(self, caller: "Caller") -> "OrderQuerySet":
+        """The orders this caller may know of: an admin all, a customer their own, a vendor none."""
+        if caller.role == "admin":
+            return self.all()
+        if caller.role == "customer":
+            return self.filter(customer_id=caller.id)
+        return self.none()
+
+
+def _legal(
+    column: str, words: type[OrderStatus] | type[VendorOrderStatus] | type[PaymentStatus], name: str
+) -> CheckConstraint:
+    return CheckConstraint(condition=Q(**{f"{column}__in": [str(word) for word in words]}), name=name)
+
+
+def _sums(name: str) -> CheckConstraint:
+    return CheckConstraint(
+        condition=Q(subtotal__gte=0, discount__gte=0, total__gte=0, total=F("subtotal") - F("discount")), name=name
+    )
+
+
+class Order(models.Model):
+    """One checkout of one customer. `version` counts its changes, `event_count` its audit entries."""
+
+    id = models.UUIDField(primary_key=True)
+    number = models.CharField(max_length=14)
+    customer_id = models.CharField(max_length=64)
+    status = models.CharField(max_length=12)
+    payment_status = models.CharField(max_length=20)
+    currency = models.CharField(max_length=3)
+    subtotal = models.BigIntegerField()
+    discount = models.BigIntegerField()
+    total = models.BigIntegerField()
+    coupon_code = models.CharField(max_length=50, null=True)
+    note = models.CharField(max_length=500)
+    shipping_address = models.JSONField()
+    cart_version = models.BigIntegerField()
+    request_hash = models.BinaryField(max_length=32)
+    version = models.IntegerField()
+    event_count = models.IntegerField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    payment_check_at = models.DateTimeField()
+    payment_checks = models.IntegerField()
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        db_table = "orders"
+        constraints: ClassVar = [
+            UniqueConstraint(fields=["number"], name="orders_one_a_number"),
+            _legal("status", OrderStatus, "orders_legal_status"),
+            _legal("payment_status", PaymentStatus, "orders_legal_payment_status"),
+            _sums("orders_sums"),
+        ]
+        indexes: ClassVar = [
+            Index(F("customer_id"), F("created_at").desc(), F("id").desc(), name="orders_of_customer"),
+            Index(F("created_at").desc(), F("id").desc(), name="orders_newest"),
+            Index(fields=["expires_at"], condition=Q(status=OrderStatus.PENDING), name="orders_to_expire"),
+            Index(fields=["payment_check_at"], condition=Q(status=OrderStatus.PENDING), name="orders_to_ask_about"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class VendorOrder(models.Model):
+    """The part of an order that one vendor fulfils, with its share of the amounts and its shipment."""
+
+    id = models.UUIDField(primary_key=True)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="vendor_orders", db_index=False)
+    vendor_id = models.CharField(max_length=64)
+    status = models.CharField(max_length=12)
+    subtotal = models.BigIntegerField()
+    discount = models.BigIntegerField()
+    total = models.BigIntegerField()
+    carrier = models.CharField(max_length=100, null=True)
+    tracking_number = models.CharField(max_length=100, null=True)
+    tracking_url = models.CharField(max_length=500, null=True)
+    shipped_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    version = models.IntegerField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "vendor_orders"
+        constraints: ClassVar = [
+            UniqueConstraint(fields=["order", "vendor_id"], name="vendor_orders_one_a_vendor"),
+            _legal("status", VendorOrderStatus, "vendor_orders_legal_status"),
+            _sums("vendor_orders_sums"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vendor_id}'s part of {self.order_id}"
+
+
+class OrderItem(models.Model):
+    """One product of an order, as it was called and priced when the order was placed."""
+
+    id = models.UUIDField(primary_key=True)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="items", db_index=False)
+    vendor_order = models.ForeignKey(VendorOrder, models.PROTECT, related_name="items")
+    position = models.IntegerField()
+    product_id = models.CharField(max_length=64)
+    vendor_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=500)
+    sku = models.CharField(max_length=100)
+    quantity = models.IntegerField()
+    unit_price = models.BigIntegerField()
+    total = models.BigIntegerField()
+
+    class Meta:
+        db_table = "order_items"
+        constraints: ClassVar = [
+            UniqueConstraint(fields=["order", "position"], name="order_items_one_a_position"),
+            CheckConstraint(
+                condition=Q(quantity__gt=0, unit_price__gte=0, total=F("quantity") * F("unit_price")),
+                name="order_items_sums",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name}"
+
+
+class OrderEvent(models.Model):
+    """One entry of an order's audit trail; `sequence` runs 1, 2, 3 … without a gap. Never changed, never deleted."""
+
+    id = models.BigAutoField(primary_key=True)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="events", db_index=False)
+    vendor_order = models.ForeignKey(VendorOrder, models.PROTECT, related_name="events", null=True, db_index=False)
+    sequence = models.IntegerField()
+    type = models.CharField(max_length=40)
+    from_status = models.CharField(max_length=20, null=True)
+    to_status = models.CharField(max_length=20)
+    actor_role = models.CharField(max_length=10)
+    actor_id = models.CharField(max_length=64, null=True)
+    request_id = models.CharField(max_length=200)
+    data = models.JSONField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "order_events"
+        constraints: ClassVar = [UniqueConstraint(fields=["order", "sequence"], name="order_events_gapless")]
+
+    def __str__(self) -> str:
+        return f"{self.sequence}. {self.type}"
+
+
+class PaymentEvent(models.Model):
+    """The ledger of what Payment said, and its inbox: a row without an order is parked until its order is known.
+
+    `event_id` is unique, so that an event counts once however often it is heard.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    event_id = models.CharField(max_length=64)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="payment_events", null=True)
+    claimed_order_id = models.UUIDField()
+    type = models.CharField(max_length=30)
+    payment_id = models.CharField(max_length=200, null=True)
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    refund_id = models.CharField(max_length=64, null=True)
+    message = models.JSONField()
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "payment_events"
+        constraints: ClassVar = [
+            UniqueConstraint(fields=["event_id"], name="payment_events_count_once"),
+            CheckConstraint(condition=Q(amount__gte=0), name="payment_events_amount"),
+        ]
+        indexes: ClassVar = [Index(fields=["received_at"], condition=Q(order=None), name="payment_events_parked")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"
+
+
+class Refund(models.Model):
+    """Money the service has asked Payment to give back; its id is the `refund_id` of every retry."""
+
+    class Status(models.TextChoices):
+        REQUESTED = "requested"
+        REFUNDED = "refunded"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
+    amount = models.BigIntegerField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
+    attempts = models.IntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "refunds"
+        constraints: ClassVar = [CheckConstraint(condition=Q(amount__gt=0), name="refunds_amount")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.order_id}"
+
+
+class OutboxMessage(models.Model):
+    """Something that must happen because of a commit, written with it, deleted when it is in effect.
+
+    `kind` says how (`orders.outbox`), `available_at` when it is to be tried next. Rows of one order in one `lane` take
+    effect in the order in which they were written.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="outbox")
+    kind = models.CharField(max_length=20)
+    lane = models.CharField(max_length=10)
+    payload = models.JSONField()
+    request_id = models.CharField(max_length=200)
+    attempts = models.IntegerField(db_default=0)
+    available_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "outbox"
+        indexes: ClassVar = [Index(fields=["available_at"], name="outbox_due")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.order_id}"
+
+
+class DeadLetter(models.Model):
+    """A message nobody could use or deliver, kept with its reason for an admin. `fingerprint` keeps copies from piling up.
+
+    `order_id` is what the message says, and may name an order that doesn't exist.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    fingerprint = models.BinaryField(max_length=32, unique=True)
+    source = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300)
+    message = models.TextField()
+    order_id = models.UUIDField(null=True)
+    attempts = models.IntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "dead_letters"
+        indexes: ClassVar = [Index(F("created_at").desc(), F("id").desc(), name="dead_letters_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}"
+
+
+def as_row(instance: models.Model) -> dict[str, Any]:
+    """An instance's columns and their values, as one dict."""
+    return {field.column: getattr(instance, field.attname) for field in instance._meta.concrete_fields}

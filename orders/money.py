@@ -1,0 +1,36 @@
+"""Money: whole minor units inside, decimal strings outside. The only place that knows how many decimals a currency has."""
+
+from decimal import Decimal
+
+MAX_MINOR = 2**63 - 1
+"""The largest amount PostgreSQL's bigint keeps."""
+
+_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW"
+    " CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR"
+    " ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV"
+    " MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD"
+    " SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+DECIMALS = {code: decimals for decimals, codes in _DECIMALS.items() for code in codes.split()}
+"""Decimals of each currency of ISO 4217 (list one, active codes)."""
+
+
+def to_decimal_string(minor: int, currency: str) -> str:
+    """`minor` units of `currency` (ISO 4217) as people write them: 1999 EUR is "19.99", 1999 JPY "1999", 1999 KWD "1.999".
+
+    Raises KeyError for a currency that ISO 4217 does not know.
+    """
+    decimals = DECIMALS[currency]
+    if decimals == 0:
+        return str(minor)
+    whole, part = divmod(abs(minor), 10**decimals)
+    return f"{'-' if minor < 0 else ''}{whole}.{part:0{decimals}d}"
+
+
+def same_amount(text: str, minor: int, currency: str) -> bool:
+    """Whether a decimal string ("20", "20.0", "20.00") is exactly `minor` units of `currency`."""
+    return Decimal(text).scaleb(DECIMALS[currency]) == minor

@@ -1,0 +1,183 @@
+"""What must happen because of a commit: rows written with the change, taken up by the relay (`messaging.relay`).
+
+A row says one thing that must come true: messages published, a cart cleared, a hold committed. It is claimed for a
+while, and deleted when its effect is confirmed; until then it comes again, with growing pauses.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from orders.models import Order, OutboxMessage
+
+
+class Kind(StrEnum):
+    """How a row takes effect: `publish` by the relay itself, the others by the Celery task of that name."""
+
+    PUBLISH = "publish"
+    CLEAR_CART = "clear_cart"
+    COMMIT_STOCK = "commit_stock"
+    RELEASE_STOCK = "release_stock"
+
+
+PAYMENT_COMMANDS = "payments.commands"
+ORDER_EVENTS = "orders.events"
+
+LONGEST_PAUSE_SECONDS = 15
+"""So that what failed is in effect within half a minute of its neighbour's return (promise P10)."""
+
+LEASE_SECONDS = 20
+"""How long a claimed row is left to whoever claimed it: longer than any publish or task takes when all is well."""
+
+LONGEST_LEASE_SECONDS = 300
+"""A worker that is far behind should not find the same task in its queue ten times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something to happen after the commit. `payload` is what the relay or the task needs, in plain JSON values."""
+
+    kind: Kind
+    payload: dict[str, Any]
+    lane: str
+
+    def as_row(self, order_id: uuid.UUID, request_id: str) -> dict[str, Any]:
+        """The row's columns; the database adds the rest."""
+        return {
+            "order_id": order_id,
+            "kind": self.kind,
+            "lane": self.lane,
+            "payload": self.payload,
+            "request_id": request_id,
+        }
+
+
+def message(name: str, type_: str, at: datetime, order_id: uuid.UUID, **more: Any) -> dict[str, Any]:
+    """A message for the channel and stream `name` (contract: neighbours). Its `event_id` stays the same over every retry."""
+    return {
+        "name": name,
+        "message": {
+            "event_id": str(uuid.uuid4()),
+            "type": type_,
+            "occurred_at": at.isoformat().replace("+00:00", "Z"),
+            "order_id": str(order_id),
+            "payment_id": None,
+            "amount_minor": None,
+            "currency": None,
+            "refund_id": None,
+            "reason": None,
+            **more,
+        },
+    }
+
+
+def publish(*messages: dict[str, Any], lane: str = "messages") -> Effect:
+    """Messages that go out together, in this order. A lane of their own lets them wait without holding up others."""
+    return Effect(Kind.PUBLISH, {"messages": list(messages)}, lane)
+
+
+def clear_cart(customer_id: str, cart_version: int) -> Effect:
+    """Empty the cart that has been ordered."""
+    return Effect(Kind.CLEAR_CART, {"customer_id": customer_id, "version": cart_version}, "cart")
+
+
+def commit_stock() -> Effect:
+    """Turn the order's hold into a sale."""
+    return Effect(Kind.COMMIT_STOCK, {}, "stock")
+
+
+def release_stock() -> Effect:
+    """Give back whatever the order holds."""
+    return Effect(Kind.RELEASE_STOCK, {}, "stock")
+
+
+def order_event(type_: str, order: Order, at: datetime, **more: Any) -> dict[str, Any]:
+    """The message that tells anyone who listens what became of `order`."""
+    return message(ORDER_EVENTS, type_, at, order.id, amount_minor=order.total, currency=order.currency, **more)
+
+
+def payment_command(type_: str, order: Order, at: datetime, **more: Any) -> dict[str, Any]:
+    """The message that asks Payment for something; it carries the order's total unless `more` says otherwise."""
+    return message(
+        PAYMENT_COMMANDS, type_, at, order.id, **{"amount_minor": order.total, "currency": order.currency, **more}
+    )
+
+
+def add(order: Order, request_id: str, effects: Iterable[Effect], delay_seconds: float = 0) -> None:
+    """Write `effects` of a change to `order`, inside the change's own transaction, to be tried after `delay_seconds`."""
+    available_at = Now() + timedelta(seconds=delay_seconds)
+    OutboxMessage.objects.bulk_create(
+        [OutboxMessage(**effect.as_row(order.id, request_id), available_at=available_at) for effect in effects]
+    )
+    transaction.on_commit(wake)
+
+
+class _Alarm:
+    """Wakes this process's relay, from whatever thread the commit happened in."""
+
+    loop: ClassVar[asyncio.AbstractEventLoop | None] = None
+    event: ClassVar[asyncio.Event | None] = None
+
+
+def alarm() -> asyncio.Event:
+    """The event that is set when there may be work; made for the running loop, the relay's."""
+    _Alarm.loop, _Alarm.event = asyncio.get_running_loop(), asyncio.Event()
+    return _Alarm.event
+
+
+def wake() -> None:
+    """Say that there may be work. Harmless in a process without a relay: the others poll."""
+    if _Alarm.loop is not None and _Alarm.event is not None and not _Alarm.loop.is_closed():
+        _Alarm.loop.call_soon_threadsafe(_Alarm.event.set)
+
+
+_CLAIM = """
+    UPDATE outbox SET attempts = attempts + 1,
+        available_at = now() + make_interval(secs => least(%s * 2 ^ least(attempts, 10), %s))
+    WHERE id IN (
+        SELECT id FROM outbox AS due WHERE available_at <= now() AND NOT EXISTS (
+            SELECT 1 FROM outbox AS earlier
+            WHERE earlier.order_id = due.order_id AND earlier.lane = due.lane AND earlier.id < due.id)
+        ORDER BY available_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    RETURNING id, kind, payload::text, attempts"""
+
+_PUT_BACK = """
+    UPDATE outbox SET available_at = now() + make_interval(secs => least(2 ^ least(attempts, 10), %s)) WHERE id = ANY(%s)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row that is ours for the length of its lease."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+
+
+def claim(limit: int) -> list[Claimed]:
+    """Take up to `limit` rows that are due, none of them behind an earlier row of its order and lane."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [LEASE_SECONDS, LONGEST_LEASE_SECONDS, limit])
+        rows = cursor.fetchall()
+    claimed = [Claimed(id_, kind, msgspec.json.decode(payload), attempts) for id_, kind, payload, attempts in rows]
+    return sorted(claimed, key=lambda row: row.id)
+
+
+def done(ids: Sequence[int]) -> None:
+    """The effects of these rows are confirmed."""
+    OutboxMessage.objects.filter(id__in=ids).delete()
+
+
+def put_back(ids: Sequence[int]) -> None:
+    """The effects of these rows did not happen: try again after a pause that grows with the attempts."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PUT_BACK, [LONGEST_PAUSE_SECONDS, list(ids)])

@@ -1,0 +1,112 @@
+"""What Celery carries out after a commit: carts cleared, holds committed or released. Every effect is repeatable.
+
+A row of the outbox is done when its neighbour has confirmed the effect; until then it comes again. What a neighbour
+refuses for good becomes a dead letter.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from clients.deadline import Deadline
+from clients.errors import HoldCommitted, HoldGone
+from clients.neighbours import Neighbours
+from clients.tracing import request_id
+from orders import database, outbox
+from orders.errors import DependencyUnavailable, NotCancellable, OutOfStock
+from orders.models import OrderItem, OutboxMessage
+from orders.services.cancel import cancel_for_lack_of_stock
+from orders.services.dead_letters import bury
+
+AT_ONCE = 20
+"""Effects under way in one worker process."""
+
+SECONDS = 5
+"""What one effect may take, retries included; shorter than a row's lease."""
+
+log = structlog.get_logger()
+
+
+async def carry_out(ids: Sequence[int], neighbours: Neighbours) -> None:
+    """Bring the outbox rows of these ids into effect, as many at once as is polite. Rows already done are passed over."""
+    rows = await database.run(lambda: list(OutboxMessage.objects.filter(id__in=ids)))
+    room = asyncio.Semaphore(AT_ONCE)
+    outcomes = await asyncio.gather(*(_carry_out(row, neighbours, room) for row in rows))
+    done = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if in_effect]
+    failed = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if not in_effect]
+    if done:
+        await database.run(outbox.done, done)
+    if failed:
+        await database.run(outbox.put_back, failed)
+
+
+async def _carry_out(row: OutboxMessage, neighbours: Neighbours, room: asyncio.Semaphore) -> bool:
+    request_id.set(row.request_id)
+    async with room:
+        try:
+            await EFFECTS[row.kind](row, neighbours, Deadline.after(SECONDS))
+        except NotCancellable as error:
+            await database.run(_give_up, row, str(error))
+        except Exception as error:  # one effect that fails, however it fails, must not take the others with it
+            expected = isinstance(error, DependencyUnavailable | HoldGone)
+            log.warning(
+                "effect_failed", kind=row.kind, order_id=str(row.order_id), attempts=row.attempts, exc_info=not expected
+            )
+            return await database.run(_give_up_if_old, row, str(error) or type(error).__name__)
+    return True
+
+
+async def _clear_cart(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
+    await neighbours.carts.clear(row.payload["customer_id"], row.order_id, row.payload["version"], deadline)
+
+
+async def _release_stock(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
+    await neighbours.products.release(row.order_id, 0, deadline)
+
+
+async def _commit_stock(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
+    """Sell what the order holds; when the hold is gone, hold it again first, and when that is short, cancel the order."""
+    try:
+        await neighbours.products.commit(row.order_id, deadline)
+        return
+    except HoldGone:
+        lines = await database.run(_lines, row.order_id)
+    with suppress(HoldCommitted):  # a repetition of this very effect was quicker
+        try:
+            await neighbours.products.reserve(row.order_id, lines, settings.STOCK_HOLD_SECONDS, deadline)
+        except OutOfStock:
+            await database.run(cancel_for_lack_of_stock, row.order_id, row.request_id)
+            return
+    await neighbours.products.commit(row.order_id, deadline)
+
+
+EFFECTS: Mapping[str, Callable[[OutboxMessage, Neighbours, Deadline], Awaitable[None]]] = {
+    outbox.Kind.CLEAR_CART: _clear_cart,
+    outbox.Kind.COMMIT_STOCK: _commit_stock,
+    outbox.Kind.RELEASE_STOCK: _release_stock,
+}
+
+
+def _lines(order_id: uuid.UUID) -> dict[str, int]:
+    return dict(OrderItem.objects.filter(order_id=order_id).values_list("product_id", "quantity"))
+
+
+def _give_up_if_old(row: OutboxMessage, why: str) -> bool:
+    patience = timedelta(seconds=settings.OUTBOX_GIVE_UP_SECONDS)
+    if datetime.now(UTC) - row.created_at < patience:
+        return False
+    _give_up(row, why)
+    return True
+
+
+@transaction.atomic
+def _give_up(row: OutboxMessage, why: str) -> None:
+    letter = {"kind": row.kind, "lane": row.lane, "payload": row.payload, "request_id": row.request_id}
+    bury("outbox", why, {**letter, "order_id": str(row.order_id), "row": row.id}, row.order_id)
+    OutboxMessage.objects.filter(id=row.id).delete()

@@ -1,0 +1,29 @@
+"""Orders that nobody paid in time: they expire, and their stock goes back."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orders import outbox
+from orders.callers import Actor
+from orders.lifecycle import OrderStatus
+from orders.models import Order
+from orders.services.cancel import call_off_payment
+from orders.services.change import Change
+
+AT_ONCE = 200
+"""Orders in one transaction: short enough that a customer's own step doesn't wait for it."""
+
+
+@transaction.atomic
+def expire_overdue(request_id: str) -> int:
+    """Expire up to AT_ONCE overdue orders; answers how many. Orders that someone else is changing are left for the next time."""
+    overdue = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=Now()).order_by("expires_at")
+    orders = list(overdue.select_for_update(skip_locked=True)[:AT_ONCE])
+    for order in orders:
+        change = Change(order, Actor("system", None, request_id))
+        change.move(OrderStatus.EXPIRED)
+        change.announce("order.expired")
+        change.then(outbox.release_stock())
+        call_off_payment(change)
+        change.save()
+    return len(orders)

@@ -1,0 +1,170 @@
+"""A payment event: what Payment says happened is written into the ledger, and the order follows what the ledger says.
+
+Events arrive late, repeated and in any order, so nothing here depends on which came first: sums are taken anew each time.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from orders import outbox
+from orders.callers import Actor
+from orders.lifecycle import OrderStatus, payment_status
+from orders.models import Order, PaymentEvent, Refund
+from orders.services.change import Change, Ledger, ledger_of, refund_due, request_refund
+from orders.services.dead_letters import bury
+
+REFUND_ATTEMPTS = 5
+"""How often a refund that Payment refuses is asked for before an admin has to look at it."""
+
+REFUND_PAUSE_SECONDS = 5
+
+PARKED_AT_ONCE = 500
+"""Parked events looked at in one go; the rest wait a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMessage:
+    """A message of `payments.events` that has the right shape and signature. `amount` in minor units."""
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    order_id: UUID
+    payment_id: str | None
+    amount: int
+    currency: str
+    refund_id: str | None
+    message: dict[str, Any]
+
+
+class Parked(Exception):
+    """The event can't be counted yet: its order isn't known, or it returns money that isn't known."""
+
+
+class Unusable(Exception):
+    """The event will never count: it contradicts its order, or nobody came to know its order in time."""
+
+
+def record(event: PaymentMessage, request_id: str) -> None:
+    """Count `event` once and let its order follow; one that comes too early is parked. Raises Unusable."""
+    try:
+        with transaction.atomic():
+            _count(event, request_id)
+    except Parked:
+        PaymentEvent.objects.bulk_create([_entry(event)], ignore_conflicts=True)
+
+
+def retry_parked(request_id: str) -> int:
+    """Try every parked event again, burying those that waited too long; answers how many there were."""
+    patience = datetime.now(UTC) - timedelta(seconds=settings.PAYMENT_PARKING_SECONDS)
+    parked = list(PaymentEvent.objects.filter(order=None).order_by("id")[:PARKED_AT_ONCE])
+    for entry in parked:
+        event = _event(entry)
+        try:
+            record(event, request_id)
+            still_parked = PaymentEvent.objects.filter(id=entry.id, order=None)
+            if entry.received_at < patience and still_parked.exists():
+                raise Unusable("no order of this id came to be known, or none that this much was paid for")
+        except Unusable as error:
+            with transaction.atomic():
+                bury("payments.events", str(error), event.message, event.order_id)
+                PaymentEvent.objects.filter(id=entry.id, order=None).delete()
+    return len(parked)
+
+
+def _count(event: PaymentMessage, request_id: str) -> None:
+    order = Order.objects.select_for_update().filter(id=event.order_id).first()
+    known = PaymentEvent.objects.filter(event_id=event.event_id).first()
+    if known is not None and known.order_id is not None:
+        return
+    if order is None:
+        raise Parked
+    if event.currency not in ("", order.currency):
+        raise Unusable(f"the order is in {order.currency}, the event in {event.currency}")
+    before = ledger_of(order)
+    if event.type == "payment.refunded" and before.refunded + event.amount > max(before.captured, order.total):
+        raise Parked
+    entry = known or _entry(event)
+    entry.order = order
+    entry.save()
+    change = Change(order, Actor("payment", event.payment_id and event.payment_id[:64], request_id))
+    if event.type == "payment.unknown":
+        _ask_again(change)
+    follow(change, ledger_of(order), event)
+
+
+def follow(change: Change, ledger: Ledger, event: PaymentMessage) -> None:
+    """Let the order be what the ledger says: paid, confirmed, or owed its money back."""
+    order = change.order
+    change.move_payment(payment_status(order.total, ledger.captured, ledger.refunded, ledger.words))
+    if order.status == OrderStatus.PENDING and ledger.captured and ledger.captured - ledger.refunded >= order.total:
+        change.move(OrderStatus.CONFIRMED)
+        change.announce("order.confirmed")
+        change.then(outbox.commit_stock())
+    _settle_refund(change, event)
+    refund_due(change, ledger)
+    change.save()
+
+
+def _settle_refund(change: Change, event: PaymentMessage) -> None:
+    """Keep what became of a refund that we asked for; one that was refused is asked for again, a few times."""
+    if event.refund_id is None or not event.type.startswith("payment.refund"):
+        return
+    refund = next((r for r in Refund.objects.filter(order=change.order) if str(r.id) == event.refund_id), None)
+    if refund is None or refund.status == Refund.Status.REFUNDED:
+        return
+    if event.type == "payment.refunded":
+        refund.status = Refund.Status.REFUNDED
+    elif refund.attempts < REFUND_ATTEMPTS:
+        _ask_again_for(change, refund)
+    else:
+        refund.status = Refund.Status.FAILED
+        bury("payments.events", "Payment refuses the refund", event.message, change.order.id)
+    refund.save()
+
+
+def _ask_again_for(change: Change, refund: Refund) -> None:
+    request = Change(change.order, change.actor)
+    request_refund(request, refund)
+    waiting = [outbox.Effect(e.kind, e.payload, lane=f"refund{refund.attempts}") for e in request.effects]
+    outbox.add(change.order, change.actor.request_id, waiting, delay_seconds=REFUND_PAUSE_SECONDS * refund.attempts)
+    refund.attempts += 1
+
+
+def _ask_again(change: Change) -> None:
+    """Payment never heard of the order: ask for its payment again, while it still wants one."""
+    if change.order.status == OrderStatus.PENDING:
+        change.then(outbox.publish(outbox.payment_command("payment.requested", change.order, change.at)))
+
+
+def _entry(event: PaymentMessage) -> PaymentEvent:
+    return PaymentEvent(
+        event_id=event.event_id,
+        claimed_order_id=event.order_id,
+        type=event.type,
+        payment_id=event.payment_id,
+        amount=event.amount,
+        currency=event.currency,
+        refund_id=event.refund_id,
+        message=event.message,
+        occurred_at=event.occurred_at,
+    )
+
+
+def _event(entry: PaymentEvent) -> PaymentMessage:
+    return PaymentMessage(
+        entry.event_id,
+        entry.type,
+        entry.occurred_at,
+        entry.claimed_order_id,
+        entry.payment_id,
+        entry.amount,
+        entry.currency,
+        entry.refund_id,
+        entry.message,
+    )

@@ -1,0 +1,80 @@
+"""The jobs of the Celery worker. They take ids, may run twice, and each worker process keeps its own loop and clients."""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, ClassVar
+
+from celery import shared_task
+from celery.signals import worker_process_shutdown
+
+from clients.neighbours import Neighbours, open_neighbours
+from orders import database
+from orders.services import ask_payment, effects, expire, tidy
+
+
+class _Process:
+    """The event loop and clients of this worker process, made by its first job: neither survives a fork."""
+
+    runner: ClassVar[asyncio.Runner | None] = None
+    opened: ClassVar[AsyncExitStack]
+    neighbours: ClassVar[Neighbours]
+
+    @classmethod
+    def run(cls, work: Coroutine[Any, Any, None]) -> None:
+        if cls.runner is None:
+            cls.runner = asyncio.Runner()
+            cls.runner.run(cls._open())
+        cls.runner.run(work)
+
+    @classmethod
+    async def _open(cls) -> None:
+        cls.opened = AsyncExitStack()
+        cls.neighbours = await cls.opened.enter_async_context(open_neighbours())
+
+    @classmethod
+    def close(cls) -> None:
+        if cls.runner is not None:
+            cls.runner.run(cls.opened.aclose())
+            cls.runner.close()
+            cls.runner = None
+        database.close()
+
+
+@shared_task(name="orders.carry_out")
+def carry_out(ids: list[int]) -> None:
+    """Bring rows of the outbox into effect at the neighbours."""
+
+    async def work() -> None:
+        await effects.carry_out(ids, _Process.neighbours)
+
+    _Process.run(work())
+
+
+@shared_task(name="orders.expire_overdue")
+def expire_overdue() -> None:
+    """Expire the orders that nobody paid in time."""
+    _Process.run(_until_none(expire.expire_overdue))
+
+
+@shared_task(name="orders.ask_about_silent_payments")
+def ask_about_silent_payments() -> None:
+    """Ask Payment about orders it has not spoken of."""
+    _Process.run(_until_none(ask_payment.ask_about_silent_payments))
+
+
+@shared_task(name="orders.tidy")
+def clear_old_rows() -> None:
+    """Delete what nobody needs any more."""
+    _Process.run(_until_none(tidy.clear_old_rows))
+
+
+async def _until_none(work: Any) -> None:
+    while await database.run(work, str(uuid.uuid4())):
+        pass
+
+
+@worker_process_shutdown.connect
+def _shut_down(**_: object) -> None:
+    _Process.close()

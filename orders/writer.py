@@ -1,0 +1,140 @@
+"""Writing new orders: everything an order consists of in one statement, orders that arrive together in the same one.
+
+The statement takes one JSON document of rows and is made once from the models' own columns. It skips `save()`, so a test
+compares what it wrote with the models. An order whose id exists is left out without harming the others.
+"""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import msgspec
+from django.db import DatabaseError, connection, models
+from django.db.backends.utils import CursorWrapper
+
+from orders import database, outbox
+from orders.models import Order, OrderEvent, OrderItem, OutboxMessage, VendorOrder
+
+BATCH = 32
+"""Orders in one statement: more would make the first of them wait for the last."""
+
+WRITES_AT_ONCE = 2
+"""While one statement waits for the disk, the next is on its way; more only make batches smaller."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order's rows, by column; parents before what refers to them."""
+
+    orders: list[Row]
+    vendor_orders: list[Row]
+    order_items: list[Row]
+    order_events: list[Row]
+    outbox: list[Row]
+
+    @property
+    def id(self) -> uuid.UUID:
+        order_id: uuid.UUID = self.orders[0]["id"]
+        return order_id
+
+
+TABLES = [field.name for field in fields(NewOrder)]
+_MODELS: dict[str, type[models.Model]] = {
+    model._meta.db_table: model for model in (Order, VendorOrder, OrderItem, OrderEvent, OutboxMessage)
+}
+
+
+class Writer:
+    """Collects the new orders of one process and writes them in batches. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[NewOrder, asyncio.Future[bool]]] = deque()
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def write(self, order: NewOrder) -> bool:
+        """Write `order`, all of it or nothing. False when an order of its id was there already.
+
+        Raises DependencyUnavailable("database") when it isn't known whether it was written.
+        """
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append((order, written))
+        if len(self._writing) < WRITES_AT_ONCE:
+            task = asyncio.create_task(self._flush())
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+        return await written
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            try:
+                outcomes = await database.run(_write_or_each, [order for order, _ in batch])
+            except Exception as error:  # whatever stopped the batch, everyone in it must hear of it
+                outcomes = [error] * len(batch)
+            for (_, written), outcome in zip(batch, outcomes, strict=True):
+                if written.cancelled():
+                    continue
+                if isinstance(outcome, Exception):
+                    written.set_exception(outcome)
+                else:
+                    written.set_result(outcome)
+        outbox.wake()
+
+
+def _write_or_each(batch: list[NewOrder]) -> list[bool | Exception]:
+    """Write the batch; when the database refuses it, one by one, so that a bad order is told from the good ones."""
+    try:
+        written = insert(batch)
+    except DatabaseError:
+        if len(batch) == 1 or not connection.is_usable():
+            raise
+        return [_write_alone(order) for order in batch]
+    return [order.id in written for order in batch]
+
+
+def _write_alone(order: NewOrder) -> bool | Exception:
+    try:
+        return bool(insert([order]))
+    except DatabaseError as error:
+        return error
+
+
+def insert(batch: Iterable[NewOrder]) -> set[uuid.UUID]:
+    """Insert the orders of `batch` that don't exist yet, in one statement; answers their ids."""
+    in_order = sorted(batch, key=lambda order: order.id)  # two batches with the same ids must not wait for each other
+    rows = {table: [row for order in in_order for row in getattr(order, table)] for table in TABLES}
+    cursor: CursorWrapper
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(), [msgspec.json.encode(rows).decode()])
+        return {order_id for (order_id,) in cursor.fetchall()}
+
+
+@cache
+def _statement() -> str:
+    inserts = ", ".join(f"new_{table} AS ({_insert(table)})" for table in TABLES)
+    return f"WITH document AS (SELECT %s::jsonb AS rows), {inserts} SELECT id FROM new_orders"
+
+
+def _insert(table: str) -> str:
+    columns = {column.column: column.db_type(connection) for column in _columns(table)}
+    names = ", ".join(f'"{name}"' for name in columns)
+    values = ", ".join(f'r."{name}"' for name in columns)
+    shape = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    source = f"document, jsonb_to_recordset(rows->'{table}') AS r({shape})"
+    if table == "orders":
+        return f"INSERT INTO orders ({names}) SELECT {values} FROM {source} ON CONFLICT (id) DO NOTHING RETURNING id"
+    return f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} JOIN new_orders ON new_orders.id = r.order_id"
+
+
+def _columns(table: str) -> "list[models.Field[Any, Any]]":
+    """The columns that a row brings along; the database gives the others their values."""
+    fields_of_table = _MODELS[table]._meta.concrete_fields
+    return [
+        field for field in fields_of_table if not isinstance(field, models.AutoField) and not field.has_db_default()
+    ]
