@@ -10,13 +10,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 
 import django
 import structlog
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, LifespanScope, Scope
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, LifespanScope, Scope
 
 django.setup(set_prefix=False)
 
-from asgi_app.celery import app as celery_app  # noqa: E402 (Django must be set up first)
-from asgi_app.handler import LeanASGIHandler  # noqa: E402
-from asgi_app.service import Service  # noqa: E402
+from asgi_app.celery import app as celery_app
+from asgi_app.handler import LeanASGIHandler
+from asgi_app.service import Service
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         elif scope["type"] == "http":
-            await self._handler(cast(HTTPScope, scope), receive, send)
+            await self._handler(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000, "reason": "There is only HTTP here."})
 
@@ -43,7 +43,7 @@ class Application:
             log.exception("start_failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        scope["state"].update(service.state())  # type: ignore[typeddict-item]
+        scope["state"].update(service.state())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await service.stop()

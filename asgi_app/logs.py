@@ -7,14 +7,14 @@ a line of ours; tokens, addresses, e-mails and bodies are not logged in the firs
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from clients.tracing import request_id
 
 
 def configure(level: str) -> dict[str, Any]:
     """Set up structlog, and answer Django's LOGGING for records of `level` and above."""
-    before = [
+    before: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         _add_request_id,

@@ -1,4 +1,4 @@
-"""What Product can refuse that isn't a failure. A neighbour that can't be used at all is `DependencyUnavailable` (orders.errors)."""
+"""What Product can refuse. A neighbour that can't be used at all is `DependencyUnavailable` (orders.errors)."""
 
 
 class HoldGone(Exception):

@@ -61,7 +61,7 @@ class Products:
 
     async def close(self) -> None:
         """Close the channel."""
-        await self._channel.close()
+        await self._channel.close(None)
 
     async def prices(self, product_ids: Collection[str], deadline: Deadline) -> dict[str, Product]:
         """The products of these ids that exist. Holds nothing."""

@@ -9,6 +9,7 @@ import os
 import socket
 import time
 import uuid
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError, ResponseError
@@ -145,13 +146,14 @@ class Subscriber:
                 raise
 
     async def _take_over(self) -> None:
-        start = "0-0"
+        start: bytes = b"0-0"
         while True:
-            start, entries, *_ = await self._redis.xautoclaim(
+            answer: Any = await self._redis.xautoclaim(
                 bus.PAYMENT_EVENTS, GROUP, self._name, TAKE_OVER_AFTER_MS, start, count=AT_ONCE
             )
+            start, entries = answer[:2]
             await self._handle(entries)
-            if start in (b"0-0", "0-0"):
+            if start == b"0-0":
                 return
 
     async def _handle(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
@@ -175,5 +177,5 @@ class Subscriber:
             await self._redis.xack(bus.PAYMENT_EVENTS, GROUP, entry_id)
 
     async def _worn_out(self, entry_id: bytes) -> bool:
-        pending = await self._redis.xpending_range(bus.PAYMENT_EVENTS, GROUP, entry_id, entry_id, 1)
+        pending: list[Any] = await self._redis.xpending_range(bus.PAYMENT_EVENTS, GROUP, entry_id, entry_id, 1)
         return bool(pending) and pending[0]["times_delivered"] >= DELIVERIES

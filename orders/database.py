@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from django.conf import settings
@@ -45,7 +45,7 @@ def close() -> None:
     _threads.cache_clear()
 
 
-def _attempt(queued: float, work: Callable[..., Answer], args: tuple, kwargs: dict) -> Answer:
+def _attempt(queued: float, work: Callable[..., Answer], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     if time.monotonic() - queued > settings.DATABASE_POOL_WAIT_SECONDS:
         raise DependencyUnavailable("database", "no connection was free in time")
     for attempt in range(1, ATTEMPTS + 1):

@@ -5,16 +5,14 @@ What must never be false is a constraint of the database, and the audit trail (`
 """
 
 import uuid
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.db.models.functions import Now
 
+from orders.callers import Caller
 from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
-
-if TYPE_CHECKING:
-    from orders.callers import Caller
 
 ORDER_IDS = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
 """Namespace of the ids that are made of a customer and an Idempotency-Key."""
@@ -28,7 +26,7 @@ def order_id_of(customer_id: str, idempotency_key: str) -> uuid.UUID:
 class OrderQuerySet(models.QuerySet["Order"]):
     """Orders, and the one gate through which callers see them."""
 
-    def visible_to(self, caller: "Caller") -> "OrderQuerySet":
+    def visible_to(self, caller: Caller) -> "OrderQuerySet":
         """The orders this caller may know of: an admin all, a customer their own, a vendor none."""
         if caller.role == "admin":
             return self.all()
@@ -279,8 +277,3 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"
-
-
-def as_row(instance: models.Model) -> dict[str, Any]:
-    """An instance's columns and their values, as one dict."""
-    return {field.column: getattr(instance, field.attname) for field in instance._meta.concrete_fields}

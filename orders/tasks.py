@@ -1,4 +1,4 @@
-"""The jobs of the Celery worker. They take ids, may run twice, and each worker process keeps its own loop and clients."""
+"""The jobs of the Celery worker: they take ids and may run twice. Each worker process keeps its own loop and clients."""
 
 import asyncio
 import uuid

@@ -1,13 +1,13 @@
 """Writing new orders: everything an order consists of in one statement, orders that arrive together in the same one.
 
-The statement takes one JSON document of rows and is made once from the models' own columns. It skips `save()`, so a test
-compares what it wrote with the models. An order whose id exists is left out without harming the others.
+The statement takes one JSON document of rows and is made once from the models' own columns. It skips `save()`, so a
+test compares what it wrote with the models. An order whose id exists is left out without harming the others.
 """
 
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -32,11 +32,11 @@ Row = Mapping[str, Any]
 class NewOrder:
     """An order's rows, by column; parents before what refers to them."""
 
-    orders: list[Row]
-    vendor_orders: list[Row]
-    order_items: list[Row]
-    order_events: list[Row]
-    outbox: list[Row]
+    orders: Sequence[Row]
+    vendor_orders: Sequence[Row]
+    order_items: Sequence[Row]
+    order_events: Sequence[Row]
+    outbox: Sequence[Row]
 
     @property
     def id(self) -> uuid.UUID:
@@ -68,7 +68,8 @@ class Writer:
             task = asyncio.create_task(self._flush())
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
-        return await written
+        was_new: bool = await written
+        return was_new
 
     async def _flush(self) -> None:
         while self._waiting:

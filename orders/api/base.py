@@ -4,7 +4,7 @@ adrf's own dispatch hops to a thread for permissions and again for rendering; he
 needs one (docs/decisions.md has the figures). What a method answers is a plain `HttpResponse`.
 """
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,11 +20,11 @@ from orders.api.errors import failure, invalid, problem
 from orders.errors import Invalid, MethodNotAllowed, NotFound, OrderError, PayloadTooLarge, UnsupportedMediaType
 
 
-class OrderAPIView(APIView):
+class OrderAPIView(APIView):  # type: ignore[misc]
     """A view of the API. `permissions` maps a method to who may use it; a method without one does not exist."""
 
     permissions: ClassVar[dict[str, type]] = {}
-    query_parameters: ClassVar[Collection[str]] = ()
+    query_parameters: ClassVar[dict[str, Collection[str]]] = {}
 
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer `request`: may the method be used, by this caller, with these parameters; then the method itself."""
@@ -37,7 +37,8 @@ class OrderAPIView(APIView):
                 )
             permission().has_permission(request, self)
             self._check_query(request)
-            return await getattr(self, request.method.lower())(request, *args, **kwargs)  # type: ignore[union-attr]
+            method: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, str(request.method).lower())
+            return await method(request, *args, **kwargs)
         except OrderError as error:
             return problem(request.path, error)
         except ValidationError as error:
@@ -48,10 +49,10 @@ class OrderAPIView(APIView):
             return failure(request.path, error)
 
     def _check_query(self, request: HttpRequest) -> None:
-        unknown = (
-            [name for name in request.GET if name not in self.query_parameters] if request.META["QUERY_STRING"] else []
-        )
-        if unknown:
+        if not request.META["QUERY_STRING"]:
+            return
+        known = self.query_parameters.get(str(request.method), ())
+        if unknown := [name for name in request.GET if name not in known]:
             errors = [
                 {"pointer": f"/{name}", "code": "invalid", "detail": "There is no such parameter."} for name in unknown
             ]

@@ -43,7 +43,7 @@ class Strict(serializers.Serializer[Any]):
         if not isinstance(data, dict):
             raise ValidationError("Not an object.")
         if unknown := data.keys() - self.fields.keys():
-            raise ValidationError({name: "There is no such field." for name in sorted(unknown)})
+            raise ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."))
         return super().to_internal_value(data)
 
 
@@ -200,7 +200,7 @@ class Problem(serializers.Serializer[Any]):
     instance = serializers.CharField()
     code = serializers.CharField()
     request_id = serializers.CharField()
-    errors = InputError(many=True, required=False)
+    errors = InputError(many=True, required=False)  # type: ignore[assignment]
     dependency = serializers.CharField(required=False)
     current_total = serializers.CharField(required=False)
     shortages = ShortageOutput(many=True, required=False)

@@ -29,6 +29,7 @@ class Orders(OrderAPIView):
     """`/api/v1/orders`"""
 
     permissions: ClassVar = {"GET": roles("customer", "admin"), "POST": roles("customer")}
+    query_parameters: ClassVar = {"GET": ("limit", "cursor")}
 
     @schema.PLACE_ORDER
     async def post(self, request: HttpRequest) -> HttpResponse:
@@ -50,12 +51,6 @@ class Orders(OrderAPIView):
         caller, limit, position = _caller(request), read_limit(request), read_cursor(request)
         page = await database.run(list_orders, caller, limit, position)
         return answer_json(page_body(request, page, lambda order: order_body(order, caller.role)))
-
-    query_parameters = ()
-
-    def _check_query(self, request: HttpRequest) -> None:
-        self.query_parameters = ("limit", "cursor") if request.method == "GET" else ()
-        super()._check_query(request)
 
 
 class Quotes(OrderAPIView):

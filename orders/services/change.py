@@ -17,7 +17,6 @@ from orders.errors import NotFound
 from orders.lifecycle import DEAD, OrderStatus, VendorOrderStatus, check_order_step, check_vendor_order_step
 from orders.models import Order, OrderEvent, OrderQuerySet, PaymentEvent, Refund, VendorOrder
 
-
 CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
 """The columns of an order that ever change after it is placed."""
 

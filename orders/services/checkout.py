@@ -210,7 +210,7 @@ class CheckoutDesk:
         for _ in range(SETTLE_TRIES):
             try:
                 revision = await self._neighbours.products.held_revision(order_id, Deadline.after(1))
-                if revision == 0 or await database.run(find, order_id):
+                if revision == 0 or await database.run(find, order_id) is not None:
                     return
                 if revision == watched and order_id not in self._under_way:
                     await self._neighbours.products.release(order_id, revision, Deadline.after(1))

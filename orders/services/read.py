@@ -5,7 +5,7 @@ compiling costs more than running.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,8 +30,8 @@ class OrderRecord:
     """An order's columns, and those of its parts: items by position, vendor orders by vendor."""
 
     row: Row
-    items: list[Row]
-    vendor_orders: list[Row]
+    items: Sequence[Row]
+    vendor_orders: Sequence[Row]
 
     @property
     def vendor_statuses(self) -> list[str]:
@@ -61,9 +61,13 @@ _CALLER = "\N{BLACK SQUARE} caller"
 _ID = uuid.UUID(int=1)
 _TIME = datetime(1, 1, 1, tzinfo=UTC)
 
-_ITEMS = "(SELECT coalesce(json_agg(row_to_json(i) ORDER BY i.position), '[]')::text FROM order_items i WHERE i.order_id = orders.id)"
-_VENDOR_ORDERS = "(SELECT coalesce(json_agg(row_to_json(v) ORDER BY v.vendor_id), '[]')::text FROM vendor_orders v WHERE v.order_id = orders.id)"
-_COLUMNS = [field.column for field in Order._meta.concrete_fields]
+_ITEMS = """(
+    SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.position), '[]')::text
+    FROM order_items part WHERE part.order_id = orders.id)"""
+_VENDOR_ORDERS = """(
+    SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.vendor_id), '[]')::text
+    FROM vendor_orders part WHERE part.order_id = orders.id)"""
+_COLUMNS = [field.attname for field in Order._meta.concrete_fields]
 
 
 def find(order_id: uuid.UUID) -> OrderRecord | None:

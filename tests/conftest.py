@@ -1,0 +1,96 @@
+"""Real servers for the whole run: PostgreSQL, Redis, the sandbox neighbours, the service, its worker and beat.
+
+`world` is the service as it is run; `either_world` lets a test run a second time against the same service under Django's
+stock ASGI handler. After each test that asks for a world, the invariants are checked over the whole database.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from compose import composition
+from compose.ports import HOST, free_port
+from compose.processes import Process
+from compose.stack import CHECKOUT, Stack
+from tests.invariants import check_invariants
+from tests.world import Sandbox, World
+
+SETTINGS = {
+    "ORDER_EXPIRY_SECONDS": "900",
+    "PAYMENT_STATUS_AFTER_SECONDS": "30",
+    "PAYMENT_PARKING_SECONDS": "3",
+    "LOG_LEVEL": "INFO",
+    "RATE_LIMITS": "off",
+}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything `make run` starts, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("stack")
+    with Stack(folder, settings=SETTINGS, durable=False) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def sandbox(stack: Stack) -> Iterator[Sandbox]:
+    """The neighbours, from behind; Payment does nothing of its own accord."""
+    with closing(Sandbox(stack.control_url)) as sandbox:
+        sandbox.payments(behaviour="manual")
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def second_url(stack: Stack) -> Iterator[str]:
+    """A second server process of the same service."""
+    yield from _server(stack, "second", "asgi_app.asgi:application")
+
+
+@pytest.fixture(scope="session")
+def stock_url(stack: Stack) -> Iterator[str]:
+    """The service under Django's stock ASGI handler."""
+    yield from _server(stack, "stock", "tests.stock:application")
+
+
+@pytest.fixture
+def world(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
+    """The service as it is run."""
+    with closing(World(stack, stack.url, sandbox)) as world:
+        yield world
+        stack.check()
+        check_invariants(world)
+
+
+@pytest.fixture
+def second_world(stack: Stack, sandbox: Sandbox, second_url: str) -> Iterator[World]:
+    """The same marketplace through a second server process."""
+    with closing(World(stack, second_url, sandbox)) as world:
+        yield world
+
+
+@pytest.fixture(params=["lean", "stock"])
+def either_world(request: pytest.FixtureRequest, stack: Stack, sandbox: Sandbox) -> Iterator[World]:
+    """The service under the lean handler, then under Django's own."""
+    url = stack.url if request.param == "lean" else request.getfixturevalue("stock_url")
+    with closing(World(stack, url, sandbox)) as world:
+        yield world
+        check_invariants(world)
+
+
+def _server(stack: Stack, name: str, application: str) -> Iterator[str]:
+    port = free_port()
+    command = [application if word == "asgi_app.asgi:application" else word for word in composition.service(port)]
+    log: Path = stack.logs / f"{name}.log"
+    process = Process(name, command, log=log, cwd=CHECKOUT, environment=stack.environment, grace=30)
+    process.start()
+    try:
+        url = f"http://{HOST}:{port}"
+        process.wait_ready(
+            lambda: httpx.get(f"{url}/readyz", trust_env=False).raise_for_status(), errors=httpx.HTTPError
+        )
+        yield url
+    finally:
+        process.stop()

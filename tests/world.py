@@ -1,0 +1,186 @@
+"""What every test has at hand: people with tokens, the marketplace around them, and a look into the database.
+
+The service is asked over HTTP, as its users ask it; the neighbours are the sandbox, set up and read through its control
+API. Each test has people, products and orders of its own, so tests neither clean up nor see each other.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+import httpx
+import psycopg
+from psycopg.rows import dict_row
+
+from compose.stack import Stack
+
+Answer = TypeVar("Answer")
+
+PATIENCE_SECONDS = 20
+
+
+def eventually(look: Callable[[], Answer], what: str = "it", seconds: float = PATIENCE_SECONDS) -> Answer:
+    """Look again and again until `look` answers something true, and answer that; fail after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := look():
+            return found
+        assert time.monotonic() < end, f"waited {seconds} s for {what}; last seen: {found!r}"
+        time.sleep(0.05)
+
+
+class Sandbox:
+    """The neighbours, from behind."""
+
+    def __init__(self, control_url: str) -> None:
+        self._http = httpx.Client(base_url=control_url, trust_env=False, timeout=10)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def put_user(self, user_id: str, **fields: Any) -> None:
+        """A user; what isn't said is as for an active customer with a default address in Paris."""
+        self._ask("PUT", f"/users/{user_id}", fields)
+
+    def put_cart(
+        self, customer_id: str, items: list[dict[str, Any]], currency: str = "EUR", **more: Any
+    ) -> dict[str, Any]:
+        """A cart under a new version; answers it."""
+        return self._ask("PUT", f"/carts/{customer_id}", {"currency": currency, "items": items, **more})
+
+    def put_product(self, product_id: str, **fields: Any) -> None:
+        """A product; `stock` is what lies on the shelf, `unit_price_minor` what one costs."""
+        self._ask("PUT", f"/products/{product_id}", fields)
+
+    def pay(self, order_id: str, word: str, **fields: Any) -> dict[str, Any]:
+        """Let Payment say capture, authorize, fail, void or refund of an order; answers the message that went out."""
+        return self._ask("POST", f"/payments/{order_id}/{word}", fields)
+
+    def payments(self, **fields: Any) -> None:
+        """How Payment treats orders from now on: `behaviour`, `via`, `capture_after`."""
+        self._ask("PUT", "/payments", fields)
+
+    def say(self, message: str, **fields: Any) -> None:
+        """Publish any text as payments.events."""
+        self._ask("POST", "/payments/messages", {"message": message, **fields})
+
+    def ledger(self, neighbour: str, order_id: str | None = None) -> dict[str, Any]:
+        """What the neighbour has done, in all or for one order."""
+        return self._ask("GET", f"/ledger/{neighbour}" + (f"/{order_id}" if order_id else ""))
+
+    @contextmanager
+    def fault(self, neighbour: str, **fault: Any) -> Iterator[None]:
+        """Let a neighbour misbehave for a while."""
+        self._ask("PUT", f"/faults/{neighbour}", fault)
+        try:
+            yield
+        finally:
+            self._ask("DELETE", f"/faults/{neighbour}")
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        answer = self._http.request(method, path, json=body)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return dict(answer.json()) if answer.content else {}
+
+
+class Person:
+    """A caller with a token of their own, talking to one server process."""
+
+    def __init__(self, world: "World", role: str, subject: str, vendor_id: str | None = None) -> None:
+        self.world, self.id = world, subject
+        token = world.stack.token(role, subject, vendor_id)
+        self.http = httpx.Client(
+            base_url=world.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=20
+        )
+
+    def get(self, path: str, **how: Any) -> httpx.Response:
+        return self.http.get(f"/api/v1{path}", **how)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """POST JSON; underscores in names of headers become hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.post(f"/api/v1{path}", json={} if body is None else body, headers=named)
+
+    def checkout(self, body: Any = None, key: str | None = None) -> httpx.Response:
+        """POST /orders; a new key unless one is given."""
+        return self.post("/orders", body, Idempotency_Key=key or str(uuid.uuid4()))
+
+    def place(self, body: Any = None) -> dict[str, Any]:
+        """An order that must be placed."""
+        answer = self.checkout(body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def order(self, order_id: str) -> dict[str, Any]:
+        """GET /orders/{id}, which must be there."""
+        answer = self.get(f"/orders/{order_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def order_becomes(self, order_id: str, **wanted: str) -> dict[str, Any]:
+        """Wait until the order has these values."""
+
+        def look() -> dict[str, Any] | None:
+            order = self.order(order_id)
+            return order if all(order[name] == value for name, value in wanted.items()) else None
+
+        return eventually(look, f"order {order_id} to be {wanted}")
+
+
+class World:
+    """One server process, the marketplace around it, and the database under it."""
+
+    def __init__(self, stack: Stack, url: str, sandbox: Sandbox) -> None:
+        self.stack, self.url, self.sandbox = stack, url, sandbox
+        self._closing = ExitStack()
+
+    def close(self) -> None:
+        """Close everyone's connections."""
+        self._closing.close()
+
+    def person(self, role: str, subject: str, vendor_id: str | None = None) -> "Person":
+        """Somebody with a token; underneath `customer`, `vendor` and `admin`."""
+        person = Person(self, role, subject, vendor_id)
+        self._closing.callback(person.http.close)
+        return person
+
+    def customer(self, items: list[tuple[str, int]] | None = None, currency: str = "EUR", **user: Any) -> Person:
+        """A new customer; with `items` (product id, quantity), their cart holds these."""
+        person = self.person("customer", f"c-{uuid.uuid4()}")
+        self.sandbox.put_user(person.id, **user)
+        if items is not None:
+            self.sandbox.put_cart(person.id, [{"product_id": p, "quantity": q} for p, q in items], currency)
+        return person
+
+    def vendor(self, vendor_id: str) -> Person:
+        return self.person("vendor", f"u-{uuid.uuid4()}", vendor_id)
+
+    def admin(self) -> Person:
+        return self.person("admin", f"a-{uuid.uuid4()}")
+
+    def product(
+        self, price: int = 1000, vendor: str = "v-1", stock: int = 1000, currency: str = "EUR", **more: Any
+    ) -> str:
+        """A new product; `price` in minor units. Answers its id."""
+        product_id = f"p-{uuid.uuid4()}"
+        fields = {"name": "Mug", "sku": "MUG", **more}
+        self.sandbox.put_product(
+            product_id, vendor_id=vendor, unit_price_minor=price, stock=stock, currency=currency, **fields
+        )
+        return product_id
+
+    def shopper(self, **product: Any) -> Person:
+        """A customer with two of one new product in the cart."""
+        return self.customer([(self.product(**product), 2)])
+
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of the database, as dicts; changes are committed at once."""
+        with psycopg.connect(self.stack.postgres.url, autocommit=True, row_factory=dict_row) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def stock(self, product_id: str) -> dict[str, Any]:
+        """Product's figures for one product: stock, available, held, sold."""
+        return dict(self.sandbox.ledger("product")["products"][product_id])
