@@ -22,10 +22,11 @@ class HttpNeighbour:
         self, name: str, base_url: str, service_token: str, connect_seconds: float, read_seconds: float
     ) -> None:
         self.name = name
-        self._base = httpx.URL(base_url)
+        self._base = base_url
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
-        self._client = httpx.AsyncClient(transport=KeepAliveTransport(connect_seconds), trust_env=False)
+        # The transport without a client on it: there are no cookies, redirects or proxies that a client would see to.
+        self._transport = KeepAliveTransport(connect_seconds)
 
     async def get(self, path: str, deadline: Deadline) -> httpx.Response:
         """GET `path` (already quoted), once more after a failed connection or a 502, 503, 504.
@@ -47,7 +48,7 @@ class HttpNeighbour:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     def broken(self, why: str) -> DependencyUnavailable:
         """The error for an answer that can't be used."""
@@ -57,15 +58,10 @@ class HttpNeighbour:
         headers = call_headers(self._token)
         if body is not None:
             headers["content-type"] = "application/json"
-        request = httpx.Request(
-            method,
-            self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode()),
-            headers=headers,
-            content=body,
-        )
+        request = httpx.Request(method, self._base + path, headers=headers, content=body)
         try:
             async with asyncio.timeout(deadline.left(self._seconds)):
-                return await self._client.send(request)
+                return await self._transport.handle_async_request(request)
         except TimeoutError as error:
             raise self.broken("no answer in time") from error
         except httpx.HTTPError as error:

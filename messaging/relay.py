@@ -25,7 +25,7 @@ from orders.outbox import Claimed, Kind
 
 AT_ONCE = 200
 POLL_SECONDS = 1
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.05
 """Commits that follow each other closely are handed on together: a batch costs hardly more than one."""
 
 PAUSE_SECONDS = 1

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from redis.exceptions import RedisError, ResponseError
@@ -148,10 +148,10 @@ class Subscriber:
     async def _take_over(self) -> None:
         start: bytes = b"0-0"
         while True:
-            answer: Any = await self._redis.xautoclaim(
+            answer = await self._redis.xautoclaim(
                 bus.PAYMENT_EVENTS, GROUP, self._name, TAKE_OVER_AFTER_MS, start, count=AT_ONCE
             )
-            start, entries = answer[:2]
+            start, entries = cast(Any, answer)[:2]
             await self._handle(entries)
             if start == b"0-0":
                 return

@@ -27,8 +27,8 @@ def to_decimal_string(minor: int, currency: str) -> str:
     decimals = DECIMALS[currency]
     if decimals == 0:
         return str(minor)
-    whole, part = divmod(abs(minor), 10**decimals)
-    return f"{'-' if minor < 0 else ''}{whole}.{part:0{decimals}d}"
+    digits = str(abs(minor)).zfill(decimals + 1)
+    return f"{'-' if minor < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def same_amount(text: str, minor: int, currency: str) -> bool:

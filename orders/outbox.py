@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 from django.db import connection, transaction
@@ -39,6 +39,14 @@ LEASE_SECONDS = 20
 
 LONGEST_LEASE_SECONDS = 300
 """A worker that is far behind should not find the same task in its queue ten times."""
+
+
+class Payable(Protocol):
+    """What messages say of an order; its model and its row both have it."""
+
+    id: uuid.UUID
+    total: int
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +107,12 @@ def release_stock() -> Effect:
     return Effect(Kind.RELEASE_STOCK, {}, "stock")
 
 
-def order_event(type_: str, order: Order, at: datetime, **more: Any) -> dict[str, Any]:
+def order_event(type_: str, order: Payable, at: datetime, **more: Any) -> dict[str, Any]:
     """The message that tells anyone who listens what became of `order`."""
     return message(ORDER_EVENTS, type_, at, order.id, amount_minor=order.total, currency=order.currency, **more)
 
 
-def payment_command(type_: str, order: Order, at: datetime, **more: Any) -> dict[str, Any]:
+def payment_command(type_: str, order: Payable, at: datetime, **more: Any) -> dict[str, Any]:
     """The message that asks Payment for something; it carries the order's total unless `more` says otherwise."""
     return message(
         PAYMENT_COMMANDS, type_, at, order.id, **{"amount_minor": order.total, "currency": order.currency, **more}
@@ -174,7 +182,8 @@ def claim(limit: int) -> list[Claimed]:
 
 def done(ids: Sequence[int]) -> None:
     """The effects of these rows are confirmed."""
-    OutboxMessage.objects.filter(id__in=ids).delete()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(ids)])
 
 
 def put_back(ids: Sequence[int]) -> None:

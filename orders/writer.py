@@ -18,6 +18,7 @@ from django.db.backends.utils import CursorWrapper
 
 from orders import database, outbox
 from orders.models import Order, OrderEvent, OrderItem, OutboxMessage, VendorOrder
+from orders.rows import OrderEventRow, OrderItemRow, OrderRecord, OrderRow, VendorOrderRow
 
 BATCH = 32
 """Orders in one statement: more would make the first of them wait for the last."""
@@ -25,23 +26,24 @@ BATCH = 32
 WRITES_AT_ONCE = 2
 """While one statement waits for the disk, the next is on its way; more only make batches smaller."""
 
-Row = Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
     """An order's rows, by column; parents before what refers to them."""
 
-    orders: Sequence[Row]
-    vendor_orders: Sequence[Row]
-    order_items: Sequence[Row]
-    order_events: Sequence[Row]
-    outbox: Sequence[Row]
+    orders: Sequence[OrderRow]
+    vendor_orders: Sequence[VendorOrderRow]
+    order_items: Sequence[OrderItemRow]
+    order_events: Sequence[OrderEventRow]
+    outbox: Sequence[Mapping[str, Any]]
 
     @property
     def id(self) -> uuid.UUID:
-        order_id: uuid.UUID = self.orders[0]["id"]
-        return order_id
+        return self.orders[0].id
+
+    @property
+    def record(self) -> OrderRecord:
+        return OrderRecord(self.orders[0], self.order_items, self.vendor_orders)
 
 
 TABLES = [field.name for field in fields(NewOrder)]

@@ -39,8 +39,8 @@ class Orders(OrderAPIView):
         desk = request.scope["state"]["desk"]  # type: ignore[attr-defined]
         placed = await desk.place(Checkout(_caller(request), key, request_id.get(), wish))
         response = answer_json(order_body(placed.order, "customer"), 201)
-        response["Location"] = f"{request.path}/{placed.order.row['id']}"
-        response["ETag"] = _etag(placed.order.row["version"])
+        response["Location"] = f"{request.path}/{placed.order.row.id}"
+        response["ETag"] = _etag(placed.order.row.version)
         if placed.replayed:
             response["Idempotent-Replayed"] = "true"
         return response
@@ -76,7 +76,7 @@ class OneOrder(OrderAPIView):
         """One order."""
         caller = _caller(request)
         order = await database.run(read_order, caller, order_id)
-        etag = _etag(order.row["version"])
+        etag = _etag(order.row.version)
         if _matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
             response = HttpResponse(status=304)
         else:

@@ -36,8 +36,9 @@ from orders.errors import (
 from orders.models import order_id_of
 from orders.money import same_amount, to_decimal_string
 from orders.pricing import Pricing, check_size, price
+from orders.rows import OrderRecord
 from orders.services.new_order import new_order
-from orders.services.read import OrderRecord, as_placed, find
+from orders.services.read import as_placed, find
 from orders.writer import Writer
 
 SETTLE_SECONDS = 3
@@ -51,7 +52,7 @@ SETTLE_TRIES = 10
 class Wish:
     """What the body of a checkout or a quote says; None where it says nothing."""
 
-    shipping_address: Mapping[str, str] | None
+    shipping_address: dict[str, str] | None
     cart_version: int | None
     expected_total: str | None
     coupon_code: str | None
@@ -72,9 +73,9 @@ class Checkout:
         return order_id_of(self.caller.id, self.idempotency_key)
 
     @property
-    def hash(self) -> bytes:
+    def hash(self) -> str:
         """SHA-256 of the body with its defaults filled in: tells a copy from another request under the same key."""
-        return hashlib.sha256(msgspec.json.encode(self.wish, order="deterministic")).digest()
+        return "\\x" + hashlib.sha256(msgspec.json.encode(self.wish, order="deterministic")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,9 @@ class CheckoutDesk:
             await asyncio.wait([first])
             if first.exception() is None:
                 return _replay(first.result().order, checkout)
-            if first.get_name() == checkout.hash.hex():
+            if first.get_name() == checkout.hash:
                 raise first.exception() or AssertionError("unreachable: it has failed")
-        task = asyncio.create_task(self._admit(checkout), name=checkout.hash.hex())
+        task = asyncio.create_task(self._admit(checkout), name=checkout.hash)
         self._under_way[order_id] = task
         task.add_done_callback(lambda _: self._under_way.pop(order_id))
         return await asyncio.shield(task)
@@ -144,7 +145,7 @@ class CheckoutDesk:
             return await self._refuse(checkout, held, refusal)
         return await self._write(checkout, cart, pricing, address)
 
-    async def _customer_and_cart(self, checkout: Checkout, deadline: Deadline) -> tuple[Mapping[str, str], Cart]:
+    async def _customer_and_cart(self, checkout: Checkout, deadline: Deadline) -> tuple[dict[str, str], Cart]:
         customer, cart = await both(
             self._neighbours.users.active_customer(checkout.caller.id, deadline),
             self._neighbours.carts.filled_cart(checkout.caller.id, deadline),
@@ -163,12 +164,12 @@ class CheckoutDesk:
             self._settle_later(order_id)
             raise
 
-    async def _write(self, checkout: Checkout, cart: Cart, pricing: Pricing, address: Mapping[str, str]) -> Placed:
+    async def _write(self, checkout: Checkout, cart: Cart, pricing: Pricing, address: dict[str, str]) -> Placed:
         actor = Actor.of(checkout.caller, checkout.request_id)
         order = new_order(checkout.order_id, actor, pricing, address, checkout.wish.note, cart.version, checkout.hash)
         try:
             if await self._writer.write(order):
-                return Placed(OrderRecord(order.orders[0], order.order_items, order.vendor_orders), replayed=False)
+                return Placed(order.record, replayed=False)
         except DependencyUnavailable:
             self._settle_later(checkout.order_id)
             raise
@@ -179,7 +180,7 @@ class CheckoutDesk:
         placed = await database.run(find, checkout.order_id)
         if placed is None:
             raise DependencyUnavailable("database", "the order was there and is not")
-        winners = {item["product_id"]: item["quantity"] for item in placed.items}
+        winners = {item.product_id: item.quantity for item in placed.items}
         if winners != lines:
             await self._reserve(checkout.order_id, winners, Deadline.after(settings.PRODUCT_RESERVE_SECONDS))
         return _replay(placed, checkout)
@@ -257,7 +258,7 @@ def check_total(wish: Wish, pricing: Pricing) -> None:
 
 
 def _replay(order: OrderRecord, checkout: Checkout) -> Placed:
-    if bytes(order.row["request_hash"]) != checkout.hash:
+    if order.row.request_hash != checkout.hash:
         raise IdempotencyKeyReused(
             "This Idempotency-Key has placed an order from another body: send the same body, or a new key."
         )

@@ -5,7 +5,7 @@ compiling costs more than running.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,26 +16,13 @@ from django.db import connection
 from django.db.models import QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from msgspec.structs import replace
 
 from orders.callers import Caller, Role
 from orders.errors import NotFound
 from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
 from orders.models import Order
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRecord:
-    """An order's columns, and those of its parts: items by position, vendor orders by vendor."""
-
-    row: Row
-    items: Sequence[Row]
-    vendor_orders: Sequence[Row]
-
-    @property
-    def vendor_statuses(self) -> list[str]:
-        return [part["status"] for part in self.vendor_orders]
+from orders.rows import OrderRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +48,15 @@ _CALLER = "\N{BLACK SQUARE} caller"
 _ID = uuid.UUID(int=1)
 _TIME = datetime(1, 1, 1, tzinfo=UTC)
 
-_ITEMS = """(
-    SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.position), '[]')::text
-    FROM order_items part WHERE part.order_id = orders.id)"""
-_VENDOR_ORDERS = """(
-    SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.vendor_id), '[]')::text
-    FROM vendor_orders part WHERE part.order_id = orders.id)"""
-_COLUMNS = [field.attname for field in Order._meta.concrete_fields]
+_DOCUMENT = """json_build_object(
+    'row', row_to_json(orders.*),
+    'items', (
+        SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.position), '[]')
+        FROM order_items part WHERE part.order_id = orders.id),
+    'vendor_orders', (
+        SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.vendor_id), '[]')
+        FROM vendor_orders part WHERE part.order_id = orders.id))::text"""
+_DECODER = msgspec.json.Decoder(OrderRecord)
 
 
 def find(order_id: uuid.UUID) -> OrderRecord | None:
@@ -86,7 +75,7 @@ def list_orders(caller: Caller, limit: int, position: Position | None) -> Page:
     """Up to `limit` of the caller's orders from `position` on (None: the newest)."""
     statement = _newest(caller.role, limit + 1, position and position.backwards)
     values = {_CALLER: caller.id} | ({_TIME: position.created_at, _ID: position.id} if position else {})
-    records = list(_records(statement, values))
+    records = _records(statement, values)
     more = len(records) > limit
     records = records[:limit]
     backwards = position is not None and position.backwards
@@ -94,8 +83,8 @@ def list_orders(caller: Caller, limit: int, position: Position | None) -> Page:
         records.reverse()
     if not records:
         return Page([], None, None)
-    before = Position(records[0].row["created_at"], records[0].row["id"], backwards=True)
-    behind = Position(records[-1].row["created_at"], records[-1].row["id"])
+    before = Position(records[0].row.created_at, records[0].row.id, backwards=True)
+    behind = Position(records[-1].row.created_at, records[-1].row.id)
     return Page(
         records,
         previous=before if (more if backwards else position is not None) else None,
@@ -105,16 +94,16 @@ def list_orders(caller: Caller, limit: int, position: Position | None) -> Page:
 
 def as_placed(order: OrderRecord) -> OrderRecord:
     """The order as it was when it was placed: what it has become since is undone, the rest never changes."""
-    placed = {
-        "status": OrderStatus.PENDING if order.row["total"] else OrderStatus.CONFIRMED,
-        "payment_status": PaymentStatus.UNPAID if order.row["total"] else PaymentStatus.PAID,
-        "updated_at": order.row["created_at"],
-        "version": 1,
-    }
-    part = dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at"))
-    part["status"] = VendorOrderStatus.PENDING
-    vendor_orders = [{**vendor_order, **part} for vendor_order in order.vendor_orders]
-    return OrderRecord({**order.row, **placed}, order.items, vendor_orders)
+    row = replace(
+        order.row,
+        status=OrderStatus.PENDING if order.row.total else OrderStatus.CONFIRMED,
+        payment_status=PaymentStatus.UNPAID if order.row.total else PaymentStatus.PAID,
+        updated_at=order.row.created_at,
+        version=1,
+    )
+    shipment = dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at"))
+    parts = [replace(part, status=VendorOrderStatus.PENDING, **shipment) for part in order.vendor_orders]
+    return OrderRecord(row, order.items, parts)
 
 
 @lru_cache(maxsize=8)
@@ -134,19 +123,12 @@ def _newest(role: Role, count: int, backwards: bool | None) -> tuple[str, tuple[
 
 
 def _compiled(queryset: QuerySet[Order]) -> tuple[str, tuple[Any, ...]]:
-    parts = {
-        "items_json": RawSQL(_ITEMS, (), TextField()),
-        "vendor_orders_json": RawSQL(_VENDOR_ORDERS, (), TextField()),
-    }
-    text, parameters = queryset.annotate(**parts).values_list(*_COLUMNS, *parts).query.sql_with_params()
-    return text, parameters
+    document = RawSQL(_DOCUMENT, (), TextField())
+    return queryset.annotate(document=document).values_list("document").query.sql_with_params()
 
 
-def _records(statement: tuple[str, tuple[Any, ...]], values: Mapping[Any, Any]) -> Iterable[OrderRecord]:
+def _records(statement: tuple[str, tuple[Any, ...]], values: Mapping[Any, Any]) -> list[OrderRecord]:
     text, stand_ins = statement
     with connection.cursor() as cursor:
         cursor.execute(text, [values.get(value, value) for value in stand_ins])
-        for *columns, items, vendor_orders in cursor.fetchall():
-            row = dict(zip(_COLUMNS, columns, strict=True))
-            row["shipping_address"] = msgspec.json.decode(row["shipping_address"])
-            yield OrderRecord(row, msgspec.json.decode(items), msgspec.json.decode(vendor_orders))
+        return [_DECODER.decode(document) for (document,) in cursor.fetchall()]

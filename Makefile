@@ -1,0 +1,56 @@
+# Everything a person does with the Order Service. Python ≥ 3.11, make and a C library are all it needs.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install run demo test check load clean
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# Python that ends when make does, even if make is killed (see compose/launch.py; 15 is SIGTERM).
+PYTHON_OF_MAKE = exec $(BIN)/python -I -S compose/launch.py $$PPID 15 as_is $(BIN)/python
+# Placeholders: these commands read the settings, and talk to nobody.
+WITH_SETTINGS = set -a && . compose/check.env && set +a &&
+# The load test's size: users, and for how long.
+USERS ?= 20
+FOR ?= 20s
+
+help: ## This list
+	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Make .venv with everything the project needs, locked by hash
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+		then exec "$$python" compose/install.py; fi; \
+	done; \
+	echo "Python 3.11 or newer is needed; python3 here: $$(python3 --version 2>&1). Name one: make install PYTHON=…" >&2; \
+	exit 1
+
+run: install ## Start all of it on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: elsewhere)
+	@$(PYTHON_OF_MAKE) -m compose.local run
+
+demo: install ## Watch one order being paid and one expiring, on the running stack or one of its own
+	@$(PYTHON_OF_MAKE) -m compose.demo
+
+test: install ## Run every test, on real servers of its own (ARGS='-k checkout': some)
+	$(BIN)/pytest $(ARGS)
+
+check: install ## Lint, types, import layers; migrations, API schema and generated code in step
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(WITH_SETTINGS) $(BIN)/mypy
+	$(BIN)/lint-imports
+	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(WITH_SETTINGS) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	@echo "the code generated from protos/"
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT \
+		&& $(BIN)/python -m grpc_tools.protoc -I. --python_out="$$fresh" --pyi_out="$$fresh" --grpc_python_out="$$fresh" \
+			protos/product/v1/product.proto \
+		&& for file in "$$fresh"/protos/product/v1/*; do diff "$$file" protos/product/v1/ || exit 1; done
+
+load: install ## Load test against the running stack or one of its own (USERS=20 FOR=20s)
+	@$(PYTHON_OF_MAKE) -m compose.local during $(BIN)/locust -f tests/load/locustfile.py --headless \
+		--users $(USERS) --spawn-rate $(USERS) --run-time $(FOR) --exit-code-on-error 1
+
+clean: install ## Throw away the local stack's state and all caches
+	@$(BIN)/python -m compose.local forget
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

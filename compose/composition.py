@@ -1,0 +1,64 @@
+"""What runs in the local stack: each process's command and environment, as `docker-compose.yml` has them too."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from compose.ports import HOST, Ports
+from compose.site import JWT_AUDIENCE, JWT_ISSUER
+
+PYTHON = sys.executable
+CAPTURE_AFTER_SECONDS = "2"  # long enough to see an order pending
+DEFAULTS = {
+    "ORDER_EXPIRY_SECONDS": "900",
+    "PAYMENT_STATUS_AFTER_SECONDS": "30",
+    "DJANGO_DEBUG": "false",
+    "ALLOWED_HOSTS": "127.0.0.1,localhost",
+    "LOG_LEVEL": "INFO",
+}
+# What a person's shell may hold for other programs, and would lead ours away from the stack; PG… belongs to it too.
+FOREIGN = ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONHOME")
+
+MIGRATE = [PYTHON, "manage.py", "migrate", "--no-input"]
+CELERY = [PYTHON, "-m", "celery", "-A", "asgi_app"]
+WORKER = [*CELERY, "worker", "--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+BEAT = [*CELERY, "beat", "--loglevel", "INFO"]
+
+
+def service(port: int) -> list[str]:
+    """The service itself."""
+    address = ["--host", HOST, "--port", str(port)]
+    manner = ["--lifespan", "on", "--timeout-graceful-shutdown", "25", "--no-access-log"]
+    return [PYTHON, "-m", "uvicorn", "asgi_app.asgi:application", *address, *manner]
+
+
+def sandbox(ports: Ports, redis_url: str) -> list[str]:
+    """The four neighbours, with customers and products to try the service with; its secrets are in the environment."""
+    listen = {"user": ports.user, "cart": ports.cart, "product": ports.product, "control": ports.control}
+    addresses = [part for name, port in listen.items() for part in (f"--{name}-port", str(port))]
+    manner = ["--redis-url", redis_url, "--seed", "--capture-after", CAPTURE_AFTER_SECONDS]
+    return [PYTHON, "-m", "compose.sandbox", "--host", HOST, *addresses, *manner]
+
+
+def environment(
+    ports: Ports, *, database_url: str, redis_url: str, secrets: Mapping[str, str], settings: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of every process: addresses and secrets are the stack's own, always.
+
+    The rest a person may tune: `settings` win over their environment, which wins over our defaults.
+    """
+    theirs = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("PG")}
+    ours = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": f"{redis_url}/0",
+        "CELERY_BROKER_URL": f"{redis_url}/1",
+        "USER_SERVICE_URL": f"http://{HOST}:{ports.user}",
+        "CART_SERVICE_URL": f"http://{HOST}:{ports.cart}",
+        "PRODUCT_SERVICE_ADDR": f"{HOST}:{ports.product}",
+        "PRODUCT_SERVICE_TLS": "false",
+        "JWT_ALGORITHM": "HS256",
+        "JWT_ISSUER": JWT_ISSUER,
+        "JWT_AUDIENCE": JWT_AUDIENCE,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**DEFAULTS, **theirs, **settings, **ours, **secrets}

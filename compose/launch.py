@@ -1,0 +1,102 @@
+"""Turns itself into another program that cannot outlive its starter and, where asked, is not root.
+
+Started as `python -I -S launch.py PARENT SIGNAL WAY PROGRAM ARGUMENT…` by `processes.py`; a program of its own, because
+code between fork and exec of a threaded process may deadlock. It needs nothing but the standard library.
+
+- SIGNAL is what the kernel sends when PARENT dies, even by SIGKILL (`PR_SET_PDEATHSIG`, Linux only; 0: none).
+- WAY is how root stops being root, for PostgreSQL refuses to run as root:
+  `as_is`      not at all.
+  `namespace`  a user namespace in which root is called `nobody`. Files keep their owner, root-only folders stay
+               reachable, no capability is held. Docker's default seccomp profile forbids it.
+  `account`    the account `nobody`, keeping CAP_DAC_OVERRIDE where that is possible, so that folders only root may
+               enter stay reachable. Works in Docker; impossible where root is the only account there is.
+"""
+
+import ctypes
+import os
+import pwd
+import struct
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+CLONE_NEWUSER = 0x10000000
+CAP_DAC_OVERRIDE = 1
+CAPABILITY_VERSION_3 = 0x20080522
+
+libc = ctypes.CDLL(None, use_errno=True)
+if sys.platform == "linux":
+    libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+
+
+def ordinary_account() -> pwd.struct_passwd:
+    """An account that is not root and has a name: initdb asks for one."""
+    try:
+        return pwd.getpwnam("nobody")
+    except KeyError:
+        return next(account for account in pwd.getpwall() if account.pw_uid)
+
+
+def call(name: str, *arguments: object) -> None:
+    """A call into the C library. Raises OSError when it says no."""
+    if getattr(libc, name)(*arguments) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
+
+
+def enter_namespace() -> None:
+    """Become `nobody` in a user namespace of our own, where that name means the user and group who started us."""
+    account, uid, gid = ordinary_account(), os.geteuid(), os.getegid()
+    call("unshare", CLONE_NEWUSER)
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{account.pw_uid} {uid} 1"),
+        ("gid_map", f"{account.pw_gid} {gid} 1"),
+    ):
+        Path(f"/proc/self/{name}").write_text(text)
+
+
+def keep_reaching_files() -> None:
+    """Let this process and what it executes pass file permissions, and nothing else that root may."""
+    header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
+    capability = 1 << CAP_DAC_OVERRIDE
+    call("capset", header, struct.pack("6I", capability, capability, capability, 0, 0, 0))
+    call("prctl", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
+
+
+def enter_account() -> None:
+    """Become the account `nobody`."""
+    account = ordinary_account()
+    call("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    os.setgroups([])
+    os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
+    os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
+    try:
+        keep_reaching_files()
+    except OSError as error:  # enough where every folder on the way is open to all
+        print(f"going on without CAP_DAC_OVERRIDE ({error})", file=sys.stderr)
+
+
+def die_with(parent: int, signal: int) -> None:
+    """Ask for the signal at the parent's death; end now where it is dead. Last, for a change of account undoes it."""
+    if sys.platform == "linux" and signal:
+        call("prctl", PR_SET_PDEATHSIG, signal, 0, 0, 0)
+        if os.getppid() != parent:
+            sys.exit("the starter is gone")
+
+
+def main() -> None:
+    parent, signal, way, *command = sys.argv[1:]
+    try:
+        if way == "namespace":
+            enter_namespace()
+        elif way == "account":
+            enter_account()
+        die_with(int(parent), int(signal))
+        os.execvp(command[0], command)  # noqa: S606 (no shell is meant)
+    except OSError as error:
+        sys.exit(f"cannot start {command[0]} ({way}): {error}")
+
+
+if __name__ == "__main__":
+    main()

