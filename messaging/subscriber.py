@@ -135,7 +135,7 @@ class Subscriber:
             answer = await self._redis.xreadgroup(
                 GROUP, self._name, {bus.PAYMENT_EVENTS: ">"}, count=AT_ONCE, block=PAUSE_SECONDS * 1000
             )
-            for _, entries in answer or []:
+            for _, entries in cast(Any, answer) or []:
                 await self._handle(entries)
 
     async def _join(self) -> None:
