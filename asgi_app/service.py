@@ -62,11 +62,17 @@ class Service:
         await self.desk.finish()
         self.relay.stop()
         await asyncio.wait([self.loops["relay"]], timeout=STOP_SECONDS)
-        for task in self.loops.values():
-            task.cancel()
-        await asyncio.gather(*self.loops.values(), return_exceptions=True)
+        await _end(set(self.loops.values()))
         await self.opened.aclose()
         await asyncio.to_thread(database.close)
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: on Python 3.11 `asyncio.wait_for` may swallow a cancellation (cpython #86296)."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=1)
 
 
 def _loop(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
