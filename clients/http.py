@@ -16,15 +16,16 @@ RETRIED = frozenset({502, 503, 504})
 
 
 class HttpNeighbour:
-    """One neighbour at `base_url`. `name` is what a 503 calls it; seconds are those of docs/operations.md."""
+    """One neighbour at `base_url`. `name` is what a 503 calls it; no more than `at_once` calls are under way at a time."""
 
     def __init__(
-        self, name: str, base_url: str, service_token: str, connect_seconds: float, read_seconds: float
+        self, name: str, base_url: str, service_token: str, connect_seconds: float, read_seconds: float, at_once: int
     ) -> None:
         self.name = name
         self._base = base_url
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
+        self._room = asyncio.Semaphore(at_once)
         # The transport without a client on it: there are no cookies, redirects or proxies that a client would see to.
         self._transport = KeepAliveTransport(connect_seconds)
 
@@ -60,7 +61,7 @@ class HttpNeighbour:
             headers["content-type"] = "application/json"
         request = httpx.Request(method, self._base + path, headers=headers, content=body)
         try:
-            async with asyncio.timeout(deadline.left(self._seconds)):
+            async with asyncio.timeout(deadline.left(self._seconds)), self._room:
                 return await self._transport.handle_async_request(request)
         except TimeoutError as error:
             raise self.broken("no answer in time") from error

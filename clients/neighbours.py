@@ -24,15 +24,16 @@ class Neighbours:
 @asynccontextmanager
 async def open_neighbours() -> AsyncIterator[Neighbours]:
     """Clients for User, Cart and Product as the settings name them. Nothing is connected before the first call."""
-    seconds = settings.NEIGHBOUR_CONNECT_SECONDS, settings.NEIGHBOUR_READ_SECONDS
-    user = HttpNeighbour("user", settings.USER_SERVICE_URL, settings.SERVICE_TOKEN, *seconds)
-    cart = HttpNeighbour("cart", settings.CART_SERVICE_URL, settings.SERVICE_TOKEN, *seconds)
+    limits = settings.NEIGHBOUR_CONNECT_SECONDS, settings.NEIGHBOUR_READ_SECONDS, settings.NEIGHBOUR_CALLS_IN_FLIGHT
+    user = HttpNeighbour("user", settings.USER_SERVICE_URL, settings.SERVICE_TOKEN, *limits)
+    cart = HttpNeighbour("cart", settings.CART_SERVICE_URL, settings.SERVICE_TOKEN, *limits)
     products = Products(
         settings.PRODUCT_SERVICE_ADDR,
         settings.PRODUCT_SERVICE_TLS,
         settings.SERVICE_TOKEN,
         settings.PRODUCT_RESERVE_SECONDS,
         settings.PRODUCT_READ_SECONDS,
+        settings.NEIGHBOUR_CALLS_IN_FLIGHT,
     )
     try:
         yield Neighbours(Users(user), Carts(cart), products)

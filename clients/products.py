@@ -48,10 +48,11 @@ class Products:
     """Asks the Product Service over one channel, which belongs to the event loop that made it."""
 
     def __init__(
-        self, address: str, tls: bool, service_token: str, reserve_seconds: float, read_seconds: float
+        self, address: str, tls: bool, service_token: str, reserve_seconds: float, read_seconds: float, at_once: int
     ) -> None:
         self._token = service_token
         self._reserve_seconds, self._read_seconds = reserve_seconds, read_seconds
+        self._room = asyncio.Semaphore(at_once)
         self._channel = (
             grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(), options=_CHANNEL_OPTIONS)
             if tls
@@ -132,7 +133,12 @@ class Products:
         metadata = tuple(call_headers(self._token).items())
         for last in (*[False] * (tries - 1), True):
             try:
-                return await call(request, timeout=deadline.left(seconds), metadata=metadata)
+                async with asyncio.timeout(deadline.left(seconds)), self._room:
+                    answer = await call(request, timeout=deadline.left(seconds), metadata=metadata)
+                _check(answer is not None, "its answer can't be read")
+                return answer
+            except TimeoutError as error:
+                raise DependencyUnavailable("product", "no answer in time") from error
             except grpc.aio.AioRpcError as error:
                 if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
                     raise _Precondition from error

@@ -49,19 +49,18 @@ def _attempt(queued: float, work: Callable[..., Answer], args: tuple[Any, ...], 
     if time.monotonic() - queued > settings.DATABASE_POOL_WAIT_SECONDS:
         raise DependencyUnavailable("database", "no connection was free in time")
     for attempt in range(1, ATTEMPTS + 1):
+        was_connected = connection.connection is not None
         try:
             return work(*args, **kwargs)
         except (OperationalError, InterfaceError) as error:
             lost = connection.connection is None or connection.connection.closed
             if lost:
                 connection.close()
-            elif not isinstance(error.__cause__, _REPEATABLE):
-                raise DependencyUnavailable("database", _reason(error)) from error
-            if attempt == ATTEMPTS:
+            repeatable = was_connected if lost else isinstance(error.__cause__, _REPEATABLE)
+            if attempt == ATTEMPTS or not repeatable:
                 raise DependencyUnavailable("database", _reason(error)) from error
     raise AssertionError("unreachable: the last attempt answers or raises")
 
 
 def _reason(error: Exception) -> str:
-    cause = error.__cause__
-    return f"{type(cause or error).__name__}"
+    return type(error.__cause__ or error).__name__

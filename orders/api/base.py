@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 import msgspec
 from adrf.views import APIView
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.http.response import Http404
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
-from orders.api.errors import failure, invalid, problem
-from orders.errors import Invalid, MethodNotAllowed, NotFound, OrderError, PayloadTooLarge, UnsupportedMediaType
+from orders.api.errors import bad_request, failure, invalid, problem
+from orders.errors import Invalid, MethodNotAllowed, OrderError, PayloadTooLarge, UnsupportedMediaType
 
 
 class OrderAPIView(APIView):  # type: ignore[misc]
@@ -43,8 +42,8 @@ class OrderAPIView(APIView):  # type: ignore[misc]
             return problem(request.path, error)
         except ValidationError as error:
             return problem(request.path, invalid(error))
-        except Http404:
-            return problem(request.path, NotFound("There is no such thing."))
+        except SuspiciousOperation:
+            return bad_request(request)
         except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
             return failure(request.path, error)
 

@@ -58,7 +58,7 @@ class Tokens:
                 issuer=settings.JWT_ISSUER,
                 leeway=LEEWAY_SECONDS,
             )
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise NotAuthenticated(f"The token was refused: {_reason(error)}. Ask for a new one.") from error
         return _caller(claims)
 

@@ -107,8 +107,14 @@ class CheckoutDesk:
                 raise first.exception() or AssertionError("unreachable: it has failed")
         task = asyncio.create_task(self._admit(checkout), name=checkout.hash)
         self._under_way[order_id] = task
-        task.add_done_callback(lambda _: self._under_way.pop(order_id))
+        task.add_done_callback(lambda task: self._ended(order_id, task))
         return await asyncio.shield(task)
+
+    def _ended(self, order_id: UUID, task: asyncio.Task[Placed]) -> None:
+        """Forget a checkout that has ended; its failure counts as seen even when the customer has gone."""
+        del self._under_way[order_id]
+        if not task.cancelled():
+            task.exception()
 
     async def finish(self) -> None:
         """Wait for the checkouts under way; holds still being settled are left to their expiry."""
