@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import orjson
+import msgspec
 from aiohttp import web
 
 from compose.sandbox.faults import Faults
@@ -50,4 +50,4 @@ def plain(status: int, body: Any) -> web.Response:
     """The true answer."""
     if body is None:
         return web.Response(status=status)
-    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")

@@ -6,7 +6,7 @@ import socket
 import struct
 from typing import Any, cast
 
-import orjson
+import msgspec
 from aiohttp import web
 
 from compose.sandbox.faults import Fault, anything, nothing, number
@@ -47,7 +47,7 @@ async def spoil(request: web.Request, fault: Fault, status: int, body: Any) -> w
     if fault.kind == "reset":
         return reset(request)
     if fault.kind == "drip":
-        return await drip(request, fault.value, status, b"" if body is None else orjson.dumps(body))
+        return await drip(request, fault.value, status, b"" if body is None else msgspec.json.encode(body))
     if fault.kind == "status":
         # A redirect leads back here: whoever follows it gets the true answer of the next call and is found out.
         return web.json_response({"detail": "sandbox fault"}, status=fault.value, headers={"Location": request.path_qs})
@@ -62,8 +62,8 @@ def spoilt_body(fault: Fault, body: Any) -> bytes:
     if fault.kind == "garbage":
         return GARBAGE
     if fault.kind == "huge":
-        return orjson.dumps({**(body or {}), "padding": "x" * int(fault.value)})
-    # The standard library's writer for what orjson refuses, such as integers over 64 bits.
+        return msgspec.json.encode({**(body or {}), "padding": "x" * int(fault.value)})
+    # The standard library's writer for what msgspec refuses, such as integers over 64 bits.
     return json.dumps(fault.value if fault.kind == "body" else wrong_types(body)).encode()
 
 
