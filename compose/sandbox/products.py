@@ -41,7 +41,7 @@ class Products:
         self.shelves = Shelves()
         self.holds = Holds(self.shelves, clock)
 
-    def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
+    def handler(self) -> grpc.GenericRpcHandler:
         """All calls of the service, for a server to register."""
         calls: dict[str, tuple[Callable[[Any], Message], type[Message]]] = {
             "GetProducts": (self.get_products, pb.GetProductsRequest),
@@ -51,7 +51,7 @@ class Products:
             "RestockItems": (self.restock_items, pb.RestockItemsRequest),
             "GetStockHold": (self.get_stock_hold, pb.GetStockHoldRequest),
         }
-        methods = {
+        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             name: grpc.unary_unary_rpc_method_handler(
                 self._guard(name, answer),
                 request_deserializer=request.FromString,
