@@ -11,6 +11,8 @@ class OrderError(Exception):
     """The root: something the caller asked for was refused. `str(error)` says what, why and what next."""
 
     code: ClassVar[str]
+    retry_after: int | None = None
+    """In how many seconds the same request may succeed; None when waiting does not help."""
 
     def __init__(self, detail: str, **extra: Any) -> None:
         self.extra = extra
@@ -150,10 +152,11 @@ class RateLimited(OrderError):
     """The caller asks too often."""
 
     code = "rate_limited"
+    retry_after = 1
 
 
 class DependencyUnavailable(OrderError):
-    """A neighbour or the database gave no usable answer: nothing was decided, try again. `retry_after` is in seconds."""
+    """A neighbour or the database gave no usable answer: nothing was decided, try again."""
 
     code = "dependency_unavailable"
 
@@ -167,7 +170,7 @@ class DependencyUnavailable(OrderError):
 
 
 class Overloaded(OrderError):
-    """The process has all the checkouts it can carry. `retry_after` is in seconds."""
+    """The process has all the checkouts it can carry."""
 
     code = "overloaded"
     retry_after = 1

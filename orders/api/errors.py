@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from clients.tracing import request_id
-from orders.errors import DependencyUnavailable, Invalid, NotFound, OrderError, Overloaded
+from orders.errors import Invalid, NotFound, OrderError
 
 STATUSES: Mapping[str, int] = {
     "invalid": 400,
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 def problem(path: str, error: OrderError) -> HttpResponse:
     """The answer that tells of `error`."""
     response = _answer(path, error.code, str(error), error.extra)
-    if isinstance(error, DependencyUnavailable | Overloaded):
+    if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     if error.code == "not_authenticated":
         response["WWW-Authenticate"] = "Bearer"
