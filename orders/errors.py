@@ -44,9 +44,12 @@ class PermissionDenied(OrderError):
 
 
 class NotFound(OrderError):
-    """There is no such thing, or none that this caller may know of."""
+    """There is no such thing, or none that this caller may know of: the two can't be told apart."""
 
     code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing at this address.")
 
 
 class MethodNotAllowed(OrderError):

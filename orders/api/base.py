@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
-from orders.api.errors import bad_request, failure, invalid, problem
+from orders.api.errors import bad_request, failure, invalid, pointer, problem
 from orders.errors import Invalid, MethodNotAllowed, OrderError, PayloadTooLarge, UnsupportedMediaType
 
 
@@ -35,7 +35,8 @@ class OrderAPIView(APIView):  # type: ignore[misc]
                     f"{request.method} is not possible here, {' and '.join(allowed)} is.", allowed=allowed
                 )
             permission().has_permission(request, self)
-            self._check_query(request)
+            if not kwargs:  # what is named in the path must be there before anything else is looked at
+                self.check_query(request)
             method: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, str(request.method).lower())
             return await method(request, *args, **kwargs)
         except OrderError as error:
@@ -47,13 +48,15 @@ class OrderAPIView(APIView):  # type: ignore[misc]
         except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
             return failure(request.path, error)
 
-    def _check_query(self, request: HttpRequest) -> None:
+    def check_query(self, request: HttpRequest) -> None:
+        """Raise Invalid for query parameters that the endpoint does not have."""
         if not request.META["QUERY_STRING"]:
             return
         known = self.query_parameters.get(str(request.method), ())
         if unknown := [name for name in request.GET if name not in known]:
             errors = [
-                {"pointer": f"/{name}", "code": "invalid", "detail": "There is no such parameter."} for name in unknown
+                {"pointer": pointer(name), "code": "invalid", "detail": "There is no such parameter."}
+                for name in unknown
             ]
             raise Invalid(f"Unknown query parameters: {', '.join(sorted(unknown))[:200]}.", errors=errors)
 
@@ -75,7 +78,7 @@ def read_json(request: HttpRequest, serializer: Serializer[Any]) -> Any:
         raise UnsupportedMediaType("Send the body as application/json.")
     try:
         return serializer.run_validation(msgspec.json.decode(body))
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"The body is no JSON that can be read: {error}.") from error
 
 

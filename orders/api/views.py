@@ -76,6 +76,7 @@ class OneOrder(OrderAPIView):
         """One order."""
         caller = _caller(request)
         order = await database.run(read_order, caller, order_id)
+        self.check_query(request)
         etag = _etag(order.row.version)
         if _matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
             response = HttpResponse(status=304)

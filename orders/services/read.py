@@ -68,7 +68,7 @@ def read_order(caller: Caller, order_id: uuid.UUID) -> OrderRecord:
     """The order of this id, if this caller may know of it. Raises NotFound."""
     for record in _records(_by_id(caller.role), {_ID: order_id, _CALLER: caller.id}):
         return record
-    raise NotFound("There is no such order.")
+    raise NotFound()
 
 
 def list_orders(caller: Caller, limit: int, position: Position | None) -> Page:

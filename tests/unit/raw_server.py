@@ -61,7 +61,6 @@ class RawServer:
         self.port, self.url = port, f"http://{HOST}:{port}"
         self.connections = self.open = 0
         self.requests: list[bytes] = []
-        self.failures: list[BaseException] = []
 
     async def is_left(self) -> bool:
         """Whether every client has hung up, given a moment."""
@@ -75,39 +74,36 @@ class RawServer:
 @asynccontextmanager
 async def serving(manner: Manner) -> AsyncIterator[RawServer]:
     """A server that treats each connection in this manner, and then waits for its end."""
-    serving: set[asyncio.Task[None]] = set()
+    treated: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
-    async def treat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        serving.add(task)
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
         server.open += 1
-        peer = Peer(server, reader, writer)
+        treated[writer] = asyncio.create_task(treat(Peer(server, reader, writer), writer))
+
+    async def treat(peer: Peer, writer: asyncio.StreamWriter) -> None:
         try:
             await manner(peer)
             while await peer.request():
                 pass
-        except asyncio.CancelledError:
-            pass
-        except Exception as error:
-            server.failures.append(error)
         finally:
             server.open -= 1
             writer.transport.abort()
 
-    listening = await asyncio.start_server(treat, HOST, 0)
+    listening = await asyncio.start_server(connected, HOST, 0)
     server = RawServer(listening.sockets[0].getsockname()[1])
     try:
         yield server
     finally:
+        await _breathe()
         listening.close()
         await _breathe()
-        for task in serving:
+        for writer, task in treated.items():
             task.cancel()
-        await asyncio.gather(*serving)
+            writer.transport.abort()
+        ends = await asyncio.gather(*treated.values(), return_exceptions=True)
         await _breathe()
-        assert not server.failures
+        assert [end for end in ends if isinstance(end, Exception)] == []
 
 
 async def _breathe() -> None:
