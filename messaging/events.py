@@ -35,7 +35,7 @@ class _Message(Struct):
     amount_minor: Annotated[int, Meta(ge=0, le=MAX_MINOR)] | None = None
     currency: Annotated[str, Meta(max_length=3, pattern=_NO_NUL)] | None = None
     refund_id: _Text | None = None
-    reason: Annotated[str, Meta(pattern=_NO_NUL)] | None = None
+    reason: str | None = None
     signature: str | None = None
 
 
@@ -61,7 +61,7 @@ def parse(raw: bytes) -> PaymentMessage:
         message.amount_minor or 0,
         message.currency or "",
         message.refund_id,
-        fields,
+        {**fields, "reason": message.reason and message.reason.replace("\0", "\N{SYMBOL FOR NULL}")},
     )
 
 
