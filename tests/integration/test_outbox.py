@@ -100,19 +100,22 @@ def test_while_the_worker_is_away_orders_are_placed_and_paid_and_their_carts_wai
 
 
 def test_a_job_that_the_queue_forgot_is_queued_again(world: World) -> None:
-    decoy, ada = world.shopper(), world.shopper()
+    bob, ada, eve = world.shopper(), world.shopper(), world.shopper()
     with frozen(worker(world)), redis.Redis.from_url(world.stack.environment["CELERY_BROKER_URL"]) as queue:
-        first = decoy.place()  # the worker was waiting when it froze: one job is handed to it all the same
-        until_tried(world, first["id"], "clear_cart")
+        decoy = bob.place()  # a worker that was waiting when it froze is handed one job all the same
+        until_tried(world, decoy["id"], "clear_cart")
         order = ada.place()
         (row,) = world.sql("SELECT id FROM outbox WHERE order_id = %s AND kind = 'clear_cart'", order["id"])
-        eventually(lambda: row["id"] in queued_rows(queue), "the second job to be queued")
+        eventually(lambda: row["id"] in queued_rows(queue), "the job to be queued")
         queue.delete("celery")
-    until_done(world, first["id"])
+    later = eve.place()
+    until_done(world, later["id"])  # the worker is back
     assert (waiting(world, order["id"]), clears(world, order["id"])["heard"]) == (["clear_cart"], 0)
     hurry(world, order["id"])  # its lease would end after 20 s
     until_done(world, order["id"])
     assert clears(world, order["id"]) == {"heard": 1, "in_effect": 1}
+    hurry(world, decoy["id"])
+    until_done(world, decoy["id"])
 
 
 @pytest.mark.parametrize(

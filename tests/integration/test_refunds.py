@@ -12,6 +12,7 @@ from tests.integration.records import (
     letters,
     pay,
     refunds,
+    start_job,
     steps,
     until_counted,
     until_done,
@@ -172,6 +173,12 @@ def test_a_failure_heard_after_the_refund_asks_for_nothing(world: World, payment
     assert waiting(world, order["id"]) == []
 
 
+def ask_again(world: World, *order_ids: str) -> None:
+    """Let Payment have been silent about the orders' refunds for long enough, and have them looked at."""
+    world.sql("UPDATE refunds SET ask_again_at = now() WHERE order_id = ANY(%s::uuid[])", list(order_ids))
+    start_job(world, "orders.ask_about_silent_payments")
+
+
 def test_a_refund_that_payment_never_heard_of_is_asked_for_again(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
@@ -179,6 +186,32 @@ def test_a_refund_that_payment_never_heard_of_is_asked_for_again(world: World, p
         pay(world, order["id"], amount_minor=2500)
         until_asked_back(payment, order["id"], 1)
         until_done(world, order["id"])
-    world.sql("UPDATE refunds SET ask_again_at = now() WHERE order_id = %s", order["id"])
-    until_refunded(world, order["id"], 500, seconds=10)
-    assert len({request["refund_id"] for request in asked_back(payment, order["id"])}) == 1
+    ask_again(world, order["id"])
+    until_refunded(world, order["id"], 500)
+    first, second = asked_back(payment, order["id"])
+    assert first["refund_id"] == second["refund_id"]
+    assert first["event_id"] != second["event_id"]
+    eventually(lambda: refunds(world, order["id"])[0]["status"] == "refunded", "the refund to be settled")
+
+
+def test_a_refund_that_is_settled_is_not_asked_for_again(world: World, payment: Payment) -> None:
+    settled, silent = world.shopper().place(), world.shopper().place()
+    pay(world, settled["id"], amount_minor=2500)
+    eventually(lambda: [row["status"] for row in refunds(world, settled["id"])] == ["refunded"], "the refund")
+    with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
+        pay(world, silent["id"], amount_minor=2500)
+        until_asked_back(payment, silent["id"], 1)
+    ask_again(world, settled["id"], silent["id"])
+    until_asked_back(payment, silent["id"], 2)
+    assert len(asked_back(payment, settled["id"])) == 1
+
+
+def test_a_silent_refund_is_asked_for_with_growing_pauses(world: World, payment: Payment) -> None:
+    order = world.shopper().place()
+    pause = "SELECT extract(epoch FROM ask_again_at - now())::float AS seconds FROM refunds WHERE order_id = %s"
+    with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
+        pay(world, order["id"], amount_minor=2500)
+        for times, seconds in ((1, 30), (2, 60), (3, 120)):
+            until_asked_back(payment, order["id"], times)
+            assert seconds - 15 < world.sql(pause, order["id"])[0]["seconds"] <= seconds
+            ask_again(world, order["id"])
