@@ -16,6 +16,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
 from orders.api.errors import bad_request, failure, invalid, problem
+from orders.api.filters import check_known
 from orders.errors import Invalid, MethodNotAllowed, OrderError, PayloadTooLarge, UnsupportedMediaType
 
 
@@ -35,7 +36,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
                     f"{request.method} is not possible here, {' and '.join(allowed)} is.", allowed=allowed
                 )
             permission().has_permission(request, self)
-            self._check_query(request)
+            check_known(request, self.query_parameters.get(str(request.method), ()))
             method: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, str(request.method).lower())
             return await method(request, *args, **kwargs)
         except OrderError as error:
@@ -46,16 +47,6 @@ class OrderAPIView(APIView):  # type: ignore[misc]
             return bad_request(request)
         except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
             return failure(request.path, error)
-
-    def _check_query(self, request: HttpRequest) -> None:
-        if not request.META["QUERY_STRING"]:
-            return
-        known = self.query_parameters.get(str(request.method), ())
-        if unknown := [name for name in request.GET if name not in known]:
-            errors = [
-                {"pointer": f"/{name}", "code": "invalid", "detail": "There is no such parameter."} for name in unknown
-            ]
-            raise Invalid(f"Unknown query parameters: {', '.join(sorted(unknown))[:200]}.", errors=errors)
 
 
 def read_json(request: HttpRequest, serializer: Serializer[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, URLValidator
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -11,6 +11,8 @@ from orders.api.countries import COUNTRIES
 from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
 
 MONEY = RegexValidator(r"\A[0-9]{1,15}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
+
+HTTPS = URLValidator(schemes=["https"], message="Not an https address.")
 
 
 class Text(serializers.CharField):
@@ -73,6 +75,24 @@ class CheckoutInput(Strict):
     expected_total = Text(required=False, default=None, allow_null=True, validators=[MONEY])
     coupon_code = Text(required=False, default=None, allow_null=True, max_length=50)
     note = Text(required=False, default="", max_length=500, allow_blank=True)
+
+
+class CancelInput(Strict):
+    """Why an order is cancelled."""
+
+    reason = Text(required=False, default="", max_length=200, allow_blank=True)
+
+
+class NoInput(Strict):
+    """An action that needs no words."""
+
+
+class ShipInput(Strict):
+    """How a parcel travels."""
+
+    carrier = Text(max_length=100)
+    tracking_number = Text(max_length=100)
+    tracking_url = Text(required=False, default=None, allow_null=True, max_length=500, validators=[HTTPS])
 
 
 class Address(serializers.Serializer[Any]):
@@ -182,6 +202,100 @@ class QuoteOutput(serializers.Serializer[Any]):
     shortages = ShortageOutput(many=True)
 
 
+class VendorOrderOutput(serializers.Serializer[Any]):
+    """The part of an order that one vendor fulfils, and nothing of the others."""
+
+    id = serializers.UUIDField()
+    order_id = serializers.UUIDField()
+    order_number = serializers.CharField()
+    order_status = serializers.ChoiceField(["pending", "confirmed", "cancelled", "expired"])
+    vendor_id = serializers.CharField()
+    status = serializers.ChoiceField(list(VendorOrderStatus))
+    currency = serializers.CharField()
+    subtotal = serializers.CharField()
+    discount = serializers.CharField()
+    total = serializers.CharField()
+    items = Item(many=True)
+    shipping_address = Address()
+    carrier = serializers.CharField(allow_null=True)
+    tracking_number = serializers.CharField(allow_null=True)
+    tracking_url = serializers.CharField(allow_null=True)
+    shipped_at = serializers.DateTimeField(allow_null=True)
+    delivered_at = serializers.DateTimeField(allow_null=True)
+    available_actions = serializers.ListField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+
+
+class VendorOrderPage(serializers.Serializer[Any]):
+    """A page of vendor orders."""
+
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = VendorOrderOutput(many=True)
+
+
+class SummaryOutput(serializers.Serializer[Any]):
+    """A vendor's day at a glance."""
+
+    counts = serializers.DictField(child=serializers.IntegerField())
+    revenue = serializers.DictField(child=serializers.CharField())
+    oldest_waiting_at = serializers.DateTimeField(allow_null=True)
+
+
+class Shipment(serializers.Serializer[Any]):
+    """One parcel of an order."""
+
+    vendor_order_id = serializers.UUIDField()
+    vendor_id = serializers.CharField()
+    status = serializers.ChoiceField(list(VendorOrderStatus))
+    carrier = serializers.CharField(allow_null=True)
+    tracking_number = serializers.CharField(allow_null=True)
+    tracking_url = serializers.CharField(allow_null=True)
+    shipped_at = serializers.DateTimeField(allow_null=True)
+    delivered_at = serializers.DateTimeField(allow_null=True)
+    items = Item(many=True)
+
+
+class TimelineEntry(serializers.Serializer[Any]):
+    """One thing that happened."""
+
+    at = serializers.DateTimeField()
+    type = serializers.CharField()
+    to = serializers.CharField()
+
+    def get_fields(self) -> Any:
+        """`from` is no name that Python lets a class have."""
+        return {**super().get_fields(), "from": serializers.CharField(allow_null=True)}
+
+
+class TrackingOutput(serializers.Serializer[Any]):
+    """Where the parcels of an order are."""
+
+    order_id = serializers.UUIDField()
+    number = serializers.CharField()
+    status = serializers.ChoiceField(list(OrderStatus))
+    shipments = Shipment(many=True)
+    timeline = TimelineEntry(many=True)
+
+
+class HistoryEntry(TimelineEntry):
+    """One entry of the audit trail; `actor_id`, `request_id` and `data` are for admins."""
+
+    sequence = serializers.IntegerField()
+    actor_role = serializers.ChoiceField(["customer", "vendor", "admin", "system", "payment"])
+    actor_id = serializers.CharField(required=False, allow_null=True)
+    request_id = serializers.CharField(required=False)
+    data = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
+class HistoryOutput(serializers.Serializer[Any]):
+    """An audit trail, oldest first."""
+
+    results = HistoryEntry(many=True)
+
+
 class InputError(serializers.Serializer[Any]):
     """One refused input; `pointer` is a JSON pointer (RFC 6901)."""
 
@@ -203,4 +317,8 @@ class Problem(serializers.Serializer[Any]):
     errors = InputError(many=True, required=False)  # type: ignore[assignment]
     dependency = serializers.CharField(required=False)
     current_total = serializers.CharField(required=False)
+    current_version = serializers.IntegerField(required=False)
+    current = serializers.CharField(required=False)
+    wanted = serializers.CharField(required=False)
+    allowed = serializers.ListField(child=serializers.CharField(), required=False)
     shortages = ShortageOutput(many=True, required=False)
