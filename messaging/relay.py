@@ -52,7 +52,7 @@ class Relay:
         while not self._stopping:
             alarm.clear()
             try:
-                more = await self.round()
+                handed_on = await self.round()
             except DependencyUnavailable as error:
                 log.warning("relay_waits", why=error.why)
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -61,18 +61,18 @@ class Relay:
                 log.exception("relay_failed")
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            if not more and not self._stopping:
+            if not handed_on and not self._stopping:
                 await _ring(alarm)
-                await asyncio.sleep(GATHER_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS)
         await self.round()
 
-    async def round(self) -> bool:
-        """Claim what is due and hand it on; whether there may be more."""
+    async def round(self) -> int:
+        """Claim what is due and hand it on; answers how much it was. What lies behind it in its lane may be due now."""
         rows = await database.run(outbox.claim, AT_ONCE)
         messages = [row for row in rows if row.kind == Kind.PUBLISH]
         jobs = [row for row in rows if row.kind != Kind.PUBLISH]
         await asyncio.gather(self._publish(messages), self._hand_to_celery(jobs))
-        return len(rows) == AT_ONCE
+        return len(rows)
 
     def stop(self) -> None:
         """End `run` after one more round."""
