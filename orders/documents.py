@@ -4,6 +4,7 @@ A queryset says which rows are asked for; here its SQL is turned into one that a
 running, so a shape that is asked for often is compiled once, with stand-ins for the values it is run with.
 """
 
+import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ from orders.rows import OrderRecord, VendorOrderRecord
 
 Record = TypeVar("Record", OrderRecord, VendorOrderRecord)
 Statement = tuple[str, tuple[Any, ...]]
+Place = tuple[Any, uuid.UUID]
+"""Of a row in an order: its value of the column that the order goes by, and its id."""
 
 ITEMS = """(
     SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.position), '[]')
@@ -38,11 +41,34 @@ VENDOR_ORDERS = msgspec.json.Decoder(VendorOrderRecord)
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
-def compiled(queryset: QuerySet[Any]) -> Statement:
-    """The SQL that answers the documents of `queryset`, and its parameters in their order."""
-    document = RawSQL(DOCUMENTS[queryset.model._meta.db_table], (), TextField())
+def compiled(queryset: QuerySet[Any], *among: QuerySet[Any]) -> Statement:
+    """The SQL that answers the documents of `queryset`, and its parameters in their order.
+
+    The rows of `among`, one after the other, take the table's place. Each has a limit, so that PostgreSQL reads it as it
+    stands, lazily if it is in the order of `queryset`: it says which index is used.
+    """
+    table = queryset.model._meta.db_table
+    document = RawSQL(DOCUMENTS[table], (), TextField())
     text, parameters = queryset.annotate(document=document).values_list("document").query.sql_with_params()
-    return text, parameters
+    if not among:
+        return text, parameters
+    parts = [rows.query.sql_with_params() for rows in among]
+    rows = " UNION ALL ".join(f"({rows})" for rows, _ in parts)
+    before, after = text.split(f' FROM "{table}" ', maxsplit=1)
+    return f'{before} FROM ({rows}) AS "{table}" {after}', (*(p for _, of_part in parts for p in of_part), *parameters)
+
+
+def walking(page: QuerySet[Any], rows: QuerySet[Any], longest: int, column: str) -> Statement:
+    """The SQL that looks for `page` among the first `longest` of `rows`, which has its order; `fetch_to` runs it.
+
+    It stops when the page is full. If it isn't, it answers the place of the last row too: this row's `column` and id.
+    """
+    text, parameters = compiled(page, rows[:longest])
+    last, of_last = rows.values_list(column, "id")[longest - 1 : longest].query.sql_with_params()
+    text = f"""
+        WITH page AS MATERIALIZED ({text}) SELECT document, NULL, NULL FROM page
+        UNION ALL SELECT NULL, last.* FROM ({last}) AS last WHERE (SELECT count(*) FROM page) < {page.query.high_mark}"""
+    return text, (*parameters, *of_last)
 
 
 def fetch(
@@ -53,3 +79,15 @@ def fetch(
     with connection.cursor() as cursor:
         cursor.execute(text, [values.get(value, value) for value in stand_ins])
         return [decoder.decode(document) for (document,) in cursor.fetchall()]
+
+
+def fetch_to(
+    statement: Statement, decoder: "msgspec.json.Decoder[Record]"
+) -> tuple[list[Record], Place | None]:
+    """Run a statement of `walking`: the page, and the place where it stopped looking before the page was full."""
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        answered = cursor.fetchall()
+    records = [decoder.decode(document) for document, _, _ in answered if document is not None]
+    places = [(value, id_) for document, value, id_ in answered if document is None]
+    return records, places[0] if places else None

@@ -1,11 +1,16 @@
 """Lists of orders and vendor orders: filtered, searched, in an order, a page at a time.
 
-A page begins behind a row, not at a number, so it stays right while orders arrive. A search looks at SEARCHED rows a page and
-says where the next page goes on, so it costs the same in a table of any size (docs/decisions.md).
+A page begins behind a row, not at a number, so it stays right while orders arrive. It costs the same in a table of any
+size, for there are three ways to read one (docs/decisions.md):
+
+- an index has just the rows that are asked for, in their order;
+- one of the filters leaves so FEW rows that all of these are looked at;
+- else the list is walked along its ordering: a page looks at SEARCHED rows, and says where the next one goes on.
 """
 
+import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,19 +18,24 @@ from functools import lru_cache
 from typing import Any, Generic
 
 import msgspec
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from django.db.models.lookups import IsNull
 
 from orders.callers import Caller, Role
-from orders.documents import ORDERS, VENDOR_ORDERS, Record, Statement, compiled, fetch
+from orders.documents import ORDERS, VENDOR_ORDERS, Place, Record, Statement, compiled, fetch, fetch_to, walking
 from orders.models import Order, OrderItem, VendorOrder
 from orders.money import to_decimal
 from orders.rows import OrderRecord, VendorOrderRecord
 from orders.services.read import CALLER, ID, anyone
 
 SEARCHED = 10_000
-"""Rows that a search looks at for one page."""
+"""Rows that a walk looks at for one page."""
 
+FEW = 1000
+"""Rows that are rather looked at all."""
+
+NUMBER = re.compile(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){2}", re.IGNORECASE)
 COLUMNS = {"created_at": "created_at", "updated_at": "updated_at", "total": "total_value"}
 NEWEST = "-created_at"
 TIME = datetime(1, 1, 1, tzinfo=UTC)
@@ -66,51 +76,97 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Record]):
-    """Rows in their order, and the positions from which the pages before and after them are read."""
+    """Rows in their order, and the positions from which the pages before and after them are read.
+
+    A page of a walk may hold fewer rows than were asked for, even none, and have a next one.
+    """
 
     records: Sequence[Record]
     previous: Position | None
     next: Position | None
 
 
-def _parts(**of: Any) -> Exists:
-    return Exists(OrderItem.objects.filter(**of))
+Filter = Callable[[Any], Q]
 
 
-def _named(word: str) -> Q:
-    return Q(name__icontains=word) | Q(sku__icontains=word)
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Record]):
+    """How lists of orders differ from lists of vendor orders."""
+
+    model: type[Model]
+    decoder: "msgspec.json.Decoder[Record]"
+    filters: Mapping[str, Filter]
+    owner: str
+    """The filter on the column that leads indexes: whose rows these are."""
+    sorted_words: Mapping[str, bool]
+    """Filters whose rows an index has by creation: those of one owner (True), or of all (False)."""
+    number: str
+    ids_elsewhere: Mapping[str, tuple[type[Model], str]]
+    """The filters on another table's rows, and which column there refers to ours."""
 
 
-COMMON: dict[str, Callable[[Any], Q]] = {
-    "status": lambda words: Q(status__in=words),
-    "created_after": lambda moment: Q(created_at__gte=moment),
-    "created_before": lambda moment: Q(created_at__lt=moment),
-    "updated_since": lambda moment: Q(updated_at__gte=moment),
+def _ranges(column: str, **lookups: str) -> dict[str, Filter]:
+    return {name: (lambda value, lookup=lookup: Q(**{f"{column}__{lookup}": value})) for name, lookup in lookups.items()}
+
+
+RANGES: dict[str, dict[str, Filter]] = {
+    "created_at": _ranges("created_at", created_after="gte", created_before="lt"),
+    "updated_at": _ranges("updated_at", updated_since="gte"),
+    "total": _ranges("total_value", min_total="gte", max_total="lte"),
 }
-ORDER_FILTERS: dict[str, Callable[[Any], Q]] = {
-    **COMMON,
-    "payment_status": lambda words: Q(payment_status__in=words),
-    "min_total": lambda amount: Q(total_value__gte=amount),
-    "max_total": lambda amount: Q(total_value__lte=amount),
-    "product_id": lambda id_: Q(_parts(order=OuterRef("id"), product_id=id_)),
-    "vendor_id": lambda id_: Q(Exists(VendorOrder.objects.filter(order=OuterRef("id"), vendor_id=id_))),
-    "customer_id": lambda id_: Q(customer_id=id_),
-}
-VENDOR_ORDER_FILTERS: dict[str, Callable[[Any], Q]] = {
-    **COMMON,
-    "product_id": lambda id_: Q(_parts(vendor_order=OuterRef("id"), product_id=id_)),
-    "vendor_id": lambda id_: Q(vendor_id=id_),
-}
+"""The filters that take a stretch out of an ordering."""
+
+COMMON: dict[str, Filter] = {name: q for ranges in RANGES.values() for name, q in ranges.items()}
+COMMON |= {"status": lambda words: Q(status__in=words), "vendor_id": lambda id_: Q(vendor_id=id_)}
+
+
+def _some(rows: QuerySet[Any]) -> Q:
+    """Whether there are any. As an EXISTS, PostgreSQL might look for all such rows of the table at once."""
+    return Q(IsNull(Subquery(rows.values("id")[:1]), False))
+
+
+def _called(word: str) -> QuerySet[OrderItem]:
+    return OrderItem.objects.filter(Q(name__icontains=word) | Q(sku__icontains=word))
 
 
 def _order_matches(word: str) -> Q:
-    items = OrderItem.objects.filter(_named(word), order=OuterRef("id"))
-    return Q(number__icontains=word) | Q(Exists(items))
+    return Q(number__icontains=word) | _some(_called(word).filter(order=OuterRef("id")))
 
 
 def _vendor_order_matches(word: str) -> Q:
-    items = OrderItem.objects.filter(_named(word), vendor_order=OuterRef("id"))
-    return Q(order__number__icontains=word) | Q(Exists(items))
+    orders = Order.objects.filter(id=OuterRef("order_id"), number__icontains=word)
+    return _some(orders) | _some(_called(word).filter(vendor_order=OuterRef("id")))
+
+
+_ORDERS = _Kind(
+    Order,
+    ORDERS,
+    {
+        **COMMON,
+        "payment_status": lambda words: Q(payment_status__in=words),
+        "customer_id": lambda id_: Q(customer_id=id_),
+        "product_id": lambda id_: _some(OrderItem.objects.filter(order=OuterRef("id"), product_id=id_)),
+        "vendor_id": lambda id_: _some(VendorOrder.objects.filter(order=OuterRef("id"), vendor_id=id_)),
+        "q": _order_matches,
+    },
+    owner="customer_id",
+    sorted_words={"status": False, "payment_status": False},
+    number="number",
+    ids_elsewhere={"product_id": (OrderItem, "order_id"), "vendor_id": (VendorOrder, "order_id")},
+)
+_VENDOR_ORDERS = _Kind(
+    VendorOrder,
+    VENDOR_ORDERS,
+    {
+        **COMMON,
+        "product_id": lambda id_: _some(OrderItem.objects.filter(vendor_order=OuterRef("id"), product_id=id_)),
+        "q": _vendor_order_matches,
+    },
+    owner="vendor_id",
+    sorted_words={"status": True},
+    number="order__number",
+    ids_elsewhere={"product_id": (OrderItem, "vendor_order_id")},
+)
 
 
 def list_orders(caller: Caller, listing: Listing) -> Page[OrderRecord]:
@@ -120,15 +176,13 @@ def list_orders(caller: Caller, listing: Listing) -> Page[OrderRecord]:
         if listing.position:
             values |= {TIME: listing.position.value, ID: listing.position.id}
         statement = _newest(caller.role, listing.limit, listing.position and listing.position.backwards)
-        return _page(fetch(statement, ORDERS, values), listing, _order_position, None)
-    orders = _filtered(Order.objects.visible_to(caller), listing, ORDER_FILTERS)
-    return _read(orders, listing, ORDERS, _order_matches, _order_position)
+        return _page(fetch(statement, ORDERS, values), listing, None)
+    return _read(_ORDERS, Order.objects.visible_to(caller), caller.role == "customer", listing)
 
 
 def list_vendor_orders(caller: Caller, listing: Listing) -> Page[VendorOrderRecord]:
     """A page of the vendor orders that this caller may know of."""
-    vendor_orders = _filtered(VendorOrder.objects.visible_to(caller), listing, VENDOR_ORDER_FILTERS)
-    return _read(vendor_orders, listing, VENDOR_ORDERS, _vendor_order_matches, _vendor_order_position)
+    return _read(_VENDOR_ORDERS, VendorOrder.objects.visible_to(caller), caller.role == "vendor", listing)
 
 
 @lru_cache(maxsize=1024)
@@ -138,68 +192,80 @@ def _newest(role: Role, limit: int, backwards: bool | None) -> Statement:
     return compiled(_from_position(orders, Listing(limit, position))[: limit + 1])
 
 
-def _filtered(rows: QuerySet[Any], listing: Listing, filters: Mapping[str, Callable[[Any], Q]]) -> QuerySet[Any]:
-    for name, value in listing.filters.items():
-        if name != "q":
-            rows = rows.filter(filters[name](value))
-    return _from_position(rows, listing)
+def _read(kind: _Kind[Record], rows: QuerySet[Any], owned: bool, listing: Listing) -> Page[Record]:
+    """A page of `rows`, which are one owner's if they are `owned`."""
+    if kind.owner in listing.filters:
+        rows, owned = rows.filter(kind.filters[kind.owner](listing.filters[kind.owner])), True
+    stretch = {name: value for name, value in listing.filters.items() if name in RANGES[listing.column]}
+    rest = {name: value for name, value in listing.filters.items() if name not in stretch and name != kind.owner}
+    ordered = _from_position(_filtered(kind, rows, stretch), listing)
+    several = slice(listing.limit + 1)
+    if not rest:
+        return _page(fetch(compiled(ordered[several]), kind.decoder), listing, None)
+    if listing.column == "created_at" and len(rest) == 1 and kind.sorted_words.get(*rest) is owned:
+        [(name, words)] = rest.items()
+        parts = [ordered.filter(**{name: word})[several] for word in sorted(set(words))]
+        page = _in_order(kind.model.objects.all(), listing)[several]
+        return _page(fetch(compiled(page, *parts), kind.decoder), listing, None)
+    for ids in _narrowed(kind, rows, {**rest, **stretch}):
+        if not ids[FEW : FEW + 1].exists():
+            page = _filtered(kind, ordered, rest)[several]
+            statement = compiled(page, rows.filter(id__in=ids[: 2 * FEW])[:SEARCHED])
+            return _page(fetch(statement, kind.decoder), listing, None)
+    page = _in_order(_filtered(kind, kind.model.objects.all(), rest), listing)[several]
+    records, last = fetch_to(walking(page, ordered, SEARCHED, COLUMNS[listing.column]), kind.decoder)
+    return _page(records, listing, last)
+
+
+def _filtered(kind: _Kind[Any], rows: QuerySet[Any], filters: Mapping[str, Any]) -> QuerySet[Any]:
+    for name, value in filters.items():
+        rows = rows.filter(kind.filters[name](value))
+    return rows
+
+
+def _narrowed(kind: _Kind[Any], rows: QuerySet[Any], filters: Mapping[str, Any]) -> Iterator[QuerySet[Any]]:
+    """The ids that single filters leave, each read from an index alone, if it has one."""
+    word = filters.get("q", "")
+    if NUMBER.fullmatch(word):
+        named = rows.filter(**{kind.number: word.upper()})
+        if named.exists():
+            yield named.values("id")
+    for name, (model, column) in kind.ids_elsewhere.items():
+        if name in filters:
+            yield model.objects.filter(**{name: filters[name]}).values(column)
+    for column in RANGES.values():
+        if stretch := {name: value for name, value in filters.items() if name in column}:
+            yield _filtered(kind, rows, stretch).values("id")
+    for name in kind.sorted_words:
+        if name in filters:
+            yield _filtered(kind, rows, {name: filters[name]}).values("id")
 
 
 def _from_position(rows: QuerySet[Any], listing: Listing) -> QuerySet[Any]:
     column, position = COLUMNS[listing.column], listing.position
-    descending = listing.descending != listing.backwards
     if position is not None:
-        beyond = TupleLessThan if descending else TupleGreaterThan
+        beyond = TupleLessThan if listing.descending != listing.backwards else TupleGreaterThan
         rows = rows.filter(beyond((column, "id"), (position.value, position.id)))
-    sign = "-" if descending else ""
-    return rows.order_by(f"{sign}{column}", f"{sign}id")
+    return _in_order(rows, listing)
 
 
-def _read(
-    rows: QuerySet[Any],
-    listing: Listing,
-    decoder: "msgspec.json.Decoder[Record]",
-    matches: Callable[[str], Q],
-    position_of: Callable[[Record, str], tuple[PositionValue, uuid.UUID]],
-) -> Page[Record]:
-    word = listing.filters.get("q")
-    if word is None:
-        return _page(fetch(compiled(rows[: listing.limit + 1]), decoder), listing, position_of, None)
-    column = COLUMNS[listing.column]
-    last = rows.values_list(column, "id")[SEARCHED - 1 : SEARCHED].first()
-    within = rows.filter(id__in=rows.values("id")[:SEARCHED]) if last else rows
-    records = fetch(compiled(within.filter(matches(word))[: listing.limit + 1]), decoder)
-    return _page(records, listing, position_of, Position(*last) if last else None)
+def _in_order(rows: QuerySet[Any], listing: Listing) -> QuerySet[Any]:
+    sign = "-" if listing.descending != listing.backwards else ""
+    return rows.order_by(f"{sign}{COLUMNS[listing.column]}", f"{sign}id")
 
 
-def _page(
-    records: list[Record],
-    listing: Listing,
-    position_of: Callable[[Record, str], tuple[PositionValue, uuid.UUID]],
-    searched_to: Position | None,
-) -> Page[Record]:
-    """The page of up to one row more than was asked for; `searched_to` is where a search stopped looking."""
+def _page(records: list[Record], listing: Listing, searched_to: Place | None) -> Page[Record]:
+    """The page of up to one row more than was asked for; `searched_to` is where a walk stopped looking."""
     more = len(records) > listing.limit
     records = records[: listing.limit]
-    onward = Position(*position_of(records[-1], listing.column)) if more else searched_to
-    back = Position(*position_of(records[0], listing.column)) if records and listing.position else None
+    onward = _place_of(records[-1], listing.column) if more else searched_to
+    back = _place_of(records[0], listing.column) if records and listing.position else None
     if listing.backwards:
         records.reverse()
         onward, back = back, onward
-    return Page(
-        records,
-        previous=back and Position(back.value, back.id, backwards=True),
-        next=onward and Position(onward.value, onward.id),
-    )
+    return Page(records, previous=back and Position(*back, backwards=True), next=onward and Position(*onward))
 
 
-def _order_position(record: OrderRecord, column: str) -> tuple[PositionValue, uuid.UUID]:
+def _place_of(record: OrderRecord | VendorOrderRecord, column: str) -> Place:
     row = record.row
-    value = to_decimal(row.total, row.currency) if column == "total" else getattr(row, column)
-    return value, row.id
-
-
-def _vendor_order_position(record: VendorOrderRecord, column: str) -> tuple[PositionValue, uuid.UUID]:
-    row = record.row
-    value = to_decimal(row.total, row.currency) if column == "total" else getattr(row, column)
-    return value, row.id
+    return to_decimal(row.total, row.currency) if column == "total" else getattr(row, column), row.id
