@@ -78,5 +78,5 @@ def decode(neighbour: HttpNeighbour, answer: httpx.Response, shape: type[Any]) -
         raise neighbour.broken(f"it answered {answer.status_code}")
     try:
         return msgspec.json.decode(answer.content, type=shape)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise neighbour.broken(f"its answer breaks the contract: {error}") from error

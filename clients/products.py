@@ -90,6 +90,7 @@ class Products:
                 shortages=_shortages(answer, lines),
             )
         _check(answer.hold.state == HoldState.HELD, "it answered neither HELD nor REJECTED")
+        _check(len(answer.shortages) == 0, "it held what it says it is short of")
         _check(answer.hold.revision > 0, "its hold has no revision")
         products = _products(answer.products, lines)
         _check(products.keys() == lines.keys(), "its answer lacks a product of the order")

@@ -29,16 +29,23 @@ class Connection(asyncio.Protocol):
     async def ask(self, request: bytes) -> httpx.Response:
         """Raises httpx.ReadError when the connection ends early, RemoteProtocolError for what isn't proper HTTP."""
         self._parser = HttpResponseParser(self)
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._received, self._until_closed, self.reusable = 0, False, False
+        self._received, self.reusable = 0, False
+        self._begin()
         self._answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         try:
-            return await self._answer
-        finally:
-            if not self.reusable:
-                self.transport.abort()
+            answer = await self._answer
+        except BaseException:  # given up, too: whatever still comes on this connection is nobody's answer
+            self.transport.abort()
+            raise
+        if not self.reusable:
+            self.transport.abort()
+        return answer
+
+    def _begin(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._until_closed = False
 
     # asyncio's callbacks
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,6 +75,10 @@ class Connection(asyncio.Protocol):
             self._fail(httpx.ReadError("the connection ended before the answer did"))
 
     # httptools' callbacks
+    def on_message_begin(self) -> None:
+        if self._answer is not None and self._answer.done():
+            self.reusable = False  # a second answer to one request
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.lower(), value))
 
@@ -83,10 +94,12 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._answer is None or self._answer.done():
             return
+        status = self._parser.get_status_code()
+        if status < 200:  # an interim answer (RFC 9110, 15.2): the real one follows
+            self._begin()
+            return
         self.reusable = self._parser.should_keep_alive() and not self.transport.is_closing()
-        self._answer.set_result(
-            httpx.Response(self._parser.get_status_code(), headers=self._headers, content=b"".join(self._body))
-        )
+        self._answer.set_result(httpx.Response(status, headers=self._headers, content=b"".join(self._body)))
 
     def _fail(self, error: httpx.TransportError) -> None:
         if self._answer is not None and not self._answer.done():
@@ -139,6 +152,9 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
 
 
 def _as_bytes(request: httpx.Request) -> bytes:
-    head = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    head += [b"%s: %s" % header for header in request.headers.raw]
-    return b"\r\n".join(head) + b"\r\n\r\n" + request.content
+    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%s: %s" % header for header in request.headers.raw]
+    head = b"\r\n".join(lines)
+    if not len(lines) - 1 == head.count(b"\r") == head.count(b"\n") or b"\0" in head:
+        raise httpx.LocalProtocolError("a header would be read as more than one line")
+    return head + b"\r\n\r\n" + request.content

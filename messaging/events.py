@@ -44,7 +44,7 @@ def parse(raw: bytes) -> PaymentMessage:
         raise Unusable(f"it has {len(raw)} bytes, more than 1 MiB")
     try:
         message = msgspec.json.decode(raw, type=_Message)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unusable(f"it isn't a payment message: {error}") from error
     fields = msgspec.to_builtins(message)
     if settings.PAYMENT_SIGNING_SECRET and not is_signed(fields, settings.PAYMENT_SIGNING_SECRET):
@@ -69,7 +69,7 @@ def claimed_order_id(raw: bytes) -> UUID | None:
     try:
         fields: Any = msgspec.json.decode(raw)
         return UUID(fields["order_id"])
-    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, KeyError):
         return None
 
 

@@ -81,9 +81,7 @@ def fetch(
         return [decoder.decode(document) for (document,) in cursor.fetchall()]
 
 
-def fetch_to(
-    statement: Statement, decoder: "msgspec.json.Decoder[Record]"
-) -> tuple[list[Record], Place | None]:
+def fetch_to(statement: Statement, decoder: "msgspec.json.Decoder[Record]") -> tuple[list[Record], Place | None]:
     """Run a statement of `walking`: the page, and the place where it stopped looking before the page was full."""
     with connection.cursor() as cursor:
         cursor.execute(*statement)

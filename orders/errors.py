@@ -11,6 +11,8 @@ class OrderError(Exception):
     """The root: something the caller asked for was refused. `str(error)` says what, why and what next."""
 
     code: ClassVar[str]
+    retry_after: int | None = None
+    """In how many seconds the same request may succeed; None when waiting does not help."""
 
     def __init__(self, detail: str, **extra: Any) -> None:
         self.extra = extra
@@ -42,9 +44,12 @@ class PermissionDenied(OrderError):
 
 
 class NotFound(OrderError):
-    """There is no such thing, or none that this caller may know of."""
+    """There is no such thing, or none that this caller may know of: the two can't be told apart."""
 
     code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing at this address.")
 
 
 class MethodNotAllowed(OrderError):
@@ -150,10 +155,11 @@ class RateLimited(OrderError):
     """The caller asks too often."""
 
     code = "rate_limited"
+    retry_after = 1
 
 
 class DependencyUnavailable(OrderError):
-    """A neighbour or the database gave no usable answer: nothing was decided, try again. `retry_after` is in seconds."""
+    """A neighbour or the database gave no usable answer: nothing was decided, try again."""
 
     code = "dependency_unavailable"
 
@@ -167,7 +173,7 @@ class DependencyUnavailable(OrderError):
 
 
 class Overloaded(OrderError):
-    """The process has all the checkouts it can carry. `retry_after` is in seconds."""
+    """The process has all the checkouts it can carry."""
 
     code = "overloaded"
     retry_after = 1

@@ -35,7 +35,7 @@ class Sandbox:
     """The neighbours, from behind."""
 
     def __init__(self, control_url: str) -> None:
-        self._http = httpx.Client(base_url=control_url, trust_env=False, timeout=10)
+        self._http = httpx.Client(base_url=control_url, trust_env=False, timeout=10, verify=False)
 
     def close(self) -> None:
         self._http.close()
@@ -79,10 +79,10 @@ class Sandbox:
         finally:
             self._ask("DELETE", f"/faults/{neighbour}")
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         answer = self._http.request(method, path, json=body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
-        return dict(answer.json()) if answer.content else {}
+        return answer.json() if answer.content else {}
 
 
 class Person:
@@ -92,7 +92,7 @@ class Person:
         self.world, self.id = world, subject
         token = world.stack.token(role, subject, vendor_id)
         self.http = httpx.Client(
-            base_url=world.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=20
+            base_url=world.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=20, verify=False
         )
 
     def get(self, path: str, **how: Any) -> httpx.Response:

@@ -15,8 +15,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
+from orders import database
 from orders.api.errors import bad_request, failure, invalid, problem
 from orders.api.filters import check_known
+from orders.api.headers import caller
 from orders.errors import Invalid, MethodNotAllowed, OrderError, PayloadTooLarge, UnsupportedMediaType
 
 
@@ -25,6 +27,9 @@ class OrderAPIView(APIView):  # type: ignore[misc]
 
     permissions: ClassVar[dict[str, type]] = {}
     query_parameters: ClassVar[dict[str, Collection[str]]] = {}
+
+    need: ClassVar[Any]
+    """For what has an id in its path: raises NotFound unless the caller may know of it."""
 
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer `request`: may the method be used, by this caller, with these parameters; then the method itself."""
@@ -36,6 +41,9 @@ class OrderAPIView(APIView):  # type: ignore[misc]
                     f"{request.method} is not possible here, {' and '.join(allowed)} is.", allowed=allowed
                 )
             permission().has_permission(request, self)
+            if kwargs and (request.META["QUERY_STRING"] or request.method != "GET"):
+                # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
+                await database.run(self.need, caller(request), *kwargs.values())
             check_known(request, self.query_parameters.get(str(request.method), ()))
             method: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, str(request.method).lower())
             return await method(request, *args, **kwargs)
@@ -66,7 +74,7 @@ def read_json(request: HttpRequest, serializer: Serializer[Any]) -> Any:
         raise UnsupportedMediaType("Send the body as application/json.")
     try:
         return serializer.run_validation(msgspec.json.decode(body))
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"The body is no JSON that can be read: {error}.") from error
 
 

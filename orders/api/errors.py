@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from clients.tracing import request_id
-from orders.errors import DependencyUnavailable, Invalid, NotFound, OrderError, Overloaded
+from orders.errors import Invalid, NotFound, OrderError
 
 STATUSES: Mapping[str, int] = {
     "invalid": 400,
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 def problem(path: str, error: OrderError) -> HttpResponse:
     """The answer that tells of `error`."""
     response = _answer(path, error.code, str(error), error.extra)
-    if isinstance(error, DependencyUnavailable | Overloaded):
+    if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     if error.code == "not_authenticated":
         response["WWW-Authenticate"] = "Bearer"
@@ -64,7 +64,7 @@ def failure(path: str, error: BaseException) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's answer for an address that nobody has."""
-    return problem(request.path, NotFound("There is nothing at this address."))
+    return problem(request.path, NotFound())
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -83,16 +83,20 @@ def invalid(error: ValidationError) -> Invalid:
     return Invalid("Some of the input was refused: see errors.", errors=errors)
 
 
-def _pointers(detail: Any, pointer: str) -> Any:
+def pointer(name: str) -> str:
+    """The JSON pointer (RFC 6901) to a member of the outermost object."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _pointers(detail: Any, place: str) -> Any:
     if isinstance(detail, ErrorDetail):
-        yield {"pointer": pointer, "code": "invalid", "detail": str(detail)}
+        yield {"pointer": place, "code": "invalid", "detail": str(detail)}
     elif isinstance(detail, Mapping):
         for name, part in detail.items():
-            escaped = str(name).replace("~", "~0").replace("/", "~1")
-            yield from _pointers(part, pointer if name == "non_field_errors" else f"{pointer}/{escaped}")
+            yield from _pointers(part, place if name == "non_field_errors" else place + pointer(str(name)))
     else:
         for part in detail:
-            yield from _pointers(part, pointer)
+            yield from _pointers(part, place)
 
 
 def _answer(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> HttpResponse:

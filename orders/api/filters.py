@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest, QueryDict
 
+from orders.api.errors import pointer
 from orders.errors import Invalid
 from orders.lifecycle import ORDER_STATUSES, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
 from orders.services.lists import COLUMNS, NEWEST, Listing, Page, Position
@@ -170,4 +171,4 @@ def _link(request: HttpRequest, listing: Listing, position: Position | None) -> 
 
 
 def _error(name: str, detail: str) -> dict[str, str]:
-    return {"pointer": f"/{name}", "code": "invalid", "detail": detail}
+    return {"pointer": pointer(name), "code": "invalid", "detail": detail}

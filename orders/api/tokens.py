@@ -74,15 +74,24 @@ class Tokens:
 
 def _caller(claims: dict[str, Any]) -> Caller:
     subject, role, vendor_id = claims["sub"], claims.get("role"), claims.get("vendor_id")
-    if not isinstance(subject, str) or not 1 <= len(subject) <= 64 or "\0" in subject:
+    if not _is_id(subject):
         raise NotAuthenticated("The token's sub must be a string of 1 to 64 characters.")
     if not isinstance(role, str) or role not in ROLES:
         raise NotAuthenticated("The token's role must be exactly one of customer, vendor and admin.")
     if role != "vendor":
         return Caller(subject, cast(Any, role), None, int(claims["exp"]))
-    if not isinstance(vendor_id, str) or not 1 <= len(vendor_id) <= 64 or "\0" in vendor_id:
+    if not _is_id(vendor_id):
         raise NotAuthenticated("A vendor's token must carry its vendor_id.")
     return Caller(subject, "vendor", vendor_id, int(claims["exp"]))
+
+
+def _is_id(claim: object) -> bool:
+    """Whether a claim is an id that can be kept: 1 to 64 characters, none of them NUL or half a surrogate pair."""
+    return (
+        isinstance(claim, str)
+        and 1 <= len(claim) <= 64
+        and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in claim)
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -94,7 +94,7 @@ def locked(orders: OrderQuerySet, order_id: uuid.UUID) -> Order:
     """The order of this id among `orders`, locked until the transaction ends. Raises NotFound."""
     order = orders.select_for_update(of=("self",)).filter(id=order_id).first()
     if order is None:
-        raise NotFound("There is no such order.")
+        raise NotFound()
     return order
 
 

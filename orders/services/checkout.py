@@ -7,6 +7,7 @@ the Idempotency-Key, so a copy of the request finds the first one's order, in th
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,9 +31,11 @@ from orders.errors import (
     EmptyCart,
     IdempotencyKeyReused,
     OrderError,
+    OutOfStock,
     Overloaded,
     TotalChanged,
 )
+from orders.lifecycle import DEAD
 from orders.models import order_id_of
 from orders.money import same_amount, to_decimal_string
 from orders.pricing import Pricing, check_size, price
@@ -186,15 +189,31 @@ class CheckoutDesk:
         placed = await database.run(find, checkout.order_id)
         if placed is None:
             raise DependencyUnavailable("database", "the order was there and is not")
-        winners = {item.product_id: item.quantity for item in placed.items}
-        if winners != lines:
-            await self._reserve(checkout.order_id, winners, Deadline.after(settings.PRODUCT_RESERVE_SECONDS))
+        if lines != {item.product_id: item.quantity for item in placed.items}:
+            self._settle_later(checkout.order_id)
         return _replay(placed, checkout)
 
+    async def _hold_again(self, order: OrderRecord) -> None:
+        """Make the hold that of the order as it was placed, whatever a copy with another cart has made of it."""
+        if order.row.status in DEAD:
+            return
+        lines = {item.product_id: item.quantity for item in order.items}
+        with suppress(HoldCommitted, OutOfStock):  # sold already; or short, which the commit will find out
+            await self._neighbours.products.reserve(
+                order.row.id, lines, settings.STOCK_HOLD_SECONDS, Deadline.after(settings.PRODUCT_RESERVE_SECONDS)
+            )
+
     async def _refuse(self, checkout: Checkout, held: Held, refusal: OrderError) -> Placed:
-        """Give the hold back and raise `refusal`, unless a copy in another process has placed the order meanwhile."""
+        """Give the hold back and raise `refusal`, unless a copy in another process has placed the order meanwhile.
+
+        A hold that isn't the first under its key may be what such a copy is about to write: that one is watched first.
+        """
         if placed := await database.run(find, checkout.order_id):
+            self._settle_later(checkout.order_id)
             return _replay(placed, checkout)
+        if held.revision > 1:
+            self._settle_later(checkout.order_id)
+            raise refusal
         try:
             await self._neighbours.products.release(checkout.order_id, held.revision, Deadline.after(1))
         except DependencyUnavailable:
@@ -212,12 +231,15 @@ class CheckoutDesk:
         task.add_done_callback(self._settling.discard)
 
     async def _settle(self, order_id: UUID) -> None:
-        """Give back what a checkout of unknown outcome may have held, unless its order exists or it is being repeated."""
+        """Give back what a checkout without a clear end may hold; if its order exists after all, hold that one's lines."""
         watched = -1
         for _ in range(SETTLE_TRIES):
             try:
+                if placed := await database.run(find, order_id):
+                    await self._hold_again(placed)
+                    return
                 revision = await self._neighbours.products.held_revision(order_id, Deadline.after(1))
-                if revision == 0 or await database.run(find, order_id) is not None:
+                if revision == 0:
                     return
                 if revision == watched and order_id not in self._under_way:
                     await self._neighbours.products.release(order_id, revision, Deadline.after(1))

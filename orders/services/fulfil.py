@@ -64,7 +64,7 @@ def _act(
         VendorOrder.objects.visible_to(caller).filter(id=vendor_order_id).values_list("order_id", flat=True).first()
     )
     if order_id is None:
-        raise NotFound("There is no such vendor order.")
+        raise NotFound()
     order = locked(Order.objects.all(), order_id)
     vendor_order = order.vendor_orders.get(id=vendor_order_id)
     wanted = VENDOR_ORDER_ACTIONS[action]

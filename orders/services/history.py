@@ -36,7 +36,7 @@ def history(caller: Caller, order_id: uuid.UUID) -> Sequence[OrderEvent]:
 def need_order(caller: Caller, order_id: uuid.UUID) -> None:
     """Raise NotFound unless this caller may know of the order."""
     if not Order.objects.visible_to(caller).filter(id=order_id).exists():
-        raise NotFound("There is no such order.")
+        raise NotFound()
 
 
 def need_vendor_order(caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
@@ -44,7 +44,7 @@ def need_vendor_order(caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
     visible = VendorOrder.objects.visible_to(caller).filter(id=vendor_order_id)
     order_id = visible.values_list("order_id", flat=True).first()
     if order_id is None:
-        raise NotFound("There is no such vendor order.")
+        raise NotFound()
     return order_id
 
 

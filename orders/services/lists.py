@@ -106,7 +106,9 @@ class _Kind(Generic[Record]):
 
 
 def _ranges(column: str, **lookups: str) -> dict[str, Filter]:
-    return {name: (lambda value, lookup=lookup: Q(**{f"{column}__{lookup}": value})) for name, lookup in lookups.items()}
+    return {
+        name: (lambda value, lookup=lookup: Q(**{f"{column}__{lookup}": value})) for name, lookup in lookups.items()
+    }
 
 
 RANGES: dict[str, dict[str, Filter]] = {

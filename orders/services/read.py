@@ -26,14 +26,14 @@ def read_order(caller: Caller, order_id: uuid.UUID) -> OrderRecord:
     """The order of this id, if this caller may know of it. Raises NotFound."""
     for record in fetch(_order(caller.role), ORDERS, {ID: order_id, CALLER: caller.id}):
         return record
-    raise NotFound("There is no such order.")
+    raise NotFound()
 
 
 def read_vendor_order(caller: Caller, vendor_order_id: uuid.UUID) -> VendorOrderRecord:
     """The vendor order of this id, if this caller may know of it. Raises NotFound."""
     for record in fetch(_vendor_order(caller.role), VENDOR_ORDERS, {ID: vendor_order_id, CALLER: caller.vendor_id}):
         return record
-    raise NotFound("There is no such vendor order.")
+    raise NotFound()
 
 
 def as_placed(order: OrderRecord) -> OrderRecord:

@@ -197,8 +197,8 @@ def test_a_vendor_learns_nothing_of_the_other_vendor_or_of_the_whole_order(town:
         "its vendor order": sale.parts[1],
         "the customer's id": town.ada.id,
         "the note": f"note-{town.of('ada')}",
-        "the order's total": order["total"],
-        "its total": sale.part(1)["total"],
+        "the order's total": f'"{order["total"]}"',
+        "its total": f'"{sale.part(1)["total"]}"',
         "its parcel": SHIPMENT["tracking_number"],
         "another customer": town.of("bob"),
     }

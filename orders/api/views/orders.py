@@ -16,7 +16,7 @@ from orders.api.representation import history_entry_body, order_body, quote_body
 from orders.api.serializers import CancelInput, CheckoutInput
 from orders.services.cancel import cancel_order
 from orders.services.checkout import Checkout, Wish
-from orders.services.history import history, track
+from orders.services.history import history, need_order, track
 from orders.services.lists import list_orders
 from orders.services.quote import quote
 from orders.services.read import read_order
@@ -75,6 +75,7 @@ class Quotes(OrderAPIView):
 class OneOrder(OrderAPIView):
     """`/api/v1/orders/{id}`"""
 
+    need: ClassVar = staticmethod(need_order)
     permissions: ClassVar = {"GET": READERS}
 
     @schema.READ_ORDER
@@ -93,6 +94,7 @@ class OneOrder(OrderAPIView):
 class Cancellation(OrderAPIView):
     """`/api/v1/orders/{id}/cancel`"""
 
+    need: ClassVar = staticmethod(need_order)
     permissions: ClassVar = {"POST": READERS}
 
     @schema.CANCEL_ORDER
@@ -109,6 +111,7 @@ class Cancellation(OrderAPIView):
 class Tracking(OrderAPIView):
     """`/api/v1/orders/{id}/tracking`"""
 
+    need: ClassVar = staticmethod(need_order)
     permissions: ClassVar = {"GET": READERS}
 
     @schema.TRACK_ORDER
@@ -120,6 +123,7 @@ class Tracking(OrderAPIView):
 class History(OrderAPIView):
     """`/api/v1/orders/{id}/history`"""
 
+    need: ClassVar = staticmethod(need_order)
     permissions: ClassVar = {"GET": READERS}
 
     @schema.ORDER_HISTORY

@@ -30,13 +30,15 @@ Read = Callable[[Listener], Sequence[OrderEvent]]
 class OrderStream(OrderAPIView):
     """`/api/v1/orders/{id}/stream`"""
 
+    need: ClassVar = staticmethod(need_order)
     permissions: ClassVar = {"GET": roles("customer", "admin")}
 
     @schema.STREAM_ORDER
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> StreamingHttpResponse:
         """The order's trail from the first entry, or from behind `Last-Event-ID`, and every new entry as it is written."""
-        who, after = caller(request), last_event_id(request)
+        who = caller(request)
         await database.run(need_order, who, order_id)
+        after = last_event_id(request)
 
         def unseen(listener: Listener) -> Sequence[OrderEvent]:
             return entries(order_id, listener.seen)
@@ -47,14 +49,15 @@ class OrderStream(OrderAPIView):
 class VendorOrderStream(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/stream`"""
 
+    need: ClassVar = staticmethod(need_vendor_order)
     permissions: ClassVar = {"GET": roles("vendor", "admin")}
 
     @schema.STREAM_VENDOR_ORDER
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> StreamingHttpResponse:
         """The vendor order's own entries, numbered by themselves, and every new one as it is written."""
-        who, after = caller(request), last_event_id(request)
+        who = caller(request)
         order_id = await database.run(need_vendor_order, who, vendor_order_id)
-        sent = after
+        sent = last_event_id(request)
 
         def unseen(listener: Listener) -> Sequence[OrderEvent]:
             nonlocal sent

@@ -17,6 +17,7 @@ from orders.api.representation import summary_body, vendor_order_body
 from orders.api.serializers import NoInput, ShipInput
 from orders.services import fulfil
 from orders.services.fulfil import Shipment
+from orders.services.history import need_vendor_order
 from orders.services.lists import list_vendor_orders
 from orders.services.read import read_vendor_order
 from orders.services.summary import summarize
@@ -58,6 +59,7 @@ class SummaryOfVendorOrders(OrderAPIView):
 class OneVendorOrder(OrderAPIView):
     """`/api/v1/vendor-orders/{id}`"""
 
+    need: ClassVar = staticmethod(need_vendor_order)
     permissions: ClassVar = {"GET": FULFILLERS}
 
     @schema.READ_VENDOR_ORDER
@@ -73,6 +75,7 @@ class OneVendorOrder(OrderAPIView):
 class Acceptance(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/accept`"""
 
+    need: ClassVar = staticmethod(need_vendor_order)
     permissions: ClassVar = {"POST": FULFILLERS}
 
     @schema.ACCEPT
@@ -85,6 +88,7 @@ class Acceptance(OrderAPIView):
 class Shipping(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/ship`"""
 
+    need: ClassVar = staticmethod(need_vendor_order)
     permissions: ClassVar = {"POST": FULFILLERS}
 
     @schema.SHIP
@@ -96,6 +100,7 @@ class Shipping(OrderAPIView):
 class Delivery(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/deliver`"""
 
+    need: ClassVar = staticmethod(need_vendor_order)
     permissions: ClassVar = {"POST": FULFILLERS}
 
     @schema.DELIVER
@@ -108,6 +113,7 @@ class Delivery(OrderAPIView):
 class VendorCancellation(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/cancel`"""
 
+    need: ClassVar = staticmethod(need_vendor_order)
     permissions: ClassVar = {"POST": FULFILLERS}
 
     @schema.CANCEL_VENDOR_ORDER

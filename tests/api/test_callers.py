@@ -1,0 +1,283 @@
+"""Who is let in (contract: REST API, "Callers"): 401 for no token or a bad one, 403 for the wrong role."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from compose.site import JWT_AUDIENCE, JWT_ISSUER
+from tests.api.problem import problem
+from tests.world import World
+
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+ABSENT = object()
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """The claims of a customer's good token, but for these changes; `ABSENT` leaves a claim out."""
+    now = int(time.time())
+    good = {"sub": "c-1", "role": "customer", "iat": now, "exp": now + 60, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
+    return {name: value for name, value in {**good, **changes}.items() if value is not ABSENT}
+
+
+def signed(world: World, header: dict[str, Any], payload: bytes) -> str:
+    """A token of this very header and payload, signed with the service's secret as HS256 has it."""
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (json.dumps(header).encode(), payload)]
+    text = b".".join(parts)
+    signature = hmac.new(world.stack.site.jwt_secret.encode(), text, hashlib.sha256).digest()
+    return b".".join((text, base64.urlsafe_b64encode(signature).rstrip(b"="))).decode()
+
+
+def token(world: World, **changes: Any) -> str:
+    """A good customer's token, but for these changes to its claims."""
+    return signed(world, {"alg": "HS256", "typ": "JWT"}, json.dumps(claims(**changes)).encode())
+
+
+def ask(world: World, authorization: str | bytes | None) -> httpx.Response:
+    """GET /orders with this Authorization header, or without one."""
+    client = world.person("customer", "nobody").http
+    headers: Any = {"Authorization": authorization or ""}
+    request = client.build_request("GET", "/api/v1/orders", headers=headers)
+    if authorization is None:
+        del request.headers["authorization"]
+    return client.send(request)
+
+
+def assert_not_let_in(answer: httpx.Response) -> None:
+    """401, saying how to be let in, and nothing of the token."""
+    body = problem(answer, 401, "not_authenticated")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert "eyJ" not in body["detail"]
+
+
+# --- the header -------------------------------------------------------------------------------------------------------
+
+
+def test_a_good_token_lets_in(either_world: World) -> None:
+    assert ask(either_world, f"Bearer {token(either_world)}").status_code == 200
+
+
+def test_the_scheme_may_be_written_in_any_case(either_world: World) -> None:
+    assert ask(either_world, f"bearer {token(either_world)}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Basic dXNlcjpwYXNz",
+        "Bearer x",
+        "Bearer a.b.c",
+        "Bearer ...",
+        "Bearer é.é.é".encode(),
+        b"Bearer \xff\xfe",
+        "Bearer null",
+        "Bearer " + "a" * 20_000,
+        "Bearer " + ".".join(["eyJhbGciOiJub25lIn0"] * 50),
+        "Token abc",
+        "Bearer{}",
+    ],
+)
+def test_what_is_no_token_does_not_let_in(either_world: World, authorization: str | bytes | None) -> None:
+    assert_not_let_in(ask(either_world, authorization))
+
+
+def test_a_token_goes_nowhere_but_into_its_header_and_scheme(either_world: World) -> None:
+    good = token(either_world)
+    for authorization in (good, f"Basic {good}", f"Bearer {good}x", f"Bearer {good},{good}", f"Bearer{good}"):
+        assert_not_let_in(ask(either_world, authorization))
+    assert_not_let_in(either_world.customer().get(f"/orders?access_token={good}", headers={"Authorization": ""}))
+
+
+# --- the signature ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda world: jwt.encode(claims(), "not the service's secret, but one that is long enough", "HS256"),
+        lambda world: jwt.encode(claims(), "", "none"),
+        lambda world: jwt.encode(claims(), world.stack.site.jwt_secret, "HS512"),
+        lambda world: jwt.encode(claims(), world.stack.site.jwt_secret, "HS384"),
+        lambda world: jwt.encode(claims(), RSA_KEY, "RS256"),
+        lambda world: signed(world, {"alg": "RS256"}, json.dumps(claims()).encode()),
+        lambda world: signed(world, {"alg": "none"}, json.dumps(claims()).encode()),
+        lambda world: signed(world, {"alg": "nOnE"}, json.dumps(claims()).encode()),
+        lambda world: signed(world, {"typ": "JWT"}, json.dumps(claims()).encode()),
+        lambda world: signed(world, {"alg": ["HS256"]}, json.dumps(claims()).encode()),
+        lambda world: signed(world, {"alg": "HS256", "crit": ["x"], "x": 1}, json.dumps(claims()).encode()),
+        lambda world: token(world).rsplit(".", 1)[0] + ".",
+        lambda world: token(world).rsplit(".", 1)[0],
+        lambda world: token(world) + "." + token(world),
+        lambda world: ".".join([token(world).split(".")[0], *token(world, sub="admin").split(".")[1:2], "AAAA"]),
+    ],
+    ids=[
+        "another secret",
+        "alg none",
+        "HS512",
+        "HS384",
+        "RS256 with a key of one's own",
+        "RS256 in the header only",
+        "none in the header only",
+        "nOnE in the header only",
+        "no alg",
+        "a list of algs",
+        "a critical extension nobody knows",
+        "an empty signature",
+        "no signature",
+        "two tokens",
+        "a signature made up",
+    ],
+)
+def test_a_token_that_is_not_signed_as_the_service_expects_does_not_let_in(
+    either_world: World, forge: Callable[[World], str]
+) -> None:
+    assert_not_let_in(ask(either_world, f"Bearer {forge(either_world)}"))
+
+
+def test_another_payload_under_a_good_signature_does_not_let_in(either_world: World) -> None:
+    head, payload, signature = token(either_world).split(".")
+    other = token(either_world, role="admin").split(".")[1]
+    assert other != payload
+    assert_not_let_in(ask(either_world, f"Bearer {head}.{other}.{signature}"))
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"null", b'"x"', b"{", b"\xff", b"[" * 3000])
+def test_a_signed_payload_that_is_no_object_does_not_let_in(either_world: World, payload: bytes) -> None:
+    assert_not_let_in(ask(either_world, f"Bearer {signed(either_world, {'alg': 'HS256'}, payload)}"))
+
+
+# --- the claims -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [-20, -2, 60])
+def test_a_token_is_believed_until_30_seconds_after_its_end(either_world: World, seconds: int) -> None:
+    assert ask(either_world, f"Bearer {token(either_world, exp=int(time.time()) + seconds)}").status_code == 200
+
+
+@pytest.mark.parametrize("seconds", [-40, -3600])
+def test_a_token_that_ended_before_that_is_not_believed(either_world: World, seconds: int) -> None:
+    assert_not_let_in(ask(either_world, f"Bearer {token(either_world, exp=int(time.time()) + seconds)}"))
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_reason_to_refuse_a_token(either_world: World) -> None:
+    soon = int(time.time()) + 20
+    assert ask(either_world, f"Bearer {token(either_world, iat=soon, nbf=soon)}").status_code == 200
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_of_the_future_is_not_believed(either_world: World, claim: str) -> None:
+    changes = {claim: int(time.time()) + 3600, "exp": int(time.time()) + 7200}
+    assert_not_let_in(ask(either_world, f"Bearer {token(either_world, **changes)}"))
+
+
+@pytest.mark.parametrize("claim", ["exp", "iat", "iss", "aud", "sub", "role"])
+def test_a_token_must_have_every_claim(either_world: World, claim: str) -> None:
+    assert_not_let_in(ask(either_world, f"Bearer {token(either_world, **{claim: ABSENT})}"))
+    assert_not_let_in(ask(either_world, f"Bearer {token(either_world, **{claim: None})}"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "somebody-else"},
+        {"iss": ["local-users"]},
+        {"iss": ""},
+        {"aud": "another-service"},
+        {"aud": ["another-service"]},
+        {"aud": []},
+        {"aud": {"order-service": True}},
+        {"exp": "tomorrow"},
+        {"exp": [9999999999]},
+        {"exp": float("inf")},
+        {"exp": float("nan")},
+        {"iat": "yesterday"},
+        {"iat": {}},
+        {"nbf": "yesterday"},
+        {"sub": ""},
+        {"sub": "x" * 65},
+        {"sub": 5},
+        {"sub": ["c-1"]},
+        {"sub": "c\0"},
+        {"sub": "c\ud800"},
+        {"role": "Customer"},
+        {"role": "root"},
+        {"role": ""},
+        {"role": ["customer"]},
+        {"role": ["customer", "admin"]},
+        {"role": "customer,admin"},
+        {"role": {"customer": True}},
+        {"role": 1},
+        {"role": True},
+        {"role": "vendor"},
+        {"role": "vendor", "vendor_id": ""},
+        {"role": "vendor", "vendor_id": None},
+        {"role": "vendor", "vendor_id": 7},
+        {"role": "vendor", "vendor_id": ["v-1"]},
+        {"role": "vendor", "vendor_id": "v" * 65},
+    ],
+    ids=lambda changes: json.dumps(changes)[:60],
+)
+def test_a_token_whose_claims_are_not_as_agreed_does_not_let_in(world: World, changes: dict[str, Any]) -> None:
+    assert_not_let_in(ask(world, f"Bearer {token(world, **changes)}"))
+
+
+def test_a_token_for_several_services_is_one_for_this_too(either_world: World) -> None:
+    assert ask(either_world, f"Bearer {token(either_world, aud=['another', JWT_AUDIENCE])}").status_code == 200
+
+
+def test_an_id_of_64_characters_is_an_id(either_world: World) -> None:
+    assert ask(either_world, f"Bearer {token(either_world, sub='é' * 64)}").status_code == 200
+
+
+def test_a_vendor_id_makes_no_vendor_of_a_customer(either_world: World) -> None:
+    answer = ask(either_world, f"Bearer {token(either_world, vendor_id='v-1')}")
+    assert (answer.status_code, answer.json()["results"]) == (200, [])
+
+
+# --- roles, and what is checked first ---------------------------------------------------------------------------------
+
+
+def test_only_customers_place_orders_and_ask_for_quotes(either_world: World) -> None:
+    for person in (either_world.vendor("v-1"), either_world.admin()):
+        problem(person.checkout(), 403, "permission_denied")
+        problem(person.post("/orders/quote"), 403, "permission_denied")
+
+
+def test_the_role_is_checked_before_what_was_sent(either_world: World) -> None:
+    vendor = either_world.vendor("v-1")
+    for sent in (
+        {"content": b"{"},
+        {"content": b"x", "headers": {"Content-Type": "text/plain"}},
+        {"content": b" " * 300_000},
+    ):
+        problem(vendor.http.post("/api/v1/orders", **sent), 403, "permission_denied")
+    problem(vendor.get("/orders?colour=red"), 403, "permission_denied")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/orders/00000000-0000-0000-0000-000000000000"),
+        ("GET", "/no/such/thing"),
+        ("GET", "/"),
+        ("DELETE", "/orders"),
+        ("GET", "/orders?colour=red"),
+        ("POST", "/orders"),
+        ("POST", "/orders/quote"),
+    ],
+)
+def test_who_is_calling_is_checked_before_anything_else(either_world: World, method: str, path: str) -> None:
+    client = either_world.customer().http
+    answer = client.request(method, f"/api/v1{path}", headers={"Authorization": "Bearer x"}, content=b"{")
+    assert_not_let_in(answer)

@@ -1,0 +1,124 @@
+"""/api/schema and /api/doc: the API in OpenAPI 3.1, and Swagger UI over it with nothing from elsewhere. No token is needed."""
+
+import json
+import re
+import uuid
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import jsonschema
+import pytest
+
+from tests.world import World
+
+OPENAPI_3_1 = json.loads((files("drf_spectacular.validation") / "openapi_3_1_schema.json").read_text())
+"""The JSON Schema of an OpenAPI 3.1 document, as the OpenAPI Initiative publishes it."""
+
+ENDPOINTS = {
+    ("post", "/api/v1/orders"),
+    ("get", "/api/v1/orders"),
+    ("post", "/api/v1/orders/quote"),
+    ("get", "/api/v1/orders/{order_id}"),
+}
+REFERENCES = re.compile(r"""(?:src|href)="([^"]*)"|@import\s+([^;]+)|url\(([^)]*)\)""")
+
+
+@pytest.fixture
+def schema(world: World) -> dict[str, Any]:
+    """The OpenAPI document, as anyone gets it."""
+    answer = world.customer().http.get("/api/schema", headers={"Authorization": ""})
+    assert answer.status_code == 200
+    assert "json" in answer.headers["content-type"]
+    return dict(answer.json())
+
+
+def test_the_schema_is_openapi_3_1(schema: dict[str, Any]) -> None:
+    assert schema["openapi"].startswith("3.1")
+    jsonschema.validate(schema, OPENAPI_3_1)
+
+
+def test_the_schema_is_the_same_under_either_handler(either_world: World, schema: dict[str, Any]) -> None:
+    assert either_world.customer().http.get("/api/schema").json() == schema
+
+
+def test_the_schema_names_every_endpoint_and_who_may_use_it(schema: dict[str, Any]) -> None:
+    named = {(method, path): operation for path, item in schema["paths"].items() for method, operation in item.items()}
+    assert named.keys() >= ENDPOINTS
+    for operation in named.values():
+        assert operation["summary"]
+        assert operation["operationId"]
+        assert {"401", "403"} <= operation["responses"].keys()
+    [scheme] = schema["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+def test_the_schema_asks_for_an_idempotency_key(schema: dict[str, Any]) -> None:
+    [key] = [each for each in schema["paths"]["/api/v1/orders"]["post"]["parameters"] if each["in"] == "header"]
+    assert (key["name"], key["required"]) == ("Idempotency-Key", True)
+
+
+def test_real_answers_are_as_the_schema_says(world: World, schema: dict[str, Any]) -> None:
+    ada, bob = world.shopper(), world.customer([(world.product(stock=1), 2)])
+    answers = {
+        ("post", "/api/v1/orders/quote"): [ada.post("/orders/quote"), bob.post("/orders/quote")],
+        ("post", "/api/v1/orders"): [
+            ada.checkout(),
+            bob.checkout(),
+            bob.checkout({"colour": 1}),
+            bob.checkout(key="not a key"),
+        ],
+        ("get", "/api/v1/orders"): [ada.get("/orders"), ada.get("/orders?limit=0"), world.vendor("v").get("/orders")],
+    }
+    order_id = answers["post", "/api/v1/orders"][0].json()["id"]
+    answers["get", "/api/v1/orders/{order_id}"] = [ada.get(f"/orders/{each}") for each in (order_id, uuid.uuid4())]
+    for (method, path), given in answers.items():
+        for answer in given:
+            response = schema["paths"][path][method]["responses"][str(answer.status_code)]
+            assert_conforms(answer, response, schema)
+
+
+def assert_conforms(answer: httpx.Response, response: dict[str, Any], schema: dict[str, Any]) -> None:
+    """The answer's body is of a type that `response` names, has the shape it has there, and no field besides."""
+    shape = response["content"][answer.headers["content-type"]]["schema"]
+    closed = {
+        name: {"unevaluatedProperties": False, **each} if each.get("type") == "object" else each
+        for name, each in schema["components"]["schemas"].items()
+    }
+    document = {**shape, "components": {"schemas": closed}}
+    jsonschema.Draft202012Validator(document, format_checker=jsonschema.FormatChecker()).validate(answer.json())
+
+
+def test_what_the_documentation_is_made_of_comes_from_the_service_itself(either_world: World) -> None:
+    client = either_world.customer().http
+    client.headers.pop("Authorization")
+    page = client.get("/api/doc")
+    assert (page.status_code, page.headers["content-type"].split(";")[0]) == (200, "text/html")
+    assets = [urljoin("/api/doc", link) for link in links(page)]
+    assert len(assets) >= 3
+    for asset in assets:
+        assert asset.startswith("/")
+        answer = client.get(asset)
+        assert answer.status_code == 200, asset
+        assert answer.content
+        if "css" in answer.headers["content-type"]:
+            assert all(link.startswith("data:") for link in links(answer))
+
+
+def links(answer: httpx.Response) -> list[str]:
+    """What a page or a style sheet refers to."""
+    return ["".join(found).strip("\"' ") for found in REFERENCES.findall(answer.text)]
+
+
+def test_the_documentation_forbids_the_browser_to_load_anything_from_elsewhere(either_world: World) -> None:
+    policy = either_world.customer().http.get("/api/doc").headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.js", "..%2fsettings.py", "..%2f..%2f..%2fpackage.json", "%00", "swagger-ui.css%00"]
+)
+def test_there_is_nothing_else_beside_the_documentation(either_world: World, name: str) -> None:
+    assert either_world.customer().http.get(f"/api/doc/{name}").status_code == 404

@@ -1,0 +1,349 @@
+"""Refusals that any endpoint can give (contract: REST API, "Errors"): routes, methods, bodies, and hostile input.
+
+Whatever is sent, the answer is a problem to the letter, or a success; never a 500.
+"""
+
+import json
+import socket
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.problem import problem, refused_input
+from tests.world import Person, World
+
+LIMIT = 256 * 1024
+JSON = {"Content-Type": "application/json"}
+
+
+def checkout(customer: Person, body: bytes | Iterator[bytes], **headers: str) -> httpx.Response:
+    """POST /orders of these very bytes."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return customer.http.post("/api/v1/orders", content=body, headers={**JSON, "Idempotency-Key": "k", **named})
+
+
+# --- routes and methods -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/no/such/thing", "/", "/orders/", "/orders/quote/", "//orders", "/Orders", "/orders;x", "/%ff", "/%00", "/é%2f"],
+)
+def test_an_address_that_nobody_has_is_not_found(either_world: World, path: str) -> None:
+    problem(either_world.customer().get(path), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/api", "/api/v2/orders", "/orders", "/admin/", "/static/x", "/healthz/"]
+)
+def test_outside_the_api_nothing_is_found_either(either_world: World, path: str) -> None:
+    client = either_world.customer().http
+    problem(client.get(path), 404, "not_found")
+    problem(client.get(path, headers={"Authorization": "Bearer x"}), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/orders", {"GET", "POST"}),
+        ("PATCH", "/orders", {"GET", "POST"}),
+        ("DELETE", "/orders", {"GET", "POST"}),
+        ("GET", "/orders/quote", {"POST"}),
+        ("POST", f"/orders/{uuid.uuid4()}", {"GET"}),
+        ("DELETE", f"/orders/{uuid.uuid4()}", {"GET"}),
+        ("PROPFIND", "/orders", {"GET", "POST"}),
+    ],
+)
+def test_a_method_that_an_address_does_not_have_is_answered_with_those_it_has(
+    either_world: World, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = either_world.customer().http.request(method, f"/api/v1{path}")
+    problem(answer, 405, "method_not_allowed", "allowed")
+    assert {word.strip() for word in answer.headers["allow"].split(",")} - {"HEAD", "OPTIONS"} == allowed
+
+
+def test_an_order_that_is_not_there_is_missing_before_its_parameters_are_wrong(either_world: World) -> None:
+    ada = either_world.shopper()
+    order = ada.place()
+    problem(ada.get(f"/orders/{uuid.uuid4()}?colour=red"), 404, "not_found")
+    assert refused_input(ada.get(f"/orders/{order['id']}?colour=red")) == ["/colour"]
+
+
+# --- bodies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "multipart/form-data",
+        "application/xml",
+        "application/jsonp",
+        "json",
+        "",
+        "application/json, text/plain",
+        "é",
+        ";;;=",
+    ],
+)
+def test_a_body_is_json_or_of_an_unsupported_type(either_world: World, content_type: str) -> None:
+    ada = either_world.shopper()
+    headers: Any = {"Content-Type": content_type.encode(), "Idempotency-Key": b"k"}
+    for path in ("/api/v1/orders", "/api/v1/orders/quote"):
+        problem(ada.http.post(path, content=b"{}", headers=headers), 415, "unsupported_media_type")
+
+
+def test_a_body_without_a_type_is_of_an_unsupported_one(either_world: World) -> None:
+    ada = either_world.shopper()
+    problem(
+        ada.http.post("/api/v1/orders", content=b"{}", headers={"Idempotency-Key": "k"}), 415, "unsupported_media_type"
+    )
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json;a="b']
+)
+def test_parameters_and_case_of_the_type_do_not_matter(either_world: World, content_type: str) -> None:
+    assert checkout(either_world.shopper(), b"{}", Content_Type=content_type).status_code == 201
+
+
+def test_a_body_of_256_kib_is_read(either_world: World) -> None:
+    assert checkout(either_world.shopper(), b"{}".ljust(LIMIT)).status_code == 201
+
+
+@pytest.mark.parametrize("size", [LIMIT + 1, 4 * LIMIT])
+def test_a_larger_body_is_refused(either_world: World, size: int) -> None:
+    ada = either_world.shopper()
+    problem(checkout(ada, b"{}".ljust(size)), 413, "payload_too_large")
+    assert ada.get("/orders").json()["results"] == []
+
+
+@pytest.mark.parametrize("size", [LIMIT + 1, 4 * LIMIT])
+def test_a_larger_body_is_refused_when_its_length_is_not_told_either(either_world: World, size: int) -> None:
+    pieces = iter([b"{}", *([b" " * 4096] * (size // 4096)), b"  "])
+    problem(checkout(either_world.shopper(), pieces), 413, "payload_too_large")
+
+
+def test_a_body_in_pieces_is_a_body(either_world: World) -> None:
+    ada = either_world.shopper()
+    assert checkout(ada, iter([b'{"no', b'te": "\xc3', b'\xa9"}'])).json()["note"] == "é"
+
+
+MALFORMED = {
+    "nothing but a space": b" ",
+    "half an object": b"{",
+    "half a word": b"nul",
+    "a list": b"[]",
+    "a string": b'"note"',
+    "a number": b"1",
+    "null": b"null",
+    "true": b"true",
+    "two objects": b"{}{}",
+    "single quotes": b"{'note': 'x'}",
+    "a comma too many": b'{"note": "x",}',
+    "a comment": b"{} // x",
+    "NaN": b'{"cart_version": NaN}',
+    "Infinity": b'{"cart_version": Infinity}',
+    "a control character": b'{"note": "\x01"}',
+    "invalid UTF-8": b'{"note": "\xff"}',
+    "half a UTF-8 letter": b'{"note": "\xc3"}',
+    "overlong UTF-8": b'{"note": "\xc0\x80"}',
+    "a UTF-8 surrogate": b'{"note": "\xed\xa0\x80"}',
+    "UTF-16": '{"note": "x"}'.encode("utf-16"),
+    "a lone surrogate": b'{"note": "\\ud800"}',
+    "a surrogate the wrong way round": b'{"note": "\\udc00\\ud800"}',
+    "a lone surrogate for a name": b'{"\\ud800": 1}',
+    "10 000 brackets": b"[" * 10_000,
+    "10 000 closed brackets": b"[" * 10_000 + b"]" * 10_000,
+    "10 000 brackets inside": b'{"note": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+    "10 000 objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    "NUL in text": b'{"note": "a\\u0000b"}',
+    "NUL in an address": b'{"shipping_address": {"name": "a\\u0000b"}}',
+    "NUL in a coupon": b'{"coupon_code": "\\u0000"}',
+    "NUL in a name": b'{"a\\u0000b": 1}',
+    "a huge integer": b'{"cart_version": 1' + b"0" * 400 + b"}",
+    "an integer of 10 000 digits": b'{"cart_version": 1' + b"0" * 10_000 + b"}",
+    "a huge exponent": b'{"cart_version": 1e999}',
+    "a huge total": b'{"expected_total": "' + b"9" * 10_000 + b'"}',
+    "a fraction": b'{"cart_version": 0.5}',
+    "1 000 unknown fields": json.dumps({f"field {number}": number for number in range(1000)}).encode(),
+    "a field of Python": b'{"__class__": {}, "__proto__": {}}',
+    "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
+}
+
+
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_body_that_can_not_be_meant_is_invalid(either_world: World, body: bytes) -> None:
+    ada = either_world.shopper()
+    answer = checkout(ada, body)
+    carries = {"errors"} & answer.json().keys()
+    problem(answer, 400, "invalid", *carries)
+    assert ada.get("/orders").json()["results"] == []
+
+
+def test_unknown_fields_are_each_pointed_at(either_world: World) -> None:
+    answer = either_world.shopper().checkout({"colour": "red", "note": "x", "shipping_adress": {}})
+    assert refused_input(answer) == ["/colour", "/shipping_adress"]
+
+
+def test_every_wrong_field_is_pointed_at_in_one_answer(either_world: World) -> None:
+    answer = either_world.shopper().checkout({"note": 1, "cart_version": "x", "expected_total": "x"})
+    assert sorted(refused_input(answer)) == ["/cart_version", "/expected_total", "/note"]
+
+
+# --- headers and addresses that mean no good --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/html", "application/xml;q=1, */*;q=0", "", "nonsense", "application/json;q=0", "é"]
+)
+def test_answers_are_json_whatever_accept_says(either_world: World, accept: str) -> None:
+    ada = either_world.shopper()
+    headers = {"Accept": accept.encode()}
+    assert ada.get("/orders", headers=headers).headers["content-type"] == "application/json"
+    problem(ada.get("/orders?colour=red", headers=headers), 400, "invalid", "errors")
+
+
+ODD_HEADERS: list[dict[str, str | bytes]] = [
+    {"traceparent": "nonsense"},
+    {"traceparent": b"\xff"},
+    {"traceparent": "00-" + "0" * 32 + "-" + "0" * 16 + "-00"},
+    {"traceparent": "00-" + "\u0660" * 32 + "-" + "1" * 16 + "-00"},
+    {"tracestate": "=" * 5000},
+    {"X-Request-ID": b"\xff\xfe"},
+    {"X-Request-ID": "%s %d {} \\"},
+    {"If-None-Match": b"\xff"},
+    {"If-None-Match": '"' * 5000},
+    {"If-Match": "nonsense"},
+    {"If-Modified-Since": "yesterday"},
+    {"Range": "bytes=5-"},
+    {"Accept-Language": "*-*-" * 1000},
+    {"Accept-Encoding": "br;q=x"},
+    {"Cookie": b"\xff=\xff; sessionid=x; csrftoken=;;"},
+    {"Content-Type": "application/json; charset=no-such-charset"},
+    {"Content-Encoding": "gzip"},
+    {"X-Forwarded-For": "'; DROP TABLE orders; --"},
+    {"X-Forwarded-Proto": "gopher"},
+    {"X-Forwarded-Host": "evil.example"},
+    {"X-HTTP-Method-Override": "DELETE"},
+    {"Host": "evil.example"},
+    {"Host": ""},
+    {"Host": "a b"},
+    {"Host": "[::1"},
+    {"Host": b"\xff"},
+    {"Idempotency-Key": "x" * 20_000},
+]
+
+
+@pytest.mark.parametrize("headers", ODD_HEADERS, ids=str)
+def test_odd_headers_are_passed_over_or_refused_but_never_break_anything(
+    either_world: World, headers: dict[str, Any]
+) -> None:
+    ada = either_world.shopper()
+    ada.place()
+    either_world.sandbox.put_cart(ada.id, [{"product_id": either_world.product(), "quantity": 1}])
+    ada.place()
+    encoded: Any = {name: value if isinstance(value, bytes) else value.encode() for name, value in headers.items()}
+    paths = ("/orders?limit=1", f"/orders/{uuid.uuid4()}", "/orders/quote", "/orders")
+    requests = [ada.http.build_request("GET", f"/api/v1{path}", headers=encoded) for path in paths[:2]]
+    requests += [ada.http.build_request("POST", f"/api/v1{path}", json={}, headers=encoded) for path in paths[2:]]
+    for request in requests:
+        answer = ada.http.send(request)
+        assert answer.status_code < 500, answer.text
+        assert answer.headers["x-request-id"].isascii()
+        assert answer.headers["content-type"].startswith("application/")
+
+
+def test_a_host_that_is_not_ours_is_refused_or_makes_no_difference(either_world: World) -> None:
+    ada = either_world.customer()
+    for path in ("/orders", "/no/such/thing"):
+        answer = ada.get(path, headers={"Host": "evil.example"})
+        assert answer.status_code in (200, 400, 404), answer.text
+        assert "evil.example" not in answer.text
+
+
+ODD_QUERIES = {
+    "not UTF-8": "limit=%ff",
+    "half a percent": "limit=%",
+    "NUL": "%00=%00",
+    "2 000 parameters": "&".join(f"p{number}=1" for number in range(2000)),
+    "2 000 times the same": "&".join(["limit=5"] * 2000),
+    "a long one": "x=" + "y" * 20_000,
+    "a list": "limit=1&limit=x",
+}
+
+
+@pytest.mark.parametrize("query", ODD_QUERIES.values(), ids=ODD_QUERIES.keys())
+def test_an_odd_query_is_invalid(either_world: World, query: str) -> None:
+    answer = either_world.customer().http.get(f"{either_world.url}/api/v1/orders?{query}")
+    problem(answer, 400, "invalid", *({"errors"} & answer.json().keys()))
+
+
+def test_a_request_line_that_is_not_ascii_is_answered_400(either_world: World) -> None:
+    """As far as the server lets it through, the answer is a problem; what the server itself can't read is its own."""
+    token = either_world.stack.token("customer", "c-1")
+    for target in (b"/api/v1/orders?limit=\xff", b"/api/v1/orders?\xc3\xa9=1"):
+        head, body = raw(either_world, target, token)
+        assert head.startswith(b"HTTP/1.1 400")
+        assert b"Invalid HTTP request" in body or (
+            b"application/problem+json" in head.lower() and b"x-request-id" in head.lower()
+        ), (head, body)
+
+
+def raw(world: World, target: bytes, token: str) -> tuple[bytes, bytes]:
+    """Head and body of the answer to GET `target`, sent as these very bytes."""
+    url = httpx.URL(world.url)
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+        lines = [
+            b"GET %s HTTP/1.1" % target,
+            b"Host: localhost",
+            b"Authorization: Bearer " + token.encode(),
+            b"Connection: close",
+        ]
+        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head, body
+
+
+# --- the request's id -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_id", ["1", "x" * 200, "with spaces, and ~!{}[]\"'", str(uuid.uuid4())])
+def test_a_callers_request_id_comes_back(either_world: World, request_id: str) -> None:
+    ada = either_world.customer()
+    headers = {"X-Request-ID": request_id}
+    assert ada.get("/orders", headers=headers).headers["x-request-id"] == request_id
+    assert problem(ada.get("/nothing", headers=headers), 404, "not_found")["request_id"] == request_id
+    assert ada.http.get("/healthz", headers=headers).headers["x-request-id"] == request_id
+
+
+@pytest.mark.parametrize("request_id", ["", "x" * 201, "é".encode(), b"\xff", "a\tb", "ID\u00a0".encode()])
+def test_a_request_id_that_is_not_1_to_200_printable_ascii_characters_is_replaced(
+    either_world: World, request_id: str | bytes
+) -> None:
+    ada = either_world.customer()
+    headers: Any = {"X-Request-ID": request_id}
+    replaced = [ada.get(path, headers=headers).headers["x-request-id"] for path in ("/orders", "/orders", "/nothing")]
+    assert len({uuid.UUID(each) for each in replaced}) == 3
+
+
+def test_every_answer_has_a_request_id_of_its_own(either_world: World) -> None:
+    ada = either_world.customer()
+    paths = (
+        "/api/v1/orders",
+        "/api/v1/nothing",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/schema",
+        "/api/doc",
+        "/nothing",
+    )
+    given = [ada.http.get(path).headers["x-request-id"] for path in paths]
+    assert len(set(given)) == len(paths)

@@ -1,0 +1,333 @@
+"""Idempotency-Key (contract: REST API, `POST /orders`): one key makes one order, and every answer to it is the same."""
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.api.problem import problem, refused_input
+from tests.world import Person, World, eventually
+
+COPIES = 20
+ADDRESS = {"name": "Ada", "line1": "1 Rue X", "city": "Lyon", "postal_code": "69001", "country": "FR"}
+
+
+# --- the same again ---------------------------------------------------------------------------------------------------
+
+
+def test_the_same_key_and_body_again_get_the_first_answer_again(either_world: World) -> None:
+    mug = either_world.product()
+    ada = either_world.customer([(mug, 2)])
+    first, again = ada.checkout({"note": "hi"}, key="k"), ada.checkout({"note": "hi"}, key="k")
+    assert_replayed(first, again)
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["location"] == first.headers["location"]
+    assert orders_of(ada) == [first.json()["id"]]
+    assert either_world.stock(mug)["held"] == 2
+
+
+def test_the_first_answer_comes_again_when_the_order_has_moved_on(either_world: World) -> None:
+    ada = either_world.shopper(price=1000)
+    first = ada.checkout(key="k")
+    order_id = first.json()["id"]
+    either_world.sandbox.pay(order_id, "capture", amount_minor=2000, currency="EUR")
+    confirmed = ada.order_becomes(order_id, status="confirmed", payment_status="paid")
+    assert confirmed["version"] > 1
+    assert_replayed(first, ada.checkout(key="k"))
+
+
+def test_the_first_answer_of_an_order_that_cost_nothing_comes_again(either_world: World) -> None:
+    ada = either_world.shopper(price=0)
+    first = ada.checkout(key="k")
+    assert first.json()["status"] == "confirmed"
+    assert_replayed(first, ada.checkout(key="k"))
+
+
+def test_the_first_answer_comes_again_whatever_has_become_of_cart_price_account_and_neighbours(
+    either_world: World,
+) -> None:
+    sandbox, mug = either_world.sandbox, either_world.product(1000)
+    ada = either_world.customer([(mug, 2)])
+    first = ada.checkout(key="k")
+    sandbox.put_cart(ada.id, [])
+    sandbox.put_product(mug, unit_price_minor=9999, stock=0)
+    sandbox.put_user(ada.id, is_active=False)
+    with sandbox.fault("user", kind="status", value=500), sandbox.fault("product", kind="status", value="INTERNAL"):
+        assert_replayed(first, ada.checkout(key="k"))
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ({}, {"shipping_address": None, "cart_version": None, "expected_total": None, "coupon_code": None, "note": ""}),
+        ({"shipping_address": ADDRESS}, {"shipping_address": {**ADDRESS, "line2": "", "phone": ""}, "note": ""}),
+    ],
+    ids=["wishes", "address"],
+)
+def test_a_body_with_its_defaults_spelled_out_is_the_same_body(
+    either_world: World, first: dict[str, object], again: dict[str, object]
+) -> None:
+    ada = either_world.shopper()
+    assert_replayed(ada.checkout(first, key="k"), ada.checkout(again, key="k"))
+    bob = either_world.shopper()
+    assert_replayed(bob.checkout(again, key="k"), bob.checkout(first, key="k"))
+
+
+def test_bodies_are_compared_as_json_not_as_text(either_world: World) -> None:
+    ada = either_world.shopper()
+    first = ada.checkout({"note": "é", "shipping_address": ADDRESS}, key="k")
+    address = json.dumps(dict(reversed(ADDRESS.items())))
+    text = f'{{ "shipping_address" : {address},\n "note": "\\u00e9" }}'
+    headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    assert_replayed(first, ada.http.post("/api/v1/orders", content=text, headers=headers))
+
+
+# --- another request --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ({}, {"note": "hi"}),
+        ({"note": "hi"}, {"note": "hi "}),
+        ({"expected_total": "20.00"}, {}),
+        ({}, {"cart_version": 1}),
+        ({}, {"coupon_code": "X"}),
+        ({"shipping_address": ADDRESS}, {"shipping_address": {**ADDRESS, "city": "Nice"}}),
+        ({"shipping_address": ADDRESS}, {}),
+    ],
+)
+def test_the_same_key_with_another_body_is_refused(
+    world: World, first: dict[str, object], other: dict[str, object]
+) -> None:
+    ada = world.shopper(price=1000)
+    placed = ada.checkout(first, key="k")
+    problem(ada.checkout(other, key="k"), 422, "idempotency_key_reused")
+    assert_replayed(placed, ada.checkout(first, key="k"))
+    assert len(orders_of(ada)) == 1
+
+
+def test_another_key_is_another_order(either_world: World) -> None:
+    mug = either_world.product()
+    ada = either_world.customer([(mug, 2)])
+    first = ada.checkout(key="k").json()
+    either_world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])
+    second = ada.checkout(key="K").json()
+    assert first["id"] != second["id"]
+    assert either_world.stock(mug)["held"] == 3
+
+
+def test_the_same_key_of_another_customer_is_another_order(either_world: World) -> None:
+    ada, bob = either_world.shopper(), either_world.shopper()
+    first, second = ada.checkout(key="k"), bob.checkout(key="k")
+    assert "idempotent-replayed" not in second.headers
+    assert (first.json()["customer_id"], second.json()["customer_id"]) == (ada.id, bob.id)
+    assert first.json()["id"] != second.json()["id"]
+
+
+# --- the key ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": ""}])
+def test_a_checkout_needs_a_key(either_world: World, headers: dict[str, str]) -> None:
+    ada = either_world.shopper()
+    problem(ada.http.post("/api/v1/orders", json={}, headers=headers), 400, "idempotency_key_required")
+    assert orders_of(ada) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["k" * 256, "one two", "one\ttwo", "clé".encode(), "clé".encode("latin-1"), "鍵".encode()],
+    ids=["256 characters", "a space", "a tab", "not ASCII", "latin-1", "far from ASCII"],
+)
+def test_a_key_is_up_to_255_visible_ascii_characters(either_world: World, key: str | bytes) -> None:
+    ada = either_world.shopper()
+    headers: Any = {"Idempotency-Key": key}
+    answer = ada.http.post("/api/v1/orders", json={}, headers=headers)
+    assert refused_input(answer) == ["/Idempotency-Key"]
+    assert orders_of(ada) == []
+
+
+@pytest.mark.parametrize("key", ["k" * 255, "".join(map(chr, range(0x21, 0x7F))), "';--", "%00"])
+def test_any_visible_ascii_makes_a_key(either_world: World, key: str) -> None:
+    ada = either_world.shopper()
+    assert_replayed(ada.checkout(key=key), ada.checkout(key=key))
+
+
+# --- what did not succeed ---------------------------------------------------------------------------------------------
+
+
+def test_a_refused_checkout_can_be_sent_again_under_its_key_once_the_cart_is_filled(either_world: World) -> None:
+    ada, mug = either_world.customer(), either_world.product()
+    problem(ada.checkout(key="k"), 422, "empty_cart")
+    either_world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])
+    answer = ada.checkout(key="k")
+    assert answer.status_code == 201
+    assert "idempotent-replayed" not in answer.headers
+
+
+def test_a_checkout_short_of_stock_can_be_sent_again_under_its_key_once_there_is_some(either_world: World) -> None:
+    mug = either_world.product(stock=1)
+    ada = either_world.customer([(mug, 2)])
+    problem(ada.checkout(key="k"), 409, "out_of_stock", "shortages")
+    either_world.sandbox.put_product(mug, stock=2)
+    assert ada.checkout(key="k").status_code == 201
+    assert either_world.stock(mug)["held"] == 2
+
+
+def test_a_refused_checkout_does_not_bind_its_key_to_its_body(either_world: World) -> None:
+    ada = either_world.shopper(price=1000)
+    problem(ada.checkout({"expected_total": "1.00"}, key="k"), 409, "total_changed", "current_total")
+    assert ada.checkout({"expected_total": "20.00"}, key="k").status_code == 201
+
+
+# --- copies at the same time ------------------------------------------------------------------------------------------
+
+
+def test_copies_at_the_same_time_make_one_order_and_get_one_answer(either_world: World) -> None:
+    mug = either_world.product()
+    ada = either_world.customer([(mug, 2)])
+    answers = at_once([partial(ada.checkout, {"note": "hi"}, key="k")] * COPIES)
+    assert_one_order(ada, answers, mug, held=2)
+
+
+def test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_one_answer(
+    world: World, second_world: World
+) -> None:
+    mug = world.product()
+    ada = world.customer([(mug, 2)])
+    elsewhere = second_world.person("customer", ada.id)
+    answers = at_once([partial(ada.checkout, key="k"), partial(elsewhere.checkout, key="k")] * (COPIES // 2))
+    assert_one_order(ada, answers, mug, held=2)
+
+
+def test_copies_through_two_processes_hold_what_was_ordered_even_if_the_cart_changes_under_them(
+    world: World, second_world: World
+) -> None:
+    for _ in range(5):
+        mug = world.product()
+        ada = world.customer([(mug, 2)])
+        elsewhere = second_world.person("customer", ada.id)
+        change = [{"product_id": mug, "quantity": 5}]
+        copies = [partial(ada.checkout, key="k"), partial(elsewhere.checkout, key="k")]
+        with ThreadPoolExecutor(1) as shopping:
+            shopping.submit(world.sandbox.put_cart, ada.id, change)
+            answers = at_once(copies * 3)
+        assert_one_order(ada, answers, mug, held=answers[0].json()["items"][0]["quantity"])
+
+
+def test_of_two_bodies_under_one_key_at_the_same_time_one_is_ordered_and_the_other_refused(either_world: World) -> None:
+    mug = either_world.product()
+    ada = either_world.customer([(mug, 2)])
+    copies = [partial(ada.checkout, {"note": note}, key="k") for note in ("one", "other")]
+    answers = at_once(copies * (COPIES // 2))
+    placed = [answer for answer in answers if answer.status_code == 201]
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert (len(placed), len(refused)) == (COPIES // 2, COPIES // 2)
+    assert_one_order(ada, placed, mug, held=2)
+    for answer in refused:
+        problem(answer, 422, "idempotency_key_reused")
+
+
+def test_a_refused_body_takes_no_stock_from_another_body_that_is_ordered_at_the_same_time(either_world: World) -> None:
+    for _ in range(5):
+        mug = either_world.product(1000)
+        ada = either_world.customer([(mug, 2)])
+        copies = [partial(ada.checkout, body, key="k") for body in ({}, {"expected_total": "1.00"})]
+        at_once(copies * 3)
+        assert len(orders_of(ada)) == 1
+        assert either_world.stock(mug)["held"] == 2
+
+
+def test_a_refused_body_takes_no_stock_from_another_body_that_is_ordered_through_another_process(
+    world: World, second_world: World
+) -> None:
+    mug = world.product(1000)
+    ada = world.customer([(mug, 2)])
+    elsewhere = second_world.person("customer", ada.id)
+    with ThreadPoolExecutor(1) as one, no_order_is_written(world):
+        first = one.submit(ada.checkout, key="k")
+        eventually(lambda: world.stock(mug)["held"] == 2, "the first to hold its stock")
+        problem(elsewhere.checkout({"expected_total": "1.00"}, key="k"), 409, "total_changed", "current_total")
+    assert first.result().status_code == 201
+    eventually(lambda: world.stock(mug)["held"] == 2, "the order to hold its stock", seconds=5)
+
+
+def test_a_copy_waits_for_the_first_which_is_under_way(either_world: World) -> None:
+    mug, request_id = either_world.product(), str(uuid.uuid4())
+    ada = either_world.customer([(mug, 2)])
+    with (
+        either_world.sandbox.fault("product", kind="delay", value=0.4, call="ReserveStock"),
+        ThreadPoolExecutor(1) as one,
+    ):
+        first = one.submit(ada.post, "/orders", Idempotency_Key="k", X_Request_ID=request_id)
+        eventually(lambda: reserving(either_world, request_id), "the first to be under way")
+        again = ada.checkout(key="k")
+    assert_replayed(first.result(), again)
+    assert either_world.stock(mug)["held"] == 2
+
+
+def test_a_customer_who_hangs_up_has_ordered_all_the_same(either_world: World) -> None:
+    mug = either_world.product()
+    ada = either_world.customer([(mug, 2)])
+    with either_world.sandbox.fault("product", kind="delay", value=0.5, call="ReserveStock"):
+        with pytest.raises(httpx.ReadTimeout):
+            ada.http.post("/api/v1/orders", json={}, headers={"Idempotency-Key": "k"}, timeout=0.2)
+        eventually(lambda: orders_of(ada), "the order that nobody waits for")
+    answer = ada.checkout(key="k")
+    assert (answer.status_code, answer.headers["idempotent-replayed"]) == (201, "true")
+    assert orders_of(ada) == [answer.json()["id"]]
+    assert either_world.stock(mug)["held"] == 2
+
+
+def assert_replayed(first: httpx.Response, again: httpx.Response) -> None:
+    """`again` is the answer `first` was, and says so."""
+    assert (first.status_code, again.status_code) == (201, 201), again.text
+    assert again.json() == first.json()
+    assert again.headers["etag"] == first.headers["etag"] == '"1"'
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+def assert_one_order(customer: Person, answers: list[httpx.Response], product: str, held: int) -> None:
+    """All `answers` tell of the customer's one order, all but one as a replay, and Product holds it once."""
+    assert Counter(answer.status_code for answer in answers) == {201: len(answers)}
+    assert all(answer.json() == answers[0].json() for answer in answers)
+    assert {answer.headers["etag"] for answer in answers} == {'"1"'}
+    replayed = [answer for answer in answers if answer.headers.get("idempotent-replayed") == "true"]
+    assert len(replayed) == len(answers) - 1
+    assert orders_of(customer) == [answers[0].json()["id"]]
+    assert customer.world.stock(product)["held"] == held
+
+
+def at_once(requests: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Response]:
+    """The answers to `requests`, which are all sent at the same time."""
+    with ThreadPoolExecutor(len(requests)) as senders:
+        return [sent.result() for sent in [senders.submit(request) for request in requests]]
+
+
+@contextmanager
+def no_order_is_written(world: World) -> Iterator[None]:
+    """For this while, which must be short, new orders wait at the database's door. They can be read."""
+    with psycopg.connect(world.stack.postgres.url) as connection:
+        connection.execute("LOCK TABLE orders IN EXCLUSIVE MODE")
+        yield
+
+
+def orders_of(customer: Person) -> list[str]:
+    """The ids of the customer's orders in the database."""
+    rows = customer.world.sql("SELECT id FROM orders WHERE customer_id = %s", customer.id)
+    return [str(row["id"]) for row in rows]
+
+
+def reserving(world: World, request_id: str) -> bool:
+    """Whether this request has come as far as asking Product to hold its stock."""
+    calls = world.sandbox.ledger("product")["recent"]
+    return any((call["call"], call["request_id"]) == ("ReserveStock", request_id) for call in calls)

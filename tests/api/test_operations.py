@@ -1,0 +1,44 @@
+"""/healthz, /readyz and /metrics: what those who run the service look at. No token is needed."""
+
+import pytest
+
+from tests.world import World
+
+
+def test_healthz_says_that_the_process_lives(either_world: World) -> None:
+    answer = either_world.customer().http.get("/healthz", headers={"Authorization": "Bearer x"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_readyz_says_that_everything_it_needs_is_there_and_names_it(either_world: World) -> None:
+    answer = either_world.customer().http.get("/readyz", headers={"Authorization": ""})
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["failing"]) == (200, "ok", [])
+    assert {"database", "redis", "relay"} <= body["checks"].keys()
+    assert any("payment" in name for name in body["checks"])
+    assert set(body["checks"].values()) == {True}
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0", "*/*"])
+def test_metrics_are_in_the_text_format_of_prometheus(either_world: World, accept: str) -> None:
+    ada = either_world.shopper()
+    ada.place()
+    answer = ada.http.get("/metrics", headers={"Accept": accept, "Authorization": ""})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    [line] = [
+        line
+        for line in answer.text.splitlines()
+        if line.startswith("http_request_seconds_count") and 'method="POST"' in line and 'status="201"' in line
+    ]
+    assert float(line.rsplit(" ", 1)[1]) >= 1
+
+
+def test_metrics_tell_nothing_of_ids(either_world: World) -> None:
+    ada = either_world.shopper()
+    order = ada.place()
+    ada.order(order["id"])
+    ada.get(f"/no/such/thing/{ada.id}")
+    text = ada.http.get("/metrics").text
+    assert order["id"] not in text
+    assert ada.id not in text

@@ -1,0 +1,16 @@
+"""Payment's side of Redis for the tests in this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.integration.payment import Payment
+from tests.world import World
+
+
+@pytest.fixture
+def payment(world: World) -> Iterator[Payment]:
+    """Payment, played by the test itself."""
+    with redis.Redis.from_url(world.stack.environment["REDIS_URL"]) as bus:
+        yield Payment(world, bus)

@@ -1,0 +1,165 @@
+"""An order that nobody pays in time expires: its stock goes back, its payment is called off, late money is returned."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.payment import COMMANDS, ORDERS, Payment
+from tests.integration.records import (
+    account,
+    expire,
+    fall_silent,
+    ledger,
+    lose_hold,
+    pay,
+    product_of,
+    start_job,
+    steps,
+    trail,
+    until_counted,
+    until_done,
+    until_requested,
+    until_stock_is,
+)
+from tests.world import Person, World, eventually
+
+
+def test_beat_expires_an_order_whose_time_is_over(world: World) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])
+    expired = ada.order_becomes(order["id"], status="expired")
+    assert expired["version"] == 2
+    assert trail(world, order["id"])[:2] == ["order.placed by customer", "order.expired by system"]
+
+
+def test_an_order_lives_until_its_time_is_over(world: World) -> None:
+    ada, bob = world.shopper(), world.shopper()
+    living, dying = ada.place(), bob.place()
+    (row,) = world.sql(
+        "SELECT extract(epoch FROM expires_at - created_at)::int AS seconds FROM orders WHERE id = %s", living["id"]
+    )
+    assert row["seconds"] == 900  # ORDER_EXPIRY_SECONDS
+    expire(world, dying["id"])
+    bob.order_becomes(dying["id"], status="expired")
+    assert ada.order(living["id"]) == living
+
+
+def test_the_stock_of_an_expired_order_is_for_sale_again(world: World) -> None:
+    ada = world.shopper(stock=2)
+    order = ada.place()
+    stock = world.stock(product_of(order))
+    assert (stock["available"], stock["held"], stock["sold"]) == (0, 2, 0)
+    expire(world, order["id"])
+    until_stock_is(world, order["id"], "RELEASED")
+    stock = world.stock(product_of(order))
+    assert (stock["available"], stock["held"], stock["sold"]) == (2, 0, 0)
+    world.sandbox.put_cart(ada.id, [{"product_id": product_of(order), "quantity": 2}])
+    assert ada.place()["status"] == "pending"
+
+
+def test_payment_hears_of_the_expiry_and_so_does_everybody(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    until_requested(world, order["id"])
+    expire(world, order["id"])
+    voided = ada.order_becomes(order["id"], status="expired", payment_status="voided")
+    assert voided["version"] == 3
+    assert account(world, order["id"])["heard"] == {"payment.requested": 1, "payment.cancel_requested": 1}
+    assert payment.types(ORDERS, order["id"]) == ["order.placed", "order.expired"]
+    assert trail(world, order["id"])[1:] == ["order.expired by system", "payment.voided by payment"]
+
+
+def test_a_paid_order_never_expires(world: World) -> None:
+    ada, bob = world.shopper(), world.shopper()
+    paid, unpaid = ada.place(), bob.place()
+    pay(world, paid["id"])
+    confirmed = ada.order_becomes(paid["id"], status="confirmed")
+    expire(world, paid["id"], unpaid["id"])
+    bob.order_becomes(unpaid["id"], status="expired")
+    assert ada.order(paid["id"])["status"] == "confirmed"
+    assert ada.order(paid["id"])["version"] == confirmed["version"]
+
+
+@pytest.mark.parametrize("word", ["authorize", "fail"])
+def test_an_order_whose_payment_was_only_talked_about_expires(world: World, word: str) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    pay(world, order["id"], word)
+    until_counted(world, order["id"], 1)
+    expire(world, order["id"])
+    ada.order_becomes(order["id"], status="expired", payment_status="voided")
+    until_stock_is(world, order["id"], "RELEASED")
+
+
+def test_a_partly_paid_order_expires_and_what_was_paid_goes_back(world: World) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    pay(world, order["id"], amount_minor=1999)
+    ada.order_becomes(order["id"], payment_status="partially_paid")
+    expire(world, order["id"])
+    ada.order_becomes(order["id"], status="expired", payment_status="refunded")
+    assert account(world, order["id"])["refunded_minor"] == 1999
+    assert "payment.cancel_requested" not in account(world, order["id"])["heard"]  # after a capture it would be ignored
+    assert steps(world, order["id"]) == [
+        "order.placed",
+        "payment.partially_paid",
+        "order.expired",
+        "payment.refunded",
+    ]
+
+
+def test_an_expired_order_is_not_asked_about_any_more(world: World) -> None:
+    ada, bob = world.shopper(), world.shopper()
+    expired, pending = ada.place(), bob.place()
+    expire(world, expired["id"])
+    ada.order_becomes(expired["id"], status="expired")
+    fall_silent(world, expired["id"], pending["id"])
+    eventually(lambda: "payment.status_requested" in account(world, pending["id"])["heard"], "Payment to be asked")
+    assert "payment.status_requested" not in account(world, expired["id"])["heard"]
+
+
+def test_an_order_whose_hold_lapsed_first_expires_all_the_same(world: World) -> None:
+    ada = world.shopper(stock=2)
+    order = ada.place()
+    lose_hold(world, order["id"])
+    expire(world, order["id"])
+    ada.order_becomes(order["id"], status="expired")
+    until_done(world, order["id"])
+    assert world.stock(product_of(order))["available"] == 2
+
+
+def test_when_expiry_and_capture_meet_each_order_is_either_sold_or_refunded(world: World, payment: Payment) -> None:
+    admin, orders = world.admin(), [world.shopper(stock=2).place() for _ in range(24)]
+    for four in (orders[start : start + 4] for start in range(0, len(orders), 4)):
+        captures = [payment.event("captured", order["id"]) for order in four]
+        ids = [order["id"] for order in four]
+        start_job(world, "orders.expire_overdue")
+        for capture in captures[:2]:
+            payment.tell(capture)
+        world.sql("UPDATE orders SET expires_at = now() WHERE id = ANY(%s::uuid[])", ids)
+        start_job(world, "orders.expire_overdue")
+        for capture in captures[2:]:
+            payment.tell(capture)
+    outcomes = {sold_or_refunded(world, payment, admin, order) for order in orders}
+    assert outcomes <= {"confirmed", "expired"}
+
+
+def sold_or_refunded(world: World, payment: Payment, admin: Person, order: dict[str, Any]) -> str:
+    """Wait until an order that was captured and expired at once is at rest; answers what it became."""
+    eventually(lambda: admin.order(order["id"])["status"] != "pending", "the order to be settled")
+    eventually(
+        lambda: "payment.captured" in [row["type"] for row in ledger(world, order["id"])], "the capture to count"
+    )
+    status = str(admin.order(order["id"])["status"])
+    if status == "confirmed":
+        until_stock_is(world, order["id"], "COMMITTED")
+        assert "payment.refund_requested" not in payment.types(COMMANDS, order["id"])
+        assert admin.order(order["id"])["payment_status"] == "paid"
+    else:
+        until_stock_is(world, order["id"], "RELEASED")
+        eventually(lambda: "payment.refund_requested" in payment.types(COMMANDS, order["id"]), "the refund")
+    until_done(world, order["id"])
+    stock = world.stock(product_of(order))
+    assert (stock["held"], stock["sold"]) == (0, 2 if status == "confirmed" else 0)
+    return status

@@ -1,0 +1,297 @@
+"""What must happen after a commit happens, and once in effect, whoever is away for a while: worker, Cart, Product, Redis."""
+
+import base64
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from psycopg.types.json import Jsonb
+
+from compose.processes import Process
+from tests.integration.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
+from tests.integration.records import (
+    clears,
+    expire,
+    hold,
+    hurry,
+    letters,
+    pay,
+    product_of,
+    until_done,
+    until_requested,
+    until_stock_is,
+    waiting,
+)
+from tests.world import Person, World, eventually
+
+RECOVERY_SECONDS = 30
+"""Promise P10."""
+
+
+@contextmanager
+def frozen(process: Process) -> Iterator[None]:
+    """A process and its children do nothing for a while, as on an overloaded machine."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+
+
+def worker(world: World) -> Process:
+    """The stack's Celery worker."""
+    return next(process for process in world.stack._processes if process.name == "worker")
+
+
+def attempts(world: World, order_id: str, kind: str) -> int:
+    """How often the order's row of this kind has been tried."""
+    (row,) = world.sql("SELECT attempts FROM outbox WHERE order_id = %s AND kind = %s", order_id, kind)
+    return int(row["attempts"])
+
+
+def until_tried(world: World, order_id: str, kind: str, times: int = 1) -> None:
+    """Wait until the order's row of this kind has been tried so often."""
+    eventually(lambda: attempts(world, order_id, kind) >= times, f"attempt {times} at {kind}")
+
+
+def queued_rows(queue: "redis.Redis") -> set[int]:
+    """The outbox rows named in the jobs that lie in Celery's queue."""
+    jobs: Any = [json.loads(base64.b64decode(json.loads(job)["body"])) for job in queue.lrange("celery", 0, -1)]
+    return {row for arguments, *_ in jobs for ids in arguments for row in ids}
+
+
+def add_message(world: World, order_id: str, type_: str, *, lane: str = "messages", due: str = "now()") -> None:
+    """Write a message into the outbox as a change of the order would."""
+    message = {
+        "order_id": order_id,
+        "type": type_,
+        "event_id": f"{order_id[:8]} {type_}",
+        "occurred_at": "2026-01-01T00:00:00Z",
+    }
+    blank = dict.fromkeys(("payment_id", "amount_minor", "currency", "refund_id", "reason"))
+    payload = {"messages": [{"name": ORDERS, "message": {**message, **blank}}]}
+    with psycopg.connect(world.stack.postgres.url, autocommit=True) as connection:
+        connection.execute(
+            f"INSERT INTO outbox (order_id, kind, lane, payload, request_id, available_at)"
+            f" VALUES (%s, 'publish', %s, %s, 'r-1', {due})".encode(),
+            [order_id, lane, Jsonb(payload)],
+        )
+
+
+def test_while_the_worker_is_away_orders_are_placed_and_paid_and_their_carts_wait(world: World) -> None:
+    ada = world.shopper()
+    with frozen(worker(world)):
+        order = ada.place()
+        pay(world, order["id"])
+        ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+        eventually(lambda: waiting(world, order["id"]) == ["clear_cart", "commit_stock"], "the messages to be sent")
+        assert clears(world, order["id"])["heard"] == 0
+        assert hold(world, order["id"])["state"] == "HELD"
+    until_done(world, order["id"])
+    assert clears(world, order["id"])["in_effect"] == 1
+    assert hold(world, order["id"])["commits"] == 1
+
+
+def test_a_job_that_the_queue_forgot_is_queued_again(world: World) -> None:
+    decoy, ada = world.shopper(), world.shopper()
+    with frozen(worker(world)), redis.Redis.from_url(world.stack.environment["CELERY_BROKER_URL"]) as queue:
+        first = decoy.place()  # the worker was waiting when it froze: one job is handed to it all the same
+        until_tried(world, first["id"], "clear_cart")
+        order = ada.place()
+        (row,) = world.sql("SELECT id FROM outbox WHERE order_id = %s AND kind = 'clear_cart'", order["id"])
+        eventually(lambda: row["id"] in queued_rows(queue), "the second job to be queued")
+        queue.delete("celery")
+    until_done(world, first["id"])
+    assert (waiting(world, order["id"]), clears(world, order["id"])["heard"]) == (["clear_cart"], 0)
+    hurry(world, order["id"])  # its lease would end after 20 s
+    until_done(world, order["id"])
+    assert clears(world, order["id"]) == {"heard": 1, "in_effect": 1}
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "status", "value": 503}, {"kind": "reset"}, {"kind": "status", "value": 400}]
+)
+def test_a_cart_that_could_not_be_cleared_is_cleared_later_and_once(world: World, fault: dict[str, Any]) -> None:
+    ada = world.shopper()
+    with world.sandbox.fault("cart", call="clear", **fault):
+        order = ada.place()
+        until_tried(world, order["id"], "clear_cart")
+        hurry(world, order["id"])
+        until_tried(world, order["id"], "clear_cart", 2)
+        assert clears(world, order["id"])["in_effect"] == 0
+    hurry(world, order["id"])
+    until_done(world, order["id"])
+    assert clears(world, order["id"])["in_effect"] == 1
+
+
+def test_a_clear_whose_answer_was_lost_is_repeated_and_clears_once(world: World) -> None:
+    ada = world.shopper()
+    with world.sandbox.fault("cart", call="clear", kind="status", value=500, after=True, times=1):
+        order = ada.place()
+        eventually(lambda: clears(world, order["id"])["in_effect"] == 1, "the cart to be cleared")
+        world.sandbox.put_cart(ada.id, [{"product_id": product_of(order), "quantity": 1}])
+    until_done(world, order["id"])
+    assert clears(world, order["id"]) == {"heard": 2, "in_effect": 1}
+    assert world.sandbox.ledger("cart")["carts"][ada.id]["items"] != []
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "status", "value": "INTERNAL"}, {"kind": "unavailable_before"}, {"kind": "unavailable_after"}]
+)
+def test_stock_that_could_not_be_committed_is_committed_later_and_once(world: World, fault: dict[str, Any]) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    with world.sandbox.fault("product", call="CommitStock", **fault):
+        pay(world, order["id"])
+        ada.order_becomes(order["id"], status="confirmed")
+        until_tried(world, order["id"], "commit_stock")
+    hurry(world, order["id"])
+    until_done(world, order["id"])
+    assert (hold(world, order["id"])["state"], hold(world, order["id"])["commits"]) == ("COMMITTED", 1)
+    assert ada.order(order["id"])["status"] == "confirmed"
+
+
+def test_stock_that_could_not_be_released_is_released_later(world: World) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    with world.sandbox.fault("product", call="ReleaseStock", kind="unavailable_before"):
+        expire(world, order["id"])
+        ada.order_becomes(order["id"], status="expired")
+        until_tried(world, order["id"], "release_stock")
+        assert hold(world, order["id"])["state"] == "HELD"
+    hurry(world, order["id"])
+    until_stock_is(world, order["id"], "RELEASED")
+
+
+def test_what_fails_for_one_order_holds_up_no_other(world: World) -> None:
+    ada, bob = world.shopper(), world.shopper()
+    with world.sandbox.fault("product", call="CommitStock", kind="hang", times=1):
+        first = ada.place()
+        pay(world, first["id"])
+        ada.order_becomes(first["id"], status="confirmed")
+        eventually(lambda: world.sandbox.ledger("product")["faults"].get("hang"), "the commit to hang")
+        second = bob.place()
+        pay(world, second["id"])
+        until_stock_is(world, second["id"], "COMMITTED")
+    hurry(world, first["id"])
+    until_stock_is(world, first["id"], "COMMITTED")
+
+
+def test_rows_of_one_order_and_lane_take_effect_in_the_order_they_were_written(world: World, payment: Payment) -> None:
+    ada, bob = world.shopper(), world.shopper()
+    order, other = ada.place(), bob.place()
+    for each in (order, other):
+        until_done(world, each["id"])
+    add_message(world, order["id"], "first", due="now() + interval '1 hour'")
+    add_message(world, order["id"], "second")
+    add_message(world, order["id"], "third")
+    add_message(world, order["id"], "beside", lane="elsewhere")
+    add_message(world, other["id"], "later")
+    eventually(lambda: "later" in payment.types(ORDERS, other["id"]), "what was written last, by another order")
+    eventually(lambda: "beside" in payment.types(ORDERS, order["id"]), "what was written into another lane")
+    assert payment.types(ORDERS, order["id"]) == ["order.placed", "beside"]
+    hurry(world, order["id"])
+    until_done(world, order["id"])
+    assert payment.types(ORDERS, order["id"]) == ["order.placed", "beside", "first", "second", "third"]
+
+
+def test_a_row_that_failed_for_too_long_is_a_dead_letter_with_its_content(world: World) -> None:
+    ada = world.shopper()
+    with world.sandbox.fault("cart", call="clear", kind="status", value=503):
+        order = ada.place()
+        until_tried(world, order["id"], "clear_cart")
+        world.sql(
+            "UPDATE outbox SET created_at = now() - interval '25 hours', available_at = now() WHERE order_id = %s",
+            order["id"],
+        )
+        until_done(world, order["id"])
+    (letter,) = [each for each in letters(world, order["id"]) if each["source"] == "outbox"]
+    assert str(letter["order_id"]) == order["id"]
+    assert "503" in letter["reason"]
+    content = json.loads(letter["message"])
+    assert (content["kind"], content["payload"]["customer_id"]) == ("clear_cart", ada.id)
+    assert clears(world, order["id"])["in_effect"] == 0
+
+
+def test_a_row_that_has_not_failed_for_long_is_not_given_up(world: World) -> None:
+    ada = world.shopper()
+    with world.sandbox.fault("cart", call="clear", kind="status", value=503):
+        order = ada.place()
+        until_tried(world, order["id"], "clear_cart")
+        world.sql(
+            "UPDATE outbox SET created_at = now() - interval '23 hours', available_at = now() WHERE order_id = %s",
+            order["id"],
+        )
+        until_tried(world, order["id"], "clear_cart", 2)
+    hurry(world, order["id"])
+    eventually(lambda: clears(world, order["id"])["in_effect"] == 1, "the cart to be cleared")
+    assert letters(world, order["id"]) == []
+
+
+# --- from here on Redis itself is disturbed ---------------------------------------------------------------------------
+def everything_works(world: World, payment: Payment) -> None:
+    """Orders placed now are requested, cleared, heard of on the channel and on the stream, confirmed and sold, in time."""
+    for via in ("channel", "stream"):
+        ada, admin = world.shopper(), world.admin()
+        order_id = ada.place()["id"]
+        until_requested(world, order_id, RECOVERY_SECONDS)
+        payment.say("captured", order_id, via=via)
+        confirmed = partial(_is_confirmed, admin, order_id)
+        eventually(confirmed, f"the capture to be heard on the {via}", RECOVERY_SECONDS)
+        until_done(world, order_id, RECOVERY_SECONDS)
+        assert clears(world, order_id)["in_effect"] == 1
+        assert hold(world, order_id)["commits"] == 1
+
+
+def _is_confirmed(person: Person, order_id: str) -> bool:
+    return bool(person.order(order_id)["status"] == "confirmed")
+
+
+def test_after_redis_forgot_everything_all_goes_on(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    until_done(world, order["id"])
+    payment.bus.flushall()
+    payment.say("captured", order["id"], via="stream")  # told before the service finds its group gone
+    ada.order_becomes(order["id"], status="confirmed")
+    everything_works(world, payment)
+
+
+def test_while_redis_is_away_orders_are_placed_and_afterwards_all_is_made_up_for(
+    world: World, payment: Payment
+) -> None:
+    people = [world.shopper() for _ in range(5)]
+    early = world.shopper().place()
+    until_done(world, early["id"])
+    world.stack.redis.stop()
+    try:
+        answers = [person.checkout() for person in people]
+        assert [answer.status_code for answer in answers] == [201] * len(people)
+        assert max(answer.elapsed.total_seconds() for answer in answers) < 1
+        orders = [answer.json() for answer in answers]
+        for order in orders:
+            for kind in ("publish", "clear_cart"):
+                until_tried(world, order["id"], kind)
+    finally:
+        world.stack.redis.start()
+    payment.say("captured", early["id"], via="stream")  # told before the service has joined its group again
+    world.admin().order_becomes(early["id"], status="confirmed")
+    for order in (early, *orders):
+        until_done(world, order["id"], RECOVERY_SECONDS)
+    for order in orders:
+        assert clears(world, order["id"])["in_effect"] == 1
+        assert payment.types(COMMANDS, order["id"]) == ["payment.requested"]
+        until_requested(world, order["id"])
+        pay(world, order["id"])
+    for person, order in zip(people, orders, strict=True):
+        person.order_becomes(order["id"], status="confirmed", payment_status="paid")
+    everything_works(world, payment)
+    groups: Any = payment.bus.xinfo_groups(EVENTS)
+    assert [group["name"] for group in groups] == [GROUP.encode()]

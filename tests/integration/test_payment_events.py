@@ -1,0 +1,245 @@
+"""A payment event is written into the ledger once, and the order follows what the ledger says."""
+
+import random
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.payment import COMMANDS, ORDERS, WAYS, Payment
+from tests.integration.records import (
+    hold,
+    ledger,
+    pay,
+    product_of,
+    steps,
+    trail,
+    until_counted,
+    until_done,
+    until_stock_is,
+)
+from tests.world import World, eventually
+
+
+def counted_in(world: World) -> int:
+    """How many good copies of payment messages this server process has heard."""
+    text = httpx.get(f"{world.url}/metrics", trust_env=False).text
+    found = re.search(r'payment_messages_total{outcome="counted"} (\S+)', text)
+    return int(float(found[1])) if found else 0
+
+
+def test_a_capture_of_the_total_pays_and_confirms_the_order(world: World) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    message = pay(world, order["id"])
+    paid = ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+    assert trail(world, order["id"]) == [
+        "order.placed by customer",
+        "payment.paid by payment",
+        "order.confirmed by payment",
+    ]
+    assert paid["version"] == order["version"] + 1
+    assert paid["updated_at"] > order["updated_at"]
+    (row,) = ledger(world, order["id"])
+    assert (row["event_id"], row["amount"], row["currency"]) == (message["event_id"], 2000, "EUR")
+
+
+def test_a_paid_order_sells_its_stock(world: World) -> None:
+    ada = world.shopper(stock=5)
+    order = ada.place()
+    pay(world, order["id"])
+    until_stock_is(world, order["id"], "COMMITTED")
+    stock = world.stock(product_of(order))
+    assert (stock["available"], stock["held"], stock["sold"]) == (3, 0, 2)
+    until_done(world, order["id"])
+    assert hold(world, order["id"])["commits"] == 1
+
+
+def test_a_paid_order_is_announced_as_confirmed(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    pay(world, order["id"])
+    eventually(lambda: "order.confirmed" in payment.types(ORDERS, order["id"]), "order.confirmed to be announced")
+    assert payment.types(ORDERS, order["id"]) == ["order.placed", "order.confirmed"]
+
+
+@pytest.mark.parametrize("via", ["channel", "stream"])
+def test_an_event_heard_one_way_only_counts(world: World, via: str) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    world.sandbox.payments(via=via)
+    try:
+        pay(world, order["id"])
+        ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+    finally:
+        world.sandbox.payments(via="both")
+
+
+def test_an_event_repeated_on_both_ways_to_two_processes_counts_once(
+    world: World, second_world: World, payment: Payment
+) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    processes = (world, second_world)
+    before = [counted_in(each) for each in processes]
+    payment.tell(payment.event("captured", order["id"], 500), "both", times=10)
+
+    def all_copies_are_heard() -> bool:
+        heard = [counted_in(each) - start for each, start in zip(processes, before, strict=True)]
+        return min(heard) >= 10 and sum(heard) >= 30  # ten on each one's channel, ten on the stream they share
+
+    eventually(all_copies_are_heard, "every copy to be heard")
+    paid = ada.order_becomes(order["id"], payment_status="partially_paid")
+    assert len(ledger(world, order["id"])) == 1
+    assert paid["version"] == order["version"] + 1
+    assert steps(world, order["id"]) == ["order.placed", "payment.partially_paid"]
+
+
+def test_a_repeated_capture_confirms_and_sells_once(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.tell(payment.event("captured", order["id"]), "both", times=10)
+    payment.wait_until_all_is_heard()
+    ada.order_becomes(order["id"], status="confirmed")
+    until_done(world, order["id"])
+    assert hold(world, order["id"])["commits"] == 1
+    assert payment.types(ORDERS, order["id"]) == ["order.placed", "order.confirmed"]
+
+
+def test_a_known_event_id_with_another_content_is_still_the_same_event(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    first = payment.say("captured", order["id"], 500)
+    ada.order_becomes(order["id"], payment_status="partially_paid")
+    payment.say("captured", order["id"], 1500, event_id=first["event_id"])
+    payment.wait_until_all_is_heard()
+    assert [row["amount"] for row in ledger(world, order["id"])] == [500]
+    assert ada.order(order["id"])["payment_status"] == "partially_paid"
+
+
+def test_a_total_captured_in_parts_confirms_with_the_last_part(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("captured", order["id"], 1999)
+    partly = ada.order_becomes(order["id"], payment_status="partially_paid")
+    assert partly["status"] == "pending"
+    payment.say("captured", order["id"], 1)
+    paid = ada.order_becomes(order["id"], payment_status="paid")
+    assert paid["status"] == "confirmed"
+    assert steps(world, order["id"]) == ["order.placed", "payment.partially_paid", "payment.paid", "order.confirmed"]
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("authorized", "authorized"), ("failed", "failed"), ("voided", "voided"), ("unknown", "unpaid")],
+)
+def test_a_word_without_money_is_the_payment_status_and_leaves_the_order_pending(
+    world: World, payment: Payment, word: str, status: str
+) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say(word, order["id"])
+    until_counted(world, order["id"], 1)
+    assert ada.order_becomes(order["id"], payment_status=status)["status"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("weaker", "stronger"), [("failed", "authorized"), ("failed", "voided"), ("authorized", "voided")]
+)
+@pytest.mark.parametrize("stronger_first", [False, True])
+def test_of_two_words_the_stronger_one_stands_in_either_order(
+    world: World, payment: Payment, weaker: str, stronger: str, stronger_first: bool
+) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    words = (stronger, weaker) if stronger_first else (weaker, stronger)
+    for number, word in enumerate(words, start=1):
+        payment.say(word, order["id"])
+        until_counted(world, order["id"], number)
+    assert ada.order(order["id"])["payment_status"] == stronger
+
+
+def test_a_failed_payment_can_still_be_paid(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("failed", order["id"])
+    ada.order_becomes(order["id"], status="pending", payment_status="failed")
+    payment.say("captured", order["id"])
+    ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+
+
+@pytest.mark.parametrize("word", ["authorized", "failed", "voided"])
+def test_money_speaks_before_words_that_come_after_it(world: World, payment: Payment, word: str) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("captured", order["id"])
+    ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+    payment.say(word, order["id"])
+    until_counted(world, order["id"], 2)
+    after = ada.order(order["id"])
+    assert (after["status"], after["payment_status"], after["version"]) == ("confirmed", "paid", 2)
+
+
+@pytest.mark.parametrize("amounts", [(2000, 2000), (2000, 500)])
+def test_a_refund_heard_before_its_capture_ends_as_if_heard_after_it(
+    world: World, payment: Payment, amounts: tuple[int, int]
+) -> None:
+    captured, refunded = amounts
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("refunded", order["id"], refunded)
+    payment.wait_until_all_is_heard()
+    assert ada.order(order["id"])["payment_status"] == "unpaid"
+    payment.say("captured", order["id"], captured)
+    status = "refunded" if refunded == captured else "partially_refunded"
+    ada.order_becomes(order["id"], payment_status=status)
+    assert len(ledger(world, order["id"])) == 2
+
+
+def test_a_refund_of_more_than_the_total_waits_for_the_captures_that_explain_it(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
+        payment.say("refunded", order["id"], 2500)
+        payment.wait_until_all_is_heard()
+        assert ledger(world, order["id"]) == []
+        payment.say("captured", order["id"], 2000)
+        payment.say("captured", order["id"], 500)
+        ada.order_becomes(order["id"], payment_status="refunded")
+        assert len(ledger(world, order["id"])) == 3
+
+
+def test_payment_unknown_makes_the_service_request_the_payment_again(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("unknown", order["id"])
+    eventually(lambda: payment.types(COMMANDS, order["id"]) == ["payment.requested"] * 2, "a second request")
+    first, second = payment.stream(COMMANDS, order["id"])
+    assert first["event_id"] != second["event_id"]  # Payment drops what it has heard before by its event_id
+    assert (first["amount_minor"], first["currency"]) == (second["amount_minor"], second["currency"]) == (2000, "EUR")
+
+
+def test_payment_unknown_requests_nothing_for_an_order_that_is_paid(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("captured", order["id"])
+    ada.order_becomes(order["id"], status="confirmed")
+    payment.say("unknown", order["id"])
+    until_counted(world, order["id"], 2)
+    until_done(world, order["id"])
+    assert payment.types(COMMANDS, order["id"]) == ["payment.requested"]
+
+
+def test_many_events_for_many_orders_at_once_all_count(world: World, payment: Payment) -> None:
+    admin, orders = world.admin(), [world.shopper().place() for _ in range(20)]
+    events: list[tuple[Any, str]] = [
+        (payment.event("captured", order["id"], 100), way) for order in orders for _ in range(10) for way in WAYS[1:]
+    ]
+    random.Random(7).shuffle(events)
+    for event, way in events:
+        payment.tell(event, way)
+    for order in orders:
+        paid = admin.order_becomes(order["id"], status="confirmed", payment_status="paid")
+        assert paid["version"] == 3  # placed, partially paid, paid
+        until_counted(world, order["id"], 20)

@@ -1,0 +1,84 @@
+"""Whatever Payment says, in whatever order, however often and whichever way: the order ends as a simple sum has it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.payment import WAYS, Message, Payment
+from tests.integration.records import ledger
+from tests.world import World, eventually
+
+TOTAL = 2000
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Events as (word, amount), and in which order and which way each copy of them is told."""
+
+    events: Sequence[tuple[str, int]]
+    copies: Sequence[tuple[int, str]]
+
+
+@st.composite
+def tellings(draw: st.DrawFn) -> Telling:
+    """Captures of up to twice the total, refunds of no more than was captured, words; every event told at least once."""
+    captures = draw(st.lists(st.sampled_from([1, 500, 1500, TOTAL]), max_size=3))
+    refunds, left = [], sum(captures)
+    for wish in draw(st.lists(st.sampled_from([1, 500, TOTAL, 2 * TOTAL]), max_size=3)):
+        if amount := min(wish, left):
+            refunds.append(amount)
+            left -= amount
+    words = draw(st.lists(st.sampled_from(["authorized", "failed", "voided"]), max_size=3))
+    events = [*(("captured", amount) for amount in captures), *(("refunded", amount) for amount in refunds)]
+    events += [(word, TOTAL) for word in words]
+    again = draw(st.lists(st.sampled_from(range(len(events))), max_size=6)) if events else []
+    order = draw(st.permutations([*range(len(events)), *again]))
+    return Telling(events, [(index, draw(st.sampled_from(WAYS))) for index in order])
+
+
+def expected_status(captured: int, refunded: int, words: set[str]) -> str:
+    """The contract ("States"), once more and as plainly as it goes."""
+    kept = captured - refunded
+    if captured and kept >= TOTAL:
+        return "paid"
+    if captured and not kept:
+        return "refunded"
+    if captured:
+        return "partially_refunded" if refunded else "partially_paid"
+    return next((word for word in ("voided", "authorized", "failed") if word in words), "unpaid")
+
+
+@settings(
+    max_examples=15,
+    deadline=None,  # real servers take the time they take
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(telling=tellings())
+def test_payment_events_come_to_the_same_in_any_order_way_and_number(
+    world: World, second_world: World, payment: Payment, telling: Telling
+) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    events: list[Message] = [payment.event(word, order["id"], amount) for word, amount in telling.events]
+    with world.sandbox.fault("payment", kind="deaf"):  # what the service asks back is another story
+        for index, way in telling.copies:
+            payment.tell(events[index], way)
+        payment.wait_until_all_is_heard()
+        eventually(lambda: len(ledger(world, order["id"])) >= len(events), "every event to be counted")
+
+    counted = ledger(world, order["id"])
+    assert sorted(row["event_id"] for row in counted) == sorted(event["event_id"] for event in events)
+    captured, refunded = (
+        sum(amount for word, amount in telling.events if word == moved) for moved in ("captured", "refunded")
+    )
+    status = expected_status(captured, refunded, {word for word, _ in telling.events})
+    after = second_world.person("customer", ada.id).order(order["id"])
+    assert after["payment_status"] == status
+    if captured < TOTAL:
+        assert after["status"] == "pending"
+    if captured >= TOTAL and not refunded:
+        assert after["status"] == "confirmed"

@@ -1,0 +1,210 @@
+"""What can't be used changes nothing, is kept once as a dead letter with its reason, and never blocks the next message."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.payment import EVENTS, Payment, signature
+from tests.integration.records import ledger, letters, parked
+from tests.world import World, eventually
+
+Make = Callable[[Payment, str, str], bytes]
+"""Makes the bytes of a bad message about an order; they contain a mark by which its letter is found."""
+
+
+def a(word: str = "captured", amount: object = 2000, **fields: object) -> Make:
+    """A message with these fields and a true signature over them."""
+
+    def make(payment: Payment, order_id: str, mark: str) -> bytes:
+        return json.dumps(
+            payment.event(word, order_id, amount, **{"event_id": mark, "reason": mark, **fields})
+        ).encode()
+
+    return make
+
+
+def with_event_id(make_id: Callable[[str], str]) -> Make:
+    """A signed capture whose event id is made of the mark."""
+    return lambda payment, order_id, mark: a(event_id=make_id(mark))(payment, order_id, mark)
+
+
+def then(change: Callable[[dict[str, Any]], object]) -> Make:
+    """A capture, signed, then changed."""
+
+    def make(payment: Payment, order_id: str, mark: str) -> bytes:
+        message = json.loads(a()(payment, order_id, mark))
+        change(message)
+        return json.dumps(message).encode()
+
+    return make
+
+
+def altered(**changed: object) -> Make:
+    return then(lambda message: message.update(changed))
+
+
+def without(name: str) -> Make:
+    return then(lambda message: message.pop(name))
+
+
+def spoilt(spoil: Callable[[bytes], bytes]) -> Make:
+    """The bytes of a signed capture, spoilt."""
+    return lambda payment, order_id, mark: spoil(a()(payment, order_id, mark))
+
+
+def signed_by(secret: str) -> Make:
+    """A capture signed by somebody who does not know Payment's secret."""
+    return then(lambda message: message.update(signature=signature(message, secret)))
+
+
+UNUSABLE: dict[str, tuple[Make, str]] = {
+    "another currency than the order's": (a(currency="USD"), "the order is in EUR, the event in USD"),
+    "a currency in lower case": (a(currency="eur"), "the event in eur"),
+    "a word with another currency": (a("authorized", currency="USD"), "the event in USD"),
+    "money without a currency": (a(currency=None), "no amount or currency"),
+    "money without an amount": (a(amount=None), "no amount or currency"),
+    "money of amount zero": (a(amount=0), "no amount or currency"),
+    "a negative amount": (a(amount=-2000), "amount_minor"),
+    "a word with a negative amount": (a("authorized", amount=-1), "amount_minor"),
+    "a fraction of a minor unit": (a(amount=2000.5), "amount_minor"),
+    "a whole amount written as a float": (a(amount=2000.0), "amount_minor"),
+    "an amount in a string": (a(amount="2000"), "amount_minor"),
+    "an amount that is true": (a(amount=True), "amount_minor"),
+    "an amount beyond what is kept": (a(amount=2**63), "amount_minor"),
+    "no signature": (altered(signature=None), "signature"),
+    "an empty signature": (altered(signature=""), "signature"),
+    "a signature that is a number": (altered(signature=0), "signature"),
+    "a signature of another alphabet": (altered(signature="é" * 64), "signature"),
+    "no field for the signature": (without("signature"), "signature"),
+    "a signature by another secret": (signed_by("guessed"), "signature"),
+    "an amount altered after signing": (altered(amount_minor=1999), "signature"),
+    "a type altered after signing": (altered(type="payment.authorized"), "signature"),
+    "a payment altered after signing": (altered(payment_id="pay-2"), "signature"),
+    "a refund altered after signing": (altered(refund_id="r-1"), "signature"),
+    "a time altered after signing": (altered(occurred_at="2026-01-01T00:00:00Z"), "signature"),
+    "an unknown type": (a("teleported"), "type"),
+    "a type of another topic": (a(type="order.confirmed"), "type"),
+    "a command in place of an event": (a("requested"), "type"),
+    "a time without a zone": (a(occurred_at="2026-11-22T10:00:00"), "time zone"),
+    "a time that is none": (a(occurred_at="yesterday"), "occurred_at"),
+    "a time beyond the calendar": (a(occurred_at="9999-12-31T23:59:59-01:00"), "occurred_at"),
+    "a time before the calendar": (a(occurred_at="0001-01-01T00:00:00+01:00"), "occurred_at"),
+    "an order id that is no UUID": (a(order_id="order-1"), "order_id"),
+    "an order id that is a number": (a(order_id=7), "order_id"),
+    "an order id that is null": (a(order_id=None), "order_id"),
+    "an order id that is a list": (a(order_id=["7"]), "order_id"),
+    "no order id": (without("order_id"), "order_id"),
+    "an event id of 65 characters": (with_event_id(lambda mark: mark + "x" * 33), "event_id"),
+    "an empty event id": (with_event_id(lambda _: ""), "event_id"),
+    "an event id with a NUL": (with_event_id(lambda mark: "\0" + mark[1:]), "event_id"),
+    "no event id": (without("event_id"), "event_id"),
+    "bad JSON": (spoilt(lambda raw: raw[:-1]), "truncated"),
+    "two objects": (spoilt(lambda raw: raw + raw), "trailing"),
+    "a list": (spoilt(lambda raw: b"[" + raw + b"]"), "Expected `object`"),
+    "a deep nest": (lambda _, __, mark: b'["' + mark.encode() + b'",' + b"[" * 100_000, ""),
+    "what is not UTF-8": (spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\xff")), "utf-8"),
+    "half a surrogate pair": (spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\\ud800")), "payment message"),
+    "more than 1 MiB": (a(reason="x" * 2**20), "more than 1 MiB"),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_a_message_is_a_dead_letter_and_the_next_one_counts_when_it_has(
+    world: World, payment: Payment, what: str
+) -> None:
+    make, reason = UNUSABLE[what]
+    ada = world.shopper()
+    order = ada.place()
+    mark = uuid.uuid4().hex
+    payment.tell(make(payment, order["id"], mark), times=2)
+    good = payment.say("captured", order["id"])
+    paid = ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+    payment.wait_until_all_is_heard()
+    (letter,) = letters(world, mark)
+    assert reason in letter["reason"]
+    assert letter["source"] == EVENTS
+    assert letter["attempts"] >= 2
+    assert [row["event_id"] for row in ledger(world, order["id"])] == [good["event_id"]]
+    assert paid["version"] == 2
+
+
+def test_a_capture_can_not_be_turned_to_another_order(world: World, payment: Payment) -> None:
+    ada, eve = world.shopper(), world.shopper()
+    hers, evil = ada.place(), eve.place()
+    message = payment.event("captured", hers["id"])
+    payment.tell({**message, "order_id": evil["id"]})
+    eventually(lambda: letters(world, message["event_id"]), "the forgery to be a dead letter")
+    payment.tell(message)
+    ada.order_becomes(hers["id"], payment_status="paid")
+    assert (ledger(world, evil["id"]), eve.order(evil["id"])) == ([], evil)
+
+
+def test_a_capture_can_not_be_counted_again_under_another_event_id(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    message = payment.event("captured", order["id"], 1000)
+    payment.tell(message)
+    copy = {**message, "event_id": str(uuid.uuid4())}
+    payment.tell(copy)
+    eventually(lambda: letters(world, copy["event_id"]), "the forgery to be a dead letter")
+    assert ada.order_becomes(order["id"], payment_status="partially_paid")["status"] == "pending"
+    assert len(ledger(world, order["id"])) == 1
+
+
+def test_a_bad_message_is_one_letter_however_often_it_is_heard(
+    world: World, second_world: World, payment: Payment
+) -> None:
+    mark = uuid.uuid4().hex
+    payment.tell(json.dumps({"event_id": mark}).encode(), "both", times=20)
+    payment.wait_until_all_is_heard()
+    (letter,) = eventually(lambda: letters(world, mark), "the dead letter")
+    eventually(lambda: letters(world, mark)[0]["attempts"] > 20, "its copies to be counted")
+    assert letter["id"] == letters(world, mark)[-1]["id"]
+
+
+def test_a_dead_letter_names_the_order_it_speaks_of_as_far_as_that_can_be_told(world: World, payment: Payment) -> None:
+    order_id = str(uuid.uuid4())
+    forged = {**payment.event("captured", order_id), "signature": "0" * 64}
+    payment.tell(forged)
+    (letter,) = eventually(lambda: letters(world, forged["event_id"]), "the dead letter")
+    assert str(letter["order_id"]) == order_id
+
+
+def test_a_stream_entry_without_a_message_blocks_nobody(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.bus.xadd(EVENTS, {"something": "else"})
+    payment.say("captured", order["id"], via="stream")
+    ada.order_becomes(order["id"], status="confirmed")
+    payment.wait_until_all_is_heard()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"event_id": "é" * 32},
+        {"event_id": "a\nb"},
+        {"payment_id": None},
+        {"payment_id": ""},
+        {"payment_id": "p" * 200},
+        {"occurred_at": "2026-11-22T10:00:00.123456+02:00"},
+        {"reason": "a customer's own words: \0 \n é 😀"},
+        {"reason": "x" * 100_000},
+        {"refund_id": "a refund's id on a capture"},
+        {"a field of tomorrow": [1, 2, 3]},
+    ],
+    ids=lambda fields: f"{next(iter(fields))}={next(iter(fields.values()))!r:.20}",
+)
+def test_an_odd_but_true_event_counts(world: World, payment: Payment, fields: dict[str, Any]) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    if "event_id" in fields:
+        fields = {"event_id": uuid.uuid4().hex + fields["event_id"]}
+    payment.say("captured", order["id"], **fields)
+    ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+    payment.wait_until_all_is_heard()
+    assert len(ledger(world, order["id"])) == 1
+    assert not parked(world, order["id"])

@@ -1,0 +1,129 @@
+"""What the one statement writes is what the models say, and what must never be false is refused by the database."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import psycopg
+import pytest
+
+from compose.stack import CHECKOUT
+from tests.integration.records import pay
+from tests.world import World
+
+
+def by_the_models(world: World, *order_ids: str) -> list[dict[str, Any]]:
+    """The orders as a program sees them that knows them through the models only (`models_view.py`)."""
+    command = [sys.executable, "-m", "tests.integration.models_view", *order_ids]
+    done = subprocess.run(command, cwd=CHECKOUT, env=world.stack.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
+def test_what_was_written_is_what_the_models_read_validate_and_would_write(world: World) -> None:
+    mug, book = world.product(1000, "v-1"), world.product(333, "v-2", name='Bücher – “Ada” \\ "x" 😀', sku="B'00K")
+    address = {
+        "name": "Ada O'Hara",
+        "line1": "1 rue de l'Été",
+        "line2": "",
+        "city": "Paris",
+        "postal_code": "75001",
+        "country": "FR",
+        "phone": "+33 1",
+    }
+    ada = world.customer([(mug, 2), (book, 3)])
+    placed = ada.place({"note": 'line one\nline two \\ "quoted" — 😀', "shipping_address": address})
+    yen = world.customer([(world.product(700, currency="JPY"), 3)], "JPY", default_address=address).place()
+    free = world.shopper(price=0).place()
+    paid_by = world.shopper()
+    paid = paid_by.place()
+    pay(world, paid["id"])
+    paid = paid_by.order_becomes(paid["id"], status="confirmed")
+
+    orders = [placed, yen, free, paid]
+    for order, view in zip(orders, by_the_models(world, *(each["id"] for each in orders)), strict=True):
+        assert view["invalid"] == []
+        assert view["changed_by_saving"] == []
+        assert view["order"] == {name: order[name] for name in view["order"]}
+        assert view["items"] == order["items"]
+        assert view["vendor_orders"] == order["vendor_orders"]
+        assert view["events"] == (1 if order["version"] == 1 and order["status"] == "pending" else 3)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE order_events SET type = 'order.paid' WHERE order_id = %s",
+        "UPDATE order_events SET at = now() WHERE order_id = %s",
+        "DELETE FROM order_events WHERE order_id = %s",
+        "WITH one AS (SELECT %s::uuid) DELETE FROM order_events",
+    ],
+)
+def test_an_audit_entry_can_not_be_changed_or_deleted(world: World, statement: str) -> None:
+    order = world.shopper().place()
+    before = world.sql("SELECT * FROM order_events WHERE order_id = %s", order["id"])
+    with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+        world.sql(statement, order["id"])
+    assert world.sql("SELECT * FROM order_events WHERE order_id = %s", order["id"]) == before
+
+
+@pytest.mark.parametrize("statement", ["TRUNCATE order_events", "TRUNCATE orders CASCADE"])
+def test_the_audit_trail_can_not_be_emptied(world: World, statement: str) -> None:
+    world.shopper().place()
+    with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+        world.sql(statement)
+
+
+def test_an_order_with_a_history_can_not_be_deleted(world: World) -> None:
+    order = world.shopper().place()
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        world.sql("DELETE FROM orders WHERE id = %s", order["id"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "orders SET total = -1",
+        "orders SET total = -1, subtotal = -1",
+        "orders SET discount = -1, total = subtotal + 1",
+        "orders SET discount = subtotal + 1, total = -1",
+        "orders SET total = total + 1",
+        "orders SET status = 'paid'",
+        "orders SET payment_status = 'confirmed'",
+        "vendor_orders SET total = -1, subtotal = -1",
+        "vendor_orders SET total = total + 1",
+        "vendor_orders SET status = 'expired'",
+        "order_items SET quantity = 0, total = 0",
+        "order_items SET quantity = -2, total = -2 * unit_price",
+        "order_items SET unit_price = -1, total = -quantity",
+        "order_items SET total = total + 1",
+        "payment_events SET amount = -1",
+        "refunds SET amount = 0",
+        "refunds SET amount = -1",
+    ],
+)
+def test_the_database_refuses(world: World, change: str) -> None:
+    order = world.shopper().place()
+    world.sql(
+        "INSERT INTO refunds (id, order_id, amount, status, attempts) VALUES (gen_random_uuid(), %s, 1, 'refunded', 1)",
+        order["id"],
+    )
+    world.sql(
+        "INSERT INTO payment_events (event_id, order_id, claimed_order_id, type, amount, currency, message, occurred_at)"
+        " VALUES (gen_random_uuid(), %s, %s, 'payment.failed', 0, '', '{}', now())",
+        order["id"],
+        order["id"],
+    )
+    column = "id" if change.startswith("orders") else "order_id"
+    with pytest.raises(psycopg.errors.CheckViolation):
+        world.sql(f"UPDATE {change} WHERE {column} = %s", order["id"])
+
+
+def test_an_event_id_and_a_place_in_the_trail_exist_once(world: World) -> None:
+    order = world.shopper().place()
+    columns = "order_id, vendor_order_id, sequence, type, from_status, to_status, actor_role, request_id, data, at"
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        world.sql(
+            f"INSERT INTO order_events ({columns}) SELECT {columns} FROM order_events WHERE order_id = %s", order["id"]
+        )

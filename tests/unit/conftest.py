@@ -1,0 +1,28 @@
+"""Tests of single parts, without the service's servers.
+
+Modules that touch Django's settings or models need them when they are imported, so Django is set up here, before any is,
+from placeholders. The environment is as it was afterwards: processes that other tests start don't inherit them.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from unittest.mock import patch
+
+import django
+import pytest
+import uvloop
+
+from tests.unit.environment import PLACEHOLDERS, read
+
+with patch.dict(os.environ, read(PLACEHOLDERS) | {"DJANGO_SETTINGS_MODULE": "asgi_app.settings"}, clear=True):
+    django.setup()
+
+Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
+LOOPS: Loops = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Loops:
+    """Python's own event loop, unless a test names others, like uvloop, on which the service runs."""
+    marker = item.get_closest_marker("asyncio")
+    return LOOPS if marker and "loop_factories" in marker.kwargs else {"asyncio": LOOPS["asyncio"]}

@@ -1,0 +1,157 @@
+"""The state machines, held against tables written from the contract (REST API, "States")."""
+
+from itertools import combinations, pairwise, product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.errors import IllegalTransition
+from orders.lifecycle import (
+    DEAD,
+    ORDER_STATUSES,
+    PAYMENT_STATUSES,
+    VENDOR_ORDER_STATUSES,
+    admin_may_cancel,
+    check_order_step,
+    check_vendor_order_step,
+    customer_may_cancel,
+    order_actions,
+    payment_status,
+)
+
+ORDER_PATH = ["pending", "confirmed", "processing", "shipped", "delivered"]
+VENDOR_ORDER_PATH = ["pending", "processing", "shipped", "delivered"]
+ORDER_STEPS = {
+    *pairwise(ORDER_PATH),
+    ("pending", "cancelled"),
+    ("confirmed", "cancelled"),
+    ("processing", "cancelled"),
+    ("pending", "expired"),
+}
+"""The path forward; cancelled until something has shipped; expired while nothing is paid."""
+
+VENDOR_ORDER_STEPS = {
+    *pairwise(VENDOR_ORDER_PATH),
+    ("pending", "cancelled"),
+    ("processing", "cancelled"),
+}
+WORDS = ("voided", "authorized", "failed")
+"""Strongest first."""
+
+money = st.integers(1, 10**12)
+words = st.sets(st.sampled_from([*WORDS, "unknown", "captured", "refunded", "refund_failed"]))
+
+
+def allowed(step: object, current: str, wanted: str) -> bool:
+    try:
+        step(current, wanted)  # type: ignore[operator]
+    except IllegalTransition as error:
+        assert error.extra == {"current": current, "wanted": wanted}
+        return False
+    return True
+
+
+def test_an_order_takes_the_steps_of_the_contract_and_no_other() -> None:
+    assert set(ORDER_STATUSES) == {*ORDER_PATH, "cancelled", "expired"}
+    taken = {step for step in product(ORDER_STATUSES, repeat=2) if allowed(check_order_step, *step)}
+    assert taken == ORDER_STEPS
+
+
+def test_a_vendor_order_takes_the_steps_of_the_contract_and_no_other() -> None:
+    assert set(VENDOR_ORDER_STATUSES) == {*VENDOR_ORDER_PATH, "cancelled"}
+    taken = {step for step in product(VENDOR_ORDER_STATUSES, repeat=2) if allowed(check_vendor_order_step, *step)}
+    assert taken == VENDOR_ORDER_STEPS
+
+
+def test_nothing_follows_the_end() -> None:
+    ends = {status for status in ORDER_STATUSES if all((status, other) not in ORDER_STEPS for other in ORDER_STATUSES)}
+    assert ends == {"delivered", *DEAD}
+    assert {"cancelled", "expired"} == DEAD
+
+
+@pytest.mark.parametrize(
+    ("total", "captured", "refunded", "status"),
+    [
+        (100, 100, 0, "paid"),
+        (100, 60, 0, "partially_paid"),
+        (100, 1, 0, "partially_paid"),
+        (100, 99, 0, "partially_paid"),
+        # refunds of what the order costs
+        (100, 100, 1, "partially_refunded"),
+        (100, 100, 99, "partially_refunded"),
+        (100, 100, 100, "refunded"),
+        (100, 60, 20, "partially_refunded"),
+        (100, 60, 60, "refunded"),
+        # more than the total came in: returning the excess leaves it paid
+        (100, 150, 0, "paid"),
+        (100, 150, 49, "paid"),
+        (100, 150, 50, "paid"),
+        (100, 150, 51, "partially_refunded"),
+        (100, 150, 150, "refunded"),
+        # more went out than came in
+        (100, 100, 120, "refunded"),
+        # nothing to pay
+        (0, 0, 0, "paid"),
+        (0, 50, 0, "paid"),
+        (0, 50, 50, "paid"),
+    ],
+)
+def test_money_decides_the_payment_status(total: int, captured: int, refunded: int, status: str) -> None:
+    for some in (chosen for size in range(len(WORDS) + 1) for chosen in combinations(WORDS, size)):
+        assert payment_status(total, captured, refunded, some) == status
+
+
+@pytest.mark.parametrize("some", [c for size in range(len(WORDS) + 1) for c in combinations(WORDS, size)])
+def test_without_money_the_strongest_word_decides(some: tuple[str, ...]) -> None:
+    strongest = next((word for word in WORDS if word in some), "unpaid")
+    assert payment_status(100, 0, 0, some) == strongest
+    assert payment_status(100, 0, 0, [*reversed(some), "unknown", "refund_failed"]) == strongest
+
+
+@given(money, money, words)
+def test_a_refund_heard_before_its_capture_changes_nothing_until_the_capture_comes(
+    total: int, refunded: int, heard: set[str]
+) -> None:
+    assert payment_status(total, 0, refunded, heard) == payment_status(total, 0, 0, heard)
+    assert payment_status(total, refunded, refunded, heard) in ("refunded", "partially_refunded", "paid")
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12), st.integers(0, 10**12), words)
+def test_an_order_is_paid_exactly_when_what_was_kept_covers_its_total(
+    total: int, captured: int, refunded: int, heard: set[str]
+) -> None:
+    status = payment_status(total, captured, refunded, heard)
+    assert status in PAYMENT_STATUSES
+    covered = captured - refunded >= total if captured else total == 0
+    assert (status == "paid") == covered
+
+
+@given(money, money, money, words)
+def test_only_a_refund_makes_an_order_refunded(total: int, captured: int, refunded: int, heard: set[str]) -> None:
+    assert "refunded" not in payment_status(total, captured, 0, heard)
+    assert payment_status(total, captured, refunded, heard) != "partially_paid"
+
+
+@pytest.mark.parametrize("status", ORDER_STATUSES)
+def test_a_customer_cancels_while_every_vendor_order_is_pending_and_an_admin_until_one_has_shipped(status: str) -> None:
+    over = status in ("shipped", "delivered", "cancelled", "expired")
+    for vendor_statuses in product(VENDOR_ORDER_STATUSES, repeat=2):
+        by_customer = not over and status != "processing" and vendor_statuses == ("pending", "pending")
+        by_admin = not over and not {"shipped", "delivered"} & set(vendor_statuses)
+        assert customer_may_cancel(status, vendor_statuses) == by_customer
+        assert admin_may_cancel(status, vendor_statuses) == by_admin
+        assert order_actions("customer", status, vendor_statuses) == (["cancel"] if by_customer else [])
+        assert order_actions("admin", status, vendor_statuses) == (["cancel"] if by_admin else [])
+
+
+@pytest.mark.parametrize("status", ORDER_STATUSES)
+def test_who_may_cancel_may_take_the_step(status: str) -> None:
+    for role, vendor_statuses in product(("customer", "admin"), product(VENDOR_ORDER_STATUSES, repeat=2)):
+        if order_actions(role, status, vendor_statuses):
+            check_order_step(status, "cancelled")
+
+
+@pytest.mark.parametrize("role", ["vendor", "system", "payment", ""])
+def test_nobody_else_has_a_say_over_the_whole_order(role: str) -> None:
+    assert order_actions(role, "pending", ["pending"]) == []

@@ -1,0 +1,86 @@
+"""What an order costs: every minor unit is somebody's, and none is nobody's."""
+
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.errors import CartTooLarge, CurrencyMismatch
+from orders.money import MAX_MINOR
+from orders.pricing import MAX_LINES, MAX_QUANTITY, Product, check_size, price
+
+
+def product(product_id: str, unit_price: int = 1000, vendor_id: str = "v-1", currency: str = "EUR") -> Product:
+    return Product(product_id, vendor_id, "Mug", "MUG", unit_price, currency, available=10)
+
+
+@st.composite
+def carts(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, Product]]:
+    """Lines and their products: up to a full order, from a few vendors."""
+    ids = draw(st.lists(st.text("abcé-/", min_size=1, max_size=6), min_size=1, max_size=MAX_LINES, unique=True))
+    rows = st.tuples(
+        st.integers(1, MAX_QUANTITY), st.integers(0, 10**9), st.sampled_from(["v-1", "v-2", "v-10", "a", "Z"])
+    )
+    drawn = {product_id: draw(rows) for product_id in ids}
+    lines = {product_id: quantity for product_id, (quantity, _, _) in drawn.items()}
+    return lines, {product_id: product(product_id, cost, vendor) for product_id, (_, cost, vendor) in drawn.items()}
+
+
+@given(carts())
+def test_lines_shares_and_totals_add_up_to_the_last_minor_unit(cart: tuple[dict[str, int], dict[str, Product]]) -> None:
+    lines, products = cart
+    pricing = price(lines, products, "EUR")
+    assert pricing.subtotal == sum(products[id_].unit_price * quantity for id_, quantity in lines.items())
+    assert pricing.total == pricing.subtotal - pricing.discount
+    assert sum(line.total for line in pricing.lines) == pricing.subtotal
+    assert sum(share.subtotal for share in pricing.shares.values()) == pricing.subtotal
+    assert sum(share.discount for share in pricing.shares.values()) == pricing.discount
+    assert sum(share.total for share in pricing.shares.values()) == pricing.total
+
+
+@given(carts())
+def test_each_vendors_share_is_what_their_own_lines_cost(cart: tuple[dict[str, int], dict[str, Product]]) -> None:
+    pricing = price(*cart, "EUR")
+    own: dict[str, int] = defaultdict(int)
+    for line in pricing.lines:
+        own[line.product.vendor_id] += line.total
+    assert {vendor_id: share.subtotal for vendor_id, share in pricing.shares.items()} == own
+    assert list(pricing.shares) == sorted(own)
+
+
+@given(carts())
+def test_the_lines_keep_the_carts_order_and_quantities(cart: tuple[dict[str, int], dict[str, Product]]) -> None:
+    lines, products = cart
+    priced = price(lines, products, "EUR").lines
+    assert [(line.product, line.quantity) for line in priced] == [(products[id_], n) for id_, n in lines.items()]
+    assert all(line.total == line.product.unit_price * line.quantity for line in priced)
+
+
+def test_what_is_given_away_costs_nothing_and_still_has_a_share() -> None:
+    pricing = price({"p": 3}, {"p": product("p", 0)}, "EUR")
+    assert (pricing.total, pricing.shares["v-1"].total) == (0, 0)
+
+
+def test_a_product_in_another_currency_is_refused_by_name() -> None:
+    products = {"p": product("p"), "sake": product("sake", currency="JPY")}
+    with pytest.raises(CurrencyMismatch, match=r"(?=.*EUR)(?=.*JPY)(?=.*sake)"):
+        price({"p": 1, "sake": 1}, products, "EUR")
+
+
+def test_an_order_may_cost_as_much_as_can_be_kept_and_not_one_unit_more() -> None:
+    products = {"a": product("a", MAX_MINOR), "b": product("b", 1), "free": product("free", 0)}
+    assert price({"a": 1, "free": 1}, products, "EUR").total == MAX_MINOR
+    with pytest.raises(CartTooLarge):
+        price({"a": 1, "b": 1}, products, "EUR")
+    with pytest.raises(CartTooLarge):
+        price({"a": 2}, products, "EUR")
+
+
+def test_an_order_holds_100_products_and_10_000_of_each() -> None:
+    full = {f"p-{number}": 10_000 for number in range(100)}
+    check_size(full)
+    with pytest.raises(CartTooLarge, match="101"):
+        check_size({**full, "p-100": 1})
+    with pytest.raises(CartTooLarge, match=r"(?=.*10001)(?=.*p-7)"):
+        check_size({**full, "p-7": 10_001})

@@ -1,0 +1,216 @@
+"""The settings: what the environment must say, what it may say, and that `.env.sample` explains exactly that."""
+
+import ast
+import os
+import re
+import runpy
+import subprocess
+import sys
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import yaml
+from django.core.exceptions import ImproperlyConfigured
+
+from tests.unit.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, defaults, read
+
+SETTINGS = CHECKOUT / "asgi_app" / "settings.py"
+CONTRACT = """
+    DATABASE_URL REDIS_URL CELERY_BROKER_URL USER_SERVICE_URL CART_SERVICE_URL PRODUCT_SERVICE_ADDR PRODUCT_SERVICE_TLS
+    SERVICE_TOKEN JWT_ALGORITHM JWT_SECRET JWT_PUBLIC_KEY JWT_JWKS_URL JWT_ISSUER JWT_AUDIENCE PAYMENT_SIGNING_SECRET
+    ORDER_EXPIRY_SECONDS STOCK_HOLD_SECONDS PAYMENT_STATUS_AFTER_SECONDS DJANGO_SECRET_KEY DJANGO_DEBUG ALLOWED_HOSTS
+    LOG_LEVEL RATE_LIMITS CHECKOUTS_IN_FLIGHT CHECKOUT_QUEUE_MS NEIGHBOUR_CALLS_IN_FLIGHT CHECKOUT_BUDGET_SECONDS
+"""
+"""The names that the contract on running the service gives."""
+
+REQUIRED = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "USER_SERVICE_URL",
+    "CART_SERVICE_URL",
+    "PRODUCT_SERVICE_ADDR",
+    "SERVICE_TOKEN",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "PAYMENT_SIGNING_SECRET",
+    "DJANGO_SECRET_KEY",
+)
+COMPOSE_ALONE = {"POSTGRES_PASSWORD"}
+WITHOUT_DEFAULT = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
+ENOUGH = read(PLACEHOLDERS)
+
+
+def start(environment: dict[str, str]) -> dict[str, Any]:
+    """The settings that a process with this environment, and nothing else, starts with; logging left out."""
+    with patch.dict(os.environ, environment, clear=True):
+        module = runpy.run_path(str(SETTINGS))
+    return {name: value for name, value in module.items() if name.isupper() and name != "LOGGING"}
+
+
+def refusal(environment: dict[str, str]) -> str:
+    """Why a process with this environment does not start."""
+    with pytest.raises(ImproperlyConfigured) as refused:
+        start(environment)
+    return str(refused.value)
+
+
+def without(*names: str) -> dict[str, str]:
+    return {name: value for name, value in ENOUGH.items() if name not in names}
+
+
+def names_read() -> set[str]:
+    """The first argument of every `env.str("…")`, `env.int("…")` … in the settings."""
+    calls = [node for node in ast.walk(ast.parse(SETTINGS.read_text())) if isinstance(node, ast.Call)]
+    asked = [call for call in calls if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "env"]
+    return {
+        argument.value
+        for call in asked
+        for argument in call.args[:1]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+
+
+def names_explained() -> set[str]:
+    return {*read(SAMPLE), *defaults(SAMPLE)}
+
+
+def test_the_sample_explains_every_name_that_is_read() -> None:
+    assert names_read() - names_explained() == set()
+
+
+def test_the_sample_explains_nothing_that_is_not_read() -> None:
+    assert names_explained() - names_read() == COMPOSE_ALONE
+
+
+def test_every_name_of_the_contract_is_read() -> None:
+    assert set(CONTRACT.split()) - names_read() == set()
+
+
+def test_each_name_stands_in_the_sample_once() -> None:
+    assert not read(SAMPLE).keys() & defaults(SAMPLE).keys()
+    for name in names_explained():
+        assert len(re.findall(rf"^(?:# )?{name}=", SAMPLE.read_text(), re.MULTILINE)) == 1, name
+
+
+def test_each_name_of_the_sample_has_a_comment_in_front() -> None:
+    for paragraph in re.split(r"\n\n", SAMPLE.read_text()):
+        lines = paragraph.splitlines()
+        names = [line for line in lines if re.match(r"(# )?[A-Z_]+=", line)]
+        assert not names or re.match(r"# .*[a-z]", lines[0]), paragraph
+
+
+def test_the_required_names_come_first_in_the_sample_and_are_set() -> None:
+    assert set(list(read(SAMPLE))[: len(REQUIRED)]) == set(REQUIRED)
+
+
+def test_the_service_starts_with_the_sample_as_it_is() -> None:
+    assert start(read(SAMPLE))["USER_SERVICE_URL"] == "http://sandbox:8101"
+
+
+def test_the_sample_shows_the_true_defaults() -> None:
+    shown = {name: value for name, value in defaults(SAMPLE).items() if name not in WITHOUT_DEFAULT}
+    assert start(read(SAMPLE) | shown) == start(read(SAMPLE))
+
+
+def test_every_secret_of_the_sample_asks_to_be_changed() -> None:
+    secrets = {name: value for name, value in read(SAMPLE).items() if re.search("SECRET|TOKEN|PASSWORD", name)}
+    assert len(secrets) == 5
+    assert all(value.startswith("change-me-") for value in secrets.values())
+    assert f":{secrets['POSTGRES_PASSWORD']}@" in read(SAMPLE)["DATABASE_URL"]
+
+
+def test_the_containers_default_to_what_the_sample_shows() -> None:
+    fallbacks = dict(re.findall(r"\$\{(\w+):-([^}]+)\}", (CHECKOUT / "docker-compose.yml").read_text()))
+    shown = {**defaults(SAMPLE), **read(SAMPLE)}
+    assert fallbacks == {name: shown[name] for name in fallbacks}
+
+
+def test_what_a_person_sets_in_their_copy_of_the_sample_reaches_the_containers() -> None:
+    service = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]["service"]
+    if "env_file" not in service:
+        assert names_read() - service["environment"].keys() == set()
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_required_name_stops_the_start_and_is_named(name: str) -> None:
+    assert name in refusal(without(name))
+    assert name in refusal(ENOUGH | {name: ""})
+
+
+def test_several_missing_names_are_all_named_and_no_other() -> None:
+    said = refusal(without("REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"))
+    assert {name for name in REQUIRED if name in said} == {"REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"}
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        "manage.py check",
+        "-m uvicorn asgi_app.asgi:application --lifespan on",
+        "-m celery -A asgi_app worker",
+        "-m celery -A asgi_app beat",
+    ],
+)
+def test_no_process_starts_half_configured(process: str) -> None:
+    environment = without("DATABASE_URL", "JWT_AUDIENCE") | {"PATH": os.defpath}
+    command = [sys.executable, *process.split()]
+    ended = subprocess.run(
+        command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode != 0
+    assert "Set DATABASE_URL, JWT_AUDIENCE in the environment" in ended.stdout + ended.stderr
+
+
+def test_another_database_than_postgresql_is_refused() -> None:
+    assert "postgresql://" in refusal(ENOUGH | {"DATABASE_URL": "sqlite:///orders.db"})
+
+
+@pytest.mark.parametrize("algorithm", ["none", "hs256", "HS512", "PS256", "RS256,HS256", " HS256"])
+def test_another_algorithm_than_the_four_is_refused(algorithm: str) -> None:
+    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
+    assert all(word in said for word in ("JWT_ALGORITHM", "HS256", "RS256", "ES256", "EdDSA"))
+
+
+def test_hs256_needs_a_secret() -> None:
+    assert "JWT_SECRET" in refusal(without("JWT_SECRET"))
+    assert "JWT_SECRET" in refusal(ENOUGH | {"JWT_SECRET": ""})
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_a_public_algorithm_needs_a_key_and_a_secret_is_none(algorithm: str) -> None:
+    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
+    assert all(word in said for word in ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", algorithm))
+    assert start(without("JWT_SECRET") | {"JWT_ALGORITHM": algorithm, "JWT_JWKS_URL": "http://users/keys"})
+
+
+def test_a_public_key_may_stand_on_one_line() -> None:
+    key = "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n"
+    settings = start(ENOUGH | {"JWT_ALGORITHM": "RS256", "JWT_PUBLIC_KEY": key.replace("\n", "\\n")})
+    assert settings["JWT_PUBLIC_KEY"] == key
+
+
+@pytest.mark.parametrize(
+    ("redis", "broker"),
+    [
+        ("redis://redis:6379/0", "redis://redis:6379/1"),
+        ("redis://redis:6379", "redis://redis:6379/1"),
+        ("rediss://:secret@redis/0?ssl_cert_reqs=none", "rediss://:secret@redis/1?ssl_cert_reqs=none"),
+    ],
+)
+def test_the_broker_is_database_1_of_the_same_redis(redis: str, broker: str) -> None:
+    assert start(ENOUGH | {"REDIS_URL": redis})["CELERY_BROKER_URL"] == broker
+    assert start(ENOUGH | {"REDIS_URL": redis, "CELERY_BROKER_URL": ""})["CELERY_BROKER_URL"] == broker
+    assert start(ENOUGH | {"CELERY_BROKER_URL": "redis://jobs/5"})["CELERY_BROKER_URL"] == "redis://jobs/5"
+
+
+def test_stock_is_held_two_minutes_longer_than_an_order_waits_for_its_money() -> None:
+    assert start(ENOUGH)["STOCK_HOLD_SECONDS"] == 900 + 120
+    assert start(ENOUGH | {"ORDER_EXPIRY_SECONDS": "60"})["STOCK_HOLD_SECONDS"] == 180
+    assert start(ENOUGH | {"STOCK_HOLD_SECONDS": "2000"})["STOCK_HOLD_SECONDS"] == 2000
+
+
+def test_nothing_is_debugged_or_open_to_all_hosts_unless_said_so() -> None:
+    settings = start(ENOUGH)
+    assert settings["DEBUG"] is False
+    assert set(settings["ALLOWED_HOSTS"]) == {"localhost", "127.0.0.1", "[::1]"}
