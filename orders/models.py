@@ -123,7 +123,13 @@ class Order(models.Model):
             _sums("orders_sums"),
         ]
         indexes: ClassVar = [
-            Index(F("customer_id"), F("created_at").desc(), F("id").desc(), name="orders_of_customer"),
+            Index(
+                F("customer_id"),
+                F("created_at").desc(),
+                F("id").desc(),
+                include=["total_value", "updated_at"],  # by which a customer's orders are sorted without looking at them
+                name="orders_of_customer",
+            ),
             Index(F("created_at").desc(), F("id").desc(), name="orders_newest"),
             Index(fields=["updated_at", "id"], name="orders_by_update"),
             Index(fields=["total_value", "id"], name="orders_by_total"),
@@ -169,8 +175,8 @@ class VendorOrder(models.Model):
         ]
         indexes: ClassVar = [
             Index(F("vendor_id"), F("created_at").desc(), F("id").desc(), name="vendor_orders_of_vendor"),
-            Index(fields=["vendor_id", "updated_at", "id"], name="vendor_orders_by_update"),
-            Index(fields=["vendor_id", "total_value", "id"], name="vendor_orders_by_total"),
+            Index(F("vendor_id"), F("updated_at").desc(), F("id").desc(), name="vendor_orders_by_update"),
+            Index(F("vendor_id"), F("total_value").desc(), F("id").desc(), name="vendor_orders_by_total"),
             Index(F("vendor_id"), F("status"), F("created_at").desc(), F("id").desc(), name="vendor_orders_by_status"),
             Index(F("created_at").desc(), F("id").desc(), name="vendor_orders_newest"),
             Index(fields=["updated_at", "id"], name="vendor_orders_all_by_update"),

@@ -10,15 +10,15 @@ size, for there are three ways to read one (docs/decisions.md):
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic
 
 import msgspec
-from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import IsNull
 
@@ -93,22 +93,28 @@ Filter = Callable[[Any], Q]
 class _Kind(Generic[Record]):
     """How lists of orders differ from lists of vendor orders."""
 
-    model: type[Model]
+    rows: QuerySet[Any]
     decoder: "msgspec.json.Decoder[Record]"
     filters: Mapping[str, Filter]
     owner: str
-    """The filter on the column that leads indexes: whose rows these are."""
+    """The column that leads indexes: whose rows these are. A filter too."""
+    owners_are_big: bool
+    """Whether an owner may have a good part of the table."""
+    sorted_of_owner: Collection[str]
+    """The columns by which an index has an owner's rows in order."""
     sorted_words: Mapping[str, bool]
     """Filters whose rows an index has by creation: those of one owner (True), or of all (False)."""
     number: str
-    ids_elsewhere: Mapping[str, tuple[type[Model], str]]
+    ids_elsewhere: Mapping[str, tuple[QuerySet[Any], str]]
     """The filters on another table's rows, and which column there refers to ours."""
 
 
+def _compared(lookup: str, value: Any) -> Q:
+    return Q((lookup, value))
+
+
 def _ranges(column: str, **lookups: str) -> dict[str, Filter]:
-    return {
-        name: (lambda value, lookup=lookup: Q(**{f"{column}__{lookup}": value})) for name, lookup in lookups.items()
-    }
+    return {name: partial(_compared, f"{column}__{lookup}") for name, lookup in lookups.items()}
 
 
 RANGES: dict[str, dict[str, Filter]] = {
@@ -141,7 +147,7 @@ def _vendor_order_matches(word: str) -> Q:
 
 
 _ORDERS = _Kind(
-    Order,
+    Order.objects.all(),
     ORDERS,
     {
         **COMMON,
@@ -152,12 +158,17 @@ _ORDERS = _Kind(
         "q": _order_matches,
     },
     owner="customer_id",
+    owners_are_big=False,
+    sorted_of_owner=["created_at"],
     sorted_words={"status": False, "payment_status": False},
     number="number",
-    ids_elsewhere={"product_id": (OrderItem, "order_id"), "vendor_id": (VendorOrder, "order_id")},
+    ids_elsewhere={
+        "product_id": (OrderItem.objects.all(), "order_id"),
+        "vendor_id": (VendorOrder.objects.all(), "order_id"),
+    },
 )
 _VENDOR_ORDERS = _Kind(
-    VendorOrder,
+    VendorOrder.objects.all(),
     VENDOR_ORDERS,
     {
         **COMMON,
@@ -165,9 +176,11 @@ _VENDOR_ORDERS = _Kind(
         "q": _vendor_order_matches,
     },
     owner="vendor_id",
+    owners_are_big=True,
+    sorted_of_owner=list(COLUMNS),
     sorted_words={"status": True},
     number="order__number",
-    ids_elsewhere={"product_id": (OrderItem, "vendor_order_id")},
+    ids_elsewhere={"product_id": (OrderItem.objects.all(), "vendor_order_id")},
 )
 
 
@@ -179,12 +192,12 @@ def list_orders(caller: Caller, listing: Listing) -> Page[OrderRecord]:
             values |= {TIME: listing.position.value, ID: listing.position.id}
         statement = _newest(caller.role, listing.limit, listing.position and listing.position.backwards)
         return _page(fetch(statement, ORDERS, values), listing, None)
-    return _read(_ORDERS, Order.objects.visible_to(caller), caller.role == "customer", listing)
+    return _read(_ORDERS, Order.objects.visible_to(caller), caller.id if caller.role == "customer" else None, listing)
 
 
 def list_vendor_orders(caller: Caller, listing: Listing) -> Page[VendorOrderRecord]:
     """A page of the vendor orders that this caller may know of."""
-    return _read(_VENDOR_ORDERS, VendorOrder.objects.visible_to(caller), caller.role == "vendor", listing)
+    return _read(_VENDOR_ORDERS, VendorOrder.objects.visible_to(caller), caller.vendor_id, listing)
 
 
 @lru_cache(maxsize=1024)
@@ -194,28 +207,39 @@ def _newest(role: Role, limit: int, backwards: bool | None) -> Statement:
     return compiled(_from_position(orders, Listing(limit, position))[: limit + 1])
 
 
-def _read(kind: _Kind[Record], rows: QuerySet[Any], owned: bool, listing: Listing) -> Page[Record]:
-    """A page of `rows`, which are one owner's if they are `owned`."""
+def _read(kind: _Kind[Record], rows: QuerySet[Any], owner: str | None, listing: Listing) -> Page[Record]:
+    """A page of `rows`, which are those of `owner` if there is one."""
     if kind.owner in listing.filters:
-        rows, owned = rows.filter(kind.filters[kind.owner](listing.filters[kind.owner])), True
+        owner = listing.filters[kind.owner]
+        rows = rows.filter(**{kind.owner: owner})
     stretch = {name: value for name, value in listing.filters.items() if name in RANGES[listing.column]}
     rest = {name: value for name, value in listing.filters.items() if name not in stretch and name != kind.owner}
-    ordered = _from_position(_filtered(kind, rows, stretch), listing)
-    several = slice(listing.limit + 1)
+    page = _in_order(_filtered(kind, rows, rest), listing)[: listing.limit + 1]
+    walked = _from_position(_filtered(kind, rows, stretch), listing)
+    in_order = owner is None or listing.column in kind.sorted_of_owner
+    if in_order and owner and kind.owners_are_big:
+        walked = _by_index(_from_position(_filtered(kind, kind.rows, stretch), listing), kind.owner, owner)
+    some = walked[: listing.limit + 1]
+    among = None
     if not rest:
-        return _page(fetch(compiled(ordered[several]), kind.decoder), listing, None)
-    if listing.column == "created_at" and len(rest) == 1 and kind.sorted_words.get(*rest) is owned:
+        among = [some] if in_order else [kind.rows.filter(id__in=some.values("id"))[:SEARCHED]]
+    elif listing.column == "created_at" and len(rest) == 1 and kind.sorted_words.get(*rest) is (owner is not None):
         [(name, words)] = rest.items()
-        parts = [ordered.filter(**{name: word})[several] for word in sorted(set(words))]
-        page = _in_order(kind.model.objects.all(), listing)[several]
-        return _page(fetch(compiled(page, *parts), kind.decoder), listing, None)
-    for ids in _narrowed(kind, rows, {**rest, **stretch}):
-        if not ids[FEW : FEW + 1].exists():
-            page = _filtered(kind, ordered, rest)[several]
-            statement = compiled(page, rows.filter(id__in=ids[: 2 * FEW])[:SEARCHED])
-            return _page(fetch(statement, kind.decoder), listing, None)
-    page = _in_order(_filtered(kind, kind.model.objects.all(), rest), listing)[several]
-    records, last = fetch_to(walking(page, ordered, SEARCHED, COLUMNS[listing.column]), kind.decoder)
+        sorted_rows = _from_position(_filtered(kind, rows, stretch), listing)
+        among = [_by_index(sorted_rows, name, word)[: listing.limit + 1] for word in sorted(set(words))]
+    elif owner is None or kind.owners_are_big:
+        for ids in _narrowed(kind, rows, listing.filters, owner is not None):
+            if not ids[FEW : FEW + 1].exists():
+                among = [walked.filter(id__in=ids[: 2 * FEW]).order_by()[:SEARCHED]]
+                break
+    elif not in_order:
+        if not rows[SEARCHED : SEARCHED + 1].exists():
+            among = [walked.order_by()[: 2 * SEARCHED]]
+        else:
+            walked = _from_position(_filtered(kind, kind.rows, stretch), listing)
+    if among is not None:
+        return _page(fetch(compiled(page, *among), kind.decoder), listing, None)
+    records, last = fetch_to(walking(page, walked, SEARCHED, COLUMNS[listing.column]), kind.decoder)
     return _page(records, listing, last)
 
 
@@ -225,21 +249,33 @@ def _filtered(kind: _Kind[Any], rows: QuerySet[Any], filters: Mapping[str, Any])
     return rows
 
 
-def _narrowed(kind: _Kind[Any], rows: QuerySet[Any], filters: Mapping[str, Any]) -> Iterator[QuerySet[Any]]:
-    """The ids that single filters leave, each read from an index alone, if it has one."""
+def _by_index(rows: QuerySet[Any], name: str, word: str) -> QuerySet[Any]:
+    """Those of the sorted `rows` with this word, in an order that only the index led by it has, so that this one is used.
+
+    PostgreSQL might think that another index leads to them sooner, and walk the whole table where it is wrong.
+    """
+    by, *then = map(str, rows.query.order_by)
+    sign = "" if by.startswith("-") else "-"
+    return rows.filter(**{f"{name}__gte": word, f"{name}__lte": word}).order_by(f"{sign}{name}", by, *then)
+
+
+def _narrowed(
+    kind: _Kind[Any], rows: QuerySet[Any], filters: Mapping[str, Any], owned: bool
+) -> Iterator[QuerySet[Any]]:
+    """The ids that single filters leave, each read from an index."""
     word = filters.get("q", "")
     if NUMBER.fullmatch(word):
         named = rows.filter(**{kind.number: word.upper()})
         if named.exists():
             yield named.values("id")
-    for name, (model, column) in kind.ids_elsewhere.items():
+    for name, (others, column) in kind.ids_elsewhere.items():
         if name in filters:
-            yield model.objects.filter(**{name: filters[name]}).values(column)
-    for column in RANGES.values():
-        if stretch := {name: value for name, value in filters.items() if name in column}:
+            yield others.filter(**{name: filters[name]}).values(column)
+    for ranges in RANGES.values():
+        if stretch := {name: value for name, value in filters.items() if name in ranges}:
             yield _filtered(kind, rows, stretch).values("id")
-    for name in kind.sorted_words:
-        if name in filters:
+    for name, of_owner in kind.sorted_words.items():
+        if name in filters and of_owner is owned:
             yield _filtered(kind, rows, {name: filters[name]}).values("id")
 
 

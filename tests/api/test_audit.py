@@ -25,7 +25,7 @@ def rows(sale: Sale, after: int = 0) -> list[Row]:
     names = ("type", "from", "to", "actor_role", "actor_id", "request_id")
     entries = sale.trail()
     assert [entry["sequence"] for entry in entries] == list(range(1, len(entries) + 1))
-    return [tuple(entry[name] for name in names) for entry in entries[after:]]  # type: ignore[misc]
+    return [tuple(entry[name] for name in names) for entry in entries[after:]]
 
 
 def written_by(sale: Sale, act: Callable[[str], httpx.Response]) -> tuple[list[Row], str]:

@@ -21,6 +21,12 @@ def order_of(world: World, person: Person, *items: tuple[str, int], currency: st
     return person.place()
 
 
+def confirm(world: World, person: Person, order: dict[str, Any]) -> dict[str, Any]:
+    """Let Payment capture what the order comes to, in euros."""
+    world.sandbox.pay(order["id"], "capture", amount_minor=int(order["total"].replace(".", "")), currency="EUR")
+    return person.order_becomes(order["id"], status="confirmed")
+
+
 def name(word: str = "x") -> str:
     return f"{word}-{uuid.uuid4()}"
 
@@ -35,10 +41,10 @@ def test_without_a_filter_all_orders_of_the_customer_are_listed_newest_first(eit
 
 def test_orders_by_status_and_payment_status(world: World) -> None:
     ada, admin, mug = world.customer(), world.admin(), world.product()
-    cancelled, waiting, paid = (order_of(world, ada, (mug, n))["id"] for n in (1, 2, 3))
+    orders = [order_of(world, ada, (mug, n)) for n in (1, 2, 3)]
+    cancelled, waiting, paid = (order["id"] for order in orders)
     assert ada.post(f"/orders/{cancelled}/cancel").status_code == 200
-    world.sandbox.pay(paid, "capture")
-    ada.order_becomes(paid, status="confirmed")
+    confirm(world, ada, orders[2])
     for person, whose in ((ada, {}), (admin, {"customer_id": ada.id})):
         assert ids(person, status="pending", **whose) == [waiting]
         assert ids(person, status="confirmed,cancelled", **whose) == [paid, cancelled]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_list_filters import ids, name, order_of, refused
+from tests.api.test_list_filters import confirm, ids, name, order_of, refused
 from tests.world import Person, World
 
 PATH = "/vendor-orders"
@@ -20,9 +20,7 @@ def part_of(order: dict[str, Any], vendor_id: str) -> str:
 
 
 def confirmed(world: World, customer: Person, *items: tuple[str, int]) -> dict[str, Any]:
-    order = order_of(world, customer, *items)
-    world.sandbox.pay(order["id"], "capture")
-    return customer.order_becomes(order["id"], status="confirmed")
+    return confirm(world, customer, order_of(world, customer, *items))
 
 
 def test_a_vendor_lists_own_parts_only_newest_first(either_world: World) -> None:
@@ -111,9 +109,17 @@ def test_filters_of_vendor_orders_are_combined(world: World) -> None:
     orders = [order_of(world, ada, *items) for items in ([(mug, 1)], [(mug, 3), (book, 1)], [(book, 2)])]
     _, both, books = (part_of(order, vendor_id) for order in orders)
     for person, whose in ((vendor, {}), (admin, {"vendor_id": vendor_id})):
-        for ordering, wanted in (("-created_at", [books, both]), ("total", [books, both]), ("updated_at", [both, books])):
+        for ordering, wanted in (
+            ("-created_at", [books, both]),
+            ("total", [books, both]),
+            ("updated_at", [both, books]),
+        ):
             query = {"ordering": ordering, "created_after": orders[1]["created_at"], **whose}
-            assert listed(person, product_id=book, **query) == listed(person, q="book", status="pending", **query) == wanted
+            assert (
+                listed(person, product_id=book, **query)
+                == listed(person, q="book", status="pending", **query)
+                == wanted
+            )
             assert listed(person, product_id=mug, q="book", **query) == [both]
 
 

@@ -78,7 +78,10 @@ def test_pages_lead_forth_and_back_over_each_row_once(world: World, ordering: st
     parts = [part for order in orders for part in order["vendor_orders"]]
     filters: list[dict[str, Any]] = [{}, {"status": "pending"}, {"q": "mug", "status": "pending,processing"}]
     readers = [(ada, "/orders", {}, orders), (world.admin(), "/orders", {"customer_id": ada.id}, orders)]
-    readers += [(world.admin(), "/orders", {"vendor_id": vendor_id}, orders), (world.vendor(vendor_id), "/vendor-orders", {}, parts)]
+    readers += [
+        (world.admin(), "/orders", {"vendor_id": vendor_id}, orders),
+        (world.vendor(vendor_id), "/vendor-orders", {}, parts),
+    ]
     readers += [(world.admin(), "/vendor-orders", {"vendor_id": vendor_id}, parts)]
     for person, path, whose, rows in readers:
         for filtered in filters:
@@ -144,7 +147,7 @@ def test_every_order_is_listed_once_while_others_arrive_and_change(
 @pytest.mark.parametrize("path", ["/orders", "/vendor-orders"])
 def test_a_page_of_one_and_a_page_of_a_hundred(world: World, path: str) -> None:
     vendor_id = name("v")
-    ada, orders = many_orders(world, 118, vendor=vendor_id)
+    ada, _ = many_orders(world, 118, vendor=vendor_id)
     person = ada if path == "/orders" else world.vendor(vendor_id)
     hundred = [len(ids_of(page)) for page in pages(person, path, limit=100)]
     assert hundred == [100, 20]

@@ -64,8 +64,15 @@ def town(world: World) -> Iterator[Town]:
     theirs = {**address, "name": f"Bob bob{canary}", "line1": f"2 bob{canary}"}
     bobs = bob.place({"note": f"note-bob{canary}", "shipping_address": theirs})
     yield Town(
-        *(world, market.vendors, market.vendor_ids, market.products),
-        *(market.customer, bob, shared, bobs, canary),
+        world=world,
+        vendors=market.vendors,
+        vendor_ids=market.vendor_ids,
+        products=market.products,
+        ada=market.customer,
+        bob=bob,
+        shared=shared,
+        bobs=bobs,
+        canary=canary,
     )
 
 

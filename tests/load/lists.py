@@ -42,7 +42,7 @@ from orders.services.lists import Listing, Page, list_orders, list_vendor_orders
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SPAN = timedelta(days=730)
-RUNS = 5
+RUNS = 3
 ROUNDS = 20
 MEMORY = {"shared_buffers": "2GB", "effective_cache_size": "6GB", "max_wal_size": "8GB", "jit": "off"}
 TABLES = ("orders", "vendor_orders", "order_items")
@@ -195,11 +195,13 @@ def fill(url: str, orders: int) -> None:
     began = time.monotonic()
     statements = FILL.format(orders=orders, start=f"timestamptz '{NOW - SPAN}'", step=f"interval '{SPAN / orders}'")
     with psycopg.connect(url, autocommit=True) as session:
-        constraints = session.execute(f"""
+        constraints = session.execute(
+            f"""
             SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype FROM pg_constraint
             WHERE contype IN ('f', 'u', 'p') AND (conrelid::regclass::text IN {TABLES}
                 OR confrelid::regclass::text IN {TABLES})
-            ORDER BY contype""".encode()).fetchall()
+            ORDER BY contype""".encode()
+        ).fetchall()
         for table, name, _, _ in constraints:
             session.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}".encode())
         indexes = session.execute(
@@ -332,7 +334,13 @@ def placed(seed: int) -> writer.NewOrder:
     }
     pricing = price(dict.fromkeys(products, 1), products, "EUR")
     customer = Actor("customer", f"c-{seed % 40_000}", "request")
-    address = {"name": "Ada Lovelace", "line1": "12 Rue de la Paix", "city": "Paris", "postal_code": "75002", "country": "FR"}
+    address = {
+        "name": "Ada Lovelace",
+        "line1": "12 Rue de la Paix",
+        "city": "Paris",
+        "postal_code": "75002",
+        "country": "FR",
+    }
     return new_order.new_order(uuid.uuid4(), customer, pricing, address, "", 1, "\\x00")
 
 

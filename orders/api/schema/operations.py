@@ -14,10 +14,11 @@ def _read(name: str, summary: str, text: str, responses: dict[str, Any]) -> dict
         "get": {
             "operationId": name,
             "summary": summary,
-            "description": text,
+            "description": f"For **anybody**, without a token. {text}",
             "tags": ["Operations"],
             "security": [],
             "responses": responses,
+            "x-roles": [],
         }
     }
 

@@ -75,7 +75,7 @@ _TOLD: Mapping[str, tuple[str, dict[str, Any]]] = {
     ),
     "not_authenticated": ("The token was refused: it has expired. Ask for a new one.", {}),
     "permission_denied": ("This is for the role customer or admin.", {}),
-    "not_found": ("There is no such order.", {}),
+    "not_found": ("There is nothing at this address.", {}),
     "payload_too_large": ("A body may have up to 262144 bytes.", {}),
     "unsupported_media_type": ("Send the body as application/json.", {}),
     "cart_changed": (
