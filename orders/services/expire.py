@@ -10,8 +10,8 @@ from orders.models import Order
 from orders.services.cancel import call_off_payment, cancel_parts
 from orders.services.change import Change
 
-AT_ONCE = 200
-"""Orders in one transaction: short enough that a customer's own step doesn't wait for it."""
+AT_ONCE = 10
+"""Orders in one transaction: short enough that a step of their customers doesn't have to give up waiting for it."""
 
 
 @transaction.atomic

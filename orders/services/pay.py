@@ -47,7 +47,7 @@ class Parked(Exception):
 
 
 class Unusable(Exception):
-    """The event will never count: it contradicts its order, or nobody came to know its order in time."""
+    """The event will never count: it contradicts its order."""
 
 
 def record(event: PaymentMessage, request_id: str) -> None:
@@ -61,20 +61,27 @@ def record(event: PaymentMessage, request_id: str) -> None:
 
 def retry_parked(request_id: str) -> int:
     """Try every parked event again, burying those that waited too long; answers how many there were."""
-    patience = datetime.now(UTC) - timedelta(seconds=settings.PAYMENT_PARKING_SECONDS)
     parked = list(PaymentEvent.objects.filter(order=None).order_by("id")[:PARKED_AT_ONCE])
     for entry in parked:
-        event = _event(entry)
-        try:
-            record(event, request_id)
-            still_parked = PaymentEvent.objects.filter(id=entry.id, order=None)
-            if entry.received_at < patience and still_parked.exists():
-                raise Unusable("no order of this id came to be known, or none that this much was paid for")
-        except Unusable as error:
-            with transaction.atomic():
-                bury("payments.events", str(error), event.message, event.order_id)
-                PaymentEvent.objects.filter(id=entry.id, order=None).delete()
+        _retry(entry, request_id)
     return len(parked)
+
+
+@transaction.atomic
+def _retry(entry: PaymentEvent, request_id: str) -> None:
+    """Count a parked event, leave it parked, or bury it; unless another process is doing that or has done it."""
+    Order.objects.select_for_update().filter(id=entry.claimed_order_id).first()  # the order first, as everywhere
+    if not PaymentEvent.objects.select_for_update(skip_locked=True).filter(id=entry.id, order=None).exists():
+        return
+    event = _event(entry)
+    patience = timedelta(seconds=settings.PAYMENT_PARKING_SECONDS)
+    try:
+        _count(event, request_id)
+    except (Parked, Unusable) as error:
+        if isinstance(error, Parked) and datetime.now(UTC) - entry.received_at < patience:
+            return
+        bury("payments.events", str(error), event.message, event.order_id)
+        entry.delete()
 
 
 def _count(event: PaymentMessage, request_id: str) -> None:
@@ -83,12 +90,12 @@ def _count(event: PaymentMessage, request_id: str) -> None:
     if known is not None and known.order_id is not None:
         return
     if order is None:
-        raise Parked
+        raise Parked("no order of this id came to be known in time")
     if event.currency not in ("", order.currency):
         raise Unusable(f"the order is in {order.currency}, the event in {event.currency}")
     before = ledger_of(order)
     if event.type == "payment.refunded" and before.refunded + event.amount > max(before.captured, order.total):
-        raise Parked
+        raise Parked("it returns more than was captured or than the order's total")
     entry = known or _entry(event)
     entry.order = order
     entry.save()

@@ -6,6 +6,7 @@ from placeholders. The environment is as it was afterwards: processes that other
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable, Mapping
 from unittest.mock import patch
 
@@ -26,3 +27,15 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Loops:
     """Python's own event loop, unless a test names others, like uvloop, on which the service runs."""
     marker = item.get_closest_marker("asyncio")
     return LOOPS if marker and "loop_factories" in marker.kwargs else {"asyncio": LOOPS["asyncio"]}
+
+
+@pytest.fixture(scope="session")
+def certificates() -> ssl.SSLContext:
+    """What this system trusts. Reading it takes longer than most tests do."""
+    return ssl.create_default_context()
+
+
+@pytest.fixture
+def one_tls_context(certificates: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client takes the same certificates, read once."""
+    monkeypatch.setattr(ssl, "create_default_context", lambda: certificates)

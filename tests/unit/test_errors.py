@@ -18,6 +18,7 @@ from orders.errors import (
     Invalid,
     MethodNotAllowed,
     NotAuthenticated,
+    NotFound,
     OrderError,
     OutOfStock,
     Overloaded,
@@ -50,8 +51,12 @@ def tree(root: type[OrderError]) -> list[type[OrderError]]:
 
 def an(error: type[OrderError]) -> OrderError:
     """One error of the class."""
-    of_two_words = error in (IllegalTransition, DependencyUnavailable)
-    return error("pending", "shipped") if of_two_words else error("No.")
+    words: dict[type[OrderError], tuple[str, ...]] = {
+        IllegalTransition: ("pending", "shipped"),
+        DependencyUnavailable: ("cart", "it is slow"),
+        NotFound: (),
+    }
+    return error(*words.get(error, ("No.",)))
 
 
 def body(answer: HttpResponse) -> dict[str, Any]:

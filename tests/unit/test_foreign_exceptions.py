@@ -26,6 +26,8 @@ from orders.errors import DependencyUnavailable, OrderError
 from protos.product.v1 import product_pb2 as pb
 from tests.unit.raw_server import HOST, Manner, Peer, always, closed_port, full_port, once, serving, silence
 
+pytestmark = pytest.mark.usefixtures("one_tls_context")
+
 OURS = (OrderError, *(value for value in vars(errors).values() if inspect.isclass(value)))
 ORDER = UUID(int=7)
 SECONDS = 0.15

@@ -13,7 +13,7 @@ import pytest_asyncio
 from clients.transport import MAX_BYTES, Connection, KeepAliveTransport
 from tests.unit.raw_server import HOST, OK, Peer, RawServer, always, closed_port, full_port, once, serving, silence
 
-pytestmark = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])
+pytestmark = [pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"]), pytest.mark.usefixtures("one_tls_context")]
 
 CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nwe\r\nb\r\nlcome home!\r\n0\r\n\r\n"
