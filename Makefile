@@ -10,7 +10,7 @@ BIN := .venv/bin
 PYTHON_OF_MAKE = exec $(BIN)/python -I -S compose/launch.py $$PPID 15 as_is $(BIN)/python
 # Placeholders: these commands read the settings, and talk to nobody.
 WITH_SETTINGS = set -a && . compose/check.env && set +a &&
-SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular --generator-class orders.api.schema.document.Generator
+SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular
 # The load test's size: users, and for how long.
 USERS ?= 20
 FOR ?= 20s

@@ -127,7 +127,10 @@ class Order(models.Model):
                 F("customer_id"),
                 F("created_at").desc(),
                 F("id").desc(),
-                include=["total_value", "updated_at"],  # by which a customer's orders are sorted without looking at them
+                include=[
+                    "total_value",
+                    "updated_at",
+                ],  # by which a customer's orders are sorted without looking at them
                 name="orders_of_customer",
             ),
             Index(F("created_at").desc(), F("id").desc(), name="orders_newest"),

@@ -6,8 +6,9 @@ listeners of the process together; a commit of this process asks it at once. So 
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
 
 import structlog
 from django.db import connection
@@ -17,10 +18,15 @@ from orders.errors import DependencyUnavailable
 
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
+READS_AT_ONCE = 2
+"""A crowd of listeners must not take all of the database's threads from those who order."""
 
 _GROWN = """
     SELECT o.id FROM orders o
     JOIN unnest(%s::uuid[], %s::int[]) AS watched(id, seen) ON o.id = watched.id AND o.event_count > watched.seen"""
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 log = structlog.get_logger()
 
@@ -54,7 +60,20 @@ class Watch:
 
     def __init__(self) -> None:
         self._listeners: dict[uuid.UUID, set[Listener]] = {}
+        self.room = asyncio.Semaphore(READS_AT_ONCE)
         self.closed = False
+
+    async def read(
+        self, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Answer:
+        """Run `work` at the database, one of few listeners at a time; while the database is away, wait for it."""
+        while True:
+            try:
+                async with self.room:
+                    return await database.run(work, *args, **kwargs)
+            except DependencyUnavailable as error:
+                log.warning("listener_waits", why=error.why)
+                await asyncio.sleep(POLL_SECONDS)
 
     @contextmanager
     def listen(self, order_id: uuid.UUID, seen: int) -> Iterator[Listener]:

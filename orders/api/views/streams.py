@@ -37,7 +37,8 @@ class OrderStream(OrderAPIView):
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> StreamingHttpResponse:
         """The order's trail from the first entry, or from behind `Last-Event-ID`, and every new entry as it is written."""
         who = caller(request)
-        await database.run(need_order, who, order_id)
+        async with _watch(request).room:
+            await database.run(need_order, who, order_id)
         after = last_event_id(request)
 
         def unseen(listener: Listener) -> Sequence[OrderEvent]:
@@ -56,7 +57,8 @@ class VendorOrderStream(OrderAPIView):
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> StreamingHttpResponse:
         """The vendor order's own entries, numbered by themselves, and every new one as it is written."""
         who = caller(request)
-        order_id = await database.run(need_vendor_order, who, vendor_order_id)
+        async with _watch(request).room:
+            order_id = await database.run(need_vendor_order, who, vendor_order_id)
         sent = last_event_id(request)
 
         def unseen(listener: Listener) -> Sequence[OrderEvent]:
@@ -69,11 +71,17 @@ class VendorOrderStream(OrderAPIView):
 
 
 def _stream(request: HttpRequest, who: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> StreamingHttpResponse:
-    watch: Watch = request.scope["state"]["watch"]  # type: ignore[attr-defined]
-    response = StreamingHttpResponse(_events(watch, who, order_id, after, unseen), content_type="text/event-stream")
+    response = StreamingHttpResponse(
+        _events(_watch(request), who, order_id, after, unseen), content_type="text/event-stream"
+    )
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
     return response
+
+
+def _watch(request: HttpRequest) -> Watch:
+    watch: Watch = request.scope["state"]["watch"]  # type: ignore[attr-defined]
+    return watch
 
 
 async def _events(watch: Watch, who: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> AsyncIterator[bytes]:
@@ -81,7 +89,7 @@ async def _events(watch: Watch, who: Caller, order_id: uuid.UUID, after: int, un
     yield f"retry: {RETRY_MS}\n\n".encode()
     with watch.listen(order_id, after) as listener:
         while not watch.closed and (left := who.expires_at - time.time()) > 0:
-            for entry in await database.run(unseen, listener):
+            for entry in await watch.read(unseen, listener):
                 listener.seen = max(listener.seen, entry.sequence)
                 body = msgspec.json.encode(history_entry_body(entry, who.role))
                 yield b"id: %d\ndata: %b\n\n" % (entry.sequence, body)
