@@ -214,32 +214,32 @@ def _read(kind: _Kind[Record], rows: QuerySet[Any], owner: str | None, listing: 
         rows = rows.filter(**{kind.owner: owner})
     stretch = {name: value for name, value in listing.filters.items() if name in RANGES[listing.column]}
     rest = {name: value for name, value in listing.filters.items() if name not in stretch and name != kind.owner}
-    page = _in_order(_filtered(kind, rows, rest), listing)[: listing.limit + 1]
-    walked = _from_position(_filtered(kind, rows, stretch), listing)
+    several = slice(listing.limit + 1)
+    page = _in_order(_filtered(kind, kind.rows, rest), listing)
+    visible = _from_position(_filtered(kind, rows, stretch), listing)
     in_order = owner is None or listing.column in kind.sorted_of_owner
-    if in_order and owner and kind.owners_are_big:
+    walked, among = visible, None
+    if in_order and owner is not None and kind.owners_are_big:
+        # The very rows that are visible to this owner: said in a way that leaves PostgreSQL no other index.
         walked = _by_index(_from_position(_filtered(kind, kind.rows, stretch), listing), kind.owner, owner)
-    some = walked[: listing.limit + 1]
-    among = None
+        page = page.order_by(*walked.query.order_by)
     if not rest:
-        among = [some] if in_order else [kind.rows.filter(id__in=some.values("id"))[:SEARCHED]]
+        among = [walked[several]] if in_order else [kind.rows.filter(id__in=visible.values("id")[several])[:SEARCHED]]
     elif listing.column == "created_at" and len(rest) == 1 and kind.sorted_words.get(*rest) is (owner is not None):
         [(name, words)] = rest.items()
-        sorted_rows = _from_position(_filtered(kind, rows, stretch), listing)
-        among = [_by_index(sorted_rows, name, word)[: listing.limit + 1] for word in sorted(set(words))]
+        among = [_by_index(visible, name, word)[several] for word in sorted(set(words))]
     elif owner is None or kind.owners_are_big:
-        for ids in _narrowed(kind, rows, listing.filters, owner is not None):
-            if not ids[FEW : FEW + 1].exists():
-                among = [walked.filter(id__in=ids[: 2 * FEW]).order_by()[:SEARCHED]]
-                break
+        few = (ids for ids in _narrowed(kind, rows, listing.filters, owner is not None) if not ids[FEW:].exists())
+        if (ids := next(few, None)) is not None:
+            among = [visible.filter(id__in=ids[: 2 * FEW]).order_by()[:SEARCHED]]
+    elif not in_order and not rows[SEARCHED:].exists():
+        among = [visible.order_by()[: 2 * SEARCHED]]
     elif not in_order:
-        if not rows[SEARCHED : SEARCHED + 1].exists():
-            among = [walked.order_by()[: 2 * SEARCHED]]
-        else:
-            walked = _from_position(_filtered(kind, kind.rows, stretch), listing)
+        walked = _from_position(_filtered(kind, kind.rows, stretch), listing)
+        page = page.filter(**{kind.owner: owner})
     if among is not None:
-        return _page(fetch(compiled(page, *among), kind.decoder), listing, None)
-    records, last = fetch_to(walking(page, walked, SEARCHED, COLUMNS[listing.column]), kind.decoder)
+        return _page(fetch(compiled(page[several], *among), kind.decoder), listing, None)
+    records, last = fetch_to(walking(page[several], walked, SEARCHED, COLUMNS[listing.column]), kind.decoder)
     return _page(records, listing, last)
 
 
