@@ -72,7 +72,9 @@ USER_SERVICE_URL = env.str("USER_SERVICE_URL").rstrip("/")
 CART_SERVICE_URL = env.str("CART_SERVICE_URL").rstrip("/")
 PRODUCT_SERVICE_ADDR = env.str("PRODUCT_SERVICE_ADDR")
 PRODUCT_SERVICE_TLS = env.bool("PRODUCT_SERVICE_TLS", default=False)
-SERVICE_TOKEN = env.str("SERVICE_TOKEN")
+SERVICE_TOKEN = env.str("SERVICE_TOKEN").strip()  # files that hold secrets often end with a new line
+if not (USER_SERVICE_URL.startswith(("http://", "https://")) and CART_SERVICE_URL.startswith(("http://", "https://"))):
+    raise ImproperlyConfigured("USER_SERVICE_URL and CART_SERVICE_URL must begin with http:// or https://.")
 NEIGHBOUR_CONNECT_SECONDS = env.float("NEIGHBOUR_CONNECT_SECONDS", default=0.3)
 NEIGHBOUR_READ_SECONDS = env.float("NEIGHBOUR_READ_SECONDS", default=1)
 NEIGHBOUR_CALLS_IN_FLIGHT = env.int("NEIGHBOUR_CALLS_IN_FLIGHT", default=50)

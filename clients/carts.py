@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
 from clients.deadline import Deadline
-from clients.http import HttpNeighbour, decode
+from clients.http import HttpNeighbour, decode, quote_id
 from orders.money import DECIMALS
 
 MAX_VERSION = 2**63 - 1
@@ -43,7 +42,7 @@ class Carts:
 
     async def filled_cart(self, customer_id: str, deadline: Deadline) -> Cart | None:
         """The customer's cart, None when it is empty. Raises DependencyUnavailable("cart")."""
-        answer = await self._http.get(f"/carts/{quote(customer_id, safe='')}", deadline)
+        answer = await self._http.get(f"/carts/{quote_id(customer_id)}", deadline)
         if answer.status_code == 404:
             return None
         cart: _Cart = decode(self._http, answer, _Cart)
@@ -64,6 +63,6 @@ class Carts:
         Raises DependencyUnavailable("cart") when it is not known whether that happened.
         """
         body = {"order_id": str(order_id), "version": version}
-        answer = await self._http.post(f"/carts/{quote(customer_id, safe='')}/clear", body, deadline)
+        answer = await self._http.post(f"/carts/{quote_id(customer_id)}/clear", body, deadline)
         if answer.status_code not in (200, 204, 404, 409):
             raise self._http.broken(f"it answered {answer.status_code}")

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -36,7 +37,9 @@ class HttpNeighbour:
         """
         try:
             answer = await self._send("GET", path, None, deadline)
-        except DependencyUnavailable:
+        except DependencyUnavailable as error:
+            if not isinstance(error.__cause__, httpx.NetworkError | httpx.ConnectTimeout):
+                raise  # it had its time; asking again would double the wait
             answer = None
         if answer is not None and answer.status_code not in RETRIED:
             return answer
@@ -67,6 +70,11 @@ class HttpNeighbour:
             raise self.broken("no answer in time") from error
         except httpx.HTTPError as error:
             raise self.broken(str(error) or type(error).__name__) from error
+
+
+def quote_id(id_: str) -> str:
+    """An id as one segment of a path; dots too, for ".." would be another path."""
+    return quote(id_, safe="").replace(".", "%2E")
 
 
 def decode(neighbour: HttpNeighbour, answer: httpx.Response, shape: type[Any]) -> Any:

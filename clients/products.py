@@ -78,10 +78,7 @@ class Products:
         """
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
         request = pb.ReserveStockRequest(order_id=str(order_id), lines=wanted, ttl_seconds=hold_seconds)
-        try:
-            answer = await self._ask(self._stub.ReserveStock, request, self._reserve_seconds, 2, deadline)
-        except _Precondition as error:
-            raise HoldCommitted from error
+        answer = await self._ask(self._stub.ReserveStock, request, self._reserve_seconds, 2, deadline, HoldCommitted)
         _check(answer.hold.order_id == str(order_id), "its answer is about another order")
         if answer.hold.state == HoldState.REJECTED:
             _check(len(answer.shortages) > 0, "it held nothing, but names no shortage")
@@ -99,10 +96,7 @@ class Products:
     async def commit(self, order_id: UUID, deadline: Deadline) -> None:
         """Turn the order's hold into a sale; repeatable. Raises HoldGone when there is none any more."""
         request = pb.CommitStockRequest(order_id=str(order_id))
-        try:
-            hold = await self._ask(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline)
-        except _Precondition as error:
-            raise HoldGone from error
+        hold = await self._ask(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline, HoldGone)
         _check(hold.order_id == str(order_id) and hold.state == HoldState.COMMITTED, "it did not commit")
 
     async def release(self, order_id: UUID, revision: int, deadline: Deadline) -> None:
@@ -115,10 +109,7 @@ class Products:
         """Put committed units back on the shelf, once for each `restock_id`. Raises RestockRefused beyond what was sold."""
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
         request = pb.RestockItemsRequest(restock_id=str(restock_id), order_id=str(order_id), lines=wanted)
-        try:
-            hold = await self._ask(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline)
-        except _Precondition as error:
-            raise RestockRefused from error
+        hold = await self._ask(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline, RestockRefused)
         _check(hold.order_id == str(order_id), "its answer is about another order")
 
     async def is_sold(self, order_id: UUID, deadline: Deadline) -> bool:
@@ -134,11 +125,19 @@ class Products:
         request = pb.GetStockHoldRequest(order_id=str(order_id))
         hold: pb.StockHold = await self._ask(self._stub.GetStockHold, request, self._read_seconds, 3, deadline)
         _check(hold.order_id == str(order_id), "its answer is about another order")
+        _check(hold.state in HoldState.values(), "its hold is in no state of the contract")
         return hold
 
     async def _ask(
-        self, call: Callable[..., Awaitable[Answer]], request: Any, seconds: float, tries: int, deadline: Deadline
+        self,
+        call: Callable[..., Awaitable[Answer]],
+        request: Any,
+        seconds: float,
+        tries: int,
+        deadline: Deadline,
+        refusal: type[Exception] | None = None,
     ) -> Answer:
+        """`refusal` is what FAILED_PRECONDITION means for this call; where the contract gives it no meaning, a failure."""
         metadata = tuple(call_headers(self._token).items())
         for last in (*[False] * (tries - 1), True):
             try:
@@ -149,16 +148,12 @@ class Products:
             except TimeoutError as error:
                 raise DependencyUnavailable("product", "no answer in time") from error
             except grpc.aio.AioRpcError as error:
-                if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
-                    raise _Precondition from error
+                if refusal and error.code() == grpc.StatusCode.FAILED_PRECONDITION:
+                    raise refusal from error
                 if last or error.code() != grpc.StatusCode.UNAVAILABLE or not deadline.left(seconds):
                     raise DependencyUnavailable("product", f"it answered {error.code().name}") from error
             await asyncio.sleep(random.uniform(0, 0.05))
         raise AssertionError("unreachable: the last try answers or raises")
-
-
-class _Precondition(Exception):
-    """Product's FAILED_PRECONDITION, whose meaning depends on the call."""
 
 
 def _check(holds: bool, otherwise: str) -> None:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
 from clients.deadline import Deadline
-from clients.http import HttpNeighbour, decode
+from clients.http import HttpNeighbour, decode, quote_id
 
 _Text = Annotated[str, Meta(max_length=500)]
 
@@ -44,7 +43,7 @@ class Users:
 
     async def active_customer(self, customer_id: str, deadline: Deadline) -> Customer | None:
         """The active user of this id, None when there is none. Raises DependencyUnavailable("user")."""
-        answer = await self._http.get(f"/users/{quote(customer_id, safe='')}", deadline)
+        answer = await self._http.get(f"/users/{quote_id(customer_id)}", deadline)
         if answer.status_code == 404:
             return None
         user: _User = decode(self._http, answer, _User)

@@ -1,6 +1,6 @@
 """From bytes on the wire to a payment message that can be believed: shape, ranges and signature are checked here."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from orders.services.pay import PaymentMessage, Unusable
 
 MAX_BYTES = 1024 * 1024
 
-_Text = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+_NO_NUL = r"^[^\x00]*$"
+_Text = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]
 
 
 class _Message(Struct):
@@ -30,9 +31,9 @@ class _Message(Struct):
     ]
     occurred_at: str
     order_id: str
-    payment_id: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")] | None = None
+    payment_id: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] | None = None
     amount_minor: Annotated[int, Meta(ge=0, le=MAX_MINOR)] | None = None
-    currency: Annotated[str, Meta(max_length=3)] | None = None
+    currency: Annotated[str, Meta(max_length=3, pattern=_NO_NUL)] | None = None
     refund_id: _Text | None = None
     reason: str | None = None
     signature: str | None = None
@@ -60,7 +61,7 @@ def parse(raw: bytes) -> PaymentMessage:
         message.amount_minor or 0,
         message.currency or "",
         message.refund_id,
-        fields,
+        {**fields, "reason": message.reason and message.reason.replace("\0", "\N{SYMBOL FOR NULL}")},
     )
 
 
@@ -69,7 +70,7 @@ def claimed_order_id(raw: bytes) -> UUID | None:
     try:
         fields: Any = msgspec.json.decode(raw)
         return UUID(fields["order_id"])
-    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, KeyError):
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
@@ -80,7 +81,10 @@ def _moment(text: str) -> datetime:
         raise Unusable("its occurred_at is no RFC 3339 time") from error
     if moment.tzinfo is None:
         raise Unusable("its occurred_at names no time zone")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Unusable("its occurred_at is beyond the years 1 to 9999") from error
 
 
 def _order_id(text: str) -> UUID:

@@ -276,7 +276,10 @@ class PaymentEvent(models.Model):
 
 
 class Refund(models.Model):
-    """Money the service has asked Payment to give back; its id is the `refund_id` of every retry."""
+    """Money the service has asked Payment to give back; its id is the `refund_id` of every retry.
+
+    `attempts` counts how often Payment refused and was asked anew, `asked` how often it was asked because it was silent.
+    """
 
     class Status(models.TextChoices):
         REQUESTED = "requested"
@@ -288,11 +291,16 @@ class Refund(models.Model):
     amount = models.BigIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
     attempts = models.IntegerField(default=1)
+    asked = models.IntegerField(db_default=1)
+    ask_again_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "refunds"
         constraints: ClassVar = [CheckConstraint(condition=Q(amount__gt=0), name="refunds_amount")]
+        indexes: ClassVar = [
+            Index(fields=["ask_again_at"], condition=Q(status="requested"), name="refunds_to_ask_about")
+        ]
 
     def __str__(self) -> str:
         return f"{self.amount} of {self.order_id}"

@@ -38,4 +38,4 @@ def to_decimal(minor: int, currency: str) -> Decimal:
 
 def same_amount(text: str, minor: int, currency: str) -> bool:
     """Whether a decimal string ("20", "20.0", "20.00") is exactly `minor` units of `currency`."""
-    return Decimal(text).scaleb(DECIMALS[currency]) == minor
+    return Decimal(text) == Decimal(minor).scaleb(-DECIMALS[currency])

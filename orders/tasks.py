@@ -60,8 +60,9 @@ def expire_overdue() -> None:
 
 @shared_task(name="orders.ask_about_silent_payments")
 def ask_about_silent_payments() -> None:
-    """Ask Payment about orders it has not spoken of."""
+    """Ask Payment about orders and refunds it has not spoken of."""
     _Process.run(_until_none(ask_payment.ask_about_silent_payments))
+    _Process.run(_until_none(ask_payment.ask_about_silent_refunds))
 
 
 @shared_task(name="orders.tidy")

@@ -1,4 +1,4 @@
-"""Orders whose payment has gone silent: Payment is asked what became of it, with growing pauses."""
+"""What Payment has gone silent about: it is asked again, with growing pauses. A message may be lost, an order's money may not."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,25 +9,45 @@ from django.db.models.functions import Now
 from orders import outbox
 from orders.callers import Actor
 from orders.lifecycle import OrderStatus
-from orders.models import Order
-from orders.services.change import Change
+from orders.models import Order, Refund
+from orders.services.change import Change, request_refund
 
-AT_ONCE = 500
+AT_ONCE = 100
+LONGEST_DOUBLING = 10
+"""Pauses double this often, from half a minute to half a day."""
 
 
 @transaction.atomic
 def ask_about_silent_payments(request_id: str) -> int:
-    """Ask about up to AT_ONCE orders that are due to be asked about; answers how many."""
+    """Ask about up to AT_ONCE unpaid orders that are due to be asked about; answers how many."""
     silent = Order.objects.filter(status=OrderStatus.PENDING, payment_check_at__lte=Now()).order_by("payment_check_at")
     orders = list(silent.select_for_update(skip_locked=True)[:AT_ONCE])
     now = datetime.now(UTC)
     for order in orders:
         order.payment_checks += 1
-        order.payment_check_at = now + timedelta(
-            seconds=settings.PAYMENT_STATUS_AFTER_SECONDS * 2 ** min(order.payment_checks, 10)
-        )
+        order.payment_check_at = now + _pause(order.payment_checks)
         order.save(update_fields=["payment_checks", "payment_check_at"])
         change = Change(order, Actor("system", None, request_id), now)
         change.then(outbox.publish(outbox.payment_command("payment.status_requested", order, now)))
         change.save()
     return len(orders)
+
+
+@transaction.atomic
+def ask_about_silent_refunds(request_id: str) -> int:
+    """Ask again for up to AT_ONCE refunds that Payment has not spoken of, each under its own id; answers how many."""
+    silent = Refund.objects.filter(status=Refund.Status.REQUESTED, ask_again_at__lte=Now()).order_by("ask_again_at")
+    refunds = list(silent.select_related("order").select_for_update(of=("self",), skip_locked=True)[:AT_ONCE])
+    now = datetime.now(UTC)
+    for refund in refunds:
+        refund.ask_again_at = now + _pause(refund.asked)
+        refund.asked += 1
+        refund.save(update_fields=["asked", "ask_again_at"])
+        change = Change(refund.order, Actor("system", None, request_id), now)
+        request_refund(change, refund)
+        change.save()
+    return len(refunds)
+
+
+def _pause(asked: int) -> timedelta:
+    return timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS * 2 ** min(asked, LONGEST_DOUBLING))

@@ -6,9 +6,10 @@ Used by the use cases beside this file, inside their transaction.
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Sum
 
 from orders import outbox
@@ -125,7 +126,9 @@ def refund_due(change: Change, ledger: Ledger) -> None:
     foreign = ledger.refunded - _sum_refunded(change.order, [str(id_) for id_, _ in ours])
     due = ledger.captured - kept(change.order) - requested - foreign
     if due > 0:
-        request_refund(change, Refund.objects.create(order=change.order, amount=due))
+        patience = timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
+        refund = Refund.objects.create(order=change.order, amount=due, asked=1, ask_again_at=change.at + patience)
+        request_refund(change, refund)
 
 
 def kept(order: Order) -> int:

@@ -69,15 +69,14 @@ def test_payment_events_come_to_the_same_in_any_order_way_and_number(
             payment.tell(events[index], way)
         payment.wait_until_all_is_heard()
         eventually(lambda: len(ledger(world, order["id"])) >= len(events), "every event to be counted")
+        counted = ledger(world, order["id"])
+        after = second_world.person("customer", ada.id).order(order["id"])
 
-    counted = ledger(world, order["id"])
     assert sorted(row["event_id"] for row in counted) == sorted(event["event_id"] for event in events)
     captured, refunded = (
         sum(amount for word, amount in telling.events if word == moved) for moved in ("captured", "refunded")
     )
-    status = expected_status(captured, refunded, {word for word, _ in telling.events})
-    after = second_world.person("customer", ada.id).order(order["id"])
-    assert after["payment_status"] == status
+    assert after["payment_status"] == expected_status(captured, refunded, {word for word, _ in telling.events})
     if captured < TOTAL:
         assert after["status"] == "pending"
     if captured >= TOTAL and not refunded:

@@ -179,6 +179,6 @@ def test_a_refund_that_payment_never_heard_of_is_asked_for_again(world: World, p
         pay(world, order["id"], amount_minor=2500)
         until_asked_back(payment, order["id"], 1)
         until_done(world, order["id"])
-    world.sql("UPDATE refunds SET created_at = created_at - interval '1 day' WHERE order_id = %s", order["id"])
+    world.sql("UPDATE refunds SET ask_again_at = now() WHERE order_id = %s", order["id"])
     until_refunded(world, order["id"], 500, seconds=10)
     assert len({request["refund_id"] for request in asked_back(payment, order["id"])}) == 1

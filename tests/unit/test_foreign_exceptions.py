@@ -28,7 +28,10 @@ from tests.unit.raw_server import HOST, Manner, Peer, always, closed_port, full_
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
 
-OURS = (OrderError, *(value for value in vars(errors).values() if inspect.isclass(value)))
+OURS: tuple[type[Exception], ...] = (
+    OrderError,
+    *(value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)),
+)
 ORDER = UUID(int=7)
 SECONDS = 0.15
 """A deadline for the calls here, short enough to wait for."""

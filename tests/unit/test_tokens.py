@@ -123,7 +123,8 @@ async def test_only_a_vendor_has_a_vendor_id() -> None:
 
 @pytest.mark.parametrize("claim", ["sub", "role", "iss", "aud", "iat", "exp"])
 async def test_a_token_that_lacks_a_claim_is_refused(claim: str) -> None:
-    await refusal(token(**{claim: None}))
+    changed: dict[str, Any] = {claim: None}
+    await refusal(token(**changed))
 
 
 @pytest.mark.parametrize(
@@ -164,8 +165,8 @@ async def test_clocks_may_differ_by_half_a_minute(seconds: int) -> None:
 
 @pytest.mark.parametrize("changed", [{"exp": -40}, {"iat": 40, "exp": 90}, {"nbf": 40, "exp": 90}])
 async def test_clocks_may_not_differ_by_more(changed: dict[str, int]) -> None:
-    now = int(time.time())
-    await refusal(token(**{name: now + seconds for name, seconds in changed.items()}))
+    moments: dict[str, Any] = {name: int(time.time()) + seconds for name, seconds in changed.items()}
+    await refusal(token(**moments))
 
 
 @pytest.mark.parametrize(
