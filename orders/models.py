@@ -239,6 +239,13 @@ class OrderEvent(models.Model):
     class Meta:
         db_table = "order_events"
         constraints: ClassVar = [UniqueConstraint(fields=["order", "sequence"], name="order_events_gapless")]
+        indexes: ClassVar = [
+            Index(
+                fields=["vendor_order", "sequence"],
+                condition=Q(vendor_order__isnull=False),
+                name="order_events_of_vendor_order",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.sequence}. {self.type}"
