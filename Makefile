@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test check load clean
+.PHONY: help install run demo test check openapi load clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -10,6 +10,7 @@ BIN := .venv/bin
 PYTHON_OF_MAKE = exec $(BIN)/python -I -S compose/launch.py $$PPID 15 as_is $(BIN)/python
 # Placeholders: these commands read the settings, and talk to nobody.
 WITH_SETTINGS = set -a && . compose/check.env && set +a &&
+SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular
 # The load test's size: users, and for how long.
 USERS ?= 20
 FOR ?= 20s
@@ -28,7 +29,7 @@ install: ## Make .venv with everything the project needs, locked by hash
 run: install ## Start all of it on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: elsewhere)
 	@$(PYTHON_OF_MAKE) -m compose.local run
 
-demo: install ## Watch one order being paid and one expiring, on the running stack or one of its own
+demo: install ## Watch orders delivered, cancelled and refunded, and expired, on the running stack or one of its own
 	@$(PYTHON_OF_MAKE) -m compose.demo
 
 test: install ## Run every test, on real servers of its own (ARGS='-k checkout': some)
@@ -40,12 +41,17 @@ check: install ## Lint, types, import layers; migrations, API schema and generat
 	$(WITH_SETTINGS) $(BIN)/mypy
 	$(BIN)/lint-imports
 	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
-	$(WITH_SETTINGS) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	@echo "openapi.yaml"
+	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && $(SPECTACULAR) --validate --fail-on-warn --file "$$fresh" \
+		&& { diff openapi.yaml "$$fresh" || { echo "openapi.yaml is out of step with the code: make openapi" >&2; exit 1; }; }
 	@echo "the code generated from protos/"
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT \
 		&& $(BIN)/python -m grpc_tools.protoc -I. --python_out="$$fresh" --pyi_out="$$fresh" --grpc_python_out="$$fresh" \
 			protos/product/v1/product.proto \
 		&& for file in "$$fresh"/protos/product/v1/*; do diff "$$file" protos/product/v1/ || exit 1; done
+
+openapi: install ## Write openapi.yaml, the API's schema, anew
+	$(SPECTACULAR) --file openapi.yaml
 
 load: install ## Load test against the running stack or one of its own (USERS=20 FOR=20s)
 	@$(PYTHON_OF_MAKE) -m compose.local during $(BIN)/locust -f tests/load/locustfile.py --headless \

@@ -3,8 +3,12 @@
 uvicorn asgi_app.asgi:application --lifespan on --timeout-graceful-shutdown 25 --no-access-log
 """
 
+import asyncio
 import os
-from typing import cast
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 
@@ -44,10 +48,25 @@ class Application:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         scope["state"].update(service.state())
+        _when_told_to_stop(service.watch.close)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await service.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _when_told_to_stop(callback: Callable[[], None]) -> None:
+    """Run `callback` at SIGTERM and SIGINT, before the server waits for connections that would never end by themselves."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        servers_own = signal.getsignal(number)
+
+        def handle(received: int, frame: FrameType | None, servers_own: Any = servers_own) -> None:
+            loop.call_soon_threadsafe(callback)
+            if callable(servers_own):
+                servers_own(received, frame)
+
+        signal.signal(number, handle)
 
 
 application = Application(cast(ASGI3Application, LeanASGIHandler()))

@@ -6,13 +6,17 @@ be cancelled by a disconnect, and bodies are small; they are read up to the limi
 same API tests under both.
 """
 
+import asyncio
 from io import BytesIO
 from typing import Any
 
+import structlog
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpResponse, HttpResponseBase
+
+log = structlog.get_logger()
 
 
 class LeanASGIHandler(ASGIHandler):
@@ -31,7 +35,18 @@ class LeanASGIHandler(ASGIHandler):
         if isinstance(response, HttpResponse):
             await _send(response, send)
         else:
-            await self.send_response(response, send)
+            await self._stream(response, receive, send)
+
+    async def _stream(self, response: HttpResponseBase, receive: ASGIReceiveCallable, send: Any) -> None:
+        """Send a stream until it ends or the client leaves."""
+        sending = asyncio.create_task(self.send_response(response, send))
+        leaving = asyncio.create_task(_left(receive))
+        await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+        for task in (sending, leaving):
+            task.cancel()
+        for outcome in await asyncio.gather(sending, leaving, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.warning("stream_broken", why=type(outcome).__name__)
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
         """The request, or an answer for one that can't be read (as the stock handler does)."""
@@ -51,6 +66,11 @@ async def _read_body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
         body += message.get("body", b"")
         if not message.get("more_body") or len(body) > limit:
             return body
+
+
+async def _left(receive: ASGIReceiveCallable) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _send(response: HttpResponse, send: ASGISendCallable) -> None:

@@ -17,6 +17,7 @@ from messaging.subscriber import Subscriber
 from orders import database
 from orders.api.tokens import Tokens
 from orders.services.checkout import CheckoutDesk
+from orders.services.watch import Watch
 
 STOP_SECONDS = 10
 
@@ -31,6 +32,7 @@ class Service:
     desk: CheckoutDesk
     tokens: Tokens
     relay: Relay
+    watch: Watch
     loops: dict[str, asyncio.Task[None]]
     opened: AsyncExitStack
 
@@ -42,7 +44,7 @@ class Service:
             published = KeySet(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
             if published:
                 opening.push_async_callback(published.close)
-            subscriber, relay = Subscriber(), Relay()
+            subscriber, relay, watch = Subscriber(), Relay(), Watch()
             opening.push_async_callback(subscriber.close)
             opening.push_async_callback(relay.close)
             loops = {
@@ -50,12 +52,19 @@ class Service:
                 "payment stream": _loop(subscriber.read_stream()),
                 "parked payments": _loop(subscriber.retry_parked()),
                 "relay": _loop(relay.run()),
+                "watch": _loop(watch.run()),
             }
-            return cls(neighbours, CheckoutDesk(neighbours), Tokens(published), relay, loops, opening.pop_all())
+            return cls(neighbours, CheckoutDesk(neighbours), Tokens(published), relay, watch, loops, opening.pop_all())
 
     def state(self) -> dict[str, Any]:
         """What requests find in `request.scope["state"]`."""
-        return {"neighbours": self.neighbours, "desk": self.desk, "tokens": self.tokens, "loops": self.loops}
+        return {
+            "neighbours": self.neighbours,
+            "desk": self.desk,
+            "tokens": self.tokens,
+            "watch": self.watch,
+            "loops": self.loops,
+        }
 
     async def stop(self) -> None:
         """Finish the checkouts, hand on what they left in the outbox, end the loops, close the clients."""

@@ -112,13 +112,21 @@ class Products:
         hold = await self._ask(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline, RestockRefused)
         _check(hold.order_id == str(order_id), "its answer is about another order")
 
+    async def is_sold(self, order_id: UUID, deadline: Deadline) -> bool:
+        """Whether the order's hold became a sale."""
+        return (await self._hold(order_id, deadline)).state == HoldState.COMMITTED
+
     async def held_revision(self, order_id: UUID, deadline: Deadline) -> int:
         """The revision of what the order holds now, 0 when it holds nothing."""
+        hold = await self._hold(order_id, deadline)
+        return hold.revision if hold.state == HoldState.HELD else 0
+
+    async def _hold(self, order_id: UUID, deadline: Deadline) -> pb.StockHold:
         request = pb.GetStockHoldRequest(order_id=str(order_id))
-        hold = await self._ask(self._stub.GetStockHold, request, self._read_seconds, 3, deadline)
+        hold: pb.StockHold = await self._ask(self._stub.GetStockHold, request, self._read_seconds, 3, deadline)
         _check(hold.order_id == str(order_id), "its answer is about another order")
         _check(hold.state in HoldState.values(), "its hold is in no state of the contract")
-        return int(hold.revision) if hold.state == HoldState.HELD else 0
+        return hold
 
     async def _ask(
         self,

@@ -63,6 +63,7 @@ VENDOR_ORDER_STEPS: dict[str, frozenset[str]] = {
 DEAD = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 """Orders that keep no money and hold no stock."""
 
+_FULFILMENT = [OrderStatus.CONFIRMED, OrderStatus.PROCESSING, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 _PAYMENT_WORDS = (PaymentStatus.VOIDED, PaymentStatus.AUTHORIZED, PaymentStatus.FAILED)
 
 
@@ -95,6 +96,25 @@ def payment_status(total: int, captured: int, refunded: int, words: Collection[s
     return PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.PARTIALLY_PAID
 
 
+def roll_up(current: str, vendor_statuses: Collection[str]) -> list[OrderStatus]:
+    """The steps a `current` order takes because its vendor orders stand like this, in order; none when it stays.
+
+    Cancelled parts are left out; when all are cancelled, so is the order.
+    """
+    live = set(vendor_statuses) - {VendorOrderStatus.CANCELLED}
+    if not live:
+        return [OrderStatus.CANCELLED]
+    if live == {VendorOrderStatus.DELIVERED}:
+        reached = OrderStatus.DELIVERED
+    elif live <= {VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED}:
+        reached = OrderStatus.SHIPPED
+    elif live == {VendorOrderStatus.PENDING}:
+        return []
+    else:
+        reached = OrderStatus.PROCESSING
+    return _FULFILMENT[_FULFILMENT.index(OrderStatus(current)) + 1 : _FULFILMENT.index(reached) + 1]
+
+
 def customer_may_cancel(status: str, vendor_statuses: Collection[str]) -> bool:
     """A customer cancels while no vendor has begun."""
     return status in (OrderStatus.PENDING, OrderStatus.CONFIRMED) and set(vendor_statuses) <= {
@@ -113,3 +133,25 @@ def order_actions(role: str, status: str, vendor_statuses: Collection[str]) -> l
     rules = {"customer": customer_may_cancel, "admin": admin_may_cancel}
     may_cancel = rules.get(role)
     return ["cancel"] if may_cancel and may_cancel(status, vendor_statuses) else []
+
+
+VENDOR_ORDER_ACTIONS = {
+    "accept": VendorOrderStatus.PROCESSING,
+    "ship": VendorOrderStatus.SHIPPED,
+    "deliver": VendorOrderStatus.DELIVERED,
+    "cancel": VendorOrderStatus.CANCELLED,
+}
+
+
+def vendor_order_actions(order_status: str, status: str) -> list[str]:
+    """What a vendor (or an admin) can do with a vendor order now: nothing before the order is paid for or when it is dead."""
+    if order_status == OrderStatus.PENDING or order_status in DEAD:
+        return []
+    return [action for action, wanted in VENDOR_ORDER_ACTIONS.items() if wanted in VENDOR_ORDER_STEPS[status]]
+
+
+def order_status_for_vendor(order_status: str, status: str) -> OrderStatus:
+    """The order's status as far as it concerns one vendor: nothing in it tells of the others."""
+    if order_status in (OrderStatus.PENDING, OrderStatus.EXPIRED):
+        return OrderStatus(order_status)
+    return OrderStatus.CANCELLED if status == VendorOrderStatus.CANCELLED else OrderStatus.CONFIRMED

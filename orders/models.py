@@ -5,14 +5,27 @@ What must never be false is a constraint of the database, and the audit trail (`
 """
 
 import uuid
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
+from django.db.models import (
+    Case,
+    CheckConstraint,
+    DecimalField,
+    F,
+    GeneratedField,
+    Index,
+    Q,
+    UniqueConstraint,
+    Value,
+    When,
+)
 from django.db.models.functions import Now
 
 from orders.callers import Caller
 from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
+from orders.money import DECIMALS
 
 ORDER_IDS = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
 """Namespace of the ids that are made of a customer and an Idempotency-Key."""
@@ -35,6 +48,18 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.none()
 
 
+class VendorOrderQuerySet(models.QuerySet["VendorOrder"]):
+    """Vendor orders, and the one gate through which callers see them."""
+
+    def visible_to(self, caller: Caller) -> "VendorOrderQuerySet":
+        """The vendor orders this caller may know of: an admin all, a vendor their own, a customer none."""
+        if caller.role == "admin":
+            return self.all()
+        if caller.role == "vendor":
+            return self.filter(vendor_id=caller.vendor_id)
+        return self.none()
+
+
 def _legal(
     column: str, words: type[OrderStatus] | type[VendorOrderStatus] | type[PaymentStatus], name: str
 ) -> CheckConstraint:
@@ -45,6 +70,20 @@ def _sums(name: str) -> CheckConstraint:
     return CheckConstraint(
         condition=Q(subtotal__gte=0, discount__gte=0, total__gte=0, total=F("subtotal") - F("discount")), name=name
     )
+
+
+def _whole_units() -> GeneratedField:
+    """`total` in whole units of the currency (19.99), kept by the database: what lists are filtered and ordered by."""
+    units = [
+        When(
+            currency__in=[code for code, n in DECIMALS.items() if n == decimals],
+            then=Value(Decimal(1).scaleb(-decimals)),
+        )
+        for decimals in (0, 3, 4)
+    ]
+    amount = DecimalField(max_digits=23, decimal_places=4)
+    unit = Case(*units, default=Value(Decimal("0.01")), output_field=amount)
+    return GeneratedField(expression=F("total") * unit, output_field=amount, db_persist=True)
 
 
 class Order(models.Model):
@@ -59,6 +98,7 @@ class Order(models.Model):
     subtotal = models.BigIntegerField()
     discount = models.BigIntegerField()
     total = models.BigIntegerField()
+    total_value = _whole_units()
     coupon_code = models.CharField(max_length=50, null=True)
     note = models.CharField(max_length=500)
     shipping_address = models.JSONField()
@@ -83,8 +123,21 @@ class Order(models.Model):
             _sums("orders_sums"),
         ]
         indexes: ClassVar = [
-            Index(F("customer_id"), F("created_at").desc(), F("id").desc(), name="orders_of_customer"),
+            Index(
+                F("customer_id"),
+                F("created_at").desc(),
+                F("id").desc(),
+                include=[
+                    "total_value",
+                    "updated_at",
+                ],  # by which a customer's orders are sorted without looking at them
+                name="orders_of_customer",
+            ),
             Index(F("created_at").desc(), F("id").desc(), name="orders_newest"),
+            Index(fields=["updated_at", "id"], name="orders_by_update"),
+            Index(fields=["total_value", "id"], name="orders_by_total"),
+            Index(F("status"), F("created_at").desc(), F("id").desc(), name="orders_by_status"),
+            Index(F("payment_status"), F("created_at").desc(), F("id").desc(), name="orders_by_payment"),
             Index(fields=["expires_at"], condition=Q(status=OrderStatus.PENDING), name="orders_to_expire"),
             Index(fields=["payment_check_at"], condition=Q(status=OrderStatus.PENDING), name="orders_to_ask_about"),
         ]
@@ -100,9 +153,11 @@ class VendorOrder(models.Model):
     order = models.ForeignKey(Order, models.PROTECT, related_name="vendor_orders", db_index=False)
     vendor_id = models.CharField(max_length=64)
     status = models.CharField(max_length=12)
+    currency = models.CharField(max_length=3)
     subtotal = models.BigIntegerField()
     discount = models.BigIntegerField()
     total = models.BigIntegerField()
+    total_value = _whole_units()
     carrier = models.CharField(max_length=100, null=True)
     tracking_number = models.CharField(max_length=100, null=True)
     tracking_url = models.CharField(max_length=500, null=True)
@@ -112,12 +167,23 @@ class VendorOrder(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
+    objects = VendorOrderQuerySet.as_manager()
+
     class Meta:
         db_table = "vendor_orders"
         constraints: ClassVar = [
             UniqueConstraint(fields=["order", "vendor_id"], name="vendor_orders_one_a_vendor"),
             _legal("status", VendorOrderStatus, "vendor_orders_legal_status"),
             _sums("vendor_orders_sums"),
+        ]
+        indexes: ClassVar = [
+            Index(F("vendor_id"), F("created_at").desc(), F("id").desc(), name="vendor_orders_of_vendor"),
+            Index(F("vendor_id"), F("updated_at").desc(), F("id").desc(), name="vendor_orders_by_update"),
+            Index(F("vendor_id"), F("total_value").desc(), F("id").desc(), name="vendor_orders_by_total"),
+            Index(F("vendor_id"), F("status"), F("created_at").desc(), F("id").desc(), name="vendor_orders_by_status"),
+            Index(F("created_at").desc(), F("id").desc(), name="vendor_orders_newest"),
+            Index(fields=["updated_at", "id"], name="vendor_orders_all_by_update"),
+            Index(fields=["total_value", "id"], name="vendor_orders_all_by_total"),
         ]
 
     def __str__(self) -> str:
@@ -148,6 +214,7 @@ class OrderItem(models.Model):
                 name="order_items_sums",
             ),
         ]
+        indexes: ClassVar = [Index(fields=["product_id", "order"], name="order_items_of_product")]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
@@ -172,6 +239,13 @@ class OrderEvent(models.Model):
     class Meta:
         db_table = "order_events"
         constraints: ClassVar = [UniqueConstraint(fields=["order", "sequence"], name="order_events_gapless")]
+        indexes: ClassVar = [
+            Index(
+                fields=["vendor_order", "sequence"],
+                condition=Q(vendor_order__isnull=False),
+                name="order_events_of_vendor_order",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.sequence}. {self.type}"

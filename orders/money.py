@@ -31,6 +31,11 @@ def to_decimal_string(minor: int, currency: str) -> str:
     return f"{'-' if minor < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
+def to_decimal(minor: int, currency: str) -> Decimal:
+    """`minor` units of `currency` as a number of whole ones: 1999 EUR is 19.99."""
+    return Decimal(minor).scaleb(-DECIMALS[currency])
+
+
 def same_amount(text: str, minor: int, currency: str) -> bool:
     """Whether a decimal string ("20", "20.0", "20.00") is exactly `minor` units of `currency`."""
     return Decimal(text) == Decimal(minor).scaleb(-DECIMALS[currency])

@@ -6,7 +6,7 @@ while, and deleted when its effect is confirmed; until then it comes again, with
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,6 +26,7 @@ class Kind(StrEnum):
     CLEAR_CART = "clear_cart"
     COMMIT_STOCK = "commit_stock"
     RELEASE_STOCK = "release_stock"
+    RESTOCK_ITEMS = "restock_items"
 
 
 PAYMENT_COMMANDS = "payments.commands"
@@ -102,6 +103,11 @@ def commit_stock() -> Effect:
     return Effect(Kind.COMMIT_STOCK, {}, "stock")
 
 
+def restock_items(restock_id: uuid.UUID, lines: Mapping[str, int]) -> Effect:
+    """Put sold units back on the shelf, once for each `restock_id`."""
+    return Effect(Kind.RESTOCK_ITEMS, {"restock_id": str(restock_id), "lines": dict(lines)}, "stock")
+
+
 def release_stock() -> Effect:
     """Give back whatever the order holds."""
     return Effect(Kind.RELEASE_STOCK, {}, "stock")
@@ -129,22 +135,29 @@ def add(order: Order, request_id: str, effects: Iterable[Effect], delay_seconds:
 
 
 class _Alarm:
-    """Wakes this process's relay, from whatever thread the commit happened in."""
+    """Wakes who waits in this process, from whatever thread the commit happened in."""
 
     loop: ClassVar[asyncio.AbstractEventLoop | None] = None
-    event: ClassVar[asyncio.Event | None] = None
+    events: ClassVar[list[asyncio.Event]] = []
 
 
 def alarm() -> asyncio.Event:
-    """The event that is set when there may be work; made for the running loop, the relay's."""
-    _Alarm.loop, _Alarm.event = asyncio.get_running_loop(), asyncio.Event()
-    return _Alarm.event
+    """An event that is set after each commit of this process; made for the running loop, the server's."""
+    event = asyncio.Event()
+    _Alarm.loop = asyncio.get_running_loop()
+    _Alarm.events.append(event)
+    return event
 
 
 def wake() -> None:
-    """Say that there may be work. Harmless in a process without a relay: the others poll."""
-    if _Alarm.loop is not None and _Alarm.event is not None and not _Alarm.loop.is_closed():
-        _Alarm.loop.call_soon_threadsafe(_Alarm.event.set)
+    """Say that something has been committed. Harmless in a process where nobody waits for it: the others poll."""
+    if _Alarm.loop is not None and not _Alarm.loop.is_closed():
+        _Alarm.loop.call_soon_threadsafe(_ring)
+
+
+def _ring() -> None:
+    for event in _Alarm.events:
+        event.set()
 
 
 _CLAIM = """

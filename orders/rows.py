@@ -44,6 +44,7 @@ class VendorOrderRow(Struct, kw_only=True):
     order_id: uuid.UUID
     vendor_id: str
     status: str
+    currency: str
     subtotal: int
     discount: int
     total: int
@@ -99,3 +100,11 @@ class OrderRecord(Struct):
     @property
     def vendor_statuses(self) -> list[str]:
         return [part.status for part in self.vendor_orders]
+
+
+class VendorOrderRecord(Struct):
+    """A vendor order with its items, and the order it belongs to."""
+
+    row: VendorOrderRow
+    items: Sequence[OrderItemRow]
+    order: OrderRow

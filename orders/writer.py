@@ -137,7 +137,6 @@ def _insert(table: str) -> str:
 
 def _columns(table: str) -> "list[models.Field[Any, Any]]":
     """The columns that a row brings along; the database gives the others their values."""
-    fields_of_table = _MODELS[table]._meta.concrete_fields
-    return [
-        field for field in fields_of_table if not isinstance(field, models.AutoField) and not field.has_db_default()
-    ]
+    generated = (models.AutoField, models.GeneratedField)
+    columns = _MODELS[table]._meta.concrete_fields
+    return [column for column in columns if not isinstance(column, generated) and not column.has_db_default()]

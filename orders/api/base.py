@@ -15,7 +15,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
-from orders.api.errors import bad_request, failure, invalid, pointer, problem
+from orders import database
+from orders.api.errors import bad_request, failure, invalid, problem
+from orders.api.filters import check_known
+from orders.api.headers import caller
 from orders.errors import Invalid, MethodNotAllowed, OrderError, PayloadTooLarge, UnsupportedMediaType
 
 
@@ -24,6 +27,9 @@ class OrderAPIView(APIView):  # type: ignore[misc]
 
     permissions: ClassVar[dict[str, type]] = {}
     query_parameters: ClassVar[dict[str, Collection[str]]] = {}
+
+    need: ClassVar[Any]
+    """For what has an id in its path: raises NotFound unless the caller may know of it."""
 
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer `request`: may the method be used, by this caller, with these parameters; then the method itself."""
@@ -35,8 +41,10 @@ class OrderAPIView(APIView):  # type: ignore[misc]
                     f"{request.method} is not possible here, {' and '.join(allowed)} is.", allowed=allowed
                 )
             permission().has_permission(request, self)
-            if not kwargs:  # what is named in the path must be there before anything else is looked at
-                self.check_query(request)
+            if kwargs and (request.META["QUERY_STRING"] or request.method != "GET"):
+                # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
+                await database.run(self.need, caller(request), *kwargs.values())
+            check_known(request, self.query_parameters.get(str(request.method), ()))
             method: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, str(request.method).lower())
             return await method(request, *args, **kwargs)
         except OrderError as error:
@@ -47,18 +55,6 @@ class OrderAPIView(APIView):  # type: ignore[misc]
             return bad_request(request)
         except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
             return failure(request.path, error)
-
-    def check_query(self, request: HttpRequest) -> None:
-        """Raise Invalid for query parameters that the endpoint does not have."""
-        if not request.META["QUERY_STRING"]:
-            return
-        known = self.query_parameters.get(str(request.method), ())
-        if unknown := [name for name in request.GET if name not in known]:
-            errors = [
-                {"pointer": pointer(name), "code": "invalid", "detail": "There is no such parameter."}
-                for name in unknown
-            ]
-            raise Invalid(f"Unknown query parameters: {', '.join(sorted(unknown))[:200]}.", errors=errors)
 
 
 def read_json(request: HttpRequest, serializer: Serializer[Any]) -> Any:

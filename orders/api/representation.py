@@ -1,12 +1,15 @@
-"""Orders and quotes in the words of the wire (contract: REST API). The only place that turns rows into JSON values."""
+"""Orders, vendor orders and quotes in the words of the wire (contract: REST API): the only place that makes JSON of rows."""
 
 from typing import Any
 
 from orders.callers import Role
-from orders.lifecycle import order_actions
+from orders.lifecycle import order_actions, order_status_for_vendor, vendor_order_actions
+from orders.models import OrderEvent
 from orders.money import to_decimal_string
-from orders.rows import OrderItemRow, OrderRecord, VendorOrderRow
+from orders.rows import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
+from orders.services.history import Tracked
 from orders.services.quote import Quote
+from orders.services.summary import Summary
 
 ADDRESS = ("name", "line1", "line2", "city", "postal_code", "country", "phone")
 
@@ -28,8 +31,8 @@ def order_body(order: OrderRecord, role: Role) -> dict[str, Any]:
         "coupon_code": row.coupon_code,
         "note": row.note,
         "items": [item_body(item, currency) for item in order.items],
-        "vendor_orders": [_vendor_order_body(part, currency) for part in order.vendor_orders],
-        "shipping_address": {name: row.shipping_address[name] for name in ADDRESS},
+        "vendor_orders": [_part_body(part) for part in order.vendor_orders],
+        "shipping_address": _address_body(row),
         "available_actions": order_actions(role, row.status, order.vendor_statuses),
         "created_at": row.created_at,
         "updated_at": row.updated_at,
@@ -80,17 +83,104 @@ def quote_body(quote: Quote) -> dict[str, Any]:
     }
 
 
-def _vendor_order_body(part: VendorOrderRow, currency: str) -> dict[str, Any]:
+def vendor_order_body(record: VendorOrderRecord) -> dict[str, Any]:
+    """A vendor order as its vendor, or an admin, sees it: nothing in it tells of other vendors."""
+    row, order = record.row, record.order
+    return {
+        "id": row.id,
+        "order_id": row.order_id,
+        "order_number": order.number,
+        "order_status": order_status_for_vendor(order.status, row.status),
+        "vendor_id": row.vendor_id,
+        "status": row.status,
+        "currency": row.currency,
+        **_amounts_body(row),
+        "items": [item_body(item, row.currency) for item in record.items],
+        "shipping_address": _address_body(order),
+        **_shipment_body(row),
+        "available_actions": vendor_order_actions(order.status, row.status),
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+        "version": row.version,
+    }
+
+
+def tracking_body(tracked: Tracked) -> dict[str, Any]:
+    """Where the parcels of an order are, and what has happened so far."""
+    order = tracked.order
+    items = {part.id: [item for item in order.items if item.vendor_order_id == part.id] for part in order.vendor_orders}
+    return {
+        "order_id": order.row.id,
+        "number": order.row.number,
+        "status": order.row.status,
+        "shipments": [
+            {
+                "vendor_order_id": part.id,
+                "vendor_id": part.vendor_id,
+                "status": part.status,
+                **_shipment_body(part),
+                "items": [item_body(item, order.row.currency) for item in items[part.id]],
+            }
+            for part in order.vendor_orders
+        ],
+        "timeline": [
+            {"at": entry.at, "type": entry.type, "from": entry.from_status, "to": entry.to_status}
+            for entry in tracked.timeline
+        ],
+    }
+
+
+def history_entry_body(entry: OrderEvent, role: Role) -> dict[str, Any]:
+    """One entry of the audit trail; admins see it whole."""
+    body = {
+        "sequence": entry.sequence,
+        "type": entry.type,
+        "actor_role": entry.actor_role,
+        "from": entry.from_status,
+        "to": entry.to_status,
+        "at": entry.at,
+    }
+    if role == "admin":
+        body |= {"actor_id": entry.actor_id, "request_id": entry.request_id, "data": entry.data}
+    return body
+
+
+def summary_body(summary: Summary) -> dict[str, Any]:
+    """A vendor's day at a glance."""
+    return {
+        "counts": summary.counts,
+        "revenue": {currency: to_decimal_string(sum_, currency) for currency, sum_ in summary.revenue.items()},
+        "oldest_waiting_at": summary.oldest_waiting_at,
+    }
+
+
+def _part_body(part: VendorOrderRow) -> dict[str, Any]:
     return {
         "id": part.id,
         "vendor_id": part.vendor_id,
         "status": part.status,
-        "subtotal": to_decimal_string(part.subtotal, currency),
-        "discount": to_decimal_string(part.discount, currency),
-        "total": to_decimal_string(part.total, currency),
+        **_amounts_body(part),
+        **_shipment_body(part),
+    }
+
+
+def _amounts_body(part: VendorOrderRow) -> dict[str, str]:
+    return {
+        "subtotal": to_decimal_string(part.subtotal, part.currency),
+        "discount": to_decimal_string(part.discount, part.currency),
+        "total": to_decimal_string(part.total, part.currency),
+    }
+
+
+def _shipment_body(part: VendorOrderRow) -> dict[str, Any]:
+    return {
         "carrier": part.carrier,
         "tracking_number": part.tracking_number,
         "tracking_url": part.tracking_url,
         "shipped_at": part.shipped_at,
         "delivered_at": part.delivered_at,
     }
+
+
+def _address_body(order: OrderRow) -> dict[str, str]:
+    return {name: order.shipping_address[name] for name in ADDRESS}

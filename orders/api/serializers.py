@@ -1,16 +1,17 @@
-"""The shapes of requests and answers. Input names every field it takes and refuses the rest; output only documents."""
+"""The shapes of requests: every field they take, and nothing else. Those of answers stand in `orders/api/schema/outputs.py`."""
 
 from typing import Any
 
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, URLValidator
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from clients.carts import MAX_VERSION
 from orders.api.countries import COUNTRIES
-from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
 
 MONEY = RegexValidator(r"\A[0-9]{1,15}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
+
+HTTPS = URLValidator(schemes=["https"], message="Not an https address.")
 
 
 class Text(serializers.CharField):
@@ -75,132 +76,19 @@ class CheckoutInput(Strict):
     note = Text(required=False, default="", max_length=500, allow_blank=True)
 
 
-class Address(serializers.Serializer[Any]):
-    """Where an order goes."""
+class CancelInput(Strict):
+    """Why an order is cancelled."""
 
-    name = serializers.CharField()
-    line1 = serializers.CharField()
-    line2 = serializers.CharField(allow_blank=True)
-    city = serializers.CharField()
-    postal_code = serializers.CharField()
-    country = serializers.CharField()
-    phone = serializers.CharField(allow_blank=True)
+    reason = Text(required=False, default="", max_length=200, allow_blank=True)
 
 
-class Item(serializers.Serializer[Any]):
-    """One product of an order, as it was called and priced when the order was placed."""
-
-    id = serializers.UUIDField()
-    product_id = serializers.CharField()
-    vendor_id = serializers.CharField()
-    name = serializers.CharField()
-    sku = serializers.CharField()
-    quantity = serializers.IntegerField()
-    unit_price = serializers.CharField()
-    total = serializers.CharField()
+class NoInput(Strict):
+    """An action that needs no words."""
 
 
-class VendorPart(serializers.Serializer[Any]):
-    """One vendor's part of an order."""
+class ShipInput(Strict):
+    """How a parcel travels."""
 
-    id = serializers.UUIDField()
-    vendor_id = serializers.CharField()
-    status = serializers.ChoiceField(list(VendorOrderStatus))
-    subtotal = serializers.CharField()
-    discount = serializers.CharField()
-    total = serializers.CharField()
-    carrier = serializers.CharField(allow_null=True)
-    tracking_number = serializers.CharField(allow_null=True)
-    tracking_url = serializers.CharField(allow_null=True)
-    shipped_at = serializers.DateTimeField(allow_null=True)
-    delivered_at = serializers.DateTimeField(allow_null=True)
-
-
-class OrderOutput(serializers.Serializer[Any]):
-    """An order. Money is a decimal string with the currency's own number of decimals."""
-
-    id = serializers.UUIDField()
-    number = serializers.CharField()
-    customer_id = serializers.CharField()
-    status = serializers.ChoiceField(list(OrderStatus))
-    payment_status = serializers.ChoiceField(list(PaymentStatus))
-    currency = serializers.CharField()
-    subtotal = serializers.CharField()
-    discount = serializers.CharField()
-    total = serializers.CharField()
-    coupon_code = serializers.CharField(allow_null=True)
-    note = serializers.CharField(allow_blank=True)
-    items = Item(many=True)
-    vendor_orders = VendorPart(many=True)
-    shipping_address = Address()
-    available_actions = serializers.ListField(child=serializers.CharField())
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField()
-    version = serializers.IntegerField()
-
-
-class OrderPage(serializers.Serializer[Any]):
-    """A page of orders."""
-
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
-    results = OrderOutput(many=True)
-
-
-class QuoteItem(serializers.Serializer[Any]):
-    """One product of the cart at what it costs now."""
-
-    product_id = serializers.CharField()
-    vendor_id = serializers.CharField()
-    name = serializers.CharField()
-    sku = serializers.CharField()
-    quantity = serializers.IntegerField()
-    unit_price = serializers.CharField()
-    total = serializers.CharField()
-    available = serializers.IntegerField()
-
-
-class ShortageOutput(serializers.Serializer[Any]):
-    """A product of which there is less than is wanted."""
-
-    product_id = serializers.CharField()
-    requested = serializers.IntegerField()
-    available = serializers.IntegerField()
-
-
-class QuoteOutput(serializers.Serializer[Any]):
-    """What checkout would cost now."""
-
-    currency = serializers.CharField()
-    items = QuoteItem(many=True)
-    subtotal = serializers.CharField()
-    discount = serializers.CharField()
-    total = serializers.CharField()
-    coupon_code = serializers.CharField(allow_null=True)
-    cart_version = serializers.IntegerField()
-    shortages = ShortageOutput(many=True)
-
-
-class InputError(serializers.Serializer[Any]):
-    """One refused input; `pointer` is a JSON pointer (RFC 6901)."""
-
-    pointer = serializers.CharField(allow_blank=True)
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
-class Problem(serializers.Serializer[Any]):
-    """A refusal (RFC 9457). `code` is the word to branch on."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    instance = serializers.CharField()
-    code = serializers.CharField()
-    request_id = serializers.CharField()
-    errors = InputError(many=True, required=False)  # type: ignore[assignment]
-    dependency = serializers.CharField(required=False)
-    current_total = serializers.CharField(required=False)
-    shortages = ShortageOutput(many=True, required=False)
+    carrier = Text(max_length=100)
+    tracking_number = Text(max_length=100)
+    tracking_url = Text(required=False, default=None, allow_null=True, max_length=500, validators=[HTTPS])

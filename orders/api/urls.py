@@ -2,10 +2,22 @@
 
 from django.urls import path
 
-from orders.api import views
+from orders.api.views import orders, streams, vendor_orders
 
 urlpatterns = [
-    path("orders", views.Orders.as_view()),
-    path("orders/quote", views.Quotes.as_view()),
-    path("orders/<uuid:order_id>", views.OneOrder.as_view()),
+    path("orders", orders.Orders.as_view()),
+    path("orders/quote", orders.Quotes.as_view()),
+    path("orders/<uuid:order_id>", orders.OneOrder.as_view()),
+    path("orders/<uuid:order_id>/cancel", orders.Cancellation.as_view()),
+    path("orders/<uuid:order_id>/tracking", orders.Tracking.as_view()),
+    path("orders/<uuid:order_id>/history", orders.History.as_view()),
+    path("orders/<uuid:order_id>/stream", streams.OrderStream.as_view()),
+    path("vendor-orders", vendor_orders.VendorOrders.as_view()),
+    path("vendor-orders/summary", vendor_orders.SummaryOfVendorOrders.as_view()),
+    path("vendor-orders/<uuid:vendor_order_id>", vendor_orders.OneVendorOrder.as_view()),
+    path("vendor-orders/<uuid:vendor_order_id>/accept", vendor_orders.Acceptance.as_view()),
+    path("vendor-orders/<uuid:vendor_order_id>/ship", vendor_orders.Shipping.as_view()),
+    path("vendor-orders/<uuid:vendor_order_id>/deliver", vendor_orders.Delivery.as_view()),
+    path("vendor-orders/<uuid:vendor_order_id>/cancel", vendor_orders.VendorCancellation.as_view()),
+    path("vendor-orders/<uuid:vendor_order_id>/stream", streams.VendorOrderStream.as_view()),
 ]

@@ -5,11 +5,34 @@ import uuid
 from django.db import transaction
 
 from orders import outbox
-from orders.callers import Actor
+from orders.callers import Actor, Caller
 from orders.errors import NotCancellable
-from orders.lifecycle import OrderStatus, VendorOrderStatus, admin_may_cancel
-from orders.models import Order
+from orders.lifecycle import OrderStatus, VendorOrderStatus, admin_may_cancel, order_actions
+from orders.models import Order, VendorOrder
 from orders.services.change import Change, ledger_of, locked, refund_due
+from orders.services.fulfil import Tags, check_version, restock
+
+
+@transaction.atomic
+def cancel_order(caller: Caller, order_id: uuid.UUID, if_match: Tags, request_id: str, reason: str) -> None:
+    """Cancel the order, give its stock and its money back; an order that is cancelled already stays as it is.
+
+    A customer can while every vendor order is pending, an admin until one has shipped. Raises NotFound,
+    PreconditionFailed, NotCancellable.
+    """
+    order = locked(Order.objects.visible_to(caller), order_id)
+    if order.status == OrderStatus.CANCELLED:
+        return
+    check_version(if_match, order.version)
+    if "cancel" not in order_actions(caller.role, order.status, _statuses(order)):
+        raise NotCancellable(f"The order is {order.status} and can't be cancelled any more.")
+    change = Change(order, Actor.of(caller, request_id))
+    if order.status == OrderStatus.PENDING:
+        change.then(outbox.release_stock())
+    else:
+        change.then(*(restock(part) for part in _living(order)))
+    cancel(change, reason)
+    change.save()
 
 
 @transaction.atomic
@@ -21,8 +44,7 @@ def cancel_for_lack_of_stock(order_id: uuid.UUID, request_id: str) -> None:
     order = locked(Order.objects.all(), order_id)
     if order.status == OrderStatus.CANCELLED:
         return
-    statuses = list(order.vendor_orders.values_list("status", flat=True))
-    if not admin_may_cancel(order.status, statuses):
+    if not admin_may_cancel(order.status, _statuses(order)):
         raise NotCancellable(f"A {order.status} order can't be cancelled for lack of stock.")
     change = Change(order, Actor("system", None, request_id))
     cancel(change, "out_of_stock")
@@ -31,14 +53,16 @@ def cancel_for_lack_of_stock(order_id: uuid.UUID, request_id: str) -> None:
 
 def cancel(change: Change, reason: str) -> None:
     """Cancel every part of the order, ask for the money back, or call the payment off when none was captured."""
-    order = change.order
-    parts = order.vendor_orders.select_for_update().order_by("vendor_id").exclude(status=VendorOrderStatus.CANCELLED)
-    for vendor_order in parts:
-        change.move_vendor_order(vendor_order, VendorOrderStatus.CANCELLED, reason=reason)
-        change.announce("vendor_order.cancelled", vendor_id=vendor_order.vendor_id)
+    cancel_parts(change, reason)
     change.move(OrderStatus.CANCELLED, reason=reason)
     change.announce("order.cancelled", reason=reason)
     call_off_payment(change)
+
+
+def cancel_parts(change: Change, reason: str) -> None:
+    """Cancel what is left of the vendor orders."""
+    for part in _living(change.order):
+        change.move_vendor_order(part, VendorOrderStatus.CANCELLED, reason=reason)
 
 
 def call_off_payment(change: Change) -> None:
@@ -47,3 +71,11 @@ def call_off_payment(change: Change) -> None:
     refund_due(change, ledger)
     if not ledger.captured and change.order.total:
         change.then(outbox.publish(outbox.payment_command("payment.cancel_requested", change.order, change.at)))
+
+
+def _living(order: Order) -> list[VendorOrder]:
+    return list(order.vendor_orders.exclude(status=VendorOrderStatus.CANCELLED).order_by("vendor_id"))
+
+
+def _statuses(order: Order) -> list[str]:
+    return list(order.vendor_orders.values_list("status", flat=True))

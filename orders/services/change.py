@@ -39,12 +39,13 @@ class Change:
         self.order.status = wanted
 
     def move_vendor_order(self, vendor_order: VendorOrder, wanted: VendorOrderStatus, **data: Any) -> None:
-        """Take one vendor's part to status `wanted` and keep it. Raises IllegalTransition."""
+        """Take one vendor's part to status `wanted`, keep it and announce it. Raises IllegalTransition."""
         check_vendor_order_step(vendor_order.status, wanted)
         self._note(f"vendor_order.{wanted}", vendor_order.status, wanted, data, vendor_order)
         vendor_order.status, vendor_order.updated_at = wanted, self.at
         vendor_order.version += 1
         vendor_order.save()
+        self.announce(f"vendor_order.{wanted}", vendor_order_id=str(vendor_order.id), vendor_id=vendor_order.vendor_id)
 
     def move_payment(self, wanted: str) -> None:
         """Take the payment to what the ledger says, if that is new."""

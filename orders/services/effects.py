@@ -15,11 +15,12 @@ from django.conf import settings
 from django.db import transaction
 
 from clients.deadline import Deadline
-from clients.errors import HoldCommitted, HoldGone
+from clients.errors import HoldCommitted, HoldGone, RestockRefused
 from clients.neighbours import Neighbours
 from clients.tracing import request_id
 from orders import database, outbox
 from orders.errors import DependencyUnavailable, NotCancellable, OutOfStock
+from orders.lifecycle import DEAD
 from orders.models import OrderItem, OutboxMessage
 from orders.services.cancel import cancel_for_lack_of_stock
 from orders.services.dead_letters import bury
@@ -51,8 +52,8 @@ async def _carry_out(row: OutboxMessage, neighbours: Neighbours, room: asyncio.S
     async with room:
         try:
             await EFFECTS[row.kind](row, neighbours, Deadline.after(SECONDS))
-        except NotCancellable as error:
-            await database.run(_give_up, row, str(error))
+        except (NotCancellable, RestockRefused) as error:
+            await database.run(_give_up, row, str(error) or type(error).__name__)
         except Exception as error:  # one effect that fails, however it fails, must not take the others with it
             expected = isinstance(error, DependencyUnavailable | HoldGone)
             log.warning(
@@ -70,13 +71,25 @@ async def _release_stock(row: OutboxMessage, neighbours: Neighbours, deadline: D
     await neighbours.products.release(row.order_id, 0, deadline)
 
 
+async def _restock_items(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
+    """Put sold units back; an order that never came to be sold has nothing to put back."""
+    restock_id, lines = uuid.UUID(row.payload["restock_id"]), row.payload["lines"]
+    try:
+        await neighbours.products.restock(restock_id, row.order_id, lines, deadline)
+    except RestockRefused:
+        if await neighbours.products.is_sold(row.order_id, deadline):
+            raise
+
+
 async def _commit_stock(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
     """Sell what the order holds; when the hold is gone, hold it again first, and when that is short, cancel the order."""
     try:
         await neighbours.products.commit(row.order_id, deadline)
         return
     except HoldGone:
-        lines = await database.run(_lines, row.order_id)
+        lines = await database.run(_lines_if_alive, row.order_id)
+    if not lines:
+        return
     with suppress(HoldCommitted):  # a repetition of this very effect was quicker
         try:
             await neighbours.products.reserve(row.order_id, lines, settings.STOCK_HOLD_SECONDS, deadline)
@@ -90,11 +103,14 @@ EFFECTS: Mapping[str, Callable[[OutboxMessage, Neighbours, Deadline], Awaitable[
     outbox.Kind.CLEAR_CART: _clear_cart,
     outbox.Kind.COMMIT_STOCK: _commit_stock,
     outbox.Kind.RELEASE_STOCK: _release_stock,
+    outbox.Kind.RESTOCK_ITEMS: _restock_items,
 }
 
 
-def _lines(order_id: uuid.UUID) -> dict[str, int]:
-    return dict(OrderItem.objects.filter(order_id=order_id).values_list("product_id", "quantity"))
+def _lines_if_alive(order_id: uuid.UUID) -> dict[str, int]:
+    """What the order has to hold; nothing when it has been cancelled meanwhile."""
+    items = OrderItem.objects.filter(order_id=order_id).exclude(order__status__in=DEAD)
+    return dict(items.values_list("product_id", "quantity"))
 
 
 def _give_up_if_old(row: OutboxMessage, why: str) -> bool:

@@ -7,7 +7,7 @@ from orders import outbox
 from orders.callers import Actor
 from orders.lifecycle import OrderStatus
 from orders.models import Order
-from orders.services.cancel import call_off_payment
+from orders.services.cancel import call_off_payment, cancel_parts
 from orders.services.change import Change
 
 AT_ONCE = 10
@@ -21,6 +21,7 @@ def expire_overdue(request_id: str) -> int:
     orders = list(overdue.select_for_update(skip_locked=True)[:AT_ONCE])
     for order in orders:
         change = Change(order, Actor("system", None, request_id))
+        cancel_parts(change, "expired")
         change.move(OrderStatus.EXPIRED)
         change.announce("order.expired")
         change.then(outbox.release_stock())

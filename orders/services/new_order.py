@@ -97,6 +97,7 @@ def _vendor_order(id_: uuid.UUID, order: OrderRow, vendor_id: str, share: Share)
         order_id=order.id,
         vendor_id=vendor_id,
         status=VendorOrderStatus.PENDING,
+        currency=order.currency,
         subtotal=share.subtotal,
         discount=share.discount,
         total=share.total,

@@ -1,0 +1,98 @@
+"""The OpenAPI document as a whole: how to begin, the groups, the components that endpoints refer to."""
+
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.request import Request
+
+from orders.api.schema import examples, operations, parameters, problems
+from orders.api.schema.endpoint import ENDPOINTS
+
+TITLE, VERSION = "Order Service", "1.0.0"
+DESCRIPTION = """From a customer's cart to a delivered order, across several vendors.
+
+**Begin.** Every call carries a JSON Web Token: `Authorization: Bearer <JWT>`. `make run` prints one for a customer, a vendor
+and an admin. Here, press **Authorize**, paste the token alone, then open *Place an order* and press **Execute**.
+Each endpoint says which role it is for; with another role the answer is 403.
+
+**Money** is a decimal string with the currency's own number of decimals (`"20.00"` EUR, `"2000"` JPY, `"2.000"` KWD).
+**Times** are RFC 3339 in UTC. Fields and parameters that an endpoint does not know are refused.
+
+**Errors** are `application/problem+json` (RFC 9457). Branch on `code`; `detail` is for people; quote `request_id` when you ask
+about one. With `invalid`, `errors` points at each input that was refused:
+
+```json
+{"type": "about:blank", "title": "Invalid", "status": 400, "code": "invalid",
+ "detail": "Some of the input was refused: see errors.", "instance": "/api/v1/orders", "request_id": "0b6e…",
+ "errors": [{"pointer": "/shipping_address/country", "code": "invalid", "detail": "Not a country code …"}]}
+```
+
+What does not exist and what you may not know of are both `not_found` (404). A method that an address does not have is
+`method_not_allowed` (405). With a 503, wait for `Retry-After` seconds and send the same request again: nothing was lost.
+"""
+TAGS = [
+    {
+        "name": "Customers",
+        "description": "Placing orders and following them. Customers see their own, admins everybody's.",
+    },
+    {
+        "name": "Vendors",
+        "description": "A vendor order is the part of an order that one vendor fulfils. Vendors see their own, admins all.",
+    },
+    {"name": "Operations", "description": "For whoever runs the service; no token is asked for."},
+]
+TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "Paste the token alone, without the word Bearer. `make run` prints one for each role:"
+    " a customer (ada), a vendor (v-atelier) and an admin.",
+}
+STATUS_TEXTS = {
+    "OrderStatus": "`pending` → `confirmed` (paid) → `processing` → `shipped` → `delivered`; or `cancelled`, `expired`.",
+    "VendorOrderStatus": "`pending` → `processing` → `shipped` → `delivered`; or `cancelled`.",
+    "PaymentStatus": "What Payment has told of the order: of money first, else the strongest word heard.",
+    "CodeEnum": "Stable: a code never changes its meaning.",
+}
+
+
+class Generator(SchemaGenerator):
+    """Makes the document. `manage.py spectacular --generator-class orders.api.schema.document.Generator` writes it down."""
+
+    def get_schema(self, request: Request | None = None, public: bool = False) -> Any:
+        """The whole document."""
+        document: dict[str, Any] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
+        for path in document["paths"].values():
+            for operation in path.values():
+                ENDPOINTS[operation["operationId"]].finish(operation)
+        schemas = document["components"]["schemas"]
+        for name, schema in schemas.items():
+            if "enum" in schema:
+                schema.pop("description", None)
+            if name in STATUS_TEXTS:
+                schema["description"] = STATUS_TEXTS[name]
+        return {
+            **document,
+            "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
+            "servers": [{"url": "/", "description": "The service that shows this page"}],
+            "tags": TAGS,
+            "paths": {**_in_our_order(document["paths"]), **operations.PATHS},
+            "components": {
+                "schemas": schemas | operations.SCHEMAS,
+                "responses": problems.alone(),
+                "headers": parameters.HEADERS,
+                "examples": {**examples.examples(), **problems.examples()},
+                "securitySchemes": {"token": TOKEN},
+            },
+        }
+
+
+def _in_our_order(paths: dict[str, Any]) -> dict[str, Any]:
+    """What comes first in life comes first on the page."""
+    places = {name: place for place, name in enumerate(ENDPOINTS)}
+
+    def place(method: tuple[str, Any]) -> int:
+        return places[method[1]["operationId"]]
+
+    by_method = {path: dict(sorted(methods.items(), key=place)) for path, methods in paths.items()}
+    return dict(sorted(by_method.items(), key=lambda path: min(map(place, path[1].items()))))

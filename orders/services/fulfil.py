@@ -1,0 +1,112 @@
+"""What a vendor does with a vendor order: accept, ship, deliver, cancel. The whole order follows its parts.
+
+Every action may be repeated: what has been done already answers with the same state. The order's row is locked first, so
+whatever else happens to the order at the same moment comes before or after, never in between.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from orders import outbox
+from orders.callers import Actor, Caller
+from orders.errors import IllegalTransition, NotFound, PreconditionFailed
+from orders.lifecycle import VENDOR_ORDER_ACTIONS, OrderStatus, VendorOrderStatus, roll_up, vendor_order_actions
+from orders.models import Order, OrderItem, VendorOrder
+from orders.services.change import Change, ledger_of, locked, refund_due
+
+Tags = frozenset[str] | None
+"""The entity tags of an If-Match header, quotes included; None when any version will do."""
+
+ANNOUNCED = {OrderStatus.CANCELLED, OrderStatus.DELIVERED}
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """How a parcel travels."""
+
+    carrier: str
+    tracking_number: str
+    tracking_url: str | None
+
+
+def accept(caller: Caller, vendor_order_id: uuid.UUID, if_match: Tags, request_id: str) -> None:
+    """The vendor takes the order on. Raises NotFound, PreconditionFailed, IllegalTransition."""
+    _act("accept", caller, vendor_order_id, if_match, request_id)
+
+
+def ship(caller: Caller, vendor_order_id: uuid.UUID, if_match: Tags, request_id: str, shipment: Shipment) -> None:
+    """The parcel is on its way. Raises NotFound, PreconditionFailed, IllegalTransition."""
+    _act("ship", caller, vendor_order_id, if_match, request_id, shipment)
+
+
+def deliver(caller: Caller, vendor_order_id: uuid.UUID, if_match: Tags, request_id: str) -> None:
+    """The parcel has arrived. Raises NotFound, PreconditionFailed, IllegalTransition."""
+    _act("deliver", caller, vendor_order_id, if_match, request_id)
+
+
+def cancel(caller: Caller, vendor_order_id: uuid.UUID, if_match: Tags, request_id: str) -> None:
+    """The vendor can't fulfil its part: that part alone is refunded and restocked. Raises as the others do."""
+    _act("cancel", caller, vendor_order_id, if_match, request_id)
+
+
+@transaction.atomic
+def _act(
+    action: str,
+    caller: Caller,
+    vendor_order_id: uuid.UUID,
+    if_match: Tags,
+    request_id: str,
+    shipment: Shipment | None = None,
+) -> None:
+    order_id = (
+        VendorOrder.objects.visible_to(caller).filter(id=vendor_order_id).values_list("order_id", flat=True).first()
+    )
+    if order_id is None:
+        raise NotFound()
+    order = locked(Order.objects.all(), order_id)
+    vendor_order = order.vendor_orders.get(id=vendor_order_id)
+    wanted = VENDOR_ORDER_ACTIONS[action]
+    if vendor_order.status == wanted and (shipment is None or _travels(vendor_order) == shipment):
+        return
+    check_version(if_match, vendor_order.version)
+    if action not in vendor_order_actions(order.status, vendor_order.status):
+        raise IllegalTransition(vendor_order.status, wanted)
+    change = Change(order, Actor.of(caller, request_id))
+    if shipment is not None:
+        vendor_order.carrier, vendor_order.tracking_number = shipment.carrier, shipment.tracking_number
+        vendor_order.tracking_url, vendor_order.shipped_at = shipment.tracking_url, change.at
+    if wanted == VendorOrderStatus.DELIVERED:
+        vendor_order.delivered_at = change.at
+    change.move_vendor_order(vendor_order, wanted)
+    if wanted == VendorOrderStatus.CANCELLED:
+        change.then(restock(vendor_order))
+    _follow(change)
+    change.save()
+
+
+def check_version(if_match: Tags, present: int) -> None:
+    """Raise PreconditionFailed when an action was meant for another version than the present one."""
+    if if_match is not None and f'"{present}"' not in if_match:
+        raise PreconditionFailed(f"This is at version {present} now: look at it again, then act.")
+
+
+def restock(vendor_order: VendorOrder) -> outbox.Effect:
+    """Put what one vendor order sold back on the shelf; its id makes that happen once."""
+    lines = OrderItem.objects.filter(vendor_order=vendor_order).values_list("product_id", "quantity")
+    return outbox.restock_items(vendor_order.id, dict(lines))
+
+
+def _follow(change: Change) -> None:
+    """Let the order be what its parts make it, and return the money for those that were cancelled."""
+    statuses = list(change.order.vendor_orders.values_list("status", flat=True))
+    for step in roll_up(change.order.status, statuses):
+        change.move(step)
+        if step in ANNOUNCED:
+            change.announce(f"order.{step}")
+    refund_due(change, ledger_of(change.order))
+
+
+def _travels(vendor_order: VendorOrder) -> Shipment:
+    return Shipment(vendor_order.carrier or "", vendor_order.tracking_number or "", vendor_order.tracking_url)

@@ -1,0 +1,68 @@
+"""What has happened to an order, read from its audit trail: for people, for tracking, and entry by entry for streams."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orders.callers import Caller
+from orders.errors import NotFound
+from orders.models import Order, OrderEvent, VendorOrder
+from orders.rows import OrderRecord
+from orders.services.read import read_order
+
+LONGEST = 1000
+"""Entries read at once; no order has come near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """An order and what became of it, oldest first."""
+
+    order: OrderRecord
+    timeline: Sequence[OrderEvent]
+
+
+def track(caller: Caller, order_id: uuid.UUID) -> Tracked:
+    """The order's shipments and timeline. Raises NotFound."""
+    return Tracked(read_order(caller, order_id), entries(order_id))
+
+
+def history(caller: Caller, order_id: uuid.UUID) -> Sequence[OrderEvent]:
+    """The order's audit trail, oldest first. Raises NotFound."""
+    need_order(caller, order_id)
+    return entries(order_id)
+
+
+def need_order(caller: Caller, order_id: uuid.UUID) -> None:
+    """Raise NotFound unless this caller may know of the order."""
+    if not Order.objects.visible_to(caller).filter(id=order_id).exists():
+        raise NotFound()
+
+
+def need_vendor_order(caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
+    """The id of the order that the vendor order belongs to. Raises NotFound unless this caller may know of it."""
+    visible = VendorOrder.objects.visible_to(caller).filter(id=vendor_order_id)
+    order_id = visible.values_list("order_id", flat=True).first()
+    if order_id is None:
+        raise NotFound()
+    return order_id
+
+
+def entries(order_id: uuid.UUID, after: int = 0) -> list[OrderEvent]:
+    """The order's entries behind sequence `after`, oldest first."""
+    return list(OrderEvent.objects.filter(order_id=order_id, sequence__gt=after).order_by("sequence")[:LONGEST])
+
+
+def vendor_order_entries(vendor_order_id: uuid.UUID, after: int) -> tuple[list[OrderEvent], int]:
+    """The vendor order's own entries behind number `after`, and how far the whole order's trail is known with them.
+
+    They are numbered by themselves: those of other vendors leave no gap that tells of them.
+    """
+    known = Order.objects.values_list("event_count", flat=True).get(vendor_orders=vendor_order_id)
+    own = OrderEvent.objects.filter(vendor_order_id=vendor_order_id).order_by("sequence")
+    return [_numbered(entry, number) for number, entry in enumerate(own[:LONGEST], start=1) if number > after], known
+
+
+def _numbered(entry: OrderEvent, number: int) -> OrderEvent:
+    entry.sequence = number
+    return entry

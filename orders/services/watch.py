@@ -1,0 +1,129 @@
+"""Watching orders: who listens to an order is told when its audit trail has grown, whichever process made it grow.
+
+The trail in the database is the truth. One question a second tells which of the watched orders have new entries, for all
+listeners of the process together; a commit of this process asks it at once. So nothing is lost when anything else is away.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+import structlog
+from django.db import connection
+
+from orders import database, outbox
+from orders.errors import DependencyUnavailable
+
+POLL_SECONDS = 1
+GATHER_SECONDS = 0.05
+READS_AT_ONCE = 2
+"""A crowd of listeners must not take all of the database's threads from those who order."""
+
+_GROWN = """
+    SELECT o.id FROM orders o
+    JOIN unnest(%s::uuid[], %s::int[]) AS watched(id, seen) ON o.id = watched.id AND o.event_count > watched.seen"""
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger()
+
+
+class Listener:
+    """Somebody who has seen an order's trail up to sequence `seen` and waits for more."""
+
+    __slots__ = ("_news", "order_id", "seen")
+
+    def __init__(self, order_id: uuid.UUID, seen: int) -> None:
+        self.order_id, self.seen = order_id, seen
+        self._news = asyncio.Event()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for news, no longer than `seconds`; whether there is some."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        self._news.clear()
+        return True
+
+    def tell(self) -> None:
+        """There is news."""
+        self._news.set()
+
+
+class Watch:
+    """The listeners of one process."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[uuid.UUID, set[Listener]] = {}
+        self.room = asyncio.Semaphore(READS_AT_ONCE)
+        self.closed = False
+
+    async def read(
+        self, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Answer:
+        """Run `work` at the database, one of few listeners at a time; while the database is away, wait for it."""
+        while True:
+            try:
+                async with self.room:
+                    return await database.run(work, *args, **kwargs)
+            except DependencyUnavailable as error:
+                log.warning("listener_waits", why=error.why)
+                await asyncio.sleep(POLL_SECONDS)
+
+    @contextmanager
+    def listen(self, order_id: uuid.UUID, seen: int) -> Iterator[Listener]:
+        """Listen to an order whose trail is known up to `seen`."""
+        listener = Listener(order_id, seen)
+        self._listeners.setdefault(order_id, set()).add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners[order_id].discard(listener)
+            if not self._listeners[order_id]:
+                del self._listeners[order_id]
+
+    def close(self) -> None:
+        """Send every listener home."""
+        self.closed = True
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.tell()
+
+    async def run(self) -> None:
+        """Tell the listeners what is new, for ever."""
+        alarm = outbox.alarm()
+        while True:
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await alarm.wait()
+                await asyncio.sleep(GATHER_SECONDS)
+            except TimeoutError:
+                pass  # a poll: another process may have changed something
+            alarm.clear()
+            if self._listeners:
+                await self._ask()
+
+    async def _ask(self) -> None:
+        seen = {order_id: min(one.seen for one in those) for order_id, those in self._listeners.items()}
+        try:
+            grown = await database.run(_grown, list(seen), list(seen.values()))
+        except DependencyUnavailable as error:
+            log.warning("watch_waits", why=error.why)
+            return
+        except Exception:  # whatever it was, the next poll asks again
+            log.exception("watch_failed")
+            return
+        for order_id in grown:
+            for listener in self._listeners.get(order_id, ()):
+                listener.tell()
+
+
+def _grown(ids: list[uuid.UUID], seen: list[int]) -> list[uuid.UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(_GROWN, [ids, seen])
+        return [order_id for (order_id,) in cursor.fetchall()]

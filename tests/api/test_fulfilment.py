@@ -1,0 +1,430 @@
+"""POST /api/v1/vendor-orders/{id}/accept, ship, deliver and cancel; and the whole order, which follows its parts."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from decimal import Decimal
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from tests.invariants import check_at_rest
+from tests.world import Person, World, eventually
+
+SHIPMENT = {"carrier": "DHL", "tracking_number": "JD0146", "tracking_url": "https://dhl.example/JD0146?a=1"}
+WAY = {"p": (), "a": ("accept",), "s": ("accept", "ship"), "d": ("accept", "ship", "deliver"), "c": ("cancel",)}
+"""The first letter of a state, and how a vendor order comes there from pending."""
+REACHES = {"accept": "processing", "ship": "shipped", "deliver": "delivered", "cancel": "cancelled"}
+
+ROLL_UP = {
+    "pp": "confirmed",
+    "ap": "processing",
+    "aa": "processing",
+    "sp": "processing",
+    "sa": "processing",
+    "ss": "shipped",
+    "dp": "processing",
+    "da": "processing",
+    "ds": "shipped",
+    "dd": "delivered",
+    "cp": "confirmed",
+    "ca": "processing",
+    "cs": "shipped",
+    "cd": "delivered",
+    "cc": "cancelled",
+    "app": "processing",
+    "ssp": "processing",
+    "ssa": "processing",
+    "dda": "processing",
+    "sss": "shipped",
+    "dds": "shipped",
+    "ddd": "delivered",
+    "cpp": "confirmed",
+    "csd": "shipped",
+    "cdd": "delivered",
+    "ccs": "shipped",
+    "ccd": "delivered",
+    "ccc": "cancelled",
+}
+
+
+class Sale:
+    """One order of a market: `parts` are its vendor orders' ids, in the order of the market's vendors."""
+
+    def __init__(self, market: "Market", placed: dict[str, Any]) -> None:
+        self.market, self.placed = market, placed
+        self.id: str = placed["id"]
+        of_vendor = {part["vendor_id"]: part["id"] for part in placed["vendor_orders"]}
+        self.parts: list[str] = [of_vendor[vendor_id] for vendor_id in market.vendor_ids]
+
+    def pay(self) -> None:
+        """Payment captures the whole total."""
+        amount = int(Decimal(self.placed["total"]) * 100)
+        self.market.world.sandbox.pay(self.id, "capture", amount_minor=amount, currency="EUR")
+
+    def confirmed(self) -> "Sale":
+        """Wait for the money to be counted."""
+        self.market.customer.order_becomes(self.id, status="confirmed")
+        return self
+
+    def order(self) -> dict[str, Any]:
+        """The order, as its customer sees it."""
+        return self.market.customer.order(self.id)
+
+    def status(self) -> str:
+        return str(self.order()["status"])
+
+    def part(self, vendor: int) -> dict[str, Any]:
+        """One vendor order, as its vendor sees it."""
+        answer = self.market.vendors[vendor].get(f"/vendor-orders/{self.parts[vendor]}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def act(
+        self, vendor: int, action: str, who: Person | None = None, body: Any = None, **headers: str
+    ) -> httpx.Response:
+        """What a vendor (or `who`) tries with that vendor's part; a parcel that is shipped has SHIPMENT."""
+        body = SHIPMENT if action == "ship" and body is None else body
+        return (who or self.market.vendors[vendor]).post(
+            f"/vendor-orders/{self.parts[vendor]}/{action}", body, **headers
+        )
+
+    def do(self, vendor: int, *actions: str) -> dict[str, Any]:
+        """Actions that must succeed, one after the other; answers the last one's vendor order."""
+        answers = [self.act(vendor, action) for action in actions]
+        assert all(answer.status_code == 200 for answer in answers), [answer.text for answer in answers]
+        return dict(answers[-1].json()) if answers else {}
+
+    def cancel(self, who: Person | None = None, body: Any = None, **headers: str) -> httpx.Response:
+        """The customer (or `who`) tries to cancel the whole order."""
+        return (who or self.market.customer).post(f"/orders/{self.id}/cancel", body, **headers)
+
+    def trail(self) -> list[dict[str, Any]]:
+        """The audit trail, as admins see it."""
+        return list(self.market.admin.get(f"/orders/{self.id}/history").json()["results"])
+
+    def types(self) -> list[str]:
+        return [str(entry["type"]) for entry in self.trail()]
+
+    def stock(self) -> dict[str, Any]:
+        """What Product has in its book about the order."""
+        return self.market.world.sandbox.ledger("product", self.id)
+
+    def money(self) -> dict[str, Any]:
+        """What Payment has in its book about the order."""
+        return self.market.world.sandbox.ledger("payment", self.id)
+
+
+class Market:
+    """Vendors with one product each, a customer who buys two of every one, and an admin."""
+
+    def __init__(self, world: World, *prices: int, **goods: Any) -> None:
+        run = uuid.uuid4()
+        self.world, self.customer = world, world.customer()
+        self.vendor_ids = [f"v-{run}-{number}" for number in range(len(prices))]
+        self.products = [world.product(price, v, **goods) for price, v in zip(prices, self.vendor_ids, strict=True)]
+
+    @cached_property
+    def admin(self) -> Person:
+        return self.world.admin()
+
+    @cached_property
+    def vendors(self) -> list[Person]:
+        return [self.world.vendor(vendor_id) for vendor_id in self.vendor_ids]
+
+    def place(self, body: Any = None) -> Sale:
+        """A placed order, not paid for."""
+        self.world.sandbox.put_cart(self.customer.id, [{"product_id": p, "quantity": 2} for p in self.products])
+        return Sale(self, self.customer.place(body))
+
+    def sell(self, body: Any = None) -> Sale:
+        """A confirmed order."""
+        return self.sell_many(1, body)[0]
+
+    def sell_many(self, count: int, body: Any = None) -> list[Sale]:
+        """Confirmed orders."""
+        sales = [self.place(body) for _ in range(count)]
+        for sale in sales:
+            sale.pay()
+        return [sale.confirmed() for sale in sales]
+
+
+def announced(world: World, order_id: str) -> list[str]:
+    """The types of what has been told of an order on the stream `orders.events`."""
+    with closing(Redis.from_url(world.stack.redis.url)) as redis:
+        entries: Any = redis.xrange("orders.events")
+    messages = [json.loads(fields[b"message"]) for _, fields in entries]
+    return [str(message["type"]) for message in messages if message["order_id"] == order_id]
+
+
+@pytest.fixture
+def market(world: World) -> Iterator[Market]:
+    """Two vendors."""
+    yield Market(world, 1000, 333)
+
+
+def test_a_vendor_accepts_ships_and_delivers(either_world: World) -> None:
+    sale = Market(either_world, 1000, 333).sell()
+    accepted = sale.act(0, "accept")
+    assert (accepted.status_code, accepted.headers["etag"]) == (200, '"2"')
+    assert accepted.json()["status"] == "processing"
+    assert sale.status() == "processing"
+    shipped = sale.act(0, "ship")
+    assert (shipped.status_code, shipped.headers["etag"]) == (200, '"3"')
+    assert SHIPMENT.items() <= shipped.json().items()
+    assert (shipped.json()["status"], shipped.json()["delivered_at"]) == ("shipped", None)
+    assert shipped.json()["shipped_at"] == shipped.json()["updated_at"]
+    delivered = sale.act(0, "deliver")
+    assert (delivered.status_code, delivered.headers["etag"]) == (200, '"4"')
+    assert delivered.json()["status"] == "delivered"
+    assert delivered.json()["delivered_at"] > delivered.json()["shipped_at"]
+    assert delivered.json() == sale.part(0)
+    assert sale.part(1)["status"] == "pending"
+    of_order = next(part for part in sale.order()["vendor_orders"] if part["id"] == sale.parts[0])
+    assert {name: delivered.json()[name] for name in of_order} == of_order
+    assert sale.status() == "processing"
+
+
+def test_an_admin_does_for_a_vendor_what_the_vendor_could(market: Market) -> None:
+    sale = market.sell()
+    answers = [sale.act(0, action, who=market.admin) for action in ("accept", "ship", "deliver")]
+    assert [answer.json()["status"] for answer in answers] == ["processing", "shipped", "delivered"]
+    assert sale.act(1, "cancel", who=market.admin).json()["status"] == "cancelled"
+
+
+def test_nothing_begins_before_the_order_is_paid_for(market: Market) -> None:
+    sale = market.place()
+    before = sale.order(), sale.part(0)
+    for action, wanted in REACHES.items():
+        answer = sale.act(0, action)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (409, "illegal_transition")
+        assert (problem["current"], problem["wanted"]) == ("pending", wanted)
+    assert (sale.order(), sale.part(0)) == before
+
+
+FORBIDDEN = {
+    "p": ("ship", "deliver"),
+    "a": ("deliver",),
+    "s": ("accept", "cancel"),
+    "d": ("accept", "ship", "cancel"),
+    "c": ("accept", "ship", "deliver"),
+}
+
+
+@pytest.mark.parametrize("state", FORBIDDEN)
+def test_a_step_that_the_state_forbids_is_refused_and_changes_nothing(market: Market, state: str) -> None:
+    sale = market.sell()
+    sale.do(0, *WAY[state])
+    if state == "c":
+        check_at_rest(market.world, sale.id)
+    order, part = sale.order(), sale.part(0)
+    for action in FORBIDDEN[state]:
+        answer = sale.act(0, action)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (409, "illegal_transition")
+        assert (problem["current"], problem["wanted"]) == (part["status"], REACHES[action])
+    assert (sale.order(), sale.part(0)) == (order, part)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "expired"])
+def test_a_dead_order_is_not_fulfilled(market: Market, end: str) -> None:
+    sale = market.place()
+    if end == "cancelled":
+        assert sale.cancel().status_code == 200
+    else:
+        market.world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", sale.id)
+        market.customer.order_becomes(sale.id, status="expired")
+    for action in ("accept", "ship", "deliver"):
+        assert (sale.act(0, action).status_code, sale.act(0, action).json()["current"]) == (409, "cancelled")
+
+
+@pytest.mark.parametrize("way", ["a", "s", "d", "c"])
+def test_an_action_may_be_repeated_and_changes_nothing_more(market: Market, way: str) -> None:
+    sale = market.sell()
+    *_, last = WAY[way]
+    sale.do(0, *WAY[way])
+    if way == "c":
+        check_at_rest(market.world, sale.id)
+    trail, first = sale.trail(), sale.part(0)
+    again = sale.act(0, last)
+    assert (again.status_code, again.json()) == (200, first)
+    assert again.headers["etag"] == f'"{first["version"]}"'
+    retried = sale.act(0, last, If_Match='"1"')
+    assert (retried.status_code, retried.json()) == (200, first), "a retry still names the version it was meant for"
+    assert sale.trail() == trail
+
+
+def test_copies_of_an_action_at_once_count_once(market: Market) -> None:
+    sale = market.sell()
+    with ThreadPoolExecutor(10) as threads:
+        answers = list(threads.map(lambda _: sale.act(0, "accept"), range(10)))
+    assert [answer.status_code for answer in answers] == [200] * 10
+    assert {answer.text for answer in answers} == {answers[0].text}
+    assert sale.types().count("vendor_order.processing") == 1
+
+
+def test_an_action_meant_for_another_version_is_refused(market: Market) -> None:
+    sale = market.sell()
+    assert sale.part(0)["version"] == 1
+    for tag in ('"2"', '"0"', 'W/"1"', "1", '"2", "3"'):
+        answer = sale.act(0, "accept", If_Match=tag)
+        assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), tag
+    assert sale.part(0)["version"] == 1
+    assert sale.act(0, "accept", If_Match='"7", "1"').status_code == 200
+    assert sale.act(0, "ship", If_Match='"1"').status_code == 412
+    assert sale.act(0, "ship", If_Match="*").status_code == 200
+    assert sale.act(0, "deliver", If_Match='"3"').status_code == 200
+    assert sale.act(1, "cancel", If_Match='"2"').status_code == 412
+    assert sale.act(1, "cancel", If_Match='"1"').status_code == 200
+
+
+REFUSED_SHIPMENTS: list[tuple[dict[str, Any], str]] = [
+    ({"tracking_number": "1"}, "/carrier"),
+    ({"carrier": "DHL"}, "/tracking_number"),
+    ({"carrier": "", "tracking_number": "1"}, "/carrier"),
+    ({"carrier": " ", "tracking_number": "1"}, "/carrier"),
+    ({"carrier": 7, "tracking_number": "1"}, "/carrier"),
+    ({"carrier": "D" * 101, "tracking_number": "1"}, "/carrier"),
+    ({"carrier": "D\0HL", "tracking_number": "1"}, "/carrier"),
+    ({"carrier": "DHL", "tracking_number": None}, "/tracking_number"),
+    ({"carrier": "DHL", "tracking_number": "1" * 101}, "/tracking_number"),
+    ({"carrier": "DHL", "tracking_number": "1", "weight": 3}, "/weight"),
+    *[
+        ({"carrier": "DHL", "tracking_number": "1", "tracking_url": link}, "/tracking_url")
+        for link in ("http://dhl.example/1", "javascript:alert(1)", "https://", "dhl.example/1", "//dhl.example", "", 1)
+    ],
+]
+
+
+def test_a_shipment_needs_carrier_and_number_and_may_have_a_safe_link(market: Market) -> None:
+    sale = market.sell()
+    accepted = sale.do(0, "accept")
+    for body, pointer in REFUSED_SHIPMENTS:
+        answer = sale.act(0, "ship", body=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), body
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer], body
+    assert sale.part(0) == accepted
+
+
+def test_the_link_to_a_parcel_is_optional(market: Market) -> None:
+    sale = market.sell()
+    sale.do(0, "accept")
+    without = {"carrier": "Pošta ", "tracking_number": "№ 7"}
+    shipped = sale.act(0, "ship", body=without).json()
+    assert {**without, "tracking_url": None}.items() <= shipped.items(), "kept as they are sent"
+    assert sale.act(0, "ship", body={**without, "tracking_url": None}).json() == shipped
+
+
+def test_a_parcel_that_is_on_its_way_cannot_be_shipped_otherwise(market: Market) -> None:
+    sale = market.sell()
+    first = sale.do(0, "accept", "ship")
+    for name, other in (("carrier", "UPS"), ("tracking_number", "2"), ("tracking_url", None)):
+        answer = sale.act(0, "ship", body={**SHIPMENT, name: other})
+        assert (answer.status_code, answer.json()["code"]) == (409, "illegal_transition")
+        assert (answer.json()["current"], answer.json()["wanted"]) == ("shipped", "shipped")
+    assert sale.part(0) == first
+
+
+def test_an_action_without_words_takes_none(market: Market) -> None:
+    sale = market.sell()
+    bodies: list[tuple[Any, str]] = [({"reason": "tired"}, "/reason"), ([], "")]
+    for action, (body, pointer) in product(("accept", "deliver", "cancel"), bodies):
+        answer = sale.act(0, action, body=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    assert sale.part(0)["version"] == 1
+
+
+@pytest.mark.parametrize("vendors", [2, 3])
+@pytest.mark.parametrize("from_behind", [False, True], ids=["first vendor first", "last vendor first"])
+def test_the_order_follows_its_vendor_orders(world: World, vendors: int, from_behind: bool) -> None:
+    cases = {states: wanted for states, wanted in ROLL_UP.items() if len(states) == vendors}
+    sales = Market(world, *range(1000, 1000 + vendors)).sell_many(len(cases))
+    for states, sale in zip(cases, sales, strict=True):
+        ways = list(enumerate(WAY[state] for state in states))
+        for vendor, way in reversed(ways) if from_behind else ways:
+            sale.do(vendor, *way)
+    reached = {states: sale.status() for states, sale in zip(cases, sales, strict=True)}
+    assert reached == cases
+    check_at_rest(world, *(sale.id for sale in sales))
+
+
+def test_the_order_takes_every_step_on_its_way(market: Market) -> None:
+    sale = market.sell()
+    sale.do(0, "accept", "ship", "deliver")
+    sale.do(1, "cancel")
+    of_order = [entry["to"] for entry in sale.trail() if entry["type"].startswith("order.")]
+    assert of_order == ["pending", "confirmed", "processing", "shipped", "delivered"]
+
+
+def test_what_happens_is_told_to_whoever_listens(market: Market) -> None:
+    sale = market.sell()
+    sale.do(0, "accept", "ship", "deliver")
+    sale.do(1, "cancel")
+    check_at_rest(market.world, sale.id)
+    assert announced(market.world, sale.id) == [
+        "order.placed",
+        "order.confirmed",
+        "vendor_order.processing",
+        "vendor_order.shipped",
+        "vendor_order.delivered",
+        "vendor_order.cancelled",
+        "order.delivered",
+    ]
+
+
+@pytest.mark.parametrize("state", ["p", "a"])
+def test_a_vendor_who_cancels_gives_back_its_own_share_only(market: Market, state: str) -> None:
+    sale, world = market.sell(), market.world
+    sale.do(0, *WAY[state])
+    other = sale.part(1)
+    cancelled = sale.do(0, "cancel")
+    assert (cancelled["status"], cancelled["order_status"]) == ("cancelled", "cancelled")
+    assert sale.part(1) == other
+    market.customer.order_becomes(sale.id, payment_status="partially_refunded")
+    check_at_rest(world, sale.id)
+    money, stock = sale.money(), sale.stock()
+    assert (money["captured_minor"], money["refunded_minor"], money["refunds"]) == (2666, 2000, 1)
+    assert (stock["restocks"], stock["restocked"]) == (1, {market.products[0]: 2})
+    shelf = [world.stock(product) for product in market.products]
+    assert [(one["held"], one["sold"], one["restocked"]) for one in shelf] == [(0, 0, 2), (0, 2, 0)]
+    sale.do(1, "accept", "ship", "deliver")
+    assert sale.status() == "delivered"
+    assert sale.order()["total"] == "26.66"
+
+
+def test_the_last_vendor_to_cancel_cancels_the_order_and_everything_is_given_back(market: Market) -> None:
+    sale = market.sell()
+    sale.do(0, "cancel")
+    sale.do(1, "accept", "cancel")
+    market.customer.order_becomes(sale.id, status="cancelled", payment_status="refunded")
+    check_at_rest(market.world, sale.id)
+    assert (sale.money()["refunded_minor"], sale.money()["refunds"]) == (2666, 2)
+    assert sale.stock()["restocked"] == dict.fromkeys(market.products, 2)
+    assert announced(market.world, sale.id)[-1] == "order.cancelled"
+    assert sale.cancel().status_code == 200, "cancelled already"
+
+
+def test_vendors_who_cancel_at_once_each_give_back_their_own_share(world: World) -> None:
+    market = Market(world, 1000, 333)
+    sales = market.sell_many(8)
+    with ThreadPoolExecutor(16) as threads:
+        jobs = [threads.submit(sale.act, vendor, "cancel") for sale in sales for vendor in (0, 1) for _ in range(2)]
+        assert [job.result().status_code for job in jobs] == [200] * len(jobs)
+    assert {sale.status() for sale in sales} == {"cancelled"}
+    check_at_rest(world, *(sale.id for sale in sales))
+    assert {sale.money()["refunds"] for sale in sales} <= {1, 2}
+
+
+def test_the_stock_is_sold_once_the_order_is_paid_for(market: Market) -> None:
+    sale = market.sell()
+    eventually(lambda: sale.stock()["state"] == "COMMITTED", "the sale")
+    check_at_rest(market.world, sale.id)
+    assert sale.stock()["commits"] == 1

@@ -1,0 +1,88 @@
+"""docs/api.md does what it says: each of its curl lines is run as it stands, in its order, and answers as named above it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from dataclasses import dataclass
+
+import pytest
+
+from compose.stack import CHECKOUT
+from tests.world import Person, World, eventually
+
+GUIDE = CHECKOUT / "docs" / "api.md"
+LINE = re.compile(
+    r"```sh\n# (?P<status>\d{3})(?P<said>[^\n]*)\n(?P<command>.*?)\n```(?P<after>.*?)(?=```sh|\Z)", re.DOTALL
+)
+KEPT = re.compile(r"`([\w.]+)` as `\$(\w+)`")
+CAPTURED = "The sandbox's Payment captures"
+STAYED_OPEN = 28  # how curl ends when --max-time is over
+SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    head: str
+    body: str
+
+
+def run(command: str, names: dict[str, str]) -> Answer:
+    done = subprocess.run(
+        ["bash", "-euc", command], env={**os.environ, **names}, capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == (STAYED_OPEN if "--max-time" in command else 0), done.stderr
+    head, _, body = done.stdout.partition("\n\n")
+    return Answer(int(head.split()[1]), head, body)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here: apt-get install curl")
+def test_each_line_of_the_guide_is_answered_as_the_guide_says(world: World) -> None:
+    ada, vera = world.person("customer", "ada"), world.person("vendor", "vera", "v-atelier")
+    names = {
+        "BASE": f"{world.url}/api/v1",
+        "SANDBOX": world.stack.control_url,
+        "KEY": str(uuid.uuid4()),
+        "SECOND_KEY": str(uuid.uuid4()),
+        "no_proxy": "*",
+        **{name: bearer(person) for name, person in [("CUSTOMER", ada), ("VENDOR", vera), ("ADMIN", world.admin())]},
+    }
+    lines = list(LINE.finditer(GUIDE.read_text()))
+    for line in lines:
+        answer = run(line["command"], names)
+        assert answer.status == int(line["status"]), f"{line['command']}\n{answer}"
+        check_what_was_said(line["said"], answer)
+        for path, name in KEPT.findall(line["after"]):
+            names[name] = dig(answer.body, path)
+        if CAPTURED in line["after"]:
+            capture(world, ada, names["ORDER"])
+    assert len(lines) == GUIDE.read_text().count("curl -")
+
+
+def check_what_was_said(said: str, answer: Answer) -> None:
+    """A word behind a refusal's status is its code; a header behind a comma is in the answer."""
+    if answer.status >= 400:
+        assert json.loads(answer.body)["code"] == said.strip().split(":")[0]
+    if said.startswith(", "):
+        assert said.removeprefix(", ").lower() in answer.head.lower()
+
+
+def dig(body: str, path: str) -> str:
+    found = json.loads(body)
+    for step in path.split("."):
+        found = found[int(step) if step.isdigit() else step]
+    return str(found)
+
+
+def capture(world: World, customer: Person, order_id: str) -> None:
+    """What Payment does by itself after `make run`, and the tests' Payment only when told."""
+    eventually(lambda: world.sandbox.ledger("payment", order_id)["heard"], "Payment to be asked")
+    world.sandbox.pay(order_id, "capture")
+    customer.order_becomes(order_id, status="confirmed")
+
+
+def bearer(person: Person) -> str:
+    return str(person.http.headers["Authorization"]).removeprefix("Bearer ")

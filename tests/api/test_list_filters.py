@@ -1,0 +1,245 @@
+"""GET /api/v1/orders: each filter lets through what it says, and nothing else; what it can't mean is refused."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.world import Person, World
+
+
+def ids(person: Person, path: str = "/orders", **query: Any) -> list[str]:
+    """The ids of all that is listed, in their order."""
+    answer = person.get(path, params={"limit": 100, **query})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["next"] is None
+    return [row["id"] for row in answer.json()["results"]]
+
+
+def order_of(world: World, person: Person, *items: tuple[str, int], currency: str = "EUR") -> dict[str, Any]:
+    world.sandbox.put_cart(person.id, [{"product_id": p, "quantity": q} for p, q in items], currency)
+    return person.place()
+
+
+def confirm(world: World, person: Person, order: dict[str, Any]) -> dict[str, Any]:
+    """Let Payment capture what the order comes to, in euros."""
+    world.sandbox.pay(order["id"], "capture", amount_minor=int(order["total"].replace(".", "")), currency="EUR")
+    return person.order_becomes(order["id"], status="confirmed")
+
+
+def name(word: str = "x") -> str:
+    return f"{word}-{uuid.uuid4()}"
+
+
+def test_without_a_filter_all_orders_of_the_customer_are_listed_newest_first(either_world: World) -> None:
+    ada, mug = either_world.customer(), either_world.product()
+    orders = [order_of(either_world, ada, (mug, n)) for n in (1, 2, 3)]
+    either_world.shopper().place()
+    answer = ada.get("/orders").json()
+    assert answer == {"next": None, "previous": None, "results": orders[::-1]}
+
+
+def test_orders_by_status_and_payment_status(world: World) -> None:
+    ada, admin, mug = world.customer(), world.admin(), world.product()
+    orders = [order_of(world, ada, (mug, n)) for n in (1, 2, 3)]
+    cancelled, waiting, paid = (order["id"] for order in orders)
+    assert ada.post(f"/orders/{cancelled}/cancel").status_code == 200
+    confirm(world, ada, orders[2])
+    for person, whose in ((ada, {}), (admin, {"customer_id": ada.id})):
+        assert ids(person, status="pending", **whose) == [waiting]
+        assert ids(person, status="confirmed,cancelled", **whose) == [paid, cancelled]
+        assert ids(person, status="confirmed,confirmed", **whose) == [paid]
+        assert ids(person, status="shipped", **whose) == []
+        assert ids(person, payment_status="paid", **whose) == [paid]
+        assert ids(person, payment_status="paid,unpaid,voided", **whose) == [paid, waiting, cancelled]
+        assert ids(person, payment_status="unpaid,voided", status="cancelled", **whose) == [cancelled]
+    assert set(
+        ids(admin, status="pending", ordering="-created_at", created_after=ada.order(cancelled)["created_at"])
+    ) >= {waiting}
+
+
+def test_words_of_admins_are_merged_without_repeating_an_order(world: World) -> None:
+    ada, admin, mug = world.customer(), world.admin(), world.product()
+    orders = [order_of(world, ada, (mug, 1)) for _ in range(3)]
+    ada.post(f"/orders/{orders[1]['id']}/cancel")
+    since = {"created_after": orders[0]["created_at"]}
+    both = ids(admin, status="pending,cancelled,pending", **since)
+    own = [order["id"] for order in orders[::-1]]
+    assert [id_ for id_ in both if id_ in own] == own
+
+
+def test_bounds_of_time_are_exact_to_the_microsecond(world: World) -> None:
+    ada, admin, mug = world.customer(), world.admin(), world.product()
+    orders = [order_of(world, ada, (mug, 1)) for _ in range(3)]
+    early, mid, late = (order["id"] for order in orders)
+    moments = [f"2026-03-01T12:00:00.00000{n}Z" for n in (1, 2, 3)]
+    for order, moment in zip(orders, moments, strict=True):
+        world.sql(
+            "UPDATE orders SET created_at = %s::timestamptz, updated_at = %s WHERE id = %s", moment, moment, order["id"]
+        )
+    for person, whose in ((ada, {}), (admin, {"customer_id": ada.id})):
+        for ordering, sorted_ids in (
+            ("created_at", [early, mid, late]),
+            ("-total", sorted([early, mid, late], reverse=True)),
+        ):
+            query = {"ordering": ordering, **whose}
+
+            def only(*wanted: str, of: list[str] = sorted_ids) -> list[str]:
+                return [id_ for id_ in of if id_ in wanted]
+
+            assert ids(person, created_after=moments[1], **query) == only(mid, late)
+            assert ids(person, created_before=moments[1], **query) == only(early)
+            assert ids(person, created_after=moments[1], created_before=moments[2], **query) == only(mid)
+            assert ids(person, updated_since=moments[2], **query) == only(late)
+            assert ids(person, created_after=moments[2], created_before=moments[2], **query) == []
+    assert ids(ada, created_after="2026-03-01T13:00:00.000003+01:00") == [late]
+
+
+def test_totals_are_compared_in_whole_units_of_each_currency(world: World) -> None:
+    ada, admin = world.customer(), world.admin()
+    made = {
+        currency: order_of(world, ada, (world.product(minor, currency=currency), 1), currency=currency)["id"]
+        for currency, minor in (("EUR", 1999), ("JPY", 20), ("KWD", 20001))
+    }
+    euro, yen, dinar = made.values()
+    for person, whose in ((ada, {}), (admin, {"customer_id": ada.id})):
+        assert ids(person, ordering="total", **whose) == [euro, yen, dinar]
+        assert ids(person, ordering="-total", **whose) == [dinar, yen, euro]
+        assert ids(person, min_total="20", **whose) == [dinar, yen]
+        assert ids(person, max_total="20.000", ordering="total", **whose) == [euro, yen]
+        assert ids(person, min_total="20.0005", **whose) == [dinar]
+        assert ids(person, min_total="20.001", max_total="20.001", **whose) == [dinar]
+        assert ids(person, max_total="19.98", **whose) == []
+        assert ids(person, min_total="-1", max_total="19.99", **whose) == [euro]
+
+
+def test_orders_with_a_product_or_a_vendor(world: World) -> None:
+    ada, admin = world.customer(), world.admin()
+    north, south = name("v"), name("v")
+    mug, book = world.product(vendor=north), world.product(vendor=south)
+    with_mug, with_both = order_of(world, ada, (mug, 1))["id"], order_of(world, ada, (mug, 1), (book, 1))["id"]
+    for person in (ada, admin):
+        for ordering, turned in (("-created_at", 1), ("created_at", -1), ("-updated_at", 1)):
+            assert ids(person, product_id=mug, ordering=ordering) == [with_both, with_mug][::turned]
+            assert ids(person, vendor_id=north, ordering=ordering) == [with_both, with_mug][::turned]
+        assert ids(person, product_id=book) == ids(person, vendor_id=south) == [with_both]
+        assert ids(person, product_id=mug, vendor_id=south) == [with_both]
+        assert ids(person, product_id=name("p")) == ids(person, vendor_id=name("v")) == []
+        assert ids(person, product_id=mug[:-1]) == ids(person, vendor_id=north.upper()) == []
+    assert ids(world.customer(), product_id=mug) == ids(world.customer(), vendor_id=north) == []
+
+
+def test_admins_list_the_orders_of_one_customer(world: World) -> None:
+    ada, bob, admin = world.shopper(), world.shopper(), world.admin()
+    order = ada.place()["id"]
+    bob.place()
+    assert ids(admin, customer_id=ada.id) == ids(admin, customer_id=ada.id, ordering="total") == [order]
+    assert ids(admin, customer_id=name()) == []
+    assert refused(ada, customer_id=ada.id) == ["/customer_id"]
+    assert refused(ada, customer_id=bob.id) == ["/customer_id"]
+
+
+def test_a_search_finds_numbers_names_and_skus_whatever_their_case(world: World) -> None:
+    ada, admin = world.customer(), world.admin()
+    word = uuid.uuid4().hex
+    mug = world.product(name=f"Großer Becher {word}", sku="MUG-1")
+    book = world.product(name="Book", sku=f"BOOK_{word}%")
+    with_mug, with_book = order_of(world, ada, (mug, 1)), order_of(world, ada, (book, 1))
+    for person, whose in ((ada, {}), (admin, {"customer_id": ada.id}), (admin, {"product_id": mug})):
+        assert ids(person, q=f"becher {word}".upper(), **whose) == [with_mug["id"]]
+    for person in (ada, admin):
+        assert ids(person, q=word) == [with_book["id"], with_mug["id"]]
+        assert ids(person, q=word, ordering="created_at", status="pending") == [with_mug["id"], with_book["id"]]
+        assert ids(person, q=f"book_{word}%") == [with_book["id"]]
+        assert ids(person, q=f"bookx{word}") == ids(person, q=f"%{word}") == []
+        assert ids(person, q=with_mug["number"].lower()) == [with_mug["id"]]
+        assert ids(person, q=with_mug["number"], status="cancelled") == []
+    assert ids(ada, q=with_mug["number"][3:]) == [with_mug["id"]]
+    assert ids(world.customer(), q=word) == ids(world.customer(), q=with_mug["number"]) == []
+
+
+def test_a_number_that_no_order_has_is_looked_for_in_names(world: World) -> None:
+    number = "-".join([uuid.uuid4().hex[:4].upper() for _ in range(3)])
+    ada = world.shopper(name=f"Copy of {number}")
+    order = ada.place()["id"]
+    assert ids(ada, q=number) == ids(world.admin(), q=number.lower()) == [order]
+
+
+def test_filters_are_combined(world: World) -> None:
+    ada, admin = world.customer(), world.admin()
+    vendor = name("v")
+    mug, book = world.product(1000, vendor), world.product(500, vendor, name="Book", sku="BOOK")
+    orders = [order_of(world, ada, *items) for items in ([(mug, 1)], [(mug, 3)], [(book, 2)], [(mug, 2), (book, 2)])]
+    small, large, books, both = (order["id"] for order in orders)
+    assert ada.post(f"/orders/{small}/cancel").status_code == 200
+    for person in (ada, admin):
+        for ordering in ("created_at", "updated_at", "total"):
+            for sign in ("", "-"):
+                query = {"ordering": f"{sign}{ordering}", "vendor_id": vendor}
+                assert set(ids(person, min_total="20", **query)) == {large, both}
+                assert set(ids(person, product_id=mug, status="pending", **query)) == {large, both}
+                assert set(ids(person, q="book", max_total="10", **query)) == {books}
+                assert set(ids(person, created_after=orders[1]["created_at"], q="mug", **query)) == {large, both}
+                assert set(ids(person, updated_since=orders[0]["created_at"], payment_status="unpaid,voided", **query)) == {
+                    small, large, books, both,
+                }  # fmt: skip
+                assert ids(person, status="cancelled", min_total="20", **query) == []
+
+
+def refused(person: Person, path: str = "/orders", **query: Any) -> list[str]:
+    """What the problem points at."""
+    answer = person.get(path, params=query)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (400, "invalid"), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert all(error["detail"] for error in problem["errors"])
+    return [error["pointer"] for error in problem["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        *[(known, "") for known in ("status", "payment_status", "created_after", "min_total", "product_id", "q", "ordering")],
+        *[(known, "") for known in ("limit", "cursor", "vendor_id", "updated_since", "created_before", "max_total")],
+        ("status", "lost"), ("status", "pending,"), ("status", "Pending"), ("payment_status", "pending"),
+        ("created_after", "yesterday"), ("created_before", "2026-03-01"), ("updated_since", "2026-03-01T12:00:00"),
+        ("created_after", "2026-02-30T12:00:00Z"), ("created_after", "99999-01-01T00:00:00Z"),
+        ("min_total", "ten"), ("min_total", "NaN"), ("max_total", "1e40"), ("max_total", "0.00001"), ("min_total", "Infinity"),
+        ("product_id", "p" * 65), ("vendor_id", "v\0"), ("q", "x" * 101), ("q", "a\nb"), ("q", "\0"),
+        ("ordering", "number"), ("ordering", "--total"), ("ordering", "total,created_at"), ("ordering", "id"),
+        ("limit", "0"), ("limit", "101"), ("limit", "-1"), ("limit", "1.5"), ("limit", "٣"),
+        ("cursor", "x"), ("cursor", "WyJhIl0"), ("cursor", "é"), ("page", "2"), ("colour", "red"),
+    ],
+)  # fmt: skip
+def test_what_a_parameter_cannot_mean_is_refused(either_world: World, parameter: str, value: str) -> None:
+    ada = either_world.customer()
+    assert refused(ada, **{parameter: value}) == [f"/{parameter}"]
+
+
+@pytest.mark.parametrize("parameter", ["status", "limit", "ordering", "q", "created_after", "min_total"])
+def test_a_parameter_given_twice_is_refused(world: World, parameter: str) -> None:
+    value = {"status": "pending", "limit": "5", "ordering": "total", "q": "mug", "min_total": "1"}
+    twice = [value.get(parameter, "2026-03-01T12:00:00Z")] * 2
+    assert refused(world.customer(), **{parameter: twice}) == [f"/{parameter}"]
+
+
+def test_every_refused_parameter_is_named(world: World) -> None:
+    assert sorted(refused(world.customer(), status="lost", min_total="ten", limit="0")) == [
+        "/limit",
+        "/min_total",
+        "/status",
+    ]
+
+
+def test_a_cursor_belongs_to_its_ordering(world: World) -> None:
+    ada, mug = world.customer(), world.product()
+    for _ in range(2):
+        order_of(world, ada, (mug, 1))
+    onward = ada.get("/orders", params={"limit": 1}).json()["next"]
+    cursor = onward.split("cursor=")[1].split("&")[0]
+    assert refused(ada, cursor=cursor, ordering="total") == ["/cursor"]
+    assert refused(ada, cursor=cursor[:-3]) == ["/cursor"]
+
+
+def test_vendors_have_no_list_of_orders(world: World) -> None:
+    assert world.vendor("v-1").get("/orders").status_code == 403

@@ -1,0 +1,162 @@
+"""Pages of lists: forth and back over each row exactly once, also while orders arrive and change."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.test_list_filters import ids, name, order_of
+from tests.world import Person, World
+
+ORDERINGS = [sign + column for column in ("created_at", "total", "updated_at") for sign in ("-", "")]
+
+# Copies of one placed order, each a second older than the last; totals repeat, and so do times of each two.
+COPY = """
+WITH copy AS (
+    SELECT n, md5(o.id::text || n)::uuid AS new_id, 1 + n %% 7 AS times, n / 2 * interval '1 second' AS age, o.*
+    FROM orders o, generate_series(1, %s) AS n WHERE o.id = %s),
+new_order AS (
+    INSERT INTO orders (id, number, customer_id, status, payment_status, currency, subtotal, discount, total, coupon_code,
+        note, shipping_address, cart_version, request_hash, version, event_count, created_at, updated_at, expires_at,
+        payment_check_at, payment_checks)
+    SELECT new_id, regexp_replace(upper(left(md5(new_id::text), 12)), '(....)(....)(....)', '\\1-\\2-\\3'), customer_id,
+        status, payment_status, currency, subtotal * times, discount, total * times, coupon_code, note, shipping_address,
+        cart_version, request_hash, version, event_count, created_at - age, updated_at - age, expires_at, expires_at, 0
+    FROM copy),
+new_part AS (
+    INSERT INTO vendor_orders (id, order_id, vendor_id, status, currency, subtotal, discount, total, version,
+        created_at, updated_at)
+    SELECT md5(new_id::text || v.vendor_id)::uuid, new_id, v.vendor_id, v.status, v.currency, v.subtotal * times, v.discount,
+        v.total * times, v.version, v.created_at - age, v.updated_at - age
+    FROM copy JOIN vendor_orders v ON v.order_id = copy.id),
+new_item AS (
+    INSERT INTO order_items (id, order_id, vendor_order_id, position, product_id, vendor_id, name, sku, quantity,
+        unit_price, total)
+    SELECT md5(new_id::text || i.position)::uuid, new_id, md5(new_id::text || i.vendor_id)::uuid, position, product_id,
+        i.vendor_id, i.name, sku, quantity * times, unit_price, i.total * times
+    FROM copy JOIN order_items i ON i.order_id = copy.id)
+INSERT INTO order_events (order_id, sequence, type, to_status, actor_role, actor_id, request_id, data, at)
+SELECT new_id, sequence, type, to_status, actor_role, actor_id, request_id, data, at - age
+FROM copy JOIN order_events e ON e.order_id = copy.id"""
+
+
+def pages(person: Person, path: str, link: str = "next", **query: Any) -> Iterator[dict[str, Any]]:
+    """The pages behind each other, along their links."""
+    url, parameters = f"/api/v1{path}", query
+    while url:
+        answer = person.http.get(url, params=parameters or None)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        yield page
+        url, parameters = page[link], {}
+
+
+def ids_of(page: dict[str, Any]) -> list[str]:
+    return [row["id"] for row in page["results"]]
+
+
+def many_orders(world: World, copies: int, **product: Any) -> tuple[Person, list[dict[str, Any]]]:
+    """A customer with two placed orders and copies of the first."""
+    ada = world.customer()
+    cart = [(world.product(250, **product), 2), (world.product(500, **product), 1)]
+    first = order_of(world, ada, *cart)
+    world.sql(COPY, copies, first["id"])
+    order_of(world, ada, *cart)
+    rows: list[dict[str, Any]] = []
+    for page in pages(ada, "/orders", limit=100):
+        rows += page["results"]
+    assert len(rows) == copies + 2
+    return ada, rows
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS)
+def test_pages_lead_forth_and_back_over_each_row_once(world: World, ordering: str) -> None:
+    vendor_id = name("v")
+    ada, orders = many_orders(world, 58, vendor=vendor_id)
+    parts = [part for order in orders for part in order["vendor_orders"]]
+    filters: list[dict[str, Any]] = [{}, {"status": "pending"}, {"q": "mug", "status": "pending,processing"}]
+    readers = [(ada, "/orders", {}, orders), (world.admin(), "/orders", {"customer_id": ada.id}, orders)]
+    readers += [
+        (world.admin(), "/orders", {"vendor_id": vendor_id}, orders),
+        (world.vendor(vendor_id), "/vendor-orders", {}, parts),
+    ]
+    readers += [(world.admin(), "/vendor-orders", {"vendor_id": vendor_id}, parts)]
+    for person, path, whose, rows in readers:
+        for filtered in filters:
+            forth = list(pages(person, path, ordering=ordering, limit=7, **whose, **filtered))
+            all_rows = [row for page in forth for row in page["results"]]
+            column = ordering.removeprefix("-")
+
+            def place(row: dict[str, Any], column: str = column) -> tuple[Any, str]:
+                return (float(row[column]) if column == "total" else row[column], row["id"])
+
+            assert [len(page["results"]) for page in forth] == [7] * 8 + [4]
+            assert sorted(row["id"] for row in all_rows) == sorted(row["id"] for row in rows)
+            assert all_rows == sorted(all_rows, key=place, reverse=ordering.startswith("-"))
+            assert forth[0]["previous"] is None
+            back = list(pages(person, forth[-1]["previous"].split("/api/v1")[1], "previous"))
+            assert [ids_of(page) for page in back] == [ids_of(page) for page in forth[-2::-1]]
+            assert back[-1]["previous"] is None
+            again = list(pages(person, back[-1]["next"].split("/api/v1")[1]))
+            assert [ids_of(page) for page in again] == [ids_of(page) for page in forth[1:]]
+
+
+def test_links_keep_the_filters(world: World) -> None:
+    ada, orders = many_orders(world, 8)
+    query = {"limit": 3, "ordering": "total", "min_total": "15.00", "status": "pending,confirmed", "q": "mug"}
+    found = [id_ for page in pages(ada, "/orders", **query) for id_ in ids_of(page)]
+    assert sorted(found) == sorted(order["id"] for order in orders if float(order["total"]) >= 15)
+
+
+@pytest.mark.parametrize("filtered", [{}, {"status": "pending,cancelled"}, {"q": "mug"}], ids=str)
+@pytest.mark.parametrize("ordering", ORDERINGS)
+def test_every_order_is_listed_once_while_others_arrive_and_change(
+    world: World, ordering: str, filtered: dict[str, str]
+) -> None:
+    ada, orders = many_orders(world, 250)
+    bob, mug = world.person("customer", ada.id), world.product()
+    moving = {order["id"] for order in orders[1:-1:25]}
+    finished, arrived = threading.Event(), []
+
+    def arrive() -> None:
+        while not finished.is_set():
+            arrived.append(order_of(world, bob, (mug, len(arrived) % 5 + 1))["id"])
+            if len(arrived) <= len(moving):
+                assert bob.post(f"/orders/{sorted(moving)[len(arrived) - 1]}/cancel").status_code == 200
+
+    others = threading.Thread(target=arrive)
+    others.start()
+    try:
+        seen: list[str] = []
+        for page in pages(ada, "/orders", ordering=ordering, limit=10, **filtered):
+            seen += ids_of(page)
+            if len(seen) > 2000:
+                break  # new orders arrive at the end faster than they are read
+    finally:
+        finished.set()
+        others.join()
+    assert arrived
+    still = {order["id"] for order in orders} - (moving if ordering.endswith("updated_at") else set())
+    assert sorted(id_ for id_ in seen if id_ in still) == sorted(still)
+    if not ordering.endswith("updated_at"):
+        assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize("path", ["/orders", "/vendor-orders"])
+def test_a_page_of_one_and_a_page_of_a_hundred(world: World, path: str) -> None:
+    vendor_id = name("v")
+    ada, _ = many_orders(world, 118, vendor=vendor_id)
+    person = ada if path == "/orders" else world.vendor(vendor_id)
+    hundred = [len(ids_of(page)) for page in pages(person, path, limit=100)]
+    assert hundred == [100, 20]
+    assert [len(ids_of(page)) for page in pages(person, path)] == [20] * 6
+    ones = [ids_of(page) for page, _ in zip(pages(person, path, limit=1), range(5), strict=False)]
+    assert [len(one) for one in ones] == [1] * 5
+    assert len({one for [one] in ones}) == 5
+
+
+def test_an_empty_list_is_one_page(world: World) -> None:
+    assert world.customer().get("/orders").json() == {"next": None, "previous": None, "results": []}
+    assert ids(world.vendor(f"v-{uuid.uuid4()}"), "/vendor-orders") == []

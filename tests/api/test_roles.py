@@ -1,0 +1,171 @@
+"""Who may do what: one table of route, method and role, held against the routes there are; and what each can do now."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.test_fulfilment import REACHES, WAY, Market, Sale
+from tests.world import Person, World
+
+CUSTOMER, BUYERS, SELLERS = ["customer"], ["customer", "admin"], ["vendor", "admin"]
+
+TABLE = {
+    ("POST", "/orders"): CUSTOMER,
+    ("GET", "/orders"): BUYERS,
+    ("POST", "/orders/quote"): CUSTOMER,
+    ("GET", "/orders/{order_id}"): BUYERS,
+    ("POST", "/orders/{order_id}/cancel"): BUYERS,
+    ("GET", "/orders/{order_id}/tracking"): BUYERS,
+    ("GET", "/orders/{order_id}/history"): BUYERS,
+    ("GET", "/orders/{order_id}/stream"): BUYERS,
+    ("GET", "/vendor-orders"): SELLERS,
+    ("GET", "/vendor-orders/summary"): SELLERS,
+    ("GET", "/vendor-orders/{vendor_order_id}"): SELLERS,
+    ("POST", "/vendor-orders/{vendor_order_id}/accept"): SELLERS,
+    ("POST", "/vendor-orders/{vendor_order_id}/ship"): SELLERS,
+    ("POST", "/vendor-orders/{vendor_order_id}/deliver"): SELLERS,
+    ("POST", "/vendor-orders/{vendor_order_id}/cancel"): SELLERS,
+    ("GET", "/vendor-orders/{vendor_order_id}/stream"): SELLERS,
+}
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+STATES = ["", "pp", "ap", "aa", "sp", "ss", "dp", "dd", "cp", "ca", "cs", "cd", "cc", "cancelled", "expired"]
+"""Where a two-vendor order may stand: not paid for, what its vendors have done since it was, or its end before that."""
+
+
+@pytest.fixture
+def market(world: World) -> Iterator[Market]:
+    """Two vendors."""
+    yield Market(world, 1000, 333)
+
+
+@pytest.fixture
+def paths(market: Market) -> Callable[[str], str]:
+    """Fills an order's ids into a route."""
+    sale = market.sell()
+    ids = {"{order_id}": sale.id, "{vendor_order_id}": sale.parts[0]}
+    return lambda route: re.sub(r"{\w+}", lambda found: ids[found[0]], route)
+
+
+def call(person: Person, method: str, path: str) -> httpx.Response:
+    """The answer to a request that could be served, without its body: streams have no end."""
+    body = {"content": b"{}", "headers": {"Content-Type": "application/json"}} if method == "POST" else {}
+    with person.http.stream(method, f"/api/v1{path}", **body) as answer:  # type: ignore[arg-type]
+        if answer.headers["content-type"] != "text/event-stream":
+            answer.read()
+        return answer
+
+
+def test_every_route_says_who_may_use_it_as_the_table_has_it(world: World) -> None:
+    routes: dict[str, dict[str, Any]] = httpx.get(f"{world.url}/api/schema", trust_env=False).json()["paths"]
+    said = {
+        (method.upper(), path.removeprefix("/api/v1")): operation.get("x-roles")
+        for path, operations in routes.items()
+        for method, operation in operations.items()
+        if path.startswith("/api/v1/")
+    }
+    assert said == TABLE
+
+
+@pytest.mark.parametrize("role", ["customer", "vendor", "admin"])
+def test_a_role_gets_through_where_the_table_says_so_and_nowhere_else(
+    market: Market, paths: Callable[[str], str], role: str
+) -> None:
+    person = {"customer": market.customer, "vendor": market.vendors[0], "admin": market.admin}[role]
+    for (method, route), roles in TABLE.items():
+        answer = call(person, method, paths(route))
+        assert (answer.status_code == 403) == (role not in roles), f"{role} {method} {route}: {answer.status_code}"
+        if role not in roles:
+            assert answer.json()["code"] == "permission_denied"
+        else:
+            assert answer.status_code in (200, 400, 409, 422), f"{role} {method} {route}: {answer.status_code}"
+
+
+def test_nobody_gets_through_without_a_token(market: Market, paths: Callable[[str], str]) -> None:
+    for method, route in TABLE:
+        answer = httpx.request(method, f"{market.world.url}/api/v1{paths(route)}", trust_env=False)
+        assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated"), route
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_method_without_a_row_does_not_exist(market: Market, paths: Callable[[str], str]) -> None:
+    for route in {route for _, route in TABLE}:
+        allowed = [method for method in METHODS if (method, route) in TABLE]
+        for method in set(METHODS) - set(allowed):
+            answer = call(market.admin, method, paths(route))
+            assert answer.status_code == 405, f"{method} {route}"
+            assert sorted(answer.headers["allow"].split(", ")) == allowed
+
+
+def test_the_role_is_looked_at_before_the_resource(market: Market) -> None:
+    nowhere = "orders/00000000-0000-0000-0000-000000000000"
+    assert market.vendors[0].get(f"/{nowhere}").status_code == 403
+    assert market.vendors[0].post(f"/{nowhere}/cancel", {"nonsense": 1}).status_code == 403
+    assert market.customer.get(f"/vendor-{nowhere}").status_code == 403
+    assert market.customer.get("/vendor-orders", params={"nonsense": 1}).status_code == 403
+
+
+def test_the_resource_is_looked_at_before_what_is_said_of_it(market: Market) -> None:
+    """The contract's order of checks: 401, 403, 404, then 400."""
+    nowhere = "00000000-0000-0000-0000-000000000000"
+    customer, vendor = market.customer, market.vendors[0]
+    for answer in (
+        customer.post(f"/orders/{nowhere}/cancel", {"nonsense": 1}),
+        customer.get(f"/orders/{nowhere}", params={"nonsense": 1}),
+        customer.get(f"/orders/{nowhere}/stream", headers={"Last-Event-ID": "nonsense"}),
+        vendor.post(f"/vendor-orders/{nowhere}/accept", {"nonsense": 1}),
+        vendor.post(f"/vendor-orders/{nowhere}/ship", {}),
+        vendor.get(f"/vendor-orders/{nowhere}/stream", headers={"Last-Event-ID": "nonsense"}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), answer.request.url
+
+
+def brought_to(market: Market, state: str, count: int) -> list[Sale]:
+    """Orders that stand in one of STATES."""
+    sales = [market.place() for _ in range(count)]
+    if state == "expired":
+        for sale in sales:
+            market.world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", sale.id)
+            market.customer.order_becomes(sale.id, status="expired")
+    elif state == "cancelled":
+        assert all(sale.cancel().status_code == 200 for sale in sales)
+    elif state:
+        for sale in sales:
+            sale.pay()
+        for sale in sales:
+            sale.confirmed()
+            for vendor, letter in enumerate(state):
+                sale.do(vendor, *WAY[letter])
+    return sales
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state or "unpaid")
+def test_available_actions_are_what_each_role_can_do_now(market: Market, state: str) -> None:
+    (sale,) = brought_to(market, state, 1)
+    done = {part["status"] for part in sale.order()["vendor_orders"]}
+    possible: list[Callable[[Sale], httpx.Response]] = []
+    for who in (market.customer, market.admin):
+        order = who.order(sale.id)
+        if "cancel" in order["available_actions"]:
+            possible.append(partial(Sale.cancel, who=who))
+        elif order["status"] != "cancelled":
+            assert sale.cancel(who).status_code == 409
+        assert set(order["available_actions"]) <= {"cancel"}
+    for vendor, who in ((0, market.vendors[0]), (1, market.vendors[1]), (0, market.admin), (1, market.admin)):
+        part = who.get(f"/vendor-orders/{sale.parts[vendor]}").json()
+        assert set(part["available_actions"]) <= REACHES.keys()
+        for action, reaches in REACHES.items():
+            if action in part["available_actions"]:
+                possible.append(partial(Sale.act, vendor=vendor, action=action, who=who))
+            elif part["status"] != reaches:
+                assert sale.act(vendor, action, who).status_code == 409, f"{action} of vendor {vendor}"
+    assert {part["status"] for part in sale.order()["vendor_orders"]} == done, "what is refused changes nothing"
+    fresh = brought_to(market, state, len(possible))
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda act, one: act(one), possible, fresh))
+    assert [answer.status_code for answer in answers] == [200] * len(possible), [answer.text for answer in answers]

@@ -1,0 +1,194 @@
+"""Schemathesis against the running service: whatever it makes of `openapi.yaml`, good input and bad, for each role and for
+nobody, the answer is one that the document names. It never is a 500, and bad input never passes.
+
+Streams stay open by design; they have tests of their own.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import BaseSchema
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation.case import Case
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from compose.stack import CHECKOUT, Stack
+from tests.invariants import check_invariants
+from tests.world import Person, Sandbox, World
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+RANDOM_EXAMPLES = 6
+"""For each endpoint and role, after those that go through its limits one by one."""
+
+VENDOR = "v-schema"
+PERSONS: dict[str, Callable[[World], Person]] = {
+    "customer": World.customer,
+    "vendor": lambda world: world.vendor(VENDOR),
+    "admin": World.admin,
+}
+BEFORE = {"ship": ["accept"], "deliver": ["accept", "ship"]}
+"""What a vendor order has gone through before an action can succeed."""
+
+PARCEL = {"carrier": "La Poste", "tracking_number": "6A1"}
+TIMEOUT_SECONDS = 10
+
+
+def load() -> BaseSchema:
+    """The document, without streams; what is made from it is the same in each run."""
+    schema = schemathesis.openapi.from_path(CHECKOUT / "openapi.yaml")
+    schema.config.generation.update(with_security_parameters=False, deterministic=True)
+    return schema.exclude(path_regex="/stream$")
+
+
+def of(role: str) -> BaseSchema:
+    """What a role may use; "nobody" may use what asks for no token."""
+    return load().include(lambda context: role in (context.operation.definition.raw["x-roles"] or ["nobody"]))
+
+
+def all_at_a_glance() -> BaseSchema:
+    """Everything, without going through the limits."""
+    schema = load()
+    schema.config.phases.coverage.enabled = False
+    return schema
+
+
+def examples(count: int) -> settings:
+    return settings(
+        max_examples=count,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+
+
+class Caller:
+    """Somebody of a role who has a paid order to play with, a new one after each success."""
+
+    def __init__(self, world: World, role: str, session: requests.Session) -> None:
+        self.world, self.role, self._session = world, role, session
+        self.person = PERSONS[role](world) if role in PERSONS else None
+        self.customer = self.person if role == "customer" and self.person else world.customer()
+        self.vendor = world.vendor(VENDOR)
+        self.product = world.product(vendor=VENDOR, stock=10_000)
+        self._orders: dict[str, dict[str, Any]] = {}
+
+    def ask(self, case: Case, *more_checks: Any) -> None:
+        """Send the case and check the answer."""
+        answer = case.call_and_validate(
+            base_url=self.world.url,
+            session=self._session,
+            headers={"Authorization": str(self.person.http.headers["Authorization"])} if self.person else None,
+            timeout=TIMEOUT_SECONDS,
+            checks=[*CHECKS, *more_checks],
+        )
+        if case.operation.method == "post" and answer.status_code == 200:
+            self._orders.pop(case.operation.path, None)
+
+    def prepare(self, case: Case) -> None:
+        """Fill the cart for a checkout; let an id that is one be that of the order."""
+        path = case.operation.path
+        if path.startswith("/api/v1/orders") and "{" not in path and case.operation.method == "post":
+            self._fill_cart()
+        if "{" in path and is_uuid(*case.path_parameters.values()):
+            if path not in self._orders:
+                self._orders[path] = self._paid_order(BEFORE.get(path.rpartition("/")[2], []))
+            order = self._orders[path]
+            own = {"order_id": order["id"], "vendor_order_id": order["vendor_orders"][0]["id"]}
+            case.path_parameters = {name: own[name] for name in case.path_parameters}
+
+    def _fill_cart(self) -> None:
+        self.world.sandbox.put_cart(self.customer.id, [{"product_id": self.product, "quantity": 1}])
+
+    def _paid_order(self, actions: list[str]) -> dict[str, Any]:
+        self._fill_cart()
+        order = self.customer.place()
+        self.world.sandbox.pay(order["id"], "capture", amount_minor=1000, currency="EUR")
+        self.customer.order_becomes(order["id"], status="confirmed")
+        for action in actions:
+            body = PARCEL if action == "ship" else {}
+            answer = self.vendor.post(f"/vendor-orders/{order['vendor_orders'][0]['id']}/{action}", body)
+            assert answer.status_code == 200, answer.text
+        return order
+
+
+def is_uuid(*values: Any) -> bool:
+    try:
+        return all(str(uuid.UUID(str(value))) == value for value in values)
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def shared_world(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
+    """The service as it is run; the invariants are checked once, after all cases."""
+    with closing(World(stack, stack.url, sandbox)) as world:
+        yield world
+        stack.check()
+        check_invariants(world)
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+@pytest.fixture(scope="module")
+def callers(shared_world: World, session: requests.Session) -> dict[str, Caller]:
+    return {role: Caller(shared_world, role, session) for role in (*PERSONS, "nobody")}
+
+
+@of("customer").parametrize()
+@examples(RANDOM_EXAMPLES)
+def test_customers_get_answers_that_the_document_names(case: Case, callers: dict[str, Caller]) -> None:
+    callers["customer"].prepare(case)
+    callers["customer"].ask(case, negative_data_rejection)
+
+
+@of("vendor").parametrize()
+@examples(RANDOM_EXAMPLES)
+def test_vendors_get_answers_that_the_document_names(case: Case, callers: dict[str, Caller]) -> None:
+    callers["vendor"].prepare(case)
+    callers["vendor"].ask(case, negative_data_rejection)
+
+
+@of("admin").parametrize()
+@examples(RANDOM_EXAMPLES)
+def test_admins_get_answers_that_the_document_names(case: Case, callers: dict[str, Caller]) -> None:
+    callers["admin"].prepare(case)
+    callers["admin"].ask(case, negative_data_rejection)
+
+
+@of("nobody").parametrize()
+@examples(RANDOM_EXAMPLES)
+def test_operators_get_answers_that_the_document_names(case: Case, callers: dict[str, Caller]) -> None:
+    callers["nobody"].ask(case)
+
+
+@pytest.mark.parametrize("role", [*PERSONS, "nobody"])
+@all_at_a_glance().parametrize()
+@examples(2)
+def test_who_may_not_use_an_endpoint_is_told_so_as_the_document_says(
+    case: Case, callers: dict[str, Caller], role: str
+) -> None:
+    callers[role].ask(case)

@@ -1,0 +1,377 @@
+"""GET /api/v1/orders/{id}/stream and /vendor-orders/{id}/stream: every entry once, to every listener, until there is a reason
+to stop."""
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+import pytest
+
+from compose import composition
+from compose.ports import HOST, free_port
+from compose.processes import Process
+from compose.site import JWT_AUDIENCE, JWT_ISSUER
+from compose.stack import CHECKOUT, Stack
+from tests.api.test_fulfilment import Market, Sale
+from tests.world import Person, World, eventually
+
+CROWD = 200
+
+
+class Listener:
+    """Somebody who listens to a stream: `entries` as (id, data), `comments` and `retry` as they came, `over` at its end."""
+
+    def __init__(self, url: str, token: str, path: str, last_event_id: str | None = None) -> None:
+        address = urlsplit(url)
+        assert address.hostname
+        self._connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+        headers = {"Authorization": token, "Accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        self._connection.request("GET", f"/api/v1{path}", headers=headers)
+        self._socket = self._connection.sock
+        self.answer = self._connection.getresponse()
+        self.entries: list[tuple[int, dict[str, Any]]] = []
+        self.comments: list[str] = []
+        self.retry: list[str] = []
+        self.over = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if not self.over.is_set():
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self.answer.close()
+        self._connection.close()
+
+    @property
+    def ids(self) -> list[int]:
+        return [number for number, _ in self.entries]
+
+    @property
+    def types(self) -> list[str]:
+        return [str(entry["type"]) for _, entry in self.entries]
+
+    def hears(self, count: int) -> list[dict[str, Any]]:
+        """Wait until there are `count` entries in all, and answer them."""
+        eventually(lambda: len(self.entries) >= count, f"{count} entries")
+        assert len(self.entries) == count, self.types
+        return [entry for _, entry in self.entries]
+
+    def _read(self) -> None:
+        block: dict[str, str] = {}
+        try:
+            while line := self.answer.readline():
+                name, _, value = line.decode().rstrip("\n").partition(":")
+                if name:
+                    block[name] = value.strip()
+                elif value:
+                    self.comments.append(value.strip())
+                elif "data" in block:
+                    self.entries.append((int(block["id"]), json.loads(block["data"])))
+                    block = {}
+                elif "retry" in block:
+                    self.retry.append(block.pop("retry"))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.comments.append(f"broken: {error!r}")
+        self.over.set()
+
+
+def listen(person: Person, path: str, last_event_id: str | None = None) -> Listener:
+    """Listen with the person's own token, at the server process that they talk to."""
+    return Listener(str(person.http.base_url), person.http.headers["authorization"], path, last_event_id)
+
+
+def token(world: World, person: Person, seconds: float) -> str:
+    """A token of the customer that expires in so many seconds."""
+    now = int(time.time())
+    claims = {"sub": person.id, "role": "customer", "iat": now, "exp": now + seconds}
+    claims |= {"iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
+    return "Bearer " + jwt.encode(claims, world.stack.site.jwt_secret, algorithm="HS256")
+
+
+@contextmanager
+def server(stack: Stack) -> Iterator[tuple[Process, str]]:
+    """A server process of one's own, to be told to stop and to be counted."""
+    port = free_port()
+    log: Path = stack.logs / f"own-{port}.log"
+    command = composition.service(port)
+    process = Process("own", command, log=log, cwd=CHECKOUT, environment=stack.environment, grace=30)
+    process.start()
+    url = f"http://{HOST}:{port}"
+    try:
+        process.wait_ready(
+            lambda: httpx.get(f"{url}/readyz", trust_env=False).raise_for_status(), errors=httpx.HTTPError
+        )
+        yield process, url
+    finally:
+        process.stop()
+
+
+def descriptors(process: Process) -> int:
+    """How many files and sockets the process has open."""
+    return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+
+
+@pytest.fixture
+def market(world: World) -> Iterator[Market]:
+    """Two vendors."""
+    yield Market(world, 1000, 333)
+
+
+def test_a_stream_begins_with_the_first_entry_and_goes_on_with_every_new_one(either_world: World) -> None:
+    market = Market(either_world, 1000, 333)
+    sale = market.sell()
+    with listen(market.customer, f"/orders/{sale.id}/stream") as heard:
+        assert heard.answer.status == 200
+        assert heard.answer.headers["Content-Type"] == "text/event-stream"
+        assert heard.answer.headers["Cache-Control"] == "no-store"
+        assert heard.answer.headers["X-Request-ID"]
+        heard.hears(3)
+        sale.do(0, "accept")
+        heard.hears(5)
+        sale.do(0, "ship", "deliver")
+        sale.do(1, "accept", "ship")
+        heard.hears(10)
+        history = market.customer.get(f"/orders/{sale.id}/history").json()["results"]
+        assert heard.entries == [(entry["sequence"], entry) for entry in history]
+        assert heard.retry == ["1000"]
+
+
+def test_an_admin_hears_entries_whole(market: Market) -> None:
+    sale = market.sell()
+    with listen(market.admin, f"/orders/{sale.id}/stream") as heard:
+        assert heard.hears(3) == sale.trail()
+
+
+def test_what_another_process_writes_arrives_too(world: World, second_world: World) -> None:
+    market = Market(world, 1000, 333)
+    sale = market.sell()
+    elsewhere = second_world.person("customer", market.customer.id)
+    there = second_world.vendor(market.vendor_ids[0])
+    with (
+        listen(market.customer, f"/orders/{sale.id}/stream") as here,
+        listen(elsewhere, f"/orders/{sale.id}/stream") as over_there,
+    ):
+        here.hears(3)
+        sale.act(0, "accept", there)
+        here.hears(5)
+        sale.do(0, "ship")
+        assert over_there.hears(6) == here.hears(6)
+        assert here.ids == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_listener_who_comes_back_hears_on_exactly_from_behind_the_last_entry(market: Market) -> None:
+    sale = market.sell()
+    path = f"/orders/{sale.id}/stream"
+    with listen(market.customer, path) as first:
+        first.hears(3)
+    sale.do(0, "accept", "ship")
+    for last, wanted in (("3", [4, 5, 6]), ("5", [6]), ("0", [1, 2, 3, 4, 5, 6]), ("6", [])):
+        with listen(market.customer, path, last) as back:
+            eventually(lambda back=back: back.retry, "the stream")  # type: ignore[misc]
+            back.hears(len(wanted))
+            assert back.ids == wanted
+    with listen(market.customer, path, "6") as back:
+        sale.do(1, "accept")
+        back.hears(1)
+        assert back.ids == [7]
+
+
+def test_nothing_is_lost_or_repeated_while_entries_arrive_and_listeners_come_and_go(market: Market) -> None:
+    sale = market.sell()
+    path = f"/orders/{sale.id}/stream"
+    acting = threading.Thread(target=lambda: [sale.do(v, "accept", "ship", "deliver") for v in (0, 1)])
+    acting.start()
+    ids: list[int] = []
+    while len(ids) < 12:
+        with listen(market.customer, path, str(ids[-1]) if ids else None) as heard:
+            eventually(lambda heard=heard: heard.entries, "an entry")  # type: ignore[misc]
+        ids += heard.ids
+    acting.join()
+    assert ids == [entry["sequence"] for entry in sale.trail()] == list(range(1, 13))
+
+
+def test_a_vendor_hears_its_own_entries_numbered_by_themselves(either_world: World) -> None:
+    market = Market(either_world, 1000, 333)
+    sale = market.sell()
+    path = f"/vendor-orders/{sale.parts[1]}/stream"
+    with listen(market.vendors[1], path) as heard, listen(market.admin, path) as admin:
+        sale.do(0, "accept")
+        sale.do(1, "accept")
+        sale.do(0, "ship", "deliver")
+        sale.do(1, "ship", "deliver")
+        entries = heard.hears(3)
+        assert heard.ids == [entry["sequence"] for entry in entries] == [1, 2, 3]
+        assert [(entry["type"], entry["from"], entry["to"]) for entry in entries] == [
+            ("vendor_order.processing", "pending", "processing"),
+            ("vendor_order.shipped", "processing", "shipped"),
+            ("vendor_order.delivered", "shipped", "delivered"),
+        ]
+        assert all(entry.keys() == {"sequence", "type", "actor_role", "from", "to", "at"} for entry in entries)
+        assert [entry["actor_id"] for entry in admin.hears(3)] == [market.vendors[1].id] * 3
+    for last, wanted in (("1", [2, 3]), ("2", [3]), ("0", [1, 2, 3])):
+        with listen(market.vendors[1], path, last) as back:
+            back.hears(len(wanted))
+            assert back.ids == wanted
+
+
+def test_a_vendor_who_comes_back_hears_what_is_new(market: Market) -> None:
+    sale = market.sell()
+    sale.do(1, "accept")
+    sale.do(0, "accept", "ship", "deliver")
+    with listen(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream", "1") as back:
+        eventually(lambda: back.retry, "the stream")
+        sale.do(1, "ship")
+        back.hears(1)
+        assert back.ids == [2]
+
+
+def test_a_vendor_hears_that_the_customer_has_cancelled(market: Market) -> None:
+    sale = market.sell()
+    with listen(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
+        eventually(lambda: heard.retry, "the stream")
+        sale.cancel(body={"reason": "a secret"})
+        (entry,) = heard.hears(1)
+        assert (entry["type"], entry["actor_role"]) == ("vendor_order.cancelled", "customer")
+        assert "a secret" not in json.dumps(entry)
+
+
+def test_a_quiet_stream_shows_that_it_lives_and_one_whose_token_expires_ends(market: Market) -> None:
+    """Two listeners in one test: only here a test has to wait for the time to pass."""
+    sale, world = market.sell(), market.world
+    path = f"/orders/{sale.id}/stream"
+    began = time.monotonic()
+    with (
+        listen(market.customer, path) as quiet,
+        Listener(world.url, token(world, market.customer, 3), path) as brief,
+    ):
+        brief.hears(3)
+        assert brief.over.wait(8), "the token has expired"
+        assert time.monotonic() - began > 1
+        assert not [comment for comment in brief.comments if comment.startswith("broken")]
+        eventually(lambda: quiet.comments, "a heartbeat", seconds=20)
+        assert 10 < time.monotonic() - began < 20
+        sale.do(0, "accept")
+        quiet.hears(5)
+        assert not quiet.over.is_set()
+
+
+def test_a_stream_is_refused_as_any_request_is(market: Market) -> None:
+    sale = market.sell()
+    order, part = f"/orders/{sale.id}/stream", f"/vendor-orders/{sale.parts[0]}/stream"
+    stranger, foreign = market.world.customer(), market.vendors[1]
+    missing = uuid.uuid4()
+    refusals = [
+        (stranger.get(order), 404, "not_found"),
+        (foreign.get(part), 404, "not_found"),
+        (market.customer.get(f"/orders/{missing}/stream"), 404, "not_found"),
+        (foreign.get(f"/vendor-orders/{missing}/stream"), 404, "not_found"),
+        (foreign.get(order), 403, "permission_denied"),
+        (market.customer.get(part), 403, "permission_denied"),
+        (httpx.get(f"{market.world.url}/api/v1{order}", trust_env=False), 401, "not_authenticated"),
+    ]
+    for last in ("x", "-1", "1.5", "1e3", "1 2", "٣", "9" * 40):
+        for who, path in ((market.customer, order), (market.vendors[0], part)):
+            headers = {b"Last-Event-ID": last.encode()}
+            refusals.append((who.get(path, headers=headers), 400, "invalid"))
+    for answer, status, code in refusals:
+        assert (answer.status_code, answer.json()["code"]) == (status, code), answer.request.url
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_process_that_is_told_to_stop_ends_its_streams_and_itself(market: Market) -> None:
+    sale, stack = market.sell(), market.world.stack
+    authorization = market.customer.http.headers["authorization"]
+    with server(stack) as (process, url):
+        with Listener(url, authorization, f"/orders/{sale.id}/stream") as heard:
+            heard.hears(3)
+            told = time.monotonic()
+            process.ask_to_stop()
+            assert heard.over.wait(3), "the stream goes on"
+            assert not [comment for comment in heard.comments if comment.startswith("broken")]
+        eventually(lambda: process.exit_status is not None, "the process to end", seconds=8)
+        assert time.monotonic() - told < 8
+        assert process.exit_status in (0, -15)
+    with listen(market.customer, f"/orders/{sale.id}/stream", str(heard.ids[-1])) as elsewhere:
+        sale.do(0, "accept")
+        elsewhere.hears(2)
+        assert elsewhere.ids == [4, 5]
+
+
+async def first_lines(url: str, authorization: str, path: str) -> AsyncIterator[bytes]:
+    """The lines of a stream over a plain socket: two hundred of these cost little."""
+    reader, writer = await asyncio.open_connection(HOST, urlsplit(url).port)
+    try:
+        writer.write(f"GET /api/v1{path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: {authorization}\r\n\r\n".encode())
+        while line := await reader.readline():
+            yield line
+    finally:
+        writer.close()
+
+
+def test_two_hundred_listeners_all_hear_and_leave_nothing_behind(market: Market) -> None:
+    sale = market.sell()
+    authorization = market.customer.http.headers["authorization"]
+    with server(market.world.stack) as (process, url):
+        with Listener(url, authorization, f"/orders/{sale.id}/stream") as one:
+            one.hears(3)
+        eventually(lambda: threads_rest(process), "its connections to be there")
+        before = descriptors(process)
+        during = asyncio.run(_crowd(url, authorization, sale, lambda: descriptors(process)))
+        assert during >= before + CROWD
+        eventually(lambda: descriptors(process) <= before + 4, "the places to be free again")
+        assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+
+
+def threads_rest(process: Process) -> bool:
+    """Whether the process opens no more descriptors by itself."""
+    counts = set()
+    for _ in range(5):
+        counts.add(descriptors(process))
+        time.sleep(0.05)
+    return len(counts) == 1
+
+
+async def _crowd(url: str, authorization: str, sale: Sale, count: Callable[[], int]) -> int:
+    """Let everyone listen, then write two entries; answers `count` while everyone was there."""
+    path = f"/orders/{sale.id}/stream"
+    there, everyone = 0, asyncio.Event()
+
+    async def one() -> None:
+        nonlocal there
+        lines: list[bytes] = []
+        async for line in first_lines(url, authorization, path):
+            lines.append(line)
+            if line.startswith(b"id: 3"):
+                there += 1
+                if there == CROWD:
+                    everyone.set()
+            if line.startswith(b"id: 5"):
+                break
+        ids = [int(line[4:]) for line in lines if line.startswith(b"id: ")]
+        assert ids == [1, 2, 3, 4, 5], b"".join(lines).decode()
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as crowd:
+        for _ in range(CROWD):
+            crowd.create_task(one())
+        await everyone.wait()
+        during = count()
+        await asyncio.to_thread(sale.do, 0, "accept")
+    return during

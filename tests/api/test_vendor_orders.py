@@ -1,0 +1,229 @@
+"""GET /api/v1/vendor-orders, one of them, and their summary: a vendor's share of the orders, and nothing of the others'."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.api.test_fulfilment import SHIPMENT, Market, Sale
+from tests.world import Person, World
+
+FIELDS = {
+    *(
+        "id",
+        "order_id",
+        "order_number",
+        "order_status",
+        "vendor_id",
+        "status",
+        "items",
+        "subtotal",
+        "discount",
+        "total",
+    ),
+    *("currency", "shipping_address", "carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at"),
+    *("available_actions", "created_at", "updated_at", "version"),
+}
+
+
+@pytest.fixture
+def market(world: World) -> Iterator[Market]:
+    """Two vendors."""
+    yield Market(world, 1000, 333)
+
+
+def listed(person: Person, **query: Any) -> list[str]:
+    """The ids of all the vendor orders that the person finds, followed from page to page."""
+    ids: list[str] = []
+    answer = person.get("/vendor-orders", params=query)
+    while True:
+        assert answer.status_code == 200, answer.text
+        ids += [one["id"] for one in answer.json()["results"]]
+        if not (link := answer.json()["next"]):
+            return ids
+        answer = person.http.get(link)
+
+
+def test_a_vendor_order_is_the_vendors_share_of_the_order(either_world: World) -> None:
+    market = Market(either_world, 1000, 333, name="Mug", sku="MUG")
+    sale = market.place({"note": "ring twice"})
+    order = sale.placed
+    answer = market.vendors[1].get(f"/vendor-orders/{sale.parts[1]}")
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
+    own = answer.json()
+    assert own.keys() == FIELDS
+    assert own == {
+        "id": sale.parts[1],
+        "order_id": sale.id,
+        "order_number": order["number"],
+        "order_status": "pending",
+        "vendor_id": market.vendor_ids[1],
+        "status": "pending",
+        "items": [item for item in order["items"] if item["vendor_id"] == market.vendor_ids[1]],
+        **{"subtotal": "6.66", "discount": "0.00", "total": "6.66", "currency": "EUR"},
+        "shipping_address": order["shipping_address"],
+        **dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at")),
+        "available_actions": [],
+        **{"created_at": order["created_at"], "updated_at": order["created_at"], "version": 1},
+    }
+    assert [item["total"] for item in own["items"]] == ["6.66"]
+    assert market.admin.get(f"/vendor-orders/{sale.parts[1]}").json() == own
+    assert listed(market.vendors[1]) == [sale.parts[1]]
+
+
+def test_the_orders_status_is_told_as_far_as_it_concerns_the_vendor(world: World) -> None:
+    market = Market(world, 1000, 333)
+    paid, going, gone, given_up, over = market.sell_many(5)
+    pending, called_off, late = (market.place() for _ in range(3))
+    going.do(1, "accept")
+    for vendor in (0, 1):
+        gone.do(vendor, "accept", "ship", "deliver")
+    given_up.do(0, "cancel")
+    assert over.cancel().status_code == called_off.cancel().status_code == 200
+    world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", late.id)
+    market.customer.order_becomes(late.id, status="expired")
+    cases = {
+        "pending": [(pending, 0)],
+        "confirmed": [(paid, 0), (going, 0), (going, 1), (gone, 0), (gone, 1), (given_up, 1)],
+        "cancelled": [(given_up, 0), (over, 0), (over, 1), (called_off, 0)],
+        "expired": [(late, 0), (late, 1)],
+    }
+    for status, parts in cases.items():
+        assert [sale.part(vendor)["order_status"] for sale, vendor in parts] == [status] * len(parts)
+    assert late.part(0)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("other", [("accept", "ship", "deliver"), ("cancel",), ("accept", "cancel")], ids=" ".join)
+def test_nothing_changes_for_a_vendor_when_only_another_acts(market: Market, other: tuple[str, ...]) -> None:
+    sale, vendor = market.sell(), market.vendors[0]
+    looks = (f"/vendor-orders/{sale.parts[0]}", "/vendor-orders", "/vendor-orders/summary")
+    before = [vendor.get(path).content for path in looks]
+    tag = vendor.get(looks[0]).headers["etag"]
+    for action in other:
+        sale.do(1, action)
+        assert [vendor.get(path).content for path in looks] == before
+        assert vendor.get(looks[0], headers={"If-None-Match": tag}).status_code == 304
+    if other == ("cancel",):
+        market.customer.order_becomes(sale.id, payment_status="partially_refunded")
+        assert [vendor.get(path).content for path in looks] == before
+
+
+def test_a_copy_that_is_still_good_is_not_sent_again(market: Market) -> None:
+    sale, vendor = market.sell(), market.vendors[0]
+    path = f"/vendor-orders/{sale.parts[0]}"
+    for tags, status in (('"1"', 304), ('W/"1"', 304), ('"0", "1"', 304), ("*", 304), ('"2"', 200)):
+        answer = vendor.get(path, headers={"If-None-Match": tags})
+        assert (answer.status_code, answer.headers["etag"], bool(answer.content)) == (status, '"1"', status == 200)
+    sale.do(0, "accept")
+    assert vendor.get(path, headers={"If-None-Match": '"1"'}).json()["version"] == 2
+
+
+def test_a_vendor_lists_its_own_newest_first_a_page_at_a_time(market: Market) -> None:
+    sales = [market.place() for _ in range(5)]
+    newest_first = [sale.parts[0] for sale in reversed(sales)]
+    vendor = market.vendors[0]
+    assert listed(vendor) == listed(vendor, limit=2) == newest_first
+    assert listed(vendor, ordering="created_at", limit=2) == newest_first[::-1]
+    page = vendor.get("/vendor-orders", params={"limit": 2}).json()
+    assert page.keys() == {"next", "previous", "results"}
+    assert page["previous"] is None
+    assert page["results"] == [sale.part(0) for sale in (sales[4], sales[3])]
+    second = vendor.http.get(page["next"]).json()
+    assert [one["id"] for one in second["results"]] == newest_first[2:4]
+    assert vendor.http.get(second["previous"]).json()["results"] == page["results"]
+
+
+def test_a_vendor_finds_its_vendor_orders(world: World) -> None:
+    market = Market(world, 1000, 333)
+    vendor = market.vendors[0]
+    first = market.sell()
+    world.sandbox.put_product(market.products[0], name="Teapot 100%_", sku="POT-7", unit_price_minor=2500)
+    second = market.place()
+    first.do(0, "accept")
+    one, two = first.parts[0], second.parts[0]
+    created = second.placed["created_at"]
+    finds: list[tuple[dict[str, Any], list[str]]] = [
+        ({"status": "processing"}, [one]),
+        ({"status": "processing,pending"}, [two, one]),
+        ({"status": "shipped"}, []),
+        ({"product_id": market.products[0]}, [two, one]),
+        ({"product_id": "p-unknown"}, []),
+        ({"q": "teapot"}, [two]),
+        ({"q": "ot-7"}, [two]),
+        ({"q": "0%_"}, [two]),
+        ({"q": "%"}, [two]),
+        ({"q": first.placed["number"].lower()}, [one]),
+        ({"created_after": created}, [two]),
+        ({"created_before": created}, [one]),
+        ({"updated_since": first.part(0)["updated_at"]}, [one]),
+        ({"updated_since": created}, [two, one]),
+        ({"ordering": "total"}, [one, two]),
+        ({"ordering": "-updated_at"}, [one, two]),
+    ]
+    assert datetime.fromisoformat(first.part(0)["updated_at"]) > datetime.fromisoformat(created)
+    assert [(query, listed(vendor, **query)) for query, _ in finds] == finds
+    assert listed(market.admin, vendor_id=market.vendor_ids[0]) == [two, one]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *({"status": "confirmed"}, {"status": ""}, {"limit": "0"}, {"limit": "101"}, {"ordering": "vendor_id"}),
+        *({"cursor": "x"}, {"created_after": "yesterday"}, {"min_total": "1"}, {"page": "2"}, {"vendor_id": "v-1"}),
+    ],
+    ids=str,
+)
+def test_a_list_refuses_what_it_does_not_know(world: World, query: dict[str, str]) -> None:
+    answer = world.vendor("v-1").get("/vendor-orders", params=query)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_a_summary_counts_sums_and_says_who_waits_longest(world: World) -> None:
+    market = Market(world, 1000, 333)
+    vendor = market.vendors[0]
+    nobody = {**dict.fromkeys(("pending", "processing", "shipped", "delivered", "cancelled"), 0)}
+    assert vendor.get("/vendor-orders/summary").json() == {"counts": nobody, "revenue": {}, "oldest_waiting_at": None}
+    sales = market.sell_many(6)
+    _waits_first, accepted, shipped, delivered, cancelled, _ = sales
+    accepted.do(0, "accept")
+    shipped.do(0, "accept", "ship")
+    delivered.do(0, "accept", "ship", "deliver")
+    cancelled.do(0, "cancel")
+    waiting = sales[0].placed["created_at"]
+    summary = vendor.get("/vendor-orders/summary").json()
+    assert summary == {
+        "counts": {"pending": 2, "processing": 1, "shipped": 1, "delivered": 1, "cancelled": 1},
+        "revenue": {"EUR": "100.00"},
+        "oldest_waiting_at": waiting,
+    }
+    sales[0].do(0, "accept")
+    assert vendor.get("/vendor-orders/summary").json()["oldest_waiting_at"] == sales[5].placed["created_at"]
+    sales[5].do(0, "accept")
+    assert vendor.get("/vendor-orders/summary").json()["oldest_waiting_at"] is None
+
+
+def test_who_waits_longest_is_somebody_who_has_paid(market: Market) -> None:
+    market.place()
+    paid = market.sell()
+    assert market.vendors[0].get("/vendor-orders/summary").json()["oldest_waiting_at"] == paid.placed["created_at"]
+
+
+def test_a_summary_has_each_currency_in_its_own_decimals(world: World) -> None:
+    vendor_id = f"v-{uuid.uuid4()}"
+    for currency, price in (("JPY", 1500), ("KWD", 1234), ("EUR", 5)):
+        world.customer([(world.product(price, vendor_id, currency=currency), 2)], currency).place()
+    summary = world.vendor(vendor_id).get("/vendor-orders/summary").json()
+    assert summary["revenue"] == {"JPY": "3000", "KWD": "2.468", "EUR": "0.10"}
+
+
+def test_an_admin_sees_every_vendor_order(market: Market) -> None:
+    sale: Sale = market.sell()
+    sale.do(0, "accept")
+    sale.do(0, "ship")
+    assert SHIPMENT.items() <= market.admin.get(f"/vendor-orders/{sale.parts[0]}").json().items()
+    assert set(sale.parts) <= set(listed(market.admin, q=sale.placed["number"], limit=100))
+    summary = market.admin.get("/vendor-orders/summary").json()
+    assert summary.keys() == {"counts", "revenue", "oldest_waiting_at"}
+    assert summary["counts"]["shipped"] >= 1
