@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test check openapi load clean
+.PHONY: help install run demo test check openapi load lists clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -56,6 +56,9 @@ openapi: install ## Write openapi.yaml, the API's schema, anew
 load: install ## Load test against the running stack or one of its own (USERS=20 FOR=20s)
 	@$(PYTHON_OF_MAKE) -m compose.local during $(BIN)/locust -f tests/load/locustfile.py --headless \
 		--users $(USERS) --spawn-rate $(USERS) --run-time $(FOR) --exit-code-on-error 1
+
+lists: install ## What a page of a list costs in 20 thousand and in 2 million orders (ARGS='--plans', '--writes')
+	$(BIN)/python -m tests.load.lists $(ARGS)
 
 clean: install ## Throw away the local stack's state and all caches
 	@$(BIN)/python -m compose.local forget

@@ -39,6 +39,8 @@ class Service:
     @classmethod
     async def start(cls) -> "Service":
         """Open the clients and start the loops. Nothing is asked of anyone yet, so nobody has to be there yet."""
+        if not settings.PAYMENT_SIGNING_SECRET:
+            log.warning("payment_messages_are_not_signed", advice="Set PAYMENT_SIGNING_SECRET.")
         async with AsyncExitStack() as opening:
             neighbours = await opening.enter_async_context(open_neighbours())
             published = KeySet(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None

@@ -21,7 +21,6 @@ REQUIRED = (
     "SERVICE_TOKEN",
     "JWT_ISSUER",
     "JWT_AUDIENCE",
-    "PAYMENT_SIGNING_SECRET",
     "DJANGO_SECRET_KEY",
 )
 if missing := [name for name in REQUIRED if not env.str(name, default="")]:
@@ -100,7 +99,7 @@ if JWT_ALGORITHM != "HS256" and not (JWT_PUBLIC_KEY or JWT_JWKS_URL):
 # --- orders and payments ----------------------------------------------------------------------------------------------
 ORDER_EXPIRY_SECONDS = env.int("ORDER_EXPIRY_SECONDS", default=900)
 STOCK_HOLD_SECONDS = env.int("STOCK_HOLD_SECONDS", default=ORDER_EXPIRY_SECONDS + 120)
-PAYMENT_SIGNING_SECRET = env.str("PAYMENT_SIGNING_SECRET")
+PAYMENT_SIGNING_SECRET = env.str("PAYMENT_SIGNING_SECRET", default="")
 PAYMENT_STATUS_AFTER_SECONDS = env.int("PAYMENT_STATUS_AFTER_SECONDS", default=30)
 PAYMENT_PARKING_SECONDS = env.int("PAYMENT_PARKING_SECONDS", default=60)
 CHECKOUT_BUDGET_SECONDS = env.float("CHECKOUT_BUDGET_SECONDS", default=5)

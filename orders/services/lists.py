@@ -197,7 +197,8 @@ def list_orders(caller: Caller, listing: Listing) -> Page[OrderRecord]:
 
 def list_vendor_orders(caller: Caller, listing: Listing) -> Page[VendorOrderRecord]:
     """A page of the vendor orders that this caller may know of."""
-    return _read(_VENDOR_ORDERS, VendorOrder.objects.visible_to(caller), caller.vendor_id, listing)
+    owner = caller.vendor_id if caller.role == "vendor" else None
+    return _read(_VENDOR_ORDERS, VendorOrder.objects.visible_to(caller), owner, listing)
 
 
 @lru_cache(maxsize=1024)
