@@ -30,7 +30,12 @@ def test_beat_expires_an_order_whose_time_is_over(world: World) -> None:
     world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])
     expired = ada.order_becomes(order["id"], status="expired")
     assert expired["version"] == 2
-    assert trail(world, order["id"])[:2] == ["order.placed by customer", "order.expired by system"]
+    assert [part["status"] for part in expired["vendor_orders"]] == ["cancelled"]
+    assert trail(world, order["id"])[:3] == [
+        "order.placed by customer",
+        "vendor_order.cancelled by system",
+        "order.expired by system",
+    ]
 
 
 def test_an_order_lives_until_its_time_is_over(world: World) -> None:
@@ -66,8 +71,8 @@ def test_payment_hears_of_the_expiry_and_so_does_everybody(world: World, payment
     voided = ada.order_becomes(order["id"], status="expired", payment_status="voided")
     assert voided["version"] == 3
     assert account(world, order["id"])["heard"] == {"payment.requested": 1, "payment.cancel_requested": 1}
-    assert payment.types(ORDERS, order["id"]) == ["order.placed", "order.expired"]
-    assert trail(world, order["id"])[1:] == ["order.expired by system", "payment.voided by payment"]
+    assert payment.types(ORDERS, order["id"]) == ["order.placed", "vendor_order.cancelled", "order.expired"]
+    assert trail(world, order["id"])[-2:] == ["order.expired by system", "payment.voided by payment"]
 
 
 def test_a_paid_order_never_expires(world: World) -> None:
@@ -104,6 +109,7 @@ def test_a_partly_paid_order_expires_and_what_was_paid_goes_back(world: World) -
     assert steps(world, order["id"]) == [
         "order.placed",
         "payment.partially_paid",
+        "vendor_order.cancelled",
         "order.expired",
         "payment.refunded",
     ]

@@ -66,7 +66,7 @@ def test_from_the_cart_to_an_expired_order(world: World, payment: Payment) -> No
     assert account(world, order["id"])["captured_minor"] == 0
 
     until_done(world, order["id"])
-    assert payment.types(ORDERS, order["id"]) == ["order.placed", "order.expired"]
+    assert payment.types(ORDERS, order["id"]) == ["order.placed", "vendor_order.cancelled", "order.expired"]
 
 
 def test_an_order_that_costs_nothing_is_sold_at_once(world: World) -> None:

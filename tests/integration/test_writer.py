@@ -104,20 +104,22 @@ def test_an_order_with_a_history_can_not_be_deleted(world: World) -> None:
     ],
 )
 def test_the_database_refuses(world: World, change: str) -> None:
-    order = world.shopper().place()
-    world.sql(
-        "INSERT INTO refunds (id, order_id, amount, status, attempts) VALUES (gen_random_uuid(), %s, 1, 'refunded', 1)",
-        order["id"],
-    )
-    world.sql(
-        "INSERT INTO payment_events (event_id, order_id, claimed_order_id, type, amount, currency, message, occurred_at)"
-        " VALUES (gen_random_uuid(), %s, %s, 'payment.failed', 0, '', '{}', now())",
-        order["id"],
-        order["id"],
-    )
+    order_id = world.shopper().place()["id"]
     column = "id" if change.startswith("orders") else "order_id"
-    with pytest.raises(psycopg.errors.CheckViolation):
-        world.sql(f"UPDATE {change} WHERE {column} = %s", order["id"])
+    with psycopg.connect(world.stack.postgres.url) as connection, connection.transaction(force_rollback=True):
+        connection.execute(
+            "INSERT INTO refunds (id, order_id, amount, status, attempts)"
+            " VALUES (gen_random_uuid(), %s, 1, 'refunded', 1)",
+            [order_id],
+        )
+        connection.execute(
+            "INSERT INTO payment_events"
+            " (event_id, order_id, claimed_order_id, type, amount, currency, message, occurred_at)"
+            " VALUES (gen_random_uuid(), %s, %s, 'payment.failed', 0, '', '{}', now())",
+            [order_id, order_id],
+        )
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute(f"UPDATE {change} WHERE {column} = %s".encode(), [order_id])
 
 
 def test_an_event_id_and_a_place_in_the_trail_exist_once(world: World) -> None:
