@@ -352,7 +352,7 @@ async def test_a_process_stops_though_a_loop_misses_its_first_cancellation() -> 
     parts: Any = AsyncMock(name="desk"), Mock(name="tokens"), Mock(name="relay")
     loops = {"relay": asyncio.create_task(asyncio.sleep(0)), "stream": asyncio.create_task(hard_of_hearing())}
     desk, tokens, mouth = parts
-    service = Service(Mock(spec=Neighbours), desk, tokens, mouth, loops, AsyncExitStack())
+    service = Service(Mock(spec=Neighbours), desk, tokens, mouth, Mock(name="watch"), loops, AsyncExitStack())
     async with asyncio.timeout(5):
         await service.stop()
     assert loops["stream"].cancelled()
