@@ -37,13 +37,15 @@ def ask_about_silent_payments(request_id: str) -> int:
 def ask_about_silent_refunds(request_id: str) -> int:
     """Ask again for up to AT_ONCE refunds that Payment has not spoken of, each under its own id; answers how many."""
     silent = Refund.objects.filter(status=Refund.Status.REQUESTED, ask_again_at__lte=Now()).order_by("ask_again_at")
-    refunds = list(silent.select_related("order").select_for_update(of=("self",), skip_locked=True)[:AT_ONCE])
+    of_orders = Order.objects.filter(id__in=list(silent.values_list("order_id", flat=True)[:AT_ONCE])).order_by("id")
+    orders = {order.id: order for order in of_orders.select_for_update(skip_locked=True)}  # first, as everywhere
+    refunds = list(silent.filter(order_id__in=list(orders)).select_for_update()[:AT_ONCE])
     now = datetime.now(UTC)
     for refund in refunds:
         refund.ask_again_at = now + _pause(refund.asked)
         refund.asked += 1
         refund.save(update_fields=["asked", "ask_again_at"])
-        change = Change(refund.order, Actor("system", None, request_id), now)
+        change = Change(orders[refund.order_id], Actor("system", None, request_id), now)
         request_refund(change, refund)
         change.save()
     return len(refunds)
