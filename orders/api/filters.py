@@ -13,7 +13,7 @@ from django.http import HttpRequest, QueryDict
 from orders.api.errors import pointer
 from orders.errors import Invalid
 from orders.lifecycle import ORDER_STATUSES, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
-from orders.services.lists import COLUMNS, NEWEST, Listing, Page, Position
+from orders.paging import COLUMNS, NEWEST, Listing, Page, Position
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 20, 100
 PAGING = ("limit", "cursor", "ordering")

@@ -36,9 +36,10 @@ from django.db import connection  # noqa: E402
 from compose.servers import Postgres  # noqa: E402
 from orders import writer  # noqa: E402
 from orders.callers import Actor, Caller  # noqa: E402
+from orders.paging import Listing, Page  # noqa: E402
 from orders.pricing import Product, price  # noqa: E402
 from orders.services import new_order  # noqa: E402
-from orders.services.lists import Listing, Page, list_orders, list_vendor_orders  # noqa: E402
+from orders.services.lists import list_orders, list_vendor_orders  # noqa: E402
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SPAN = timedelta(days=730)

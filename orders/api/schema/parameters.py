@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from orders.api.filters import DEFAULT_LIMIT, LARGEST_LIMIT, LONGEST_WORD
 from orders.api.headers import LONGEST_KEY
 from orders.lifecycle import ORDER_STATUSES, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
-from orders.services.lists import COLUMNS, NEWEST
+from orders.paging import COLUMNS, NEWEST
 
 Schema = dict[str, Any]
 ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64}
