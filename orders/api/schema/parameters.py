@@ -29,7 +29,7 @@ def _some_of(name: str, words: list[str]) -> OpenApiParameter:
 
 
 def _amount(name: str, text: str) -> OpenApiParameter:
-    return _query(name, {"type": "string", "pattern": r"^[0-9]{1,18}(\.[0-9]{1,4})?$"}, text)
+    return _query(name, {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,4})?$"}, text)
 
 
 KEY = _header(
