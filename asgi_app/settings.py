@@ -44,6 +44,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_BYTES = env.int("REQUEST_BODY_BYTES",
 # --- database: lasting connections of a bounded pool of threads (orders.database) -------------------------------------
 DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)
 DATABASE_POOL_WAIT_SECONDS = env.float("DATABASE_POOL_WAIT_SECONDS", default=1)
+DATABASE_ANSWER_SECONDS = env.float("DATABASE_ANSWER_SECONDS", default=4)
 _statement_ms = env.int("DATABASE_STATEMENT_TIMEOUT_MS", default=3000)
 _lock_ms = env.int("DATABASE_LOCK_TIMEOUT_MS", default=1000)
 DATABASES = {"default": env.db_url("DATABASE_URL")}
@@ -77,6 +78,9 @@ if not (USER_SERVICE_URL.startswith(("http://", "https://")) and CART_SERVICE_UR
 NEIGHBOUR_CONNECT_SECONDS = env.float("NEIGHBOUR_CONNECT_SECONDS", default=0.3)
 NEIGHBOUR_READ_SECONDS = env.float("NEIGHBOUR_READ_SECONDS", default=1)
 NEIGHBOUR_CALLS_IN_FLIGHT = env.int("NEIGHBOUR_CALLS_IN_FLIGHT", default=50)
+CIRCUIT_CALLS = env.int("CIRCUIT_CALLS", default=20)
+CIRCUIT_FAILURE_RATIO = env.float("CIRCUIT_FAILURE_RATIO", default=0.5)
+CIRCUIT_OPEN_SECONDS = env.float("CIRCUIT_OPEN_SECONDS", default=5)
 PRODUCT_RESERVE_SECONDS = env.float("PRODUCT_RESERVE_SECONDS", default=2)
 PRODUCT_READ_SECONDS = env.float("PRODUCT_READ_SECONDS", default=1)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from clients.breaker import guarded
 from clients.deadline import Deadline
 from clients.http import HttpNeighbour, decode, quote_id
 from orders.money import DECIMALS
@@ -38,8 +39,9 @@ class Carts:
     """Asks the Cart Service."""
 
     def __init__(self, http: HttpNeighbour) -> None:
-        self._http = http
+        self._http, self.breaker = http, http.breaker
 
+    @guarded
     async def filled_cart(self, customer_id: str, deadline: Deadline) -> Cart | None:
         """The customer's cart, None when it is empty. Raises DependencyUnavailable("cart")."""
         answer = await self._http.get(f"/carts/{quote_id(customer_id)}", deadline)
@@ -57,6 +59,7 @@ class Carts:
             lines[line.product_id] = lines.get(line.product_id, 0) + line.quantity
         return Cart(cart.version, cart.currency, lines)
 
+    @guarded
     async def clear(self, customer_id: str, order_id: UUID, version: int, deadline: Deadline) -> None:
         """Empty the cart if it still is this version. Repeatable; a cart that has moved on or gone is left alone.
 
@@ -65,4 +68,4 @@ class Carts:
         body = {"order_id": str(order_id), "version": version}
         answer = await self._http.post(f"/carts/{quote_id(customer_id)}/clear", body, deadline)
         if answer.status_code not in (200, 204, 404, 409):
-            raise self._http.broken(f"it answered {answer.status_code}")
+            raise self._http.unexpected(answer.status_code)

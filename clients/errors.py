@@ -1,4 +1,14 @@
-"""What Product can refuse. A neighbour that can't be used at all is `DependencyUnavailable` (orders.errors)."""
+"""What a neighbour can refuse, and the two shades of one that gave no usable answer (`DependencyUnavailable`, orders.errors)."""
+
+from orders.errors import DependencyUnavailable
+
+
+class NotAsked(DependencyUnavailable):
+    """The neighbour was not even asked: its circuit is open, or no time was left. It has heard nothing of this."""
+
+
+class DependencyRefused(DependencyUnavailable):
+    """The neighbour works, and has refused a question that its contract allows: what is wrong is ours."""
 
 
 class HoldGone(Exception):

@@ -8,7 +8,10 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from clients.breaker import CircuitBreaker
 from clients.deadline import Deadline
+from clients.errors import DependencyRefused, NotAsked
+from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from clients.transport import KeepAliveTransport
 from orders.errors import DependencyUnavailable
@@ -23,6 +26,7 @@ class HttpNeighbour:
         self, name: str, base_url: str, service_token: str, connect_seconds: float, read_seconds: float, at_once: int
     ) -> None:
         self.name = name
+        self.breaker = CircuitBreaker(name)
         self._base = base_url
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
@@ -43,6 +47,7 @@ class HttpNeighbour:
             answer = None
         if answer is not None and answer.status_code not in RETRIED:
             return answer
+        RETRIES.labels(self.name).inc()
         await asyncio.sleep(random.uniform(0, 0.05))
         return await self._send("GET", path, None, deadline)
 
@@ -58,13 +63,20 @@ class HttpNeighbour:
         """The error for an answer that can't be used."""
         return DependencyUnavailable(self.name, why)
 
+    def unexpected(self, status: int) -> DependencyUnavailable:
+        """The error for an answer with a status that its contract doesn't know."""
+        error = DependencyRefused if 400 <= status < 500 else DependencyUnavailable
+        return error(self.name, f"it answered {status}")
+
     async def _send(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> httpx.Response:
         headers = call_headers(self._token)
         if body is not None:
             headers["content-type"] = "application/json"
         request = httpx.Request(method, self._base + path, headers=headers, content=body)
+        if not (left := deadline.left(self._seconds)):
+            raise NotAsked(self.name, "no time was left to ask")
         try:
-            async with asyncio.timeout(deadline.left(self._seconds)), self._room:
+            async with asyncio.timeout(left), self._room:
                 return await self._transport.handle_async_request(request)
         except TimeoutError as error:
             raise self.broken("no answer in time") from error
@@ -83,7 +95,7 @@ def decode(neighbour: HttpNeighbour, answer: httpx.Response, shape: type[Any]) -
     Raises DependencyUnavailable for another status than 200 and for what breaks the contract.
     """
     if answer.status_code != 200:
-        raise neighbour.broken(f"it answered {answer.status_code}")
+        raise neighbour.unexpected(answer.status_code)
     try:
         return msgspec.json.decode(answer.content, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -14,8 +14,10 @@ from uuid import UUID
 import grpc
 import grpc.aio
 
+from clients.breaker import CircuitBreaker, guarded
 from clients.deadline import Deadline
-from clients.errors import HoldCommitted, HoldGone, RestockRefused
+from clients.errors import DependencyRefused, HoldCommitted, HoldGone, NotAsked, RestockRefused
+from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from orders.errors import DependencyUnavailable, OutOfStock
 from orders.money import DECIMALS, MAX_MINOR
@@ -31,6 +33,15 @@ _CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 _LENGTHS = {"product_id": 64, "vendor_id": 64, "name": 500, "sku": 100}  # what the columns of an order item keep
+
+_REFUSALS = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.FAILED_PRECONDITION,
+)
+"""What a 4xx is in HTTP."""
 
 Answer = TypeVar("Answer")
 HoldState = pb.StockHold.State
@@ -50,6 +61,7 @@ class Products:
     def __init__(
         self, address: str, tls: bool, service_token: str, reserve_seconds: float, read_seconds: float, at_once: int
     ) -> None:
+        self.breaker = CircuitBreaker("product")
         self._token = service_token
         self._reserve_seconds, self._read_seconds = reserve_seconds, read_seconds
         self._room = asyncio.Semaphore(at_once)
@@ -64,12 +76,14 @@ class Products:
         """Close the channel."""
         await self._channel.close(None)
 
+    @guarded
     async def prices(self, product_ids: Collection[str], deadline: Deadline) -> dict[str, Product]:
         """The products of these ids that exist. Holds nothing."""
         request = pb.GetProductsRequest(product_ids=product_ids)
         answer = await self._ask(self._stub.GetProducts, request, self._read_seconds, 3, deadline)
         return _products(answer.products, product_ids)
 
+    @guarded
     async def reserve(self, order_id: UUID, lines: Mapping[str, int], hold_seconds: int, deadline: Deadline) -> Held:
         """Make the order's hold exactly these lines for `hold_seconds`, and learn their prices.
 
@@ -93,18 +107,21 @@ class Products:
         _check(products.keys() == lines.keys(), "its answer lacks a product of the order")
         return Held(answer.hold.revision, products)
 
+    @guarded
     async def commit(self, order_id: UUID, deadline: Deadline) -> None:
         """Turn the order's hold into a sale; repeatable. Raises HoldGone when there is none any more."""
         request = pb.CommitStockRequest(order_id=str(order_id))
         hold = await self._ask(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline, HoldGone)
         _check(hold.order_id == str(order_id) and hold.state == HoldState.COMMITTED, "it did not commit")
 
+    @guarded
     async def release(self, order_id: UUID, revision: int, deadline: Deadline) -> None:
         """Give back the hold of this revision (0: whatever the order holds); repeatable, and no harm to what is sold."""
         request = pb.ReleaseStockRequest(order_id=str(order_id), revision=revision)
         hold = await self._ask(self._stub.ReleaseStock, request, self._reserve_seconds, 2, deadline)
         _check(hold.order_id == str(order_id), "its answer is about another order")
 
+    @guarded
     async def restock(self, restock_id: UUID, order_id: UUID, lines: Mapping[str, int], deadline: Deadline) -> None:
         """Put committed units back on the shelf, once for each `restock_id`. Raises RestockRefused beyond what was sold."""
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
@@ -112,10 +129,12 @@ class Products:
         hold = await self._ask(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline, RestockRefused)
         _check(hold.order_id == str(order_id), "its answer is about another order")
 
+    @guarded
     async def is_sold(self, order_id: UUID, deadline: Deadline) -> bool:
         """Whether the order's hold became a sale."""
         return (await self._hold(order_id, deadline)).state == HoldState.COMMITTED
 
+    @guarded
     async def held_revision(self, order_id: UUID, deadline: Deadline) -> int:
         """The revision of what the order holds now, 0 when it holds nothing."""
         hold = await self._hold(order_id, deadline)
@@ -139,6 +158,8 @@ class Products:
     ) -> Answer:
         """`refusal` is what FAILED_PRECONDITION means for this call; where the contract gives it no meaning, a failure."""
         metadata = tuple(call_headers(self._token).items())
+        if not deadline.left(seconds):
+            raise NotAsked("product", "no time was left to ask")
         for last in (*[False] * (tries - 1), True):
             try:
                 async with asyncio.timeout(deadline.left(seconds)), self._room:
@@ -151,7 +172,9 @@ class Products:
                 if refusal and error.code() == grpc.StatusCode.FAILED_PRECONDITION:
                     raise refusal from error
                 if last or error.code() != grpc.StatusCode.UNAVAILABLE or not deadline.left(seconds):
-                    raise DependencyUnavailable("product", f"it answered {error.code().name}") from error
+                    failed = DependencyRefused if error.code() in _REFUSALS else DependencyUnavailable
+                    raise failed("product", f"it answered {error.code().name}") from error
+            RETRIES.labels("product").inc()
             await asyncio.sleep(random.uniform(0, 0.05))
         raise AssertionError("unreachable: the last try answers or raises")
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from clients.breaker import guarded
 from clients.deadline import Deadline
 from clients.http import HttpNeighbour, decode, quote_id
 
@@ -39,8 +40,9 @@ class Users:
     """Asks the User Service."""
 
     def __init__(self, http: HttpNeighbour) -> None:
-        self._http = http
+        self._http, self.breaker = http, http.breaker
 
+    @guarded
     async def active_customer(self, customer_id: str, deadline: Deadline) -> Customer | None:
         """The active user of this id, None when there is none. Raises DependencyUnavailable("user")."""
         answer = await self._http.get(f"/users/{quote_id(customer_id)}", deadline)

@@ -6,17 +6,23 @@ by ids that come from outside, so after a lost connection or a deadlock the door
 """
 
 import asyncio
+import os
+import socket
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any, ParamSpec, TypeVar
+from contextlib import suppress
+from functools import cache, partial
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import psycopg
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from orders.errors import DependencyUnavailable
+from orders.metrics import DATABASE_WAIT
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -33,10 +39,12 @@ def _threads() -> ThreadPoolExecutor:
 async def run(work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
     """Run `work` in a database thread and answer what it answers.
 
-    Raises DependencyUnavailable("database") when no thread is free in time or the database can't be reached.
+    Raises DependencyUnavailable("database") when no thread is free in time, the database can't be reached, or `work` takes
+    longer than DATABASE_ANSWER_SECONDS: then its connection is cut, and it isn't known whether it has committed.
     """
-    queued = time.monotonic()
-    return await asyncio.get_running_loop().run_in_executor(_threads(), lambda: _attempt(queued, work, args, kwargs))
+    errand: _Errand[Answer] = _Errand(partial(work, *args, **kwargs))
+    _threads().submit(errand.do)
+    return await errand.answer
 
 
 def close() -> None:
@@ -45,22 +53,84 @@ def close() -> None:
     _threads.cache_clear()
 
 
-def _attempt(queued: float, work: Callable[..., Answer], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    if time.monotonic() - queued > settings.DATABASE_POOL_WAIT_SECONDS:
-        raise DependencyUnavailable("database", "no connection was free in time")
-    for attempt in range(1, ATTEMPTS + 1):
-        was_connected = connection.connection is not None
+class _Errand(Generic[Answer]):
+    """One function on its way through the door, and the clock that ends the wait for it.
+
+    The database's own timeouts end a statement that takes too long; only this clock ends the wait for a server that is
+    silent, for libpq would listen to it for ever.
+    """
+
+    def __init__(self, work: Callable[[], Answer]) -> None:
+        self._work = work
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._queued = time.perf_counter()
+        self._lock = threading.Lock()
+        self._connection: BaseDatabaseWrapper | None = None
+        self._has_begun = self._given_up = False
+        self._timer = self._loop.call_later(settings.DATABASE_POOL_WAIT_SECONDS, self._must_have_begun)
+
+    def do(self) -> None:
+        """In a thread of the pool: run the function, again where that may help, and hand over what came of it."""
+        with self._lock:
+            if self._given_up:
+                return
+            self._has_begun, self._connection = True, connections[DEFAULT_DB_ALIAS]
+        DATABASE_WAIT.observe(time.perf_counter() - self._queued)
+        answer, error = None, None
         try:
-            return work(*args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
-            lost = connection.connection is None or connection.connection.closed
-            if lost:
-                connection.close()
-            repeatable = was_connected if lost else isinstance(error.__cause__, _REPEATABLE)
-            if attempt == ATTEMPTS or not repeatable:
-                raise DependencyUnavailable("database", _reason(error)) from error
-    raise AssertionError("unreachable: the last attempt answers or raises")
+            answer = self._attempt()
+        except BaseException as raised:
+            error = raised
+        with self._lock:
+            self._connection = None
+        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            self._loop.call_soon_threadsafe(self._settle, answer, error)
+
+    def _attempt(self) -> Answer:
+        for attempt in range(1, ATTEMPTS + 1):
+            was_connected = connection.connection is not None
+            try:
+                return self._work()
+            except (OperationalError, InterfaceError) as error:
+                lost = connection.connection is None or connection.connection.closed
+                if lost:
+                    connection.close()
+                repeatable = was_connected if lost else isinstance(error.__cause__, _REPEATABLE)
+                if attempt == ATTEMPTS or not repeatable or self._given_up:
+                    raise DependencyUnavailable("database", type(error.__cause__ or error).__name__) from error
+        raise AssertionError("unreachable: the last attempt answers or raises")
+
+    def _must_have_begun(self) -> None:
+        with self._lock:
+            self._given_up = not self._has_begun
+        if self._given_up:
+            self._settle(None, DependencyUnavailable("database", "no connection was free in time"))
+            return
+        rest = settings.DATABASE_ANSWER_SECONDS - settings.DATABASE_POOL_WAIT_SECONDS
+        self._timer = self._loop.call_later(rest, self._must_have_ended)
+
+    def _must_have_ended(self) -> None:
+        with self._lock:
+            self._given_up = True
+            if self._connection is not None:
+                _hang_up(self._connection)
+        self._settle(None, DependencyUnavailable("database", "no answer in time"))
+
+    def _settle(self, answer: Any, error: BaseException | None) -> None:
+        self._timer.cancel()
+        if self.answer.done():  # its time was over, or nobody waits any more
+            return
+        if error is None:
+            self.answer.set_result(answer)
+        else:
+            self.answer.set_exception(error)
 
 
-def _reason(error: Exception) -> str:
-    return type(error.__cause__ or error).__name__
+def _hang_up(wrapper: BaseDatabaseWrapper) -> None:
+    """Shut the connection's socket down under the thread that listens to it, which wakes up with an error."""
+    try:
+        with socket.socket(fileno=os.dup(wrapper.connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+    except (OSError, psycopg.Error, AttributeError):
+        pass  # it has been closed, or was never opened

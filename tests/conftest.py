@@ -24,6 +24,7 @@ SETTINGS = {
     "PAYMENT_PARKING_SECONDS": "3",
     "LOG_LEVEL": "INFO",
     "RATE_LIMITS": "off",
+    "CIRCUIT_FAILURE_RATIO": "2",  # tests break the neighbours all the time; those of the circuit breakers have their own server
 }
 
 

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from clients.carts import Cart
 from clients.deadline import Deadline
-from clients.errors import HoldCommitted
+from clients.errors import HoldCommitted, NotAsked
 from clients.neighbours import Neighbours
 from clients.products import Held
 from orders import database
@@ -36,6 +36,7 @@ from orders.errors import (
     TotalChanged,
 )
 from orders.lifecycle import DEAD
+from orders.metrics import CHECKOUTS_IN_FLIGHT
 from orders.models import order_id_of
 from orders.money import same_amount, to_decimal_string
 from orders.pricing import Pricing, check_size, price
@@ -44,11 +45,14 @@ from orders.services.new_order import new_order
 from orders.services.read import as_placed, find
 from orders.writer import Writer
 
+AGAIN_SECONDS = 1
+"""Between two tries to ask who can't be asked."""
+
 SETTLE_SECONDS = 3
 """How long a hold whose checkout failed without a clear end is watched before it is given back: longer than any other
 process needs between reserving under the same key and writing."""
 
-SETTLE_TRIES = 10
+SETTLE_TRIES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +137,19 @@ class CheckoutDesk:
         except TimeoutError:
             raise Overloaded("Too many checkouts at once: send the same request again in a second.") from None
         try:
-            return await self._place(checkout, Deadline.after(settings.CHECKOUT_BUDGET_SECONDS))
+            with CHECKOUTS_IN_FLIGHT.track_inprogress():
+                return await self._in_time(checkout)
         finally:
             self._room.release()
+
+    async def _in_time(self, checkout: Checkout) -> Placed:
+        """Neighbours are given what is left of the budget; what takes more all the same is the database."""
+        try:
+            async with asyncio.timeout(settings.CHECKOUT_BUDGET_SECONDS):
+                return await self._place(checkout, Deadline.after(settings.CHECKOUT_BUDGET_SECONDS))
+        except TimeoutError:
+            self._settle_later(checkout.order_id)
+            raise DependencyUnavailable("database", "the time for a checkout is over") from None
 
     async def _place(self, checkout: Checkout, deadline: Deadline) -> Placed:
         if placed := await database.run(find, checkout.order_id):
@@ -169,6 +183,8 @@ class CheckoutDesk:
     async def _reserve(self, order_id: UUID, lines: Mapping[str, int], deadline: Deadline) -> Held:
         try:
             return await self._neighbours.products.reserve(order_id, lines, settings.STOCK_HOLD_SECONDS, deadline)
+        except NotAsked:
+            raise
         except DependencyUnavailable:
             self._settle_later(order_id)
             raise
@@ -245,9 +261,9 @@ class CheckoutDesk:
                     await self._neighbours.products.release(order_id, revision, Deadline.after(1))
                     return
                 watched = revision
+                await asyncio.sleep(SETTLE_SECONDS)
             except DependencyUnavailable:
-                pass
-            await asyncio.sleep(SETTLE_SECONDS)
+                await asyncio.sleep(AGAIN_SECONDS)
 
 
 def check_cart(cart: Cart | None, wish: Wish) -> Cart:

@@ -46,7 +46,9 @@ STATUS_OF = {code: status for status, codes in CONTRACT.items() for code in code
 
 
 def tree(root: type[OrderError]) -> list[type[OrderError]]:
-    return [error for child in root.__subclasses__() for error in (child, *tree(child))]
+    """The errors that have a code of their own; shades of one that are told apart inside only are left out."""
+    found = [error for child in root.__subclasses__() for error in (child, *tree(child))]
+    return [error for error in found if "code" in vars(error)]
 
 
 def an(error: type[OrderError]) -> OrderError:

@@ -1,0 +1,105 @@
+"""Circuit breakers: a neighbour that keeps failing is left alone for a while, and who needs it hears so at once."""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from django.conf import settings
+
+from clients.errors import DependencyRefused, NotAsked
+from clients.metrics import CALLS, CIRCUIT_OPEN, IN_FLIGHT
+from orders.errors import DependencyUnavailable
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+class CircuitBreaker:
+    """The breaker before one neighbour of this process.
+
+    It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call goes through as a probe, and
+    its end decides (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). A refusal that the neighbour's contract knows
+    is an answer like any other, and a 4xx is no failure either: it is our question that was wrong.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._failures = settings.CIRCUIT_CALLS * settings.CIRCUIT_FAILURE_RATIO
+        self._last: deque[bool] = deque(maxlen=settings.CIRCUIT_CALLS)
+        self._open_until: float | None = None
+        self._probing = False
+        self._seconds = {outcome: CALLS.labels(name, outcome) for outcome in ("answered", "failed", "not_asked")}
+        self._in_flight, self._is_open = IN_FLIGHT.labels(name), CIRCUIT_OPEN.labels(name)
+
+    async def call(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What `ask` answers. Raises NotAsked, without calling it, while the circuit is open."""
+        probing = self._admit()
+        began = time.perf_counter()
+        outcome = None
+        self._in_flight.inc()
+        try:
+            answer = await ask()
+            outcome = "answered"
+            return answer
+        except (asyncio.CancelledError, NotAsked):
+            raise  # says nothing about the neighbour
+        except DependencyUnavailable as error:
+            outcome = "answered" if isinstance(error, DependencyRefused) else "failed"
+            raise
+        except Exception:  # a refusal of its contract
+            outcome = "answered"
+            raise
+        finally:
+            self._in_flight.dec()
+            self._note(outcome, probing)
+            self._seconds[outcome or "not_asked"].observe(time.perf_counter() - began)
+
+    def _admit(self) -> bool:
+        """Whether this call is the probe."""
+        if self._open_until is None:
+            return False
+        left = self._open_until - time.monotonic()
+        if left > 0 or self._probing:
+            self._seconds["not_asked"].observe(0)
+            raise NotAsked(self.name, "it keeps failing and is left alone for a moment", max(1, math.ceil(left)))
+        self._probing = True
+        return True
+
+    def _note(self, outcome: str | None, probing: bool) -> None:
+        if probing:
+            self._probing = False
+        if outcome is None or (self._open_until is not None and not probing):
+            return
+        if probing and outcome == "answered":
+            self._open_until = None
+            self._last.clear()
+            self._is_open.set(0)
+            return
+        self._last.append(outcome == "failed")
+        if probing or sum(self._last) >= self._failures:
+            self._open_until = time.monotonic() + settings.CIRCUIT_OPEN_SECONDS
+            self._is_open.set(1)
+
+
+class _Client(Protocol):
+    @property
+    def breaker(self) -> CircuitBreaker: ...
+
+
+Client = TypeVar("Client", bound=_Client)
+
+
+def guarded(
+    method: Callable[Concatenate[Client, Arguments], Awaitable[Answer]],
+) -> Callable[Concatenate[Client, Arguments], Coroutine[Any, Any, Answer]]:
+    """A client's method that asks its neighbour, retries and checks of the answer included, behind the client's breaker."""
+
+    @wraps(method)
+    async def call(self: Client, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        return await self.breaker.call(lambda: method(self, *args, **kwargs))
+
+    return call
