@@ -4,9 +4,8 @@
 stock ASGI handler. After each test that asks for a world, the invariants are checked over the whole database.
 """
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
@@ -47,13 +46,15 @@ def sandbox(stack: Stack) -> Iterator[Sandbox]:
 @pytest.fixture(scope="session")
 def second_url(stack: Stack) -> Iterator[str]:
     """A second server process of the same service."""
-    yield from _server(stack, "second", "asgi_app.asgi:application")
+    with server(stack, "second") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def stock_url(stack: Stack) -> Iterator[str]:
     """The service under Django's stock ASGI handler."""
-    yield from _server(stack, "stock", "tests.stock:application")
+    with server(stack, "stock", "tests.stock:application") as url:
+        yield url
 
 
 @pytest.fixture
@@ -81,11 +82,15 @@ def either_world(request: pytest.FixtureRequest, stack: Stack, sandbox: Sandbox)
         check_invariants(world)
 
 
-def _server(stack: Stack, name: str, application: str) -> Iterator[str]:
+@contextmanager
+def server(
+    stack: Stack, name: str, application: str = "asgi_app.asgi:application", settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Another server process of the stack's service, at the URL that it yields; `settings` win over the stack's."""
     port = free_port()
     command = [application if word == "asgi_app.asgi:application" else word for word in composition.service(port)]
-    log: Path = stack.logs / f"{name}.log"
-    process = Process(name, command, log=log, cwd=CHECKOUT, environment=stack.environment, grace=30)
+    environment = {**stack.environment, **(settings or {})}
+    process = Process(name, command, log=stack.logs / f"{name}.log", cwd=CHECKOUT, environment=environment, grace=30)
     process.start()
     try:
         url = f"http://{HOST}:{port}"

@@ -1,0 +1,125 @@
+"""Circuit breakers: a neighbour that keeps failing is left alone, its callers hear so at once, and it is soon tried again."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+
+from compose.stack import Stack
+from tests.api.problem import problem
+from tests.conftest import server
+from tests.world import Person, Sandbox, World, eventually
+
+OPEN_SECONDS = 1.0
+SETTINGS = {"CIRCUIT_FAILURE_RATIO": "0.5", "CIRCUIT_OPEN_SECONDS": str(OPEN_SECONDS)}
+
+
+@pytest.fixture
+def guarded(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
+    """A server process of its own, with the breakers as they are by default but for a shorter pause."""
+    with server(stack, "guarded", settings=SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
+        yield world
+
+
+def metric(world: World, name: str) -> float:
+    """The value of a line of /metrics."""
+    text = httpx.get(f"{world.url}/metrics", trust_env=False).text
+    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def asked(world: World, neighbour: str) -> float:
+    """How many calls the process has sent to a neighbour and seen end."""
+    return sum(
+        metric(world, f'neighbour_call_seconds_count{{neighbour="{neighbour}",outcome="{outcome}"}}')
+        for outcome in ("answered", "failed")
+    )
+
+
+def is_open(world: World, neighbour: str) -> bool:
+    return metric(world, f'neighbour_circuit_open{{neighbour="{neighbour}"}}') == 1
+
+
+def refused_at_once(person: Person, neighbour: str) -> int:
+    """Seconds after which a checkout that is refused without asking may be repeated."""
+    began = monotonic()
+    body = problem(answer := person.checkout(), 503, "dependency_unavailable", "dependency")
+    assert monotonic() - began < 0.5
+    assert body["dependency"] == neighbour
+    return int(answer.headers["Retry-After"])
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "fault"),
+    [
+        ("user", {"kind": "status", "value": 500}),
+        ("cart", {"kind": "garbage"}),
+        ("product", {"kind": "unavailable_before"}),
+        ("product", {"kind": "body", "value": "negative_price"}),
+    ],
+)
+def test_a_neighbour_that_keeps_failing_is_left_alone_until_one_probe_finds_it_well(
+    guarded: World, neighbour: str, fault: dict[str, Any]
+) -> None:
+    shopper = guarded.shopper()
+    with guarded.sandbox.fault(neighbour, **fault):
+        eventually(lambda: shopper.checkout().status_code == 503 and is_open(guarded, neighbour), "the circuit to open")
+        before = asked(guarded, neighbour)
+        assert [refused_at_once(shopper, neighbour) for _ in range(5)] == [1] * 5
+        assert asked(guarded, neighbour) - before <= 1, "a probe at most"
+    eventually(lambda: shopper.checkout().status_code == 201, "the probe", seconds=5)
+    assert not is_open(guarded, neighbour)
+    guarded.shopper().place()
+
+
+def test_half_of_the_last_twenty_calls_must_fail(guarded: World) -> None:
+    for _ in range(11):
+        guarded.shopper().place()
+    shopper = guarded.shopper()
+    with guarded.sandbox.fault("cart", kind="status", value=500, call="get"):
+        for _ in range(9):
+            problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
+        assert not is_open(guarded, "cart")
+        problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
+        assert is_open(guarded, "cart")
+
+
+def test_what_our_question_was_wrong_about_opens_no_circuit(guarded: World) -> None:
+    shopper = guarded.shopper()
+    for neighbour, value in (("user", 403), ("cart", 429), ("product", "INVALID_ARGUMENT")):
+        with guarded.sandbox.fault(neighbour, kind="status", value=value):
+            for _ in range(25):
+                problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
+            assert not is_open(guarded, neighbour)
+
+
+def test_refusals_that_the_contract_knows_open_no_circuit(guarded: World) -> None:
+    shopper = guarded.shopper(stock=1)
+    for _ in range(25):
+        problem(shopper.checkout(), 409, "out_of_stock", "shortages")
+    assert not is_open(guarded, "product")
+
+
+def test_a_probe_that_fails_keeps_the_circuit_open(guarded: World) -> None:
+    shopper = guarded.shopper()
+    with guarded.sandbox.fault("user", kind="status", value=500):
+        eventually(lambda: shopper.checkout().status_code == 503 and is_open(guarded, "user"), "the circuit to open")
+        before = asked(guarded, "user")
+        eventually(lambda: shopper.checkout().status_code == 503 and asked(guarded, "user") > before, "a probe")
+        assert is_open(guarded, "user")
+        assert refused_at_once(shopper, "user") == 1
+
+
+def test_while_one_circuit_is_open_the_rest_of_the_service_works(guarded: World) -> None:
+    shopper = guarded.shopper()
+    order = shopper.place()
+    with guarded.sandbox.fault("cart", kind="reset", call="get"):
+        eventually(lambda: shopper.checkout().status_code == 503 and is_open(guarded, "cart"), "the circuit to open")
+        assert shopper.order(order["id"])["status"] == "pending"
+        assert shopper.post(f"/orders/{order['id']}/cancel").status_code == 200
+        assert not is_open(guarded, "user")
+        assert httpx.get(f"{guarded.url}/readyz", trust_env=False).status_code == 200
