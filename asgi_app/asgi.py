@@ -18,6 +18,7 @@ from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 
 django.setup(set_prefix=False)
 
+from asgi_app.admission import Admission
 from asgi_app.celery import app as celery_app
 from asgi_app.handler import LeanASGIHandler
 from asgi_app.service import Service
@@ -69,6 +70,6 @@ def _when_told_to_stop(callback: Callable[[], None]) -> None:
         signal.signal(number, handle)
 
 
-application = Application(cast(ASGI3Application, LeanASGIHandler()))
+application = Application(Admission(cast(ASGI3Application, LeanASGIHandler())))
 
 __all__ = ["application", "celery_app"]

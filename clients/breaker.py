@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from django.conf import settings
 
-from clients.errors import DependencyRefused, NotAsked
+from clients.errors import Belated, DependencyRefused, NotAsked
 from clients.metrics import CALLS, CIRCUIT_OPEN, IN_FLIGHT
 from orders.errors import DependencyUnavailable
 
@@ -32,7 +32,7 @@ class CircuitBreaker:
         self._last: deque[bool] = deque(maxlen=settings.CIRCUIT_CALLS)
         self._open_until: float | None = None
         self._probing = False
-        self._seconds = {outcome: CALLS.labels(name, outcome) for outcome in ("answered", "failed", "not_asked")}
+        self._seconds = {outcome: CALLS.labels(name, outcome) for outcome in ("answered", "failed", "unknown")}
         self._in_flight, self._is_open = IN_FLIGHT.labels(name), CIRCUIT_OPEN.labels(name)
 
     async def call(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -45,7 +45,7 @@ class CircuitBreaker:
             answer = await ask()
             outcome = "answered"
             return answer
-        except (asyncio.CancelledError, NotAsked):
+        except (asyncio.CancelledError, NotAsked, Belated):
             raise  # says nothing about the neighbour
         except DependencyUnavailable as error:
             outcome = "answered" if isinstance(error, DependencyRefused) else "failed"
@@ -56,7 +56,7 @@ class CircuitBreaker:
         finally:
             self._in_flight.dec()
             self._note(outcome, probing)
-            self._seconds[outcome or "not_asked"].observe(time.perf_counter() - began)
+            self._seconds[outcome or "unknown"].observe(time.perf_counter() - began)
 
     def _admit(self) -> bool:
         """Whether this call is the probe."""
@@ -64,7 +64,7 @@ class CircuitBreaker:
             return False
         left = self._open_until - time.monotonic()
         if left > 0 or self._probing:
-            self._seconds["not_asked"].observe(0)
+            self._seconds["unknown"].observe(0)
             raise NotAsked(self.name, "it keeps failing and is left alone for a moment", max(1, math.ceil(left)))
         self._probing = True
         return True

@@ -1,7 +1,10 @@
 """How long a caller is still willing to wait, handed down from call to call."""
 
+import asyncio
 import time
 from dataclasses import dataclass
+
+LATE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +21,8 @@ class Deadline:
     def left(self, at_most: float) -> float:
         """Seconds until then, no more than `at_most` and never negative."""
         return max(0.0, min(at_most, self.at - time.monotonic()))
+
+
+def was_late(limit: asyncio.Timeout) -> bool:
+    """Whether a timeout was noticed so long after its time that this process must have been busy with something else."""
+    return asyncio.get_running_loop().time() - (limit.when() or 0.0) > LATE_SECONDS

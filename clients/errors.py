@@ -1,4 +1,4 @@
-"""What a neighbour can refuse, and the two shades of one that gave no usable answer (`DependencyUnavailable`, orders.errors)."""
+"""What a neighbour can refuse, and the shades of one that gave no usable answer (`DependencyUnavailable`, orders.errors)."""
 
 from orders.errors import DependencyUnavailable
 
@@ -9,6 +9,10 @@ class NotAsked(DependencyUnavailable):
 
 class DependencyRefused(DependencyUnavailable):
     """The neighbour works, and has refused a question that its contract allows: what is wrong is ours."""
+
+
+class Belated(DependencyUnavailable):
+    """The time was over, but this process was too busy to see in time whether there was an answer: no fault of the neighbour's."""
 
 
 class HoldGone(Exception):

@@ -9,8 +9,8 @@ import httpx
 import msgspec
 
 from clients.breaker import CircuitBreaker
-from clients.deadline import Deadline
-from clients.errors import DependencyRefused, NotAsked
+from clients.deadline import Deadline, was_late
+from clients.errors import Belated, DependencyRefused, NotAsked
 from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from clients.transport import KeepAliveTransport
@@ -76,10 +76,11 @@ class HttpNeighbour:
         if not (left := deadline.left(self._seconds)):
             raise NotAsked(self.name, "no time was left to ask")
         try:
-            async with asyncio.timeout(left), self._room:
+            async with asyncio.timeout(left) as limit, self._room:
                 return await self._transport.handle_async_request(request)
         except TimeoutError as error:
-            raise self.broken("no answer in time") from error
+            too_late = Belated if was_late(limit) else DependencyUnavailable
+            raise too_late(self.name, "no answer in time") from error
         except httpx.HTTPError as error:
             raise self.broken(str(error) or type(error).__name__) from error
 

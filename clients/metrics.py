@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 CALLS = Histogram(
     "neighbour_call_seconds",
-    "Calls to neighbours, retries included; not_asked: the circuit was open, no time was left, or the caller had gone",
+    "Calls to neighbours, retries included; unknown: not asked, given up by the caller, or looked at too late",
     ["neighbour", "outcome"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )

@@ -15,8 +15,8 @@ import grpc
 import grpc.aio
 
 from clients.breaker import CircuitBreaker, guarded
-from clients.deadline import Deadline
-from clients.errors import DependencyRefused, HoldCommitted, HoldGone, NotAsked, RestockRefused
+from clients.deadline import Deadline, was_late
+from clients.errors import Belated, DependencyRefused, HoldCommitted, HoldGone, NotAsked, RestockRefused
 from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from orders.errors import DependencyUnavailable, OutOfStock
@@ -162,21 +162,27 @@ class Products:
             raise NotAsked("product", "no time was left to ask")
         for last in (*[False] * (tries - 1), True):
             try:
-                async with asyncio.timeout(deadline.left(seconds)), self._room:
+                async with asyncio.timeout(deadline.left(seconds)) as limit, self._room:
                     answer = await call(request, timeout=deadline.left(seconds), metadata=metadata)
                 _check(answer is not None, "its answer can't be read")
                 return answer
             except TimeoutError as error:
-                raise DependencyUnavailable("product", "no answer in time") from error
+                raise _failure(grpc.StatusCode.DEADLINE_EXCEEDED, limit)("product", "no answer in time") from error
             except grpc.aio.AioRpcError as error:
                 if refusal and error.code() == grpc.StatusCode.FAILED_PRECONDITION:
                     raise refusal from error
                 if last or error.code() != grpc.StatusCode.UNAVAILABLE or not deadline.left(seconds):
-                    failed = DependencyRefused if error.code() in _REFUSALS else DependencyUnavailable
-                    raise failed("product", f"it answered {error.code().name}") from error
+                    raise _failure(error.code(), limit)("product", f"it answered {error.code().name}") from error
             RETRIES.labels("product").inc()
             await asyncio.sleep(random.uniform(0, 0.05))
         raise AssertionError("unreachable: the last try answers or raises")
+
+
+def _failure(code: grpc.StatusCode, limit: asyncio.Timeout) -> type[DependencyUnavailable]:
+    """The error for a call that ended with this status, whose time was over at `limit`."""
+    if code in _REFUSALS:
+        return DependencyRefused
+    return Belated if code == grpc.StatusCode.DEADLINE_EXCEEDED and was_late(limit) else DependencyUnavailable
 
 
 def _check(holds: bool, otherwise: str) -> None:

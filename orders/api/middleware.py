@@ -28,7 +28,7 @@ def identify_request(get_response: View) -> View:
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        request_id = _request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
+        request_id = request_id_of(request.META.get("HTTP_X_REQUEST_ID", ""))
         tracing.request_id.set(request_id)
         tracing.trace_id.set(_trace_id(request.META.get("HTTP_TRACEPARENT", "")))
         response = await get_response(request)
@@ -66,7 +66,7 @@ def authenticate(get_response: View) -> View:
     return middleware
 
 
-def _request_id(given: str) -> str:
+def request_id_of(given: str) -> str:
     """The caller's id if it is 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
     return given if 1 <= len(given) <= LONGEST_ID and given.isascii() and given.isprintable() else str(uuid.uuid4())
 
