@@ -1,0 +1,100 @@
+"""More requests than a process carries: it answers what it can, turns the others away at once, and stays in good health."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from time import monotonic
+
+import httpx
+import psycopg
+import pytest
+
+from compose.stack import Stack
+from tests.api.problem import problem
+from tests.conftest import server
+from tests.world import Person, Sandbox, World, eventually
+
+SETTINGS = {"CHECKOUTS_IN_FLIGHT": "4", "CHECKOUT_QUEUE_MS": "100", "REQUESTS_IN_FLIGHT": "4"}
+
+
+@pytest.fixture
+def small(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
+    """A server process that carries little."""
+    with server(stack, "small", settings=SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
+        yield world
+
+
+@contextmanager
+def nobody_reads_orders(world: World) -> Iterator[None]:
+    """While this lasts, whoever reads orders waits for a lock."""
+    with psycopg.connect(world.stack.postgres.url) as connection:
+        connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+def counted(world: World, what: str) -> float:
+    lines = httpx.get(f"{world.url}/metrics", trust_env=False).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(f'requests_shed_total{{what="{what}"}}'))
+
+
+def test_checkouts_beyond_what_is_carried_are_refused_early_and_the_others_placed(small: World) -> None:
+    shoppers = [small.shopper() for _ in range(60)]
+    with ThreadPoolExecutor(len(shoppers)) as threads, small.sandbox.fault("cart", kind="delay", value=0.2, call="get"):
+        answers = list(threads.map(lambda shopper: shopper.checkout(), shoppers))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses.keys() == {201, 503}
+    assert statuses[201] >= 4
+    for answer in answers:
+        if answer.status_code == 503:
+            problem(answer, 503, "overloaded")
+            assert answer.headers["Retry-After"] == "1"
+
+
+def test_a_queue_without_hope_is_not_joined(small: World) -> None:
+    """Once the pace is known, who would wait in vain is told so before the token and the body are looked at."""
+    stop = threading.Event()
+
+    def ask(shopper: Person) -> None:
+        while not stop.is_set():
+            assert shopper.checkout().status_code in (409, 503)
+
+    sold_out = [small.shopper(stock=0) for _ in range(24)]
+    with ThreadPoolExecutor(24) as threads, small.sandbox.fault("cart", kind="delay", value=0.05, call="get"):
+        try:
+            asking = [threads.submit(ask, shopper) for shopper in sold_out]
+            eventually(lambda: counted(small, "checkout") > 0, "checkouts to be turned away at the door")
+            assert httpx.get(f"{small.url}/healthz", trust_env=False, timeout=2).status_code == 200
+        finally:
+            stop.set()
+    assert not any(future.exception() for future in asking)
+    assert small.shopper().place()["status"] == "pending"
+
+
+def test_requests_beyond_what_is_carried_are_refused_at_once(small: World) -> None:
+    shopper = small.shopper()
+    shopper.place()
+    with ExitStack() as ending:
+        threads = ending.enter_context(ThreadPoolExecutor(4))
+        with nobody_reads_orders(small):
+            waiting = [threads.submit(shopper.get, "/orders") for _ in range(4)]
+            turned_away = eventually(lambda: refused(small), "a request to be turned away")
+            began = monotonic()
+            assert httpx.get(f"{small.url}/healthz", trust_env=False).status_code == 200
+            assert monotonic() - began < 0.5
+        problem(turned_away, 503, "overloaded")
+        assert turned_away.headers["Retry-After"] == "1"
+        assert counted(small, "request") >= 1
+        assert {future.result().status_code for future in waiting} <= {200, 503}
+    assert shopper.get("/orders").status_code == 200
+
+
+def refused(world: World) -> httpx.Response | None:
+    """The answer to one request more, if it is refused; without a token, for that is not looked at any more."""
+    answer = httpx.get(f"{world.url}/api/v1/orders", trust_env=False, headers={"X-Request-ID": "mine"})
+    if answer.status_code != 503:
+        return None
+    assert answer.headers["X-Request-ID"] == "mine"
+    return answer
