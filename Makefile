@@ -10,6 +10,8 @@ BIN := .venv/bin
 PYTHON_OF_MAKE = exec $(BIN)/python -I -S compose/launch.py $$PPID 15 as_is $(BIN)/python
 # Placeholders: these commands read the settings, and talk to nobody.
 WITH_SETTINGS = set -a && . compose/check.env && set +a &&
+WITH_SECRETS = for name in DJANGO_SECRET_KEY JWT_SECRET PAYMENT_SIGNING_SECRET SERVICE_TOKEN; do \
+	export "$$name=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; done &&
 SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular
 # The load test's size: users, and for how long.
 USERS ?= 20
@@ -40,6 +42,8 @@ check: install ## Lint, types, import layers; migrations, API schema and generat
 	$(BIN)/ruff format --check .
 	$(WITH_SETTINGS) $(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asgi_app orders clients messaging compose
+	$(WITH_SETTINGS) $(WITH_SECRETS) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@echo "openapi.yaml"
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && $(SPECTACULAR) --validate --fail-on-warn --file "$$fresh" \

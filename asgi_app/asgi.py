@@ -21,6 +21,7 @@ django.setup(set_prefix=False)
 from asgi_app.admission import Admission
 from asgi_app.celery import app as celery_app
 from asgi_app.handler import LeanASGIHandler
+from asgi_app.headers import with_headers
 from asgi_app.service import Service
 
 log = structlog.get_logger()
@@ -36,7 +37,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         elif scope["type"] == "http":
-            await self._handler(scope, receive, send)
+            await self._handler(scope, receive, with_headers(send))
         else:
             await send({"type": "websocket.close", "code": 1000, "reason": "There is only HTTP here."})
 

@@ -90,7 +90,10 @@ window.onload = () => {
 
 OURS = {"start.js": (START, "text/javascript"), "page.css": (STYLE, "text/css")}
 
-POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'"
+POLICY = (  # Swagger UI writes styles into its elements
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
 
 
 async def schema(request: HttpRequest) -> HttpResponse:

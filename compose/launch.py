@@ -93,7 +93,7 @@ def main() -> None:
         elif way == "account":
             enter_account()
         die_with(int(parent), int(signal))
-        os.execvp(command[0], command)  # noqa: S606 (no shell is meant)
+        os.execvp(command[0], command)  # noqa: S606 # nosec B606 # no shell is meant
     except OSError as error:
         sys.exit(f"cannot start {command[0]} ({way}): {error}")
 

@@ -4,17 +4,14 @@
 stock ASGI handler. After each test that asks for a world, the invariants are checked over the whole database.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 
-import httpx
 import pytest
 
-from compose import composition
-from compose.ports import HOST, free_port
-from compose.processes import Process
-from compose.stack import CHECKOUT, Stack
+from compose.stack import Stack
 from tests.invariants import check_invariants
+from tests.server import server
 from tests.world import Sandbox, World
 
 SETTINGS = {
@@ -80,23 +77,3 @@ def either_world(request: pytest.FixtureRequest, stack: Stack, sandbox: Sandbox)
     with closing(World(stack, url, sandbox)) as world:
         yield world
         check_invariants(world)
-
-
-@contextmanager
-def server(
-    stack: Stack, name: str, application: str = "asgi_app.asgi:application", settings: Mapping[str, str] | None = None
-) -> Iterator[str]:
-    """Another server process of the stack's service, at the URL that it yields; `settings` win over the stack's."""
-    port = free_port()
-    command = [application if word == "asgi_app.asgi:application" else word for word in composition.service(port)]
-    environment = {**stack.environment, **(settings or {})}
-    process = Process(name, command, log=stack.logs / f"{name}.log", cwd=CHECKOUT, environment=environment, grace=30)
-    process.start()
-    try:
-        url = f"http://{HOST}:{port}"
-        process.wait_ready(
-            lambda: httpx.get(f"{url}/readyz", trust_env=False).raise_for_status(), errors=httpx.HTTPError
-        )
-        yield url
-    finally:
-        process.stop()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from orders.callers import Caller
 from orders.errors import IdempotencyKeyRequired, Invalid
@@ -40,6 +40,16 @@ def has_it_already(request: HttpRequest, tag: str) -> bool:
     """Whether the caller's copy is still good; compared weakly, as RFC 9110 has it for If-None-Match."""
     tags = _tags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     return tags == {"*"} or tag in {one.removeprefix("W/") for one in tags}
+
+
+def keep_until_changed(response: HttpResponse, tag: str) -> None:
+    """Let the caller alone keep the answer, and ask with its tag before using it again (RFC 9111, 5.2.2).
+
+    One tag stands for what each caller may see of a version, so a copy is good for the same caller only.
+    """
+    response["ETag"] = tag
+    response["Cache-Control"] = "private, no-cache"
+    response["Vary"] = "Authorization"
 
 
 def if_match(request: HttpRequest) -> frozenset[str] | None:

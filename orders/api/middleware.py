@@ -34,12 +34,12 @@ def identify_request(get_response: View) -> View:
         response = await get_response(request)
         response["X-Request-ID"] = request_id
         seconds = time.perf_counter() - began
-        route = request.resolver_match.route if request.resolver_match else "unknown"
-        REQUESTS.labels(request.method, route, response.status_code).observe(seconds)
+        route = request.resolver_match.route if request.resolver_match else ""
+        REQUESTS.labels(request.method, route or "unknown", response.status_code).observe(seconds)
         log.info(
             "request",
             method=request.method,
-            path=request.path,
+            path=_loggable_path(request, route),
             status=response.status_code,
             milliseconds=round(seconds * 1000, 1),
         )
@@ -64,6 +64,12 @@ def authenticate(get_response: View) -> View:
         return await get_response(request)
 
     return middleware
+
+
+def _loggable_path(request: HttpRequest, route: str) -> str:
+    """The path where it is words of ours and UUIDs, else the route: nobody knows what people put into the rest."""
+    named = request.resolver_match.kwargs.values() if request.resolver_match else ()
+    return request.path if route and all(isinstance(value, uuid.UUID) for value in named) else route or "unknown"
 
 
 def request_id_of(given: str) -> str:

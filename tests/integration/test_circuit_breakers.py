@@ -11,7 +11,7 @@ import pytest
 
 from compose.stack import Stack
 from tests.api.problem import problem
-from tests.conftest import server
+from tests.server import server
 from tests.world import Person, Sandbox, World, eventually
 
 OPEN_SECONDS = 1.0
@@ -21,7 +21,7 @@ SETTINGS = {"CIRCUIT_FAILURE_RATIO": "0.5", "CIRCUIT_OPEN_SECONDS": str(OPEN_SEC
 @pytest.fixture
 def guarded(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
     """A server process of its own, with the breakers as they are by default but for a shorter pause."""
-    with server(stack, "guarded", settings=SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
+    with server(stack, "guarded", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from compose.stack import Stack
 from tests.api.problem import problem
-from tests.conftest import server
+from tests.server import server
 from tests.world import Person, Sandbox, World, eventually
 
 SETTINGS = {"CHECKOUTS_IN_FLIGHT": "4", "CHECKOUT_QUEUE_MS": "100", "REQUESTS_IN_FLIGHT": "4"}
@@ -22,7 +22,7 @@ SETTINGS = {"CHECKOUTS_IN_FLIGHT": "4", "CHECKOUT_QUEUE_MS": "100", "REQUESTS_IN
 @pytest.fixture
 def small(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
     """A server process that carries little."""
-    with server(stack, "small", settings=SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
+    with server(stack, "small", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
 
 

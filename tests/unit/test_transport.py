@@ -2,13 +2,21 @@
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from clients.transport import MAX_BYTES, Connection, KeepAliveTransport
 from tests.unit.raw_server import HOST, OK, Peer, RawServer, always, closed_port, full_port, once, serving, silence
@@ -326,6 +334,43 @@ async def test_a_server_that_does_not_speak_tls_is_no_connection(
         with pytest.raises((httpx.ConnectError, httpx.ConnectTimeout)):
             await transport.handle_async_request(httpx.Request("GET", server.url.replace("http:", "https:")))
         assert await server.is_left()
+
+
+async def test_a_server_whose_certificate_nobody_vouches_for_is_no_connection(
+    transport: KeepAliveTransport, tmp_path: Path
+) -> None:
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1000))
+        writer.write(OK)
+        writer.close()
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(self_signed(tmp_path / "server.pem"))
+    listening = await asyncio.start_server(answer, HOST, 0, ssl=tls)
+    url = f"https://{HOST}:{listening.sockets[0].getsockname()[1]}/"
+    try:
+        with pytest.raises(httpx.ConnectError):
+            async with asyncio.timeout(SECONDS):
+                await transport.handle_async_request(httpx.Request("GET", url, headers={"authorization": "Bearer x"}))
+        assert heard == []
+    finally:
+        listening.close()
+
+
+def self_signed(file: Path) -> Path:
+    """A key with a certificate for this host, good in all but that its own hand has signed it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    host = x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))])
+    now = datetime.now(UTC)
+    draft = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    draft = draft.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    certificate = draft.add_extension(host, critical=False).sign(key, SHA256())
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(secret + certificate.public_bytes(Encoding.PEM))
+    return file
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from orders import database
 from orders.api import filters, schema
 from orders.api.base import OrderAPIView, answer_json, read_json
 from orders.api.filters import page_body, read_listing
-from orders.api.headers import caller, etag, has_it_already, idempotency_key, if_match
+from orders.api.headers import caller, etag, has_it_already, idempotency_key, if_match, keep_until_changed
 from orders.api.permissions import roles
 from orders.api.representation import history_entry_body, order_body, quote_body, tracking_body
 from orders.api.serializers import CancelInput, CheckoutInput
@@ -87,7 +87,7 @@ class OneOrder(OrderAPIView):
         response = (
             HttpResponse(status=304) if has_it_already(request, tag) else answer_json(order_body(order, who.role))
         )
-        response["ETag"] = tag
+        keep_until_changed(response, tag)
         return response
 
 

@@ -11,7 +11,7 @@ from orders import database
 from orders.api import filters, schema
 from orders.api.base import OrderAPIView, answer_json, read_json
 from orders.api.filters import page_body, read_listing
-from orders.api.headers import caller, etag, has_it_already, if_match
+from orders.api.headers import caller, etag, has_it_already, if_match, keep_until_changed
 from orders.api.permissions import roles
 from orders.api.representation import summary_body, vendor_order_body
 from orders.api.serializers import NoInput, ShipInput
@@ -68,7 +68,7 @@ class OneVendorOrder(OrderAPIView):
         record = await database.run(read_vendor_order, caller(request), vendor_order_id)
         tag = etag(record.row.version)
         response = HttpResponse(status=304) if has_it_already(request, tag) else answer_json(vendor_order_body(record))
-        response["ETag"] = tag
+        keep_until_changed(response, tag)
         return response
 
 

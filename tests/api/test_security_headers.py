@@ -1,0 +1,90 @@
+"""What every answer tells a browser and whatever stands in between: nothing is guessed, framed, passed on or kept."""
+
+import httpx
+import pytest
+
+from tests.world import World
+
+FOREIGN = "/api/v1/orders/00000000-0000-0000-0000-000000000000"
+
+
+def assert_guarded(answer: httpx.Response) -> None:
+    """The headers that all answers have, each once."""
+    headers = answer.headers
+    assert headers.get_list("x-content-type-options") == ["nosniff"]
+    assert headers.get_list("referrer-policy") == ["no-referrer"]
+    [policy] = headers.get_list("content-security-policy")
+    assert "default-src '" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert len(headers.get_list("cache-control")) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/orders", 200),
+        ("GET", "/api/v1/orders?colour=red", 400),
+        ("GET", FOREIGN, 404),
+        ("GET", "/no/such/thing", 404),
+        ("DELETE", "/api/v1/orders", 405),
+        ("POST", "/api/v1/orders", 400),
+        ("GET", "/api/v1/vendor-orders", 403),
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/api/schema", 200),
+        ("GET", "/api/doc", 200),
+    ],
+)
+def test_an_answer_is_kept_nowhere_framed_nowhere_and_taken_for_what_it_says_it_is(
+    either_world: World, method: str, path: str, status: int
+) -> None:
+    answer = either_world.customer().http.request(method, path)
+    assert answer.status_code == status
+    assert_guarded(answer)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_who_is_not_let_in_gets_them_too(either_world: World) -> None:
+    answer = either_world.customer().get("/orders", headers={"Authorization": ""})
+    assert answer.status_code == 401
+    assert_guarded(answer)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_placed_order_is_kept_nowhere(either_world: World) -> None:
+    answer = either_world.shopper().checkout()
+    assert answer.status_code == 201
+    assert_guarded(answer)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_an_order_is_kept_by_its_caller_alone_who_asks_before_using_it_again(either_world: World) -> None:
+    ada = either_world.shopper(vendor="v-kept")
+    order = ada.place()
+    vendor = either_world.vendor("v-kept")
+    for person, path in (
+        (ada, f"/orders/{order['id']}"),
+        (vendor, f"/vendor-orders/{order['vendor_orders'][0]['id']}"),
+    ):
+        fresh = person.get(path)
+        known = person.get(path, headers={"If-None-Match": fresh.headers["etag"]})
+        assert (fresh.status_code, known.status_code) == (200, 304)
+        for answer in (fresh, known):
+            assert_guarded(answer)
+            assert answer.headers["cache-control"] == "private, no-cache"
+            assert answer.headers["vary"] == "Authorization"
+
+
+def test_a_stream_is_kept_nowhere(either_world: World) -> None:
+    ada = either_world.shopper()
+    order = ada.place()
+    with ada.http.stream("GET", f"/api/v1/orders/{order['id']}/stream") as answer:
+        assert_guarded(answer)
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_what_the_documentation_is_made_of_may_be_kept_and_holds_nobodys_data(either_world: World) -> None:
+    answer = either_world.customer().http.get("/api/doc/swagger-ui-bundle.js")
+    assert_guarded(answer)
+    assert answer.headers["cache-control"] == "public, max-age=3600"

@@ -1,0 +1,250 @@
+"""What the logs of a whole stack hold after people, neighbours and payments have said all sorts of things to it: nothing of theirs.
+
+Everything that is anybody's own contains the word `canary`. The stack writes at LOG_LEVEL=DEBUG, so that what is silent
+here is silent everywhere.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+import redis
+
+from compose.stack import Stack
+from tests.integration.payment import Payment
+from tests.world import Person, Sandbox, World, eventually
+
+ADDRESS = {
+    "name": "Canary Doe",
+    "line1": "1 canary street",
+    "line2": "canary floor",
+    "city": "Canary Wharf",
+    "postal_code": "CANARY",
+    "country": "FR",
+    "phone": "+33 canary",
+}
+USER = {"name": "Canary Doe", "email": "canary@example.com", "default_address": ADDRESS}
+PROCESSES = ("service", "worker", "beat")
+FORGED = '\n{"event": "forged", "level": "info"}\r\n\u2028{"event": "forged"}'
+
+Lines = dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def secrets() -> dict[str, str]:
+    """What the stack keeps to itself; filled when it has started."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory, secrets: dict[str, str]) -> Lines:
+    """The lines that each process of a stack has written from its start to its end, with all that was said to it between."""
+    with Stack(
+        tmp_path_factory.mktemp("loud"), settings={"LOG_LEVEL": "DEBUG", "CIRCUIT_FAILURE_RATIO": "2"}, durable=False
+    ) as stack:
+        secrets.update({name: stack.environment[name] for name in SECRETS})
+        with closing(Sandbox(stack.control_url)) as sandbox, closing(World(stack, stack.url, sandbox)) as world:
+            sandbox.payments(behaviour="manual")
+            with redis.Redis.from_url(stack.environment["REDIS_URL"]) as bus:
+                _say_everything(world, Payment(world, bus))
+    return {name: (stack.logs / f"{name}.log").read_text().split("\n")[:-1] for name in PROCESSES}
+
+
+SECRETS = ("SERVICE_TOKEN", "JWT_SECRET", "PAYMENT_SIGNING_SECRET", "DJANGO_SECRET_KEY", "DATABASE_URL", "REDIS_URL")
+
+
+def _say_everything(world: World, payment: Payment) -> None:
+    product = world.product(name="Canary mug", sku="CANARY-1", vendor="v-1")
+
+    def customer() -> Person:
+        return world.customer([(product, 2)], **USER)
+
+    _live_an_order(world, payment, customer().place({"note": "canary note", "shipping_address": ADDRESS}))
+    ada = customer()
+    assert ada.post(f"/orders/{ada.place()['id']}/cancel", {"reason": "canary"}).status_code == 200
+    _be_refused(world, customer())
+    _send_odd_requests(customer())
+    _break_the_neighbours(world, customer())
+    _poison(payment, customer().place({"note": "canary"})["id"])
+    _break_the_database(world, payment, customer)
+    payment.wait_until_all_is_heard()
+
+
+def _live_an_order(world: World, payment: Payment, order: dict[str, Any]) -> None:
+    payment.say("captured", order["id"], 2000, payment_id="canary", reason="canary")
+    world.admin().order_becomes(order["id"], status="confirmed")
+    vendor, part = world.vendor("v-1"), f"/vendor-orders/{order['vendor_orders'][0]['id']}"
+    parcel = {"carrier": "canary", "tracking_number": "canary", "tracking_url": "https://canary.example/"}
+    assert vendor.post(f"{part}/accept").status_code == 200
+    assert vendor.post(f"{part}/ship", parcel).status_code == 200
+
+
+def _be_refused(world: World, ada: Person) -> None:
+    for body in (
+        {"coupon_code": "CANARY"},
+        {"canary": "canary"},
+        {"note": ["canary"], "shipping_address": {"country": "canary", "canary": 1}, "expected_total": "canary"},
+        {"note": "canary" * 50_000},
+    ):
+        assert 400 <= ada.checkout(body).status_code < 500
+    assert world.vendor("canary").checkout({"note": "canary"}).status_code == 403
+    for content, kind in (
+        (b'{"note": "canary', "application/json"),
+        (b"canary", "text/canary"),
+        (b"\xffcanary", "application/json"),
+    ):
+        headers = {"Content-Type": kind, "Idempotency-Key": "canary"}
+        assert 400 <= ada.http.post("/api/v1/orders", content=content, headers=headers).status_code < 500
+    for query in ("?q=canary", "?canary=canary", "?cursor=canary", "?customer_id=canary", "?created_after=canary"):
+        assert ada.get(f"/orders{query}").status_code < 500
+
+
+def _send_odd_requests(ada: Person) -> None:
+    for path in (
+        "/canary@example.com",
+        "/api/v1/canary@example.com",
+        "/api/v1/orders/canary",
+        "/api/doc/canary",
+        "/api/v1/orders/%0a%7B%22event%22:%22forged%22%7D",
+        "/healthz?canary",
+        "/api/v1/canary/%00%0d%0a",
+    ):
+        assert ada.http.get(path).status_code < 500
+    for name in (
+        "Authorization",
+        "Cookie",
+        "User-Agent",
+        "Referer",
+        "If-None-Match",
+        "traceparent",
+        "Accept",
+        "Host",
+        "X-Forwarded-For",
+    ):
+        for value in ("canary", "Bearer canary.canary.canary", 'canary="{}"; {"event":"forged"}'):
+            assert ada.get("/orders", headers={name: value}).status_code < 500
+    assert ada.get("/orders", headers={"X-Request-ID": FORGED.splitlines()[1]}).status_code == 200
+
+
+def _break_the_neighbours(world: World, ada: Person) -> None:
+    answers: list[Any] = ["canary", {"canary": "canary"}, {"id": "canary"}, {"id": ada.id, "is_active": "canary"}]
+    answers += [{"customer_id": ada.id, "version": 1, "currency": "canary", "items": []}]
+    answers += [
+        {
+            "customer_id": ada.id,
+            "version": 1,
+            "currency": "EUR",
+            "items": [{"product_id": "canary\0", "quantity": "canary"}],
+        }
+    ]
+    faults = [{"kind": "body", "value": answer} for answer in answers]
+    for neighbour in ("user", "cart"):
+        for fault in (
+            *faults,
+            {"kind": "garbage"},
+            {"kind": "status", "value": 500},
+            {"kind": "status", "value": 302},
+            {"kind": "reset"},
+        ):
+            with world.sandbox.fault(neighbour, **fault):
+                assert ada.checkout({"note": "canary"}).status_code in (422, 503)
+    for wrong in ("other_currency", "no_vendor", "other_order"):
+        with world.sandbox.fault("product", kind="body", value=wrong):
+            assert ada.checkout({"note": "canary"}).status_code in (422, 503)
+
+
+def _poison(payment: Payment, order_id: str) -> None:
+    fields = (
+        "event_id",
+        "type",
+        "occurred_at",
+        "order_id",
+        "payment_id",
+        "currency",
+        "refund_id",
+        "signature",
+        "amount_minor",
+    )
+    for name in fields:
+        payment.tell(payment.event("captured", order_id, **{"reason": "canary", name: "canary-" + uuid.uuid4().hex}))
+        payment.tell({**payment.event("captured", order_id, reason="canary"), name: ["canary"]})
+    for raw in (b"canary", b'{"canary": "canary', b"\xffcanary", b'"canary"', FORGED.encode(), b"canary" * 200_000):
+        payment.tell(raw)
+
+
+def _break_the_database(world: World, payment: Payment, customer: Callable[[], Person]) -> None:
+    """What the database says of what it refuses holds the row, or the very text."""
+    ada = customer()
+    with _refusing(world, "orders", "note <> 'canary refused'"):
+        assert ada.checkout({"note": "canary refused"}).status_code == 500
+    order = ada.place({"note": "canary"})
+    with _refusing(world, "payment_events", "payment_id <> 'canary refused'"):
+        payment.say("captured", order["id"], 2000, via="channel", payment_id="canary refused")
+        payment.say("failed", order["id"], None, payment_id="canary")
+        ada.order_becomes(order["id"], payment_status="failed")
+    with _refusing(world, "dead_letters", "message::int > 0"):
+        payment.tell(b"canary refused", via="channel")
+        payment.say("authorized", order["id"], None)
+        ada.order_becomes(order["id"], payment_status="authorized")
+    with _refusing(world, "orders", "status <> 'expired'"):
+        world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])
+        eventually(lambda: "raised unexpected" in (world.stack.logs / "worker.log").read_text(), "a job to fail")
+
+
+@contextmanager
+def _refusing(world: World, table: str, unless: str) -> Iterator[None]:
+    world.sql(f"ALTER TABLE {table} ADD CONSTRAINT refused CHECK ({unless}) NOT VALID")
+    try:
+        yield
+    finally:
+        world.sql(f"ALTER TABLE {table} DROP CONSTRAINT refused")
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_nothing_that_is_anybodys_own_is_in_the_log(lines: Lines, process: str) -> None:
+    assert [line[:2000] for line in lines[process] if "canary" in line.lower()] == []
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_no_secret_and_no_token_is_in_the_log(lines: Lines, secrets: dict[str, str], process: str) -> None:
+    text = "\n".join(lines[process])
+    assert [name for name, secret in secrets.items() if secret in text] == []
+    assert "eyJ" not in text
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_every_line_is_one_json_object_with_a_time_a_level_and_an_event(lines: Lines, process: str) -> None:
+    """But for the greeting that Celery prints on standard output, where nobody else's words are."""
+    written = [line for line in lines[process] if process == "service" or line.startswith("{")]
+    assert written
+    for line in written:
+        entry = json.loads(line)
+        assert {"timestamp", "level", "event"} <= entry.keys()
+        assert entry["event"] != "forged"
+
+
+def test_every_request_has_a_line_with_its_id_and_its_failure_has_the_same(lines: Lines) -> None:
+    entries = [json.loads(line) for line in lines["service"]]
+    requests = [entry for entry in entries if entry["event"] == "request"]
+    assert len(requests) > 80
+    assert all(entry["request_id"] for entry in requests)
+    [failed] = [entry["request_id"] for entry in entries if entry["event"] == "request_failed"]
+    assert [entry["status"] for entry in requests if entry["request_id"] == failed] == [500]
+
+
+@pytest.mark.parametrize(
+    ("process", "event", "place"),
+    [
+        ("service", "request_failed", "orders/writer.py"),
+        ("service", "payment_message_failed", "orders/services/pay.py"),
+        ("worker", "raised unexpected", "orders/services/expire.py"),
+    ],
+)
+def test_a_failure_says_where_it_happened_and_of_what_kind_it_was(
+    lines: Lines, process: str, event: str, place: str
+) -> None:
+    failures = [json.loads(line)["exception"] for line in lines[process] if line.startswith("{") and event in line]
+    assert any(place in failure and 'violates check constraint "refused"' in failure for failure in failures)
