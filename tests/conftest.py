@@ -22,6 +22,7 @@ SETTINGS = {
     "ORDER_EXPIRY_SECONDS": "900",
     "PAYMENT_STATUS_AFTER_SECONDS": "30",
     "PAYMENT_PARKING_SECONDS": "3",
+    "RECONCILE_SECONDS": "86400",  # only when a test asks for it
     "LOG_LEVEL": "INFO",
     "RATE_LIMITS": "off",
 }
