@@ -40,6 +40,11 @@ app.conf.update(
             "schedule": 5.0,
             "options": {"expires": 10},
         },
+        "reconcile": {
+            "task": "orders.reconcile",
+            "schedule": settings.RECONCILE_SECONDS,
+            "options": {"expires": settings.RECONCILE_SECONDS},
+        },
         "clear old rows": {"task": "orders.tidy", "schedule": 3600.0},
     },
 )

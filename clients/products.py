@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import grpc
@@ -45,6 +45,14 @@ _REFUSALS = (
 
 Answer = TypeVar("Answer")
 HoldState = pb.StockHold.State
+
+Stock = Literal["held", "sold", "nothing"]
+_STOCK: Mapping[int, Stock] = {
+    HoldState.HELD: "held",
+    HoldState.COMMITTED: "sold",
+    HoldState.RELEASED: "nothing",
+    HoldState.EXPIRED: "nothing",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,13 @@ class Products:
     async def is_sold(self, order_id: UUID, deadline: Deadline) -> bool:
         """Whether the order's hold became a sale."""
         return (await self._hold(order_id, deadline)).state == HoldState.COMMITTED
+
+    @guarded
+    async def stock_of(self, order_id: UUID, deadline: Deadline) -> Stock:
+        """What the order has at Product now."""
+        hold = await self._hold(order_id, deadline)
+        _check(hold.state in _STOCK, "its hold is in no state that a hold can stay in")
+        return _STOCK[hold.state]
 
     @guarded
     async def held_revision(self, order_id: UUID, deadline: Deadline) -> int:

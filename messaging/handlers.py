@@ -8,6 +8,7 @@ from messaging import events
 from messaging.bus import PAYMENT_EVENTS
 from messaging.metrics import PAYMENT_MESSAGES
 from orders import database
+from orders.errors import DependencyUnavailable
 from orders.services import dead_letters, pay
 
 log = structlog.get_logger()
@@ -37,3 +38,17 @@ async def bury(raw: bytes, reason: str) -> None:
 async def retry_parked() -> None:
     """Try again what came before its order."""
     await database.run(pay.retry_parked, str(uuid.uuid4()))
+
+
+async def hear_again() -> None:
+    """Take in anew the messages that an admin has taken out of the dead letters."""
+    for letter_id, text in await database.run(dead_letters.to_hear_again):
+        try:
+            await database.run(pay.record_again, letter_id, events.parse(text.encode()), str(uuid.uuid4()))
+        except pay.Unusable as error:
+            await database.run(dead_letters.fail_again, letter_id, str(error))
+        except DependencyUnavailable:
+            raise
+        except Exception as error:  # a poisonous message must not stop those behind it
+            log.exception("payment_message_failed")
+            await database.run(dead_letters.fail_again, letter_id, f"handling it fails: {type(error).__name__}")

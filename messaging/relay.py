@@ -122,7 +122,8 @@ def batched_ids(rows: Sequence[Claimed]) -> Iterable[list[int]]:
 
 
 def _send(ids: list[int]) -> None:
-    current_app.send_task(TASK, args=[ids], retry=False, ignore_result=True)
+    """Queue a job. It expires with its rows' lease: a worker that is far behind finds no copies of it, only the latest."""
+    current_app.send_task(TASK, args=[ids], retry=False, ignore_result=True, expires=outbox.LEASE_SECONDS)
 
 
 def _signed(message: dict[str, Any]) -> bytes:

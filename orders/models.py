@@ -326,6 +326,8 @@ class OutboxMessage(models.Model):
     lane = models.CharField(max_length=10)
     payload = models.JSONField()
     request_id = models.CharField(max_length=200)
+    dead_letter_id = models.UUIDField(null=True, db_default=None)
+    """The dead letter that this row tries anew: it goes when the row has taken effect."""
     attempts = models.IntegerField(db_default=0)
     available_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
@@ -341,21 +343,26 @@ class OutboxMessage(models.Model):
 class DeadLetter(models.Model):
     """A message nobody could use or deliver, kept with its reason for an admin. `fingerprint` keeps copies from piling up.
 
-    `order_id` is what the message says, and may name an order that doesn't exist.
+    `order_id` is what the message says, and may name an order that doesn't exist. `attempts` counts how often it was in
+    vain, `retrying` says that an admin wants a message of Payment's heard again.
     """
 
-    id = models.BigAutoField(primary_key=True)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     fingerprint = models.BinaryField(max_length=32, unique=True)
     source = models.CharField(max_length=40)
     reason = models.CharField(max_length=300)
     message = models.TextField()
     order_id = models.UUIDField(null=True)
-    attempts = models.IntegerField(default=1)
+    attempts = models.IntegerField(db_default=1)
+    retrying = models.BooleanField(db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "dead_letters"
-        indexes: ClassVar = [Index(F("created_at").desc(), F("id").desc(), name="dead_letters_newest")]
+        indexes: ClassVar = [
+            Index(F("created_at").desc(), F("id").desc(), name="dead_letters_newest"),
+            Index(fields=["id"], condition=Q(retrying=True), name="dead_letters_to_retry"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"

@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
     PUBLISH = "publish"
     CLEAR_CART = "clear_cart"
+    HOLD_STOCK = "hold_stock"
     COMMIT_STOCK = "commit_stock"
     RELEASE_STOCK = "release_stock"
     RESTOCK_ITEMS = "restock_items"
@@ -32,14 +33,17 @@ class Kind(StrEnum):
 PAYMENT_COMMANDS = "payments.commands"
 ORDER_EVENTS = "orders.events"
 
+STOCK = "stock"
+"""The lane of all that happens to an order's hold."""
+
 LONGEST_PAUSE_SECONDS = 15
 """So that what failed is in effect within half a minute of its neighbour's return (promise P10)."""
 
 LEASE_SECONDS = 20
-"""How long a claimed row is left to whoever claimed it: longer than any publish or task takes when all is well."""
+"""How long a claimed row is left to whoever claimed it: longer than any publish or task takes when all is well.
 
-LONGEST_LEASE_SECONDS = 300
-"""A worker that is far behind should not find the same task in its queue ten times."""
+It never grows, for what had claimed a row may be gone (promise P10); a job's message expires with it.
+"""
 
 
 class Payable(Protocol):
@@ -98,19 +102,24 @@ def clear_cart(customer_id: str, cart_version: int) -> Effect:
     return Effect(Kind.CLEAR_CART, {"customer_id": customer_id, "version": cart_version}, "cart")
 
 
+def hold_stock() -> Effect:
+    """Hold again what a pending order holds no more."""
+    return Effect(Kind.HOLD_STOCK, {}, STOCK)
+
+
 def commit_stock() -> Effect:
     """Turn the order's hold into a sale."""
-    return Effect(Kind.COMMIT_STOCK, {}, "stock")
+    return Effect(Kind.COMMIT_STOCK, {}, STOCK)
 
 
 def restock_items(restock_id: uuid.UUID, lines: Mapping[str, int]) -> Effect:
     """Put sold units back on the shelf, once for each `restock_id`."""
-    return Effect(Kind.RESTOCK_ITEMS, {"restock_id": str(restock_id), "lines": dict(lines)}, "stock")
+    return Effect(Kind.RESTOCK_ITEMS, {"restock_id": str(restock_id), "lines": dict(lines)}, STOCK)
 
 
 def release_stock() -> Effect:
     """Give back whatever the order holds."""
-    return Effect(Kind.RELEASE_STOCK, {}, "stock")
+    return Effect(Kind.RELEASE_STOCK, {}, STOCK)
 
 
 def order_event(type_: str, order: Payable, at: datetime, **more: Any) -> dict[str, Any]:
@@ -161,8 +170,7 @@ def _ring() -> None:
 
 
 _CLAIM = """
-    UPDATE outbox SET attempts = attempts + 1,
-        available_at = now() + make_interval(secs => least(%s * 2 ^ least(attempts, 10), %s))
+    UPDATE outbox SET attempts = attempts + 1, available_at = now() + make_interval(secs => %s)
     WHERE id IN (
         SELECT id FROM outbox AS due WHERE available_at <= now() AND NOT EXISTS (
             SELECT 1 FROM outbox AS earlier
@@ -172,6 +180,10 @@ _CLAIM = """
 
 _PUT_BACK = """
     UPDATE outbox SET available_at = now() + make_interval(secs => least(2 ^ least(attempts, 10), %s)) WHERE id = ANY(%s)"""
+
+_DONE = """
+    WITH gone AS (DELETE FROM outbox WHERE id = ANY(%s) RETURNING dead_letter_id)
+    DELETE FROM dead_letters WHERE id IN (SELECT dead_letter_id FROM gone WHERE dead_letter_id IS NOT NULL)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +199,16 @@ class Claimed:
 def claim(limit: int) -> list[Claimed]:
     """Take up to `limit` rows that are due, none of them behind an earlier row of its order and lane."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [LEASE_SECONDS, LONGEST_LEASE_SECONDS, limit])
+        cursor.execute(_CLAIM, [LEASE_SECONDS, limit])
         rows = cursor.fetchall()
     claimed = [Claimed(id_, kind, msgspec.json.decode(payload), attempts) for id_, kind, payload, attempts in rows]
     return sorted(claimed, key=lambda row: row.id)
 
 
 def done(ids: Sequence[int]) -> None:
-    """The effects of these rows are confirmed."""
+    """The effects of these rows are confirmed: they go, with the dead letters that they tried anew."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM outbox WHERE id = ANY(%s)", [list(ids)])
+        cursor.execute(_DONE, [list(ids)])
 
 
 def put_back(ids: Sequence[int]) -> None:

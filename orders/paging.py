@@ -1,16 +1,16 @@
 """Pages of a list in an order: a page begins behind a row, not at a number, so it stays right while rows arrive."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 from django.db.models import QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 
-from orders.documents import Place, Record
+from orders.documents import Place
 from orders.money import to_decimal
 from orders.rows import OrderRecord, VendorOrderRecord
 
@@ -20,6 +20,7 @@ COLUMNS = {"created_at": "created_at", "updated_at": "updated_at", "total": "tot
 NEWEST = "-created_at"
 
 PositionValue = datetime | Decimal
+Listed = TypeVar("Listed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,13 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Record]):
+class Page(Generic[Listed]):
     """Rows in their order, and the positions from which the pages before and after them are read.
 
     A page of a walk may hold fewer rows than were asked for, even none, and have a next one.
     """
 
-    records: Sequence[Record]
+    records: Sequence[Listed]
     previous: Position | None
     next: Position | None
 
@@ -79,18 +80,26 @@ def from_position(rows: QuerySet[Any], listing: Listing) -> QuerySet[Any]:
     return in_order(rows, listing)
 
 
-def page_of(records: list[Record], listing: Listing, searched_to: Place | None = None) -> Page[Record]:
-    """The page of up to one row more than was asked for; `searched_to` is where a walk stopped looking."""
+def _place_of(record: OrderRecord | VendorOrderRecord, column: str) -> Place:
+    row = record.row
+    return to_decimal(row.total, row.currency) if column == "total" else getattr(row, column), row.id
+
+
+def page_of(
+    records: list[Listed],
+    listing: Listing,
+    searched_to: Place | None = None,
+    place: Callable[[Any, str], Place] = _place_of,
+) -> Page[Listed]:
+    """The page of up to one row more than was asked for; `searched_to` is where a walk stopped looking.
+
+    `place` answers where a record stands in the order of a column.
+    """
     more = len(records) > listing.limit
     records = records[: listing.limit]
-    onward = _place_of(records[-1], listing.column) if more else searched_to
-    back = _place_of(records[0], listing.column) if records and listing.position else None
+    onward = place(records[-1], listing.column) if more else searched_to
+    back = place(records[0], listing.column) if records and listing.position else None
     if listing.backwards:
         records.reverse()
         onward, back = back, onward
     return Page(records, previous=back and Position(*back, backwards=True), next=onward and Position(*onward))
-
-
-def _place_of(record: OrderRecord | VendorOrderRecord, column: str) -> Place:
-    row = record.row
-    return to_decimal(row.total, row.currency) if column == "total" else getattr(row, column), row.id

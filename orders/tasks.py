@@ -6,12 +6,16 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar
 
+import structlog
 from celery import shared_task
 from celery.signals import worker_process_shutdown
 
 from clients.neighbours import Neighbours, open_neighbours
 from orders import database
-from orders.services import ask_payment, effects, expire, tidy
+from orders.errors import DependencyUnavailable
+from orders.services import ask_payment, effects, expire, reconcile, tidy
+
+log = structlog.get_logger()
 
 
 class _Process:
@@ -26,7 +30,10 @@ class _Process:
         if cls.runner is None:
             cls.runner = asyncio.Runner()
             cls.runner.run(cls._open())
-        cls.runner.run(work)
+        try:
+            cls.runner.run(work)
+        except DependencyUnavailable as error:  # rows come again, beat ticks again: nothing is to be done here
+            log.warning("job_waits", dependency=error.dependency, why=error.why)
 
     @classmethod
     async def _open(cls) -> None:
@@ -63,6 +70,16 @@ def ask_about_silent_payments() -> None:
     """Ask Payment about orders and refunds it has not spoken of."""
     _Process.run(_until_none(ask_payment.ask_about_silent_payments))
     _Process.run(_until_none(ask_payment.ask_about_silent_refunds))
+
+
+@shared_task(name="orders.reconcile")
+def reconcile_some() -> None:
+    """Compare some recent orders with Product's books and the ledger, and mend what differs."""
+
+    async def work() -> None:
+        await reconcile.reconcile_some(_Process.neighbours)
+
+    _Process.run(work())
 
 
 @shared_task(name="orders.tidy")

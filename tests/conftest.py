@@ -18,6 +18,7 @@ SETTINGS = {
     "ORDER_EXPIRY_SECONDS": "900",
     "PAYMENT_STATUS_AFTER_SECONDS": "30",
     "PAYMENT_PARKING_SECONDS": "3",
+    "RECONCILE_SECONDS": "86400",  # only when a test asks for it
     "LOG_LEVEL": "INFO",
     "RATE_LIMITS": "off",
     "CIRCUIT_FAILURE_RATIO": "2",  # tests break the neighbours all the time; those of the circuit breakers have their own server

@@ -181,6 +181,16 @@ class World:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
+    def dead_letter(self, message: str = "{}", source: str = "payments.events", order_id: str | None = None) -> str:
+        """A dead letter that somebody buried; answers its id."""
+        letter_id = str(uuid.uuid4())
+        self.sql(
+            "INSERT INTO dead_letters (id, fingerprint, source, reason, message, order_id)"
+            " VALUES (%s, sha256(%s::bytea), %s, 'a reason', %s, %s)",
+            *(letter_id, letter_id, source, message, order_id),
+        )
+        return letter_id
+
     def stock(self, product_id: str) -> dict[str, Any]:
         """Product's figures for one product: stock, available, held, sold."""
         return dict(self.sandbox.ledger("product")["products"][product_id])

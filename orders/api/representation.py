@@ -154,6 +154,19 @@ def summary_body(summary: Summary) -> dict[str, Any]:
     }
 
 
+def dead_letter_body(letter: Any) -> dict[str, Any]:
+    """A letter of `list_dead_letters`."""
+    return {
+        "id": letter.id,
+        "source": letter.source,
+        "reason": letter.reason,
+        "message": letter.shown,
+        "order_id": letter.order_id,
+        "attempts": letter.attempts,
+        "created_at": letter.created_at,
+    }
+
+
 def _part_body(part: VendorOrderRow) -> dict[str, Any]:
     return {
         "id": part.id,

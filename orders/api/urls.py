@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.api.views import orders, streams, vendor_orders
+from orders.api.views import dead_letters, orders, streams, vendor_orders
 
 urlpatterns = [
     path("orders", orders.Orders.as_view()),
@@ -20,4 +20,6 @@ urlpatterns = [
     path("vendor-orders/<uuid:vendor_order_id>/deliver", vendor_orders.Delivery.as_view()),
     path("vendor-orders/<uuid:vendor_order_id>/cancel", vendor_orders.VendorCancellation.as_view()),
     path("vendor-orders/<uuid:vendor_order_id>/stream", streams.VendorOrderStream.as_view()),
+    path("admin/dead-letters", dead_letters.DeadLetters.as_view()),
+    path("admin/dead-letters/<uuid:dead_letter_id>/retry", dead_letters.Retry.as_view()),
 ]

@@ -11,10 +11,14 @@ from orders.callers import Actor
 from orders.lifecycle import OrderStatus
 from orders.models import Order, Refund
 from orders.services.change import Change, request_refund
+from orders.services.dead_letters import bury_refund
 
 AT_ONCE = 100
 LONGEST_DOUBLING = 10
 """Pauses double this often, from half a minute to half a day."""
+
+PATIENCE = 7
+"""How often a refund is asked for, about an hour long, before it is shown to admins; it is asked for all the same."""
 
 
 @transaction.atomic
@@ -48,6 +52,8 @@ def ask_about_silent_refunds(request_id: str) -> int:
         change = Change(orders[refund.order_id], Actor("system", None, request_id), now)
         request_refund(change, refund)
         change.save()
+        if refund.asked > PATIENCE:
+            bury_refund(refund, "Payment says nothing new of the refund, however often it is asked")
     return len(refunds)
 
 

@@ -37,7 +37,7 @@ def cancel_order(caller: Caller, order_id: uuid.UUID, if_match: Tags, request_id
 
 @transaction.atomic
 def cancel_for_lack_of_stock(order_id: uuid.UUID, request_id: str) -> None:
-    """The money came when the hold was gone, and the stock is short: cancel the order and give the money back.
+    """The hold is gone and the stock is short: cancel the order and give back what money came.
 
     Repeatable. Raises NotCancellable when something has been shipped all the same.
     """

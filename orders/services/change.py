@@ -4,7 +4,7 @@ Used by the use cases beside this file, inside their transaction.
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -110,9 +110,16 @@ class Ledger:
 
 def ledger_of(order: Order) -> Ledger:
     """Sum up what Payment has told of `order`."""
-    sums = dict(PaymentEvent.objects.filter(order=order).values_list("type").annotate(Sum("amount")))
-    words = frozenset(type_.removeprefix("payment.") for type_ in sums)
-    return Ledger(sums.get("payment.captured", 0), sums.get("payment.refunded", 0), words)
+    return ledgers_of([order.id])[order.id]
+
+
+def ledgers_of(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ledger]:
+    """Sum up what Payment has told of each of these orders."""
+    sums: dict[uuid.UUID, dict[str, int]] = {order_id: {} for order_id in order_ids}
+    events = PaymentEvent.objects.filter(order_id__in=order_ids).order_by()
+    for order_id, type_, amount in events.values_list("order_id", "type").annotate(Sum("amount")):
+        sums[order_id][type_.removeprefix("payment.")] = amount
+    return {id_: Ledger(of.get("captured", 0), of.get("refunded", 0), frozenset(of)) for id_, of in sums.items()}
 
 
 def refund_due(change: Change, ledger: Ledger) -> None:
@@ -121,14 +128,23 @@ def refund_due(change: Change, ledger: Ledger) -> None:
     A dead order keeps nothing; a live one its total without the parts of vendors who cancelled. One rule for late
     money, too much money, and cancellations.
     """
-    ours = set(Refund.objects.filter(order=change.order).values_list("id", "amount"))
-    requested = sum(amount for _, amount in ours)
-    foreign = ledger.refunded - _sum_refunded(change.order, [str(id_) for id_, _ in ours])
-    due = ledger.captured - kept(change.order) - requested - foreign
-    if due > 0:
+    if (due := due_to_return(change.order, ledger)) > 0:
         patience = timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
         refund = Refund.objects.create(order=change.order, amount=due, asked=1, ask_again_at=change.at + patience)
         request_refund(change, refund)
+
+
+def due_to_return(order: Order, ledger: Ledger) -> int:
+    """What of the captured money is still to be asked back, in minor units; below zero, too much went back or will."""
+    ours = set(Refund.objects.filter(order=order).values_list("id", "amount"))
+    requested = sum(amount for _, amount in ours)
+    foreign = ledger.refunded - _sum_refunded(order, [str(id_) for id_, _ in ours])
+    return ledger.captured - kept(order) - requested - foreign
+
+
+def returned(refund: Refund) -> int:
+    """What Payment has given back under this refund's id, in minor units."""
+    return _sum_refunded(refund.order, [str(refund.id)])
 
 
 def kept(order: Order) -> int:

@@ -1,26 +1,143 @@
-"""Dead letters: what nobody could use or deliver, kept with its reason until an admin looks at it."""
+"""Dead letters: what nobody could use or deliver, kept with its reason until it works or an admin has looked at it."""
 
 import hashlib
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Left
 
-from orders.models import DeadLetter
+from orders import outbox
+from orders.callers import Actor, Caller
+from orders.errors import NotFound
+from orders.models import DeadLetter, Order, OutboxMessage, Refund
+from orders.paging import Listing, Page, from_position, page_of
+from orders.services.change import Change, request_refund
+
+PAYMENT_EVENTS, OUTBOX, REFUNDS = "payments.events", "outbox", "refunds"
+"""Where letters come from: a message of Payment's, an effect that was given up, a refund that Payment does not make."""
 
 LONGEST_KEPT = 64 * 1024
 """Characters kept of a message: enough to understand it, too little to fill a disk."""
 
+LONGEST_SHOWN = 4096
+"""Characters of a message that a list shows."""
+
+RETRIED_AT_ONCE = 100
+
+_BURY = """
+    INSERT INTO dead_letters AS known (id, fingerprint, source, reason, message, order_id) VALUES (%s, %s, %s, %s, %s, %s)
+    ON CONFLICT (fingerprint) DO UPDATE SET attempts = known.attempts + 1, reason = excluded.reason, retrying = false"""
+
 
 def bury(source: str, reason: str, message: str | dict[str, Any], order_id: uuid.UUID | None = None) -> None:
     """Keep `message` from `source` with the `reason` why it can't be used; a copy of one kept before only counts."""
-    text = message if isinstance(message, str) else msgspec.json.encode(message, order="sorted").decode()
-    text = text.replace("\0", "\N{SYMBOL FOR NULL}")
-    fingerprint = hashlib.sha256(f"{source}\n{text}".encode()).digest()
-    if DeadLetter.objects.filter(fingerprint=fingerprint).update(attempts=F("attempts") + 1):
+    text = _text(message)
+    letter: list[Any] = [
+        uuid.uuid4(),
+        _fingerprint(source, text),
+        source,
+        _storable(reason)[:300],
+        text[:LONGEST_KEPT],
+        order_id,
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_BURY, letter)
+
+
+def bury_refund(refund: Refund, reason: str) -> None:
+    """Show admins a refund that Payment does not make; it goes when the refund has been made after all."""
+    bury(REFUNDS, reason, _refund_message(refund), refund.order_id)
+
+
+def settle_refund(refund: Refund) -> None:
+    """The refund has been made: nobody has to look at it any more."""
+    DeadLetter.objects.filter(fingerprint=_fingerprint(REFUNDS, _text(_refund_message(refund)))).delete()
+
+
+def fail_again(letter_id: uuid.UUID, reason: str) -> None:
+    """The letter was tried anew, in vain."""
+    letter = DeadLetter.objects.filter(id=letter_id)
+    letter.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300], retrying=False)
+
+
+def to_hear_again() -> list[tuple[uuid.UUID, str]]:
+    """Messages of Payment's that admins want heard again, with the ids of their letters."""
+    letters = DeadLetter.objects.filter(retrying=True).order_by("id")
+    return list(letters.values_list("id", "message")[:RETRIED_AT_ONCE])
+
+
+def list_dead_letters(listing: Listing) -> Page[Any]:
+    """A page of the dead letters, the newest first, with `shown`, the beginning of the message, instead of all of it."""
+    letters = DeadLetter.objects.annotate(shown=Left("message", LONGEST_SHOWN)).defer("message", "fingerprint")
+    found = list(from_position(letters, listing)[: listing.limit + 1])
+    return page_of(found, listing, place=lambda letter, _: (letter.created_at, letter.id))
+
+
+def need_dead_letter(_caller: Caller, letter_id: uuid.UUID) -> None:
+    """Raise NotFound unless there is such a letter."""
+    if not DeadLetter.objects.filter(id=letter_id).exists():
+        raise NotFound()
+
+
+@transaction.atomic
+def retry(caller: Caller, letter_id: uuid.UUID, request_id: str) -> None:
+    """Try anew what was buried; the letter goes when that has worked, and counts it when it has not. Repeatable.
+
+    A message of Payment's is heard again by whoever listens to Payment, an effect goes back into the outbox, a refund is
+    asked for again under its id. Raises NotFound.
+    """
+    order_id = DeadLetter.objects.filter(id=letter_id).values_list("order_id", flat=True).first()
+    order = order_id and Order.objects.select_for_update().filter(id=order_id).first()  # the order first, as everywhere
+    letter = DeadLetter.objects.select_for_update().filter(id=letter_id).first()
+    if letter is None:
+        raise NotFound()
+    if letter.source == PAYMENT_EVENTS:
+        letter.retrying = True
+        letter.save(update_fields=["retrying"])
+    elif order and letter.source == OUTBOX:
+        _back_into_the_outbox(letter, order)
+    elif order and letter.source == REFUNDS:
+        _ask_for_refund(letter, Change(order, Actor.of(caller, request_id)))
+
+
+def _back_into_the_outbox(letter: DeadLetter, order: Order) -> None:
+    if OutboxMessage.objects.filter(order=order, dead_letter_id=letter.id).exists():
         return
-    letter = DeadLetter(
-        fingerprint=fingerprint, source=source, reason=reason[:300], message=text[:LONGEST_KEPT], order_id=order_id
-    )
-    DeadLetter.objects.bulk_create([letter], ignore_conflicts=True)
+    row = msgspec.json.decode(letter.message)
+    effect = outbox.Effect(outbox.Kind(row["kind"]), row["payload"], row["lane"])
+    OutboxMessage.objects.create(**effect.as_row(order.id, row["request_id"]), dead_letter_id=letter.id)
+    transaction.on_commit(outbox.wake)
+
+
+def _ask_for_refund(letter: DeadLetter, change: Change) -> None:
+    refund_id = msgspec.json.decode(letter.message)["refund_id"]
+    refund = Refund.objects.exclude(status=Refund.Status.REFUNDED).filter(id=refund_id, order=change.order).first()
+    if refund is None:
+        letter.delete()
+        return
+    refund.status, refund.attempts, refund.asked = Refund.Status.REQUESTED, 1, 1
+    refund.ask_again_at = change.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
+    refund.save()
+    request_refund(change, refund)
+    change.save()
+
+
+def _refund_message(refund: Refund) -> dict[str, Any]:
+    return {"refund_id": str(refund.id), "order_id": str(refund.order_id), "amount_minor": refund.amount}
+
+
+def _text(message: str | dict[str, Any]) -> str:
+    return _storable(message if isinstance(message, str) else msgspec.json.encode(message, order="sorted").decode())
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+def _fingerprint(source: str, text: str) -> bytes:
+    return hashlib.sha256(f"{source}\n{text}".encode()).digest()

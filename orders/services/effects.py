@@ -20,10 +20,10 @@ from clients.neighbours import Neighbours
 from clients.tracing import request_id
 from orders import database, outbox
 from orders.errors import DependencyUnavailable, NotCancellable, OutOfStock
-from orders.lifecycle import DEAD
-from orders.models import OrderItem, OutboxMessage
+from orders.lifecycle import DEAD, OrderStatus
+from orders.models import Order, OrderItem, OutboxMessage
 from orders.services.cancel import cancel_for_lack_of_stock
-from orders.services.dead_letters import bury
+from orders.services.dead_letters import OUTBOX, bury
 
 AT_ONCE = 20
 """Effects under way in one worker process."""
@@ -81,6 +81,21 @@ async def _restock_items(row: OutboxMessage, neighbours: Neighbours, deadline: D
             raise
 
 
+async def _hold_stock(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
+    """Hold again what a pending order holds no more, for as long as its hold would last; when it is short, cancel the order."""
+    order = await database.run(Order.objects.filter(id=row.order_id, status=OrderStatus.PENDING).first)
+    if order is None:
+        return
+    lines = await database.run(_lines_if_alive, order.id)
+    ends_at = order.expires_at + timedelta(seconds=settings.STOCK_HOLD_SECONDS - settings.ORDER_EXPIRY_SECONDS)
+    seconds = max(1, int((ends_at - datetime.now(UTC)).total_seconds()))
+    with suppress(HoldCommitted):  # it has been paid for and sold
+        try:
+            await neighbours.products.reserve(order.id, lines, seconds, deadline)
+        except OutOfStock:
+            await database.run(cancel_for_lack_of_stock, order.id, row.request_id)
+
+
 async def _commit_stock(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
     """Sell what the order holds; when the hold is gone, hold it again first, and when that is short, cancel the order."""
     try:
@@ -101,6 +116,7 @@ async def _commit_stock(row: OutboxMessage, neighbours: Neighbours, deadline: De
 
 EFFECTS: Mapping[str, Callable[[OutboxMessage, Neighbours, Deadline], Awaitable[None]]] = {
     outbox.Kind.CLEAR_CART: _clear_cart,
+    outbox.Kind.HOLD_STOCK: _hold_stock,
     outbox.Kind.COMMIT_STOCK: _commit_stock,
     outbox.Kind.RELEASE_STOCK: _release_stock,
     outbox.Kind.RESTOCK_ITEMS: _restock_items,
@@ -124,5 +140,5 @@ def _give_up_if_old(row: OutboxMessage, why: str) -> bool:
 @transaction.atomic
 def _give_up(row: OutboxMessage, why: str) -> None:
     letter = {"kind": row.kind, "lane": row.lane, "payload": row.payload, "request_id": row.request_id}
-    bury("outbox", why, {**letter, "order_id": str(row.order_id), "row": row.id}, row.order_id)
+    bury(OUTBOX, why, {**letter, "order_id": str(row.order_id)}, row.order_id)
     OutboxMessage.objects.filter(id=row.id).delete()

@@ -14,9 +14,9 @@ from django.db import transaction
 from orders import outbox
 from orders.callers import Actor
 from orders.lifecycle import OrderStatus, payment_status
-from orders.models import Order, PaymentEvent, Refund
-from orders.services.change import Change, Ledger, ledger_of, refund_due, request_refund
-from orders.services.dead_letters import bury
+from orders.models import DeadLetter, Order, PaymentEvent, Refund
+from orders.services.change import Change, Ledger, ledger_of, refund_due, request_refund, returned
+from orders.services.dead_letters import PAYMENT_EVENTS, bury, bury_refund, fail_again, settle_refund
 
 REFUND_ATTEMPTS = 5
 """How often a refund that Payment refuses is asked for before an admin has to look at it."""
@@ -80,8 +80,23 @@ def _retry(entry: PaymentEvent, request_id: str) -> None:
     except (Parked, Unusable) as error:
         if isinstance(error, Parked) and datetime.now(UTC) - entry.received_at < patience:
             return
-        bury("payments.events", str(error), event.message, event.order_id)
+        bury(PAYMENT_EVENTS, str(error), event.message, event.order_id)
         entry.delete()
+
+
+@transaction.atomic
+def record_again(letter_id: UUID, event: PaymentMessage, request_id: str) -> None:
+    """Count `event`, which an admin wants heard again: its letter goes, or counts one more attempt. It isn't parked."""
+    Order.objects.select_for_update().filter(id=event.order_id).first()  # the order first, as everywhere
+    letter = DeadLetter.objects.select_for_update(skip_locked=True).filter(id=letter_id, retrying=True).first()
+    if letter is None:
+        return
+    try:
+        _count(event, request_id)
+    except (Parked, Unusable) as error:
+        fail_again(letter_id, str(error))
+    else:
+        letter.delete()
 
 
 def _count(event: PaymentMessage, request_id: str) -> None:
@@ -102,10 +117,12 @@ def _count(event: PaymentMessage, request_id: str) -> None:
     change = Change(order, Actor("payment", event.payment_id and event.payment_id[:64], request_id))
     if event.type == "payment.unknown":
         _ask_again(change)
-    follow(change, ledger_of(order), event)
+    _settle_refund(change, event)
+    follow(change, ledger_of(order))
+    change.save()
 
 
-def follow(change: Change, ledger: Ledger, event: PaymentMessage) -> None:
+def follow(change: Change, ledger: Ledger) -> None:
     """Let the order be what the ledger says: paid, confirmed, or owed its money back."""
     order = change.order
     change.move_payment(payment_status(order.total, ledger.captured, ledger.refunded, ledger.words))
@@ -113,9 +130,7 @@ def follow(change: Change, ledger: Ledger, event: PaymentMessage) -> None:
         change.move(OrderStatus.CONFIRMED)
         change.announce("order.confirmed")
         change.then(outbox.commit_stock())
-    _settle_refund(change, event)
     refund_due(change, ledger)
-    change.save()
 
 
 def _settle_refund(change: Change, event: PaymentMessage) -> None:
@@ -126,12 +141,16 @@ def _settle_refund(change: Change, event: PaymentMessage) -> None:
     if refund is None or refund.status == Refund.Status.REFUNDED:
         return
     if event.type == "payment.refunded":
-        refund.status = Refund.Status.REFUNDED
+        if returned(refund) >= refund.amount:
+            refund.status = Refund.Status.REFUNDED
+            settle_refund(refund)
+    elif refund.status == Refund.Status.FAILED:
+        return
     elif refund.attempts < REFUND_ATTEMPTS:
         _ask_again_for(change, refund)
     else:
         refund.status = Refund.Status.FAILED
-        bury("payments.events", "Payment refuses the refund", event.message, change.order.id)
+        bury_refund(refund, "Payment refuses the refund")
     refund.save()
 
 

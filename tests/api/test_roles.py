@@ -12,7 +12,7 @@ import pytest
 from tests.api.test_fulfilment import REACHES, WAY, Market, Sale
 from tests.world import Person, World
 
-CUSTOMER, BUYERS, SELLERS = ["customer"], ["customer", "admin"], ["vendor", "admin"]
+CUSTOMER, BUYERS, SELLERS, ADMINS = ["customer"], ["customer", "admin"], ["vendor", "admin"], ["admin"]
 
 TABLE = {
     ("POST", "/orders"): CUSTOMER,
@@ -31,6 +31,8 @@ TABLE = {
     ("POST", "/vendor-orders/{vendor_order_id}/deliver"): SELLERS,
     ("POST", "/vendor-orders/{vendor_order_id}/cancel"): SELLERS,
     ("GET", "/vendor-orders/{vendor_order_id}/stream"): SELLERS,
+    ("GET", "/admin/dead-letters"): ADMINS,
+    ("POST", "/admin/dead-letters/{dead_letter_id}/retry"): ADMINS,
 }
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
@@ -46,9 +48,10 @@ def market(world: World) -> Iterator[Market]:
 
 @pytest.fixture
 def paths(market: Market) -> Callable[[str], str]:
-    """Fills an order's ids into a route."""
+    """Fills the ids of an order and of a dead letter into a route."""
     sale = market.sell()
-    ids = {"{order_id}": sale.id, "{vendor_order_id}": sale.parts[0]}
+    letter = market.world.dead_letter()
+    ids = {"{order_id}": sale.id, "{vendor_order_id}": sale.parts[0], "{dead_letter_id}": letter}
     return lambda route: re.sub(r"{\w+}", lambda found: ids[found[0]], route)
 
 
@@ -83,7 +86,7 @@ def test_a_role_gets_through_where_the_table_says_so_and_nowhere_else(
         if role not in roles:
             assert answer.json()["code"] == "permission_denied"
         else:
-            assert answer.status_code in (200, 400, 409, 422), f"{role} {method} {route}: {answer.status_code}"
+            assert answer.status_code in (200, 202, 400, 409, 422), f"{role} {method} {route}: {answer.status_code}"
 
 
 def test_nobody_gets_through_without_a_token(market: Market, paths: Callable[[str], str]) -> None:
@@ -108,6 +111,8 @@ def test_the_role_is_looked_at_before_the_resource(market: Market) -> None:
     assert market.vendors[0].post(f"/{nowhere}/cancel", {"nonsense": 1}).status_code == 403
     assert market.customer.get(f"/vendor-{nowhere}").status_code == 403
     assert market.customer.get("/vendor-orders", params={"nonsense": 1}).status_code == 403
+    for person in (market.customer, market.vendors[0]):
+        assert person.post(f"/admin/dead-{nowhere.replace('orders', 'letters')}/retry", {"n": 1}).status_code == 403
 
 
 def test_the_resource_is_looked_at_before_what_is_said_of_it(market: Market) -> None:
@@ -121,6 +126,7 @@ def test_the_resource_is_looked_at_before_what_is_said_of_it(market: Market) -> 
         vendor.post(f"/vendor-orders/{nowhere}/accept", {"nonsense": 1}),
         vendor.post(f"/vendor-orders/{nowhere}/ship", {}),
         vendor.get(f"/vendor-orders/{nowhere}/stream", headers={"Last-Event-ID": "nonsense"}),
+        market.admin.post(f"/admin/dead-letters/{nowhere}/retry", {"nonsense": 1}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), answer.request.url
 

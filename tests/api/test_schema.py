@@ -108,7 +108,9 @@ class Caller:
         path = case.operation.path
         if path.startswith("/api/v1/orders") and "{" not in path and case.operation.method == "post":
             self._fill_cart()
-        if "{" in path and is_uuid(*case.path_parameters.values()):
+        if "dead_letter_id" in path and is_uuid(*case.path_parameters.values()):
+            case.path_parameters = {"dead_letter_id": self.world.dead_letter("no message")}
+        elif "{" in path and is_uuid(*case.path_parameters.values()):
             if path not in self._orders:
                 self._orders[path] = self._paid_order(BEFORE.get(path.rpartition("/")[2], []))
             order = self._orders[path]

@@ -147,6 +147,16 @@ def test_a_malformed_id_is_missing_too(world: World, id_: str) -> None:
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "not_found")}
 
 
+def test_dead_letters_are_for_admins_alone(town: Town) -> None:
+    letter = town.world.dead_letter(town.of("ada"), order_id=town.shared.id)
+    for person in (town.ada, town.bob, *town.vendors):
+        for answer in (person.get("/admin/dead-letters"), person.post(f"/admin/dead-letters/{letter}/retry")):
+            assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+            assert town.of("ada") not in answer.text
+    (kept,) = town.world.sql("SELECT retrying, attempts FROM dead_letters WHERE id = %s", letter)
+    assert kept == {"retrying": False, "attempts": 1}
+
+
 def test_a_customers_lists_hold_their_own_orders_only(town: Town) -> None:
     orders = listed(town.bob, "/orders")
     assert [order["id"] for order in orders.json()["results"]] == [town.bobs["id"]]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.integration.payment import ORDERS, Payment
@@ -36,6 +37,19 @@ def test_beat_expires_an_order_whose_time_is_over(world: World) -> None:
         "vendor_order.cancelled by system",
         "order.expired by system",
     ]
+
+
+def test_a_job_that_the_database_let_down_is_done_at_a_later_tick(world: World) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    log = world.stack.logs / "worker.log"
+    begin = log.stat().st_size
+    with psycopg.connect(world.stack.postgres.url) as connection:
+        connection.execute("LOCK TABLE refunds IN ACCESS EXCLUSIVE MODE")  # longer than anybody waits for a lock
+        world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])
+        eventually(lambda: b'"job_waits"' in log.read_bytes()[begin:], "the job to give way")
+    ada.order_becomes(order["id"], status="expired")
+    assert b"Traceback" not in log.read_bytes()[begin:], "it is nothing to be alarmed about"
 
 
 def test_an_order_lives_until_its_time_is_over(world: World) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -36,18 +37,18 @@ RECOVERY_SECONDS = 30
 
 
 @contextmanager
-def frozen(process: Process) -> Iterator[None]:
+def frozen(frozen_one: Process) -> Iterator[None]:
     """A process and its children do nothing for a while, as on an overloaded machine."""
-    os.killpg(process.pid, signal.SIGSTOP)
+    os.killpg(frozen_one.pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.killpg(process.pid, signal.SIGCONT)
+        os.killpg(frozen_one.pid, signal.SIGCONT)
 
 
-def worker(world: World) -> Process:
-    """The stack's Celery worker."""
-    return next(process for process in world.stack._processes if process.name == "worker")
+def process(world: World, name: str) -> Process:
+    """One of the stack's processes."""
+    return next(process for process in world.stack._processes if process.name == name)
 
 
 def attempts(world: World, order_id: str, kind: str) -> int:
@@ -87,7 +88,7 @@ def add_message(world: World, order_id: str, type_: str, *, lane: str = "message
 
 def test_while_the_worker_is_away_orders_are_placed_and_paid_and_their_carts_wait(world: World) -> None:
     ada = world.shopper()
-    with frozen(worker(world)):
+    with frozen(process(world, "worker")):
         order = ada.place()
         pay(world, order["id"])
         ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
@@ -101,7 +102,7 @@ def test_while_the_worker_is_away_orders_are_placed_and_paid_and_their_carts_wai
 
 def test_a_job_that_the_queue_forgot_is_queued_again(world: World) -> None:
     bob, ada, eve = world.shopper(), world.shopper(), world.shopper()
-    with frozen(worker(world)), redis.Redis.from_url(world.stack.environment["CELERY_BROKER_URL"]) as queue:
+    with frozen(process(world, "worker")), redis.Redis.from_url(world.stack.environment["CELERY_BROKER_URL"]) as queue:
         decoy = bob.place()  # a worker that was waiting when it froze is handed one job all the same
         until_tried(world, decoy["id"], "clear_cart")
         order = ada.place()
@@ -116,6 +117,32 @@ def test_a_job_that_the_queue_forgot_is_queued_again(world: World) -> None:
     assert clears(world, order["id"]) == {"heard": 1, "in_effect": 1}
     hurry(world, decoy["id"])
     until_done(world, decoy["id"])
+
+
+def test_a_job_is_queued_again_within_seconds_after_the_longest_outage_too_and_its_old_copies_expire(
+    world: World,
+) -> None:
+    bob, ada = world.shopper(), world.shopper()
+    with frozen(process(world, "worker")), redis.Redis.from_url(world.stack.environment["CELERY_BROKER_URL"]) as queue:
+        until_tried(world, bob.place()["id"], "clear_cart")
+        order = ada.place()
+        until_tried(world, order["id"], "clear_cart")
+        world.sql("UPDATE outbox SET attempts = 1000, available_at = now() WHERE order_id = %s", order["id"])
+        until_tried(world, order["id"], "clear_cart", 1001)
+        (row,) = world.sql(
+            "SELECT id, extract(epoch FROM available_at - now())::float AS pause FROM outbox"
+            " WHERE order_id = %s AND kind = 'clear_cart'",
+            order["id"],
+        )
+        assert row["pause"] <= RECOVERY_SECONDS - 5
+        jobs = [json.loads(job) for job in queue.lrange("celery", 0, -1)]  # type: ignore[union-attr]
+    lives = [datetime.fromisoformat(job["headers"]["expires"]) - datetime.now(UTC) for job in jobs]
+    assert len(lives) >= 2
+    assert max(life.total_seconds() for life in lives) <= row["pause"] + 2, "a copy ends when the next one is made"
+    for each in world.sql("SELECT DISTINCT order_id::text FROM outbox WHERE kind = 'clear_cart'"):
+        hurry(world, each["order_id"])
+    until_done(world, order["id"])
+    assert clears(world, order["id"])["in_effect"] == 1
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,58 @@ def test_a_refund_that_fails_again_and_again_is_shown_to_an_admin_in_the_end(wor
 
 
 @pytest.mark.usefixtures("deaf_to_refunds")
+def test_a_refund_that_was_given_up_is_one_dead_letter_however_often_payment_refuses_it(
+    world: World, payment: Payment
+) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("captured", order["id"], 2500)
+    until_asked_back(payment, order["id"], 1)
+    refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+    world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
+    for count in (2, 3, 4):
+        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        until_counted(world, order["id"], count)
+    assert [letter["attempts"] for letter in letters(world, refund_id)] == [1]
+    payment.say("refunded", order["id"], 500, refund_id=refund_id)
+    eventually(lambda: refunds(world, order["id"])[0]["status"] == "refunded", "what was made after all to be settled")
+    assert letters(world, refund_id) == []
+
+
+@pytest.mark.usefixtures("deaf_to_refunds")
+def test_a_refund_made_in_parts_is_settled_with_the_last_of_them(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("captured", order["id"], 2500)
+    until_asked_back(payment, order["id"], 1)
+    refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+    payment.say("refunded", order["id"], 200, refund_id=refund_id)
+    until_counted(world, order["id"], 2)
+    assert [row["status"] for row in refunds(world, order["id"])] == ["requested"]
+    payment.say("refunded", order["id"], 300, refund_id=refund_id)
+    eventually(lambda: refunds(world, order["id"])[0]["status"] == "refunded", "the refund to be settled")
+    assert [row["amount"] for row in refunds(world, order["id"])] == [500]
+
+
+@pytest.mark.usefixtures("deaf_to_refunds")
+def test_a_refund_refused_by_the_same_event_each_time_is_shown_to_an_admin(world: World, payment: Payment) -> None:
+    """An event counts once, so what Payment repeats looks like silence."""
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("captured", order["id"], 2500)
+    until_asked_back(payment, order["id"], 1)
+    refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+    refusal = payment.event("refund_failed", order["id"], 500, refund_id=refund_id)
+    for asked in range(2, 9):
+        payment.tell(refusal)
+        ask_again(world, order["id"])
+        eventually(lambda asked=asked: refunds(world, order["id"])[0]["asked"] == asked, "the question")
+        assert bool(letters(world, refund_id)) == (asked > 7), f"asked {asked} times, about an hour long"
+    (letter,) = letters(world, refund_id)
+    assert (letter["source"], str(letter["order_id"])) == ("refunds", order["id"])
+
+
+@pytest.mark.usefixtures("deaf_to_refunds")
 def test_a_repeated_failure_of_a_refund_asks_again_once(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()

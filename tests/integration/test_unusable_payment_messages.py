@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.payment import EVENTS, Payment, signature
+from tests.integration.payment import EVENTS, GROUP, Payment, signature
 from tests.integration.records import ledger, letters, parked
 from tests.world import World, eventually
 
@@ -180,6 +180,37 @@ def test_a_stream_entry_without_a_message_blocks_nobody(world: World, payment: P
     payment.say("captured", order["id"], via="stream")
     ada.order_becomes(order["id"], status="confirmed")
     payment.wait_until_all_is_heard()
+
+
+def test_copies_that_race_are_all_counted(world: World, second_world: World, payment: Payment) -> None:
+    """Two processes hear of it on two ways each."""
+    mark = uuid.uuid4().hex
+    payment.tell(mark.encode(), "channel", times=20)
+    payment.tell(mark.encode(), "stream", times=20)
+    eventually(lambda: letters(world, mark)[0]["attempts"] == 60, "2 x 20 on the channel, 20 on the stream")
+
+
+def test_an_entry_that_was_trimmed_while_it_was_pending_is_forgotten_and_no_dead_letter(
+    world: World, payment: Payment
+) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    before = world.sql("SELECT count(*) AS count FROM dead_letters WHERE message = ''")
+    bus: Any = payment.bus
+    with bus.pipeline(transaction=True) as at_once:  # nobody is quicker
+        at_once.xadd(EVENTS, {"message": b"{}"}).xreadgroup(GROUP, "a process that died", {EVENTS: ">"})
+        entry, ((_, taken),) = at_once.execute()
+    assert entry in [id_ for id_, _ in taken]
+    bus.xdel(EVENTS, entry)
+
+    def pending() -> list[Any]:
+        return list(bus.xpending_range(EVENTS, GROUP, entry, entry, 1))
+
+    assert pending()
+    eventually(lambda: not pending(), "the entry to be acknowledged")
+    payment.say("captured", order["id"], via="stream")
+    ada.order_becomes(order["id"], status="confirmed")
+    assert world.sql("SELECT count(*) AS count FROM dead_letters WHERE message = ''") == before
 
 
 @pytest.mark.parametrize(

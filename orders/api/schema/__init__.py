@@ -1,7 +1,8 @@
-"""What the OpenAPI document says of the API. The endpoints stand by role in `customers.py` and `vendors.py`; views wear them
-as decorators. `document.py` puts the whole together."""
+"""What the OpenAPI document says of the API. The endpoints stand by role in `customers.py`, `vendors.py` and `admins.py`; views
+wear them as decorators. `document.py` puts the whole together."""
 
 from orders.api.schema import strict as strict  # drf-spectacular learns of input from it
+from orders.api.schema.admins import LIST_DEAD_LETTERS, RETRY_DEAD_LETTER
 from orders.api.schema.customers import (
     CANCEL_ORDER,
     LIST_ORDERS,
@@ -28,6 +29,7 @@ __all__ = [
     "CANCEL_ORDER",
     "CANCEL_VENDOR_ORDER",
     "DELIVER",
+    "LIST_DEAD_LETTERS",
     "LIST_ORDERS",
     "LIST_VENDOR_ORDERS",
     "ORDER_HISTORY",
@@ -35,6 +37,7 @@ __all__ = [
     "QUOTE",
     "READ_ORDER",
     "READ_VENDOR_ORDER",
+    "RETRY_DEAD_LETTER",
     "SHIP",
     "STREAM_ORDER",
     "STREAM_VENDOR_ORDER",

@@ -39,6 +39,7 @@ TAGS = [
         "name": "Vendors",
         "description": "A vendor order is the part of an order that one vendor fulfils. Vendors see their own, admins all.",
     },
+    {"name": "Admins", "description": "What the service could not settle by itself and needs a person."},
     {"name": "Operations", "description": "For whoever runs the service; no token is asked for."},
 ]
 TOKEN = {
@@ -89,9 +90,10 @@ class Generator(SchemaGenerator):
 
 def _in_our_order(paths: dict[str, Any]) -> dict[str, Any]:
     """What comes first in life comes first on the page."""
-    places = {name: place for place, name in enumerate(ENDPOINTS)}
+    tags = [tag["name"] for tag in TAGS]
+    places = {name: (tags.index(endpoint.tag), place) for place, (name, endpoint) in enumerate(ENDPOINTS.items())}
 
-    def place(method: tuple[str, Any]) -> int:
+    def place(method: tuple[str, Any]) -> tuple[int, int]:
         return places[method[1]["operationId"]]
 
     by_method = {path: dict(sorted(methods.items(), key=place)) for path, methods in paths.items()}

@@ -111,8 +111,8 @@ def _vendor_order_now(status: str, at: str, version: int, actions: list[str], **
     return {**VENDOR_ORDER, **changed, **more}
 
 
-def _page(result: Json) -> Json:
-    address = "http://127.0.0.1:8000/api/v1/orders?limit=1&cursor=WyItY3JlYXRlZF9hdCIsIjIwMjYtMTEtMjJUMTA6MDA6MDBaIl0"
+def _page(result: Json, path: str = "orders") -> Json:
+    address = f"http://127.0.0.1:8000/api/v1/{path}?limit=1&cursor=WyItY3JlYXRlZF9hdCIsIjIwMjYtMTEtMjJUMTA6MDA6MDBaIl0"
     return {"next": address, "previous": None, "results": [result]}
 
 
@@ -129,6 +129,15 @@ ACCEPTANCE = _entry(1, "vendor_order.processing", "vendor", "pending", "processi
 FOR_ADMINS = {"actor_id": "ada", "request_id": "0b6ec5e2-2f0c-4f3e-9d39-0e6b7b0f6c11", "data": {}}
 TIMELINE = [{name: entry[name] for name in ("at", "type", "from", "to")} for entry in TRAIL]
 SHIPMENT = {"vendor_order_id": BOOKS, "vendor_id": "v-books", "status": "pending", **NO_PARCEL, "items": ITEMS[1:]}
+LETTER = {
+    "id": "7d6f2f0e-52f9-4a43-9c53-0a51c4be4c3b",
+    "source": "payments.events",
+    "reason": "its signature is missing or wrong",
+    "message": f'{{"event_id":"pay-77","type":"payment.captured","order_id":"{ORDER_ID}","amount_minor":4690}}',
+    "order_id": ORDER_ID,
+    "attempts": 2,
+    "created_at": PAID,
+}
 DEAD_PARTS = [{**part, "status": "cancelled"} for part in ORDER["vendor_orders"]]
 
 REQUESTS: dict[str, tuple[str, Any]] = {
@@ -180,6 +189,8 @@ ANSWERS: dict[str, tuple[str, Any]] = {
         "Given up",
         _vendor_order_now("cancelled", ACCEPTED, 2, [], order_status="cancelled"),
     ),
+    "dead_letter_page": ("A message that was not signed", _page(LETTER, "admin/dead-letters")),
+    "retrying": ("Under way", {"id": LETTER["id"], "status": "retrying"}),
     "vendor_order_page": ("The first page", _page(VENDOR_ORDER)),
     "summary": (
         "A vendor's morning",

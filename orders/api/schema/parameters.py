@@ -47,6 +47,14 @@ LAST_EVENT_ID = _header(
     "The last entry you have: the stream goes on behind it.",
 )
 
+PAGING = [
+    _query(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
+        "Results on a page.",
+    ),
+    _query("cursor", OpenApiTypes.STR, "As it stands in `next` and `previous`."),
+]
 COMMON = [
     _query("created_after", OpenApiTypes.DATETIME, "This moment included."),
     _query("created_before", OpenApiTypes.DATETIME, "This moment left out."),
@@ -57,12 +65,7 @@ COMMON = [
         {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD},
         "Part of the number, of an item's name or of its sku.",
     ),
-    _query(
-        "limit",
-        {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
-        "Results on a page.",
-    ),
-    _query("cursor", OpenApiTypes.STR, "As it stands in `next` and `previous`."),
+    *PAGING,
     _query(
         "ordering",
         {"type": "string", "enum": [f"{sign}{name}" for name in COLUMNS for sign in ("-", "")], "default": NEWEST},

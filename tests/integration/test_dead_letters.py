@@ -1,0 +1,237 @@
+"""Dead letters for admins: shown page by page, and tried anew; what becomes of them is seen in the list."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.integration.payment import Payment
+from tests.integration.records import hold, ledger, letters, pay, refunds, until_done, until_stock_is, waiting
+from tests.integration.test_parked_payment_events import ORDER_IDS
+from tests.integration.test_refunds import asked_back, until_asked_back
+from tests.world import Person, World, eventually
+
+PATH = "/admin/dead-letters"
+FIELDS = {"id", "source", "reason", "message", "order_id", "attempts", "created_at"}
+
+
+def shown(admin: Person, letter_id: str) -> dict[str, Any] | None:
+    """The letter as the list has it, if it is among the newest."""
+    results = admin.get(PATH, params={"limit": 100}).json()["results"]
+    return next((letter for letter in results if letter["id"] == letter_id), None)
+
+
+def letter_of(world: World, text: str) -> dict[str, Any]:
+    """The one letter that contains `text`, once it is there."""
+    (letter,) = eventually(lambda: letters(world, text), "the dead letter")
+    return letter
+
+
+def retried(admin: Person, letter_id: str) -> None:
+    """Ask for a retry, which must be taken."""
+    answer = admin.post(f"{PATH}/{letter_id}/retry")
+    assert (answer.status_code, answer.json()) == (202, {"id": letter_id, "status": "retrying"})
+
+
+def until_gone(admin: Person, letter_id: str) -> None:
+    """Wait until the list has the letter no more."""
+    eventually(lambda: shown(admin, letter_id) is None, "the letter to go")
+
+
+def until_tried(admin: Person, letter_id: str, attempts: int) -> dict[str, Any]:
+    """Wait until the letter counts so many attempts."""
+
+    def look() -> dict[str, Any] | None:
+        letter = shown(admin, letter_id)
+        assert letter, "it must not go"
+        return letter if letter["attempts"] == attempts else None
+
+    return eventually(look, f"attempt {attempts}")
+
+
+def test_the_list_shows_what_was_buried_and_why(world: World) -> None:
+    order_id = str(uuid.uuid4())
+    letter_id = world.dead_letter('{"a": "<b>&\u202e\U0001f600"}', order_id=order_id)
+    letter = shown(world.admin(), letter_id)
+    assert letter is not None
+    assert letter.keys() == FIELDS
+    assert letter["created_at"].endswith("Z")
+    assert {**letter, "created_at": ""} == {
+        "id": letter_id,
+        "source": "payments.events",
+        "reason": "a reason",
+        "message": '{"a": "<b>&\u202e\U0001f600"}',
+        "order_id": order_id,
+        "attempts": 1,
+        "created_at": "",
+    }
+
+
+def test_a_long_message_is_cut_and_one_that_is_no_utf_8_is_text_all_the_same(world: World, payment: Payment) -> None:
+    mark = uuid.uuid4().hex
+    payment.tell(mark.encode() + b"\xff\x00" + b"x" * 100_000)
+    letter = letter_of(world, mark)
+    message = (shown(world.admin(), str(letter["id"])) or {})["message"]
+    assert message.startswith(f"{mark}\N{REPLACEMENT CHARACTER}\N{SYMBOL FOR NULL}xxx")
+    assert len(message) == 4096
+
+
+def test_the_list_is_paged_forth_and_back_newest_first(world: World) -> None:
+    admin = world.admin()
+    planted = [world.dead_letter() for _ in range(5)]
+    first = admin.get(PATH, params={"limit": 2}).json()
+    second = admin.http.get(first["next"]).json()
+    third = admin.http.get(second["next"]).json()
+    pages = [[letter["id"] for letter in page["results"]] for page in (first, second, third)]
+    assert [*pages[0], *pages[1], pages[2][0]] == planted[::-1]
+    assert first["previous"] is None
+    assert [letter["id"] for letter in admin.http.get(second["previous"]).json()["results"]] == pages[0]
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": 0}, {"limit": 101}, {"cursor": "x"}, {"ordering": "total"}, {"source": "outbox"}], ids=str
+)
+def test_a_list_is_asked_for_in_the_known_words(world: World, query: dict[str, Any]) -> None:
+    answer = world.admin().get(PATH, params=query)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert answer.json()["errors"][0]["pointer"] == f"/{next(iter(query))}"
+
+
+def test_a_retry_takes_no_words(world: World) -> None:
+    letter_id = world.dead_letter()
+    answer = world.admin().post(f"{PATH}/{letter_id}/retry", {"now": True})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize("letter_id", [str(uuid.UUID(int=7)), "7", "x", "%00"])
+def test_what_is_no_letter_is_missing(world: World, letter_id: str) -> None:
+    answer = world.admin().post(f"{PATH}/{letter_id}/retry")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_a_message_that_can_be_used_now_counts_and_its_letter_goes(world: World, payment: Payment) -> None:
+    """Its order did not come to be known in time."""
+    ada, admin, key = world.shopper(), world.admin(), str(uuid.uuid4())
+    order_id = str(uuid.uuid5(ORDER_IDS, f"{ada.id}\n{key}"))
+    payment.say("captured", order_id)
+    letter_id = str(letter_of(world, order_id)["id"])
+    assert ada.checkout(key=key).json()["id"] == order_id
+    retried(admin, letter_id)
+    ada.order_becomes(order_id, status="confirmed", payment_status="paid")
+    until_gone(admin, letter_id)
+    assert len(ledger(world, order_id)) == 1
+    assert admin.post(f"{PATH}/{letter_id}/retry").status_code == 404
+
+
+def test_a_message_retried_twice_and_heard_again_counts_once(world: World, payment: Payment) -> None:
+    ada, admin = world.shopper(), world.admin()
+    order = ada.place()
+    event = payment.event("captured", order["id"], 1000)
+    letter_id = world.dead_letter(json.dumps(event), order_id=order["id"])
+    payment.tell(event)
+    for _ in range(2):
+        assert admin.post(f"{PATH}/{letter_id}/retry").status_code in (202, 404)
+    until_gone(admin, letter_id)
+    assert ada.order_becomes(order["id"], payment_status="partially_paid")["status"] == "pending"
+    assert len(ledger(world, order["id"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("why", "fault"),
+    [
+        ("signature", {"signature": "0" * 64}),
+        ("no order of this id", {"order_id": str(uuid.UUID(int=7))}),
+        ("the event in USD", {"currency": "USD"}),
+    ],
+)
+def test_a_message_that_fails_again_stays_and_counts_the_attempt(
+    world: World, payment: Payment, why: str, fault: dict[str, str]
+) -> None:
+    ada, admin = world.shopper(), world.admin()
+    order = ada.place()
+    event = payment.sign({**payment.event("captured", order["id"]), **fault}) | fault
+    letter_id = world.dead_letter(json.dumps(event))
+    for attempts in (2, 3):
+        retried(admin, letter_id)
+        letter = until_tried(admin, letter_id, attempts)
+        assert why in letter["reason"]
+    assert ledger(world, order["id"]) == []
+    assert world.sql("SELECT 1 FROM payment_events WHERE event_id = %s", event["event_id"]) == [], "it isn't parked"
+
+
+def test_one_bad_letter_holds_up_no_other(world: World, payment: Payment) -> None:
+    ada, admin = world.shopper(), world.admin()
+    order = ada.place()
+    bad = [world.dead_letter("{" * 10), world.dead_letter("[" * 60_000), world.dead_letter('"\\ud800"')]
+    good = world.dead_letter(json.dumps(payment.event("captured", order["id"])))
+    for letter_id in (*bad, good):
+        retried(admin, letter_id)
+    until_gone(admin, good)
+    for letter_id in bad:
+        until_tried(admin, letter_id, 2)
+
+
+def given_up(world: World, order_id: str) -> dict[str, Any]:
+    """The letter of the order's effect, after it has failed for more than a day."""
+    world.sql(
+        "UPDATE outbox SET created_at = now() - interval '25 hours', available_at = now() WHERE order_id = %s", order_id
+    )
+    until_done(world, order_id)
+    (letter,) = [each for each in letters(world, order_id) if each["source"] == "outbox"]
+    return letter
+
+
+def test_an_effect_that_was_given_up_takes_effect_after_all_and_its_letter_goes(world: World) -> None:
+    ada, admin = world.shopper(), world.admin()
+    order = ada.place()
+    until_done(world, order["id"])
+    with world.sandbox.fault("product", call="CommitStock", kind="status", value="INTERNAL"):
+        pay(world, order["id"])
+        ada.order_becomes(order["id"], status="confirmed")
+        eventually(lambda: waiting(world, order["id"]) == ["commit_stock"], "the commit to fail")
+        letter = given_up(world, order["id"])
+        retried(admin, str(letter["id"]))
+        retried(admin, str(letter["id"]))
+        assert waiting(world, order["id"]) == ["commit_stock"], "two retries are one"
+        assert shown(admin, str(letter["id"])), "it stays until it has worked"
+    until_stock_is(world, order["id"], "COMMITTED")
+    until_gone(admin, str(letter["id"]))
+    assert hold(world, order["id"])["commits"] == 1
+
+
+def test_an_effect_that_fails_for_good_again_comes_back_to_the_same_letter(world: World) -> None:
+    ada, admin = world.shopper(), world.admin()
+    order = ada.place()
+    until_done(world, order["id"])
+    with world.sandbox.fault("product", call="ReleaseStock", kind="status", value="INTERNAL"):
+        assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
+        eventually(lambda: waiting(world, order["id"]) == ["release_stock"], "the release to fail")
+        letter = given_up(world, order["id"])
+        retried(admin, str(letter["id"]))
+        assert given_up(world, order["id"])["id"] == letter["id"]
+        assert until_tried(admin, str(letter["id"]), 2)["source"] == "outbox"
+    retried(admin, str(letter["id"]))
+    until_stock_is(world, order["id"], "RELEASED")
+    until_gone(admin, str(letter["id"]))
+
+
+def test_a_refund_is_asked_for_again_and_its_letter_goes_when_it_is_made(world: World, payment: Payment) -> None:
+    ada, admin = world.shopper(), world.admin()
+    order = ada.place()
+    with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
+        payment.say("captured", order["id"], 2500)
+        until_asked_back(payment, order["id"], 1)
+        refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+        world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
+        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        letter = letter_of(world, refund_id)
+        assert (letter["source"], refunds(world, order["id"])[0]["status"]) == ("refunds", "failed")
+        for times in (2, 3):
+            retried(admin, str(letter["id"]))
+            until_asked_back(payment, order["id"], times)
+        assert {request["refund_id"] for request in asked_back(payment, order["id"])} == {refund_id}
+        assert shown(admin, str(letter["id"]))
+        payment.say("refunded", order["id"], 500, refund_id=refund_id)
+        until_gone(admin, str(letter["id"]))
+        assert refunds(world, order["id"])[0]["status"] == "refunded"

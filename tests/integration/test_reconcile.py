@@ -1,0 +1,355 @@
+"""`manage.py reconcile`: what the books disagree about is found, left alone by `--dry-run`, then mended, so that they agree."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from compose.stack import CHECKOUT
+from tests.integration.payment import COMMANDS, Payment
+from tests.integration.records import (
+    account,
+    clears,
+    hold,
+    lose_hold,
+    pay,
+    product_of,
+    refunds,
+    start_job,
+    trail,
+    until_done,
+    until_refunded,
+    until_requested,
+    until_stock_is,
+    waiting,
+)
+from tests.integration.test_outbox import frozen, process
+from tests.integration.test_refunds import asked_back, until_asked_back
+from tests.invariants import check_at_rest, check_invariants
+from tests.world import Person, World, eventually
+
+SECONDS = 60
+
+
+def reconcile(world: World, *arguments: str) -> tuple[int, str]:
+    """The command's exit status and what it said."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "reconcile", *arguments],
+        cwd=CHECKOUT,
+        env=dict(world.stack.environment),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def everything(world: World, order_id: str) -> list[Any]:
+    """All that is known of an order here and at its neighbours, calls that it made included."""
+    tables = ("orders", "vendor_orders", "order_events", "payment_events", "refunds", "outbox", "dead_letters")
+    key = {"orders": "id"}
+    rows = [
+        world.sql(f"SELECT * FROM {table} WHERE {key.get(table, 'order_id')} = %s ORDER BY id", order_id)
+        for table in tables
+    ]
+    return [rows, hold(world, order_id), account(world, order_id), clears(world, order_id)]
+
+
+def check_found_then_mended(world: World, order_id: str, *problems: str) -> None:
+    """A dry run finds just these problems and touches nothing; then they are mended."""
+    before = everything(world, order_id)
+    status, said = reconcile(world, "--dry-run", "--order", order_id)
+    found = [line.split()[0] for line in said.splitlines() if order_id in line]
+    assert (status, found) == (1, list(problems)), said
+    assert everything(world, order_id) == before
+    status, said = reconcile(world, "--order", order_id)
+    assert status == 0, said
+
+
+def check_nothing_is_wrong(world: World, order_id: str) -> None:
+    assert reconcile(world, "--dry-run", "--order", order_id) == (0, "Orders looked at: 1; nothing is wrong.\n")
+
+
+@contextmanager
+def forgotten(world: World, order_id: str, kind: str) -> Iterator[None]:
+    """Let an effect of what is done here be lost, as by a restored backup."""
+    with frozen(process(world, "worker")):
+        yield
+        eventually(lambda: waiting(world, order_id) == [kind], f"{kind} to wait")
+        world.sql("DELETE FROM outbox WHERE order_id = %s", order_id)
+
+
+def pending(world: World, **product: Any) -> tuple[Person, dict[str, Any]]:
+    """A customer and their order, with everything done that follows a checkout."""
+    ada = world.shopper(**product)
+    order = ada.place()
+    until_done(world, order["id"])
+    until_requested(world, order["id"])
+    return ada, order
+
+
+def confirmed(world: World, **product: Any) -> tuple[Person, dict[str, Any]]:
+    """A customer and their paid order."""
+    ada, order = pending(world, **product)
+    pay(world, order["id"])
+    ada.order_becomes(order["id"], status="confirmed")
+    until_done(world, order["id"])
+    return ada, order
+
+
+def add_capture(world: World, order_id: str, amount: int = 2000) -> None:
+    """Let the ledger know of money that the order has not followed."""
+    world.sql(
+        "INSERT INTO payment_events (event_id, order_id, claimed_order_id, type, amount, currency, message, occurred_at)"
+        " VALUES (gen_random_uuid(), %s, %s, 'payment.captured', %s, 'EUR', '{}', now())",
+        *(order_id, order_id, amount),
+    )
+
+
+def test_where_all_is_well_nothing_is_found_and_nothing_is_done(world: World) -> None:
+    for _, order in (pending(world), confirmed(world)):
+        check_nothing_is_wrong(world, order["id"])
+        before = everything(world, order["id"])
+        assert reconcile(world, "--order", order["id"])[0] == 0
+        assert everything(world, order["id"]) == before
+    ada, order = confirmed(world)
+    assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
+    check_at_rest(world, order["id"])
+    check_nothing_is_wrong(world, order["id"])
+
+
+def test_a_hold_that_lapsed_under_a_pending_order_is_held_again_for_the_time_it_had_left(world: World) -> None:
+    ada, order = pending(world, stock=2)
+    world.sql("UPDATE orders SET expires_at = expires_at - interval '10 min' WHERE id = %s", order["id"])
+    order, ends_at = ada.order(order["id"]), hold(world, order["id"])["expires_at"]
+    lose_hold(world, order["id"])
+    check_found_then_mended(world, order["id"], "hold_lapsed")
+    check_at_rest(world, order["id"])
+    assert world.stock(product_of(order))["held"] == 2
+    assert abs(hold(world, order["id"])["expires_at"] - (ends_at - 600)) < 5
+    assert ada.order(order["id"]) == order, "its customer notices nothing"
+    check_nothing_is_wrong(world, order["id"])
+
+
+def test_a_pending_order_whose_stock_is_gone_is_cancelled_and_its_payment_called_off(
+    world: World, payment: Payment
+) -> None:
+    ada, order = pending(world, stock=2)
+    lose_hold(world, order["id"])
+    world.sandbox.put_product(product_of(order), stock=1)
+    check_found_then_mended(world, order["id"], "hold_lapsed")
+    ada.order_becomes(order["id"], status="cancelled")
+    check_at_rest(world, order["id"])
+    assert trail(world, order["id"])[1:3] == ["vendor_order.cancelled by system", "order.cancelled by system"]
+    assert payment.types(COMMANDS, order["id"])[-1] == "payment.cancel_requested"
+
+
+def test_money_that_a_pending_order_without_stock_had_goes_back(world: World) -> None:
+    ada, order = pending(world, stock=2)
+    pay(world, order["id"], amount_minor=500)
+    ada.order_becomes(order["id"], payment_status="partially_paid")
+    lose_hold(world, order["id"])
+    world.sandbox.put_product(product_of(order), stock=1)
+    check_found_then_mended(world, order["id"], "hold_lapsed")
+    ada.order_becomes(order["id"], status="cancelled", payment_status="refunded")
+    check_at_rest(world, order["id"])
+
+
+def test_a_paid_order_whose_stock_was_never_sold_is_sold(world: World) -> None:
+    ada, order = pending(world)
+    with forgotten(world, order["id"], "commit_stock"):
+        pay(world, order["id"])
+        ada.order_becomes(order["id"], status="confirmed")
+    check_found_then_mended(world, order["id"], "not_sold")
+    check_at_rest(world, order["id"])
+    assert hold(world, order["id"])["commits"] == 1
+    check_nothing_is_wrong(world, order["id"])
+
+
+def test_a_paid_order_whose_stock_was_lost_and_is_gone_is_cancelled_and_refunded(world: World) -> None:
+    ada, order = pending(world, stock=2)
+    with forgotten(world, order["id"], "commit_stock"):
+        pay(world, order["id"])
+        ada.order_becomes(order["id"], status="confirmed")
+    lose_hold(world, order["id"])
+    world.sandbox.put_product(product_of(order), stock=0)
+    check_found_then_mended(world, order["id"], "not_sold")
+    ada.order_becomes(order["id"], status="cancelled", payment_status="refunded")
+    check_at_rest(world, order["id"])
+
+
+def test_stock_that_a_cancelled_order_still_holds_is_released(world: World) -> None:
+    ada, order = pending(world)
+    with forgotten(world, order["id"], "release_stock"):
+        assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
+    check_found_then_mended(world, order["id"], "still_held")
+    check_at_rest(world, order["id"])
+    check_nothing_is_wrong(world, order["id"])
+
+
+def test_what_is_on_its_way_is_not_found(world: World) -> None:
+    ada, order = pending(world)
+    with world.sandbox.fault("product", call="CommitStock", kind="unavailable_before"):
+        pay(world, order["id"])
+        ada.order_becomes(order["id"], status="confirmed")
+        eventually(lambda: waiting(world, order["id"]) == ["commit_stock"], "the commit to wait")
+        check_nothing_is_wrong(world, order["id"])
+    world.sql("UPDATE outbox SET available_at = now() WHERE order_id = %s", order["id"])
+    check_at_rest(world, order["id"])
+
+
+def test_an_order_that_did_not_follow_its_ledger_follows_it(world: World) -> None:
+    ada, order = pending(world)
+    add_capture(world, order["id"])
+    check_found_then_mended(world, order["id"], "payment_differs")
+    ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+    until_stock_is(world, order["id"], "COMMITTED")
+    assert trail(world, order["id"]) == [
+        "order.placed by customer",
+        "payment.paid by system",
+        "order.confirmed by system",
+    ]
+    check_nothing_is_wrong(world, order["id"])
+
+
+def test_money_that_a_dead_order_must_give_back_is_asked_back(world: World, payment: Payment) -> None:
+    ada, order = confirmed(world)
+    with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
+        assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
+        until_asked_back(payment, order["id"], 1)
+        until_done(world, order["id"])
+    world.sql("DELETE FROM refunds WHERE order_id = %s", order["id"])
+    check_found_then_mended(world, order["id"], "refund_missing")
+    until_refunded(world, order["id"], 2000)
+    check_at_rest(world, order["id"])
+    assert [row["amount"] for row in refunds(world, order["id"])] == [2000]
+    check_nothing_is_wrong(world, order["id"])
+
+
+def test_what_payment_should_have_been_asked_long_ago_is_asked_now(world: World, payment: Payment) -> None:
+    """The worker is away, and with it the job that asks."""
+    silent, owed = pending(world)[1]["id"], confirmed(world)[1]["id"]
+    with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
+        pay(world, owed, amount_minor=500)
+        until_asked_back(payment, owed, 1)
+        until_done(world, owed)
+    with frozen(process(world, "worker")):
+        world.sql("UPDATE orders SET payment_check_at = now() - interval '2 min' WHERE id = %s", silent)
+        world.sql("UPDATE refunds SET ask_again_at = now() - interval '2 min' WHERE order_id = %s", owed)
+        check_found_then_mended(world, silent, "silent_payment")
+        check_found_then_mended(world, owed, "silent_refund")
+        until_done(world, silent)
+        until_done(world, owed)
+    assert payment.types(COMMANDS, silent)[-1] == "payment.status_requested"
+    assert len(asked_back(payment, owed)) == 2
+    until_refunded(world, owed, 500)
+    check_at_rest(world, silent, owed)
+
+
+def test_a_refund_that_payment_does_not_make_and_money_that_is_missing_are_left_to_people(
+    world: World, payment: Payment
+) -> None:
+    _, order = confirmed(world)
+    payment.say("refunded", order["id"], 500)
+    eventually(lambda: len(trail(world, order["id"])) == 4, "the refund to be counted")
+    (refund,) = world.sql(
+        "INSERT INTO refunds (id, order_id, amount, status, attempts)"
+        " VALUES (gen_random_uuid(), %s, 1, 'failed', 5) RETURNING id::text",
+        order["id"],
+    )
+    before = everything(world, order["id"])
+    for arguments in (["--dry-run"], []):
+        status, said = reconcile(world, *arguments, "--order", order["id"])
+        assert status == 1
+        assert "money_short" in said
+        assert "15.00 of 20.00 EUR" in said
+        assert "refund_failed" in said
+        assert refund["id"] in said
+    assert everything(world, order["id"]) == before
+    world.sql("DELETE FROM refunds WHERE id = %s", refund["id"])
+
+
+def test_an_effect_that_would_be_tried_too_late_is_due_now(world: World) -> None:
+    _, order = pending(world)
+    with frozen(process(world, "worker")):
+        assert world.admin().post(f"/orders/{order['id']}/cancel").status_code == 200
+        eventually(lambda: waiting(world, order["id"]) == ["release_stock"], "the release to wait")
+        world.sql(
+            "UPDATE outbox SET available_at = now() + interval '1 day', created_at = now() - interval '3 hours'"
+            " WHERE order_id = %s",
+            order["id"],
+        )
+        status, said = reconcile(world, "--dry-run", "--order", order["id"])
+        assert status == 1
+        assert "release_stock has waited for 3 h" in said
+        check_found_then_mended(world, order["id"], "stuck_effect")
+    check_at_rest(world, order["id"])
+
+
+def test_an_effect_that_is_being_tried_is_shown_and_left_alone(world: World) -> None:
+    _, order = pending(world)
+    with frozen(process(world, "worker")):
+        assert world.admin().post(f"/orders/{order['id']}/cancel").status_code == 200
+        eventually(lambda: waiting(world, order["id"]) == ["release_stock"], "the release to wait")
+        world.sql(
+            "UPDATE outbox SET available_at = now() + interval '10 s', created_at = now() - interval '3 hours'"
+            " WHERE order_id = %s",
+            order["id"],
+        )
+        due = world.sql("SELECT available_at FROM outbox WHERE order_id = %s", order["id"])
+        status, said = reconcile(world, "--order", order["id"])
+        assert (status, "stuck_effect" in said) == (1, True)
+        assert world.sql("SELECT available_at FROM outbox WHERE order_id = %s", order["id"]) == due
+    check_at_rest(world, order["id"])
+
+
+def test_while_product_is_away_the_command_says_so_and_ends(world: World) -> None:
+    _, order = pending(world)
+    with world.sandbox.fault("product", call="GetStockHold", kind="status", value="INTERNAL"):
+        status, said = reconcile(world, "--dry-run", "--order", order["id"])
+    assert status == 2
+    assert "product could not be asked" in said
+
+
+def grow_old(world: World, *order_ids: str) -> None:
+    """Let the orders have been changed an hour ago."""
+    world.sql("UPDATE orders SET updated_at = now() - interval '1 hour' WHERE id = ANY(%s::uuid[])", list(order_ids))
+
+
+def test_without_a_name_the_recent_orders_are_looked_at_once_they_have_settled(world: World) -> None:
+    old, young, ancient = (pending(world)[1]["id"] for _ in range(3))
+    for order_id in (old, young, ancient):
+        lose_hold(world, order_id)
+    grow_old(world, old)
+    world.sql("UPDATE orders SET updated_at = now() - interval '9 days' WHERE id = %s", ancient)
+    _, said = reconcile(world, "--dry-run")
+    assert [order_id in said for order_id in (old, young, ancient)] == [True, False, False]
+    _, said = reconcile(world, "--dry-run", "--days", "10")
+    assert [order_id in said for order_id in (old, young, ancient)] == [True, False, True]
+    for order_id in (old, young, ancient):
+        assert reconcile(world, "--order", order_id)[0] == 0
+    check_at_rest(world, old, young, ancient)
+
+
+def test_the_regular_job_mends_what_is_wrong_wherever_it_begins(world: World) -> None:
+    orders = [pending(world)[1]["id"] for _ in range(3)]
+    for order_id in orders:
+        lose_hold(world, order_id)
+    for hours, order_id in zip((1, 20, 40), orders, strict=True):
+        world.sql(f"UPDATE orders SET updated_at = now() - interval '{hours} hours' WHERE id = %s", order_id)
+    start_job(world, "orders.reconcile")
+    for order_id in orders:
+        until_stock_is(world, order_id, "HELD")
+    check_at_rest(world, *orders)
+
+
+@pytest.mark.parametrize("arguments", [["--order", "x"], ["--days", "soon"], ["--nonsense"]])
+def test_a_word_that_the_command_does_not_know_is_refused(world: World, arguments: list[str]) -> None:
+    status, said = reconcile(world, *arguments)
+    assert status == 2
+    assert "error:" in said
+    check_invariants(world)
