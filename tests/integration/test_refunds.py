@@ -189,6 +189,7 @@ def test_a_refund_refused_by_the_same_event_each_time_is_shown_to_an_admin(world
     refusal = payment.event("refund_failed", order["id"], 500, refund_id=refund_id)
     for asked in range(2, 9):
         payment.tell(refusal)
+        payment.wait_until_all_is_heard()
         ask_again(world, order["id"])
         eventually(lambda asked=asked: refunds(world, order["id"])[0]["asked"] == asked, "the question")
         assert bool(letters(world, refund_id)) == (asked > 7), f"asked {asked} times, about an hour long"
