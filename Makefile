@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test check openapi load lists clean
+.PHONY: help install run demo test test-faults check openapi load lists clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -16,9 +16,11 @@ SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular
 # The load test's size: users, and for how long.
 USERS ?= 20
 FOR ?= 20s
+# The fault tests' size: how often something is killed in a row.
+KILLS ?= 300
 
 help: ## This list
-	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Make .venv with everything the project needs, locked by hash
 	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -36,6 +38,9 @@ demo: install ## Watch orders delivered, cancelled and refunded, and expired, on
 
 test: install ## Run every test, on real servers of its own (ARGS='-k checkout': some)
 	$(BIN)/pytest $(ARGS)
+
+test-faults: install ## Kill, cut and stall everything, again and again (KILLS=300; SEED=…: the same again)
+	FAULT_SEED=$(SEED) FAULT_KILLS=$(KILLS) $(BIN)/pytest -m "" tests/faults $(ARGS)
 
 check: install ## Lint, types, import layers; migrations, API schema and generated code in step
 	$(BIN)/ruff check .

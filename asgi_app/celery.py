@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 app = Celery("order-service")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
+    broker_transport="asgi_app.broker:Transport",
     broker_connection_retry_on_startup=True,
     broker_transport_options={
         "visibility_timeout": 600,

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.exceptions import RedisError
 
 from messaging import bus
@@ -13,6 +13,8 @@ from orders import database
 from orders.errors import DependencyUnavailable
 
 SECONDS = 3
+
+TASKS = Gauge("event_loop_tasks", "Tasks of the event loop, that of the request for this included")
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
@@ -32,6 +34,7 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 
 async def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format."""
+    TASKS.set(len(asyncio.all_tasks()))
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 

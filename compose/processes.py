@@ -126,6 +126,15 @@ class Process:
         finally:
             self._kill_group()
 
+    def kill(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
+        """End it as a crash does, with its children: no word beforehand, no grace. Answers when it is gone."""
+        if self._popen is None:
+            return
+        self._asked = True
+        self._popen.send_signal(with_signal)
+        self._popen.wait()
+        self._kill_group()
+
     def _kill_group(self) -> None:
         assert self._popen is not None
         with contextlib.suppress(ProcessLookupError):  # nobody is left

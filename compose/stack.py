@@ -49,12 +49,16 @@ class Stack:
         settings: Mapping[str, str] | None = None,
         expiry_seconds: int | None = None,
         durable: bool = True,
+        service: bool = True,
         progress: Progress | None = None,
     ) -> None:
-        """`settings` win over the environment; `ports` are chosen at the start; `durable` as for the servers."""
+        """`settings` win over the environment; `ports` are chosen at the start; `durable` as for the servers.
+
+        `service=False` leaves starting the service, its worker and beat to the caller: for fault tests.
+        """
         self.folder = folder.resolve()
         self.logs = self.folder / "logs"
-        self._choose_ports, self._durable = ports, durable
+        self._choose_ports, self._durable, self._with_service = ports, durable, service
         self._settings = dict(settings or {})
         if expiry_seconds is not None:
             self._settings["ORDER_EXPIRY_SECONDS"] = str(expiry_seconds)
@@ -143,12 +147,19 @@ class Stack:
         neighbours = self._start("neighbours", composition.sandbox(self.ports, self.environment["REDIS_URL"]), grace=5)
         with self._progress.step("Schema"):
             self._run("schema", composition.MIGRATE)
-        service = self._start("service", composition.service(self.ports.service), grace=30)
-        worker = self._start("worker", composition.WORKER, grace=10)
-        beat = self._start("beat", composition.BEAT, grace=5)
         with self._progress.step("Neighbours") as step:
             neighbours.wait_ready(self._neighbours_answer, errors=OSError)
             step.note = f"User, Cart, Product, Payment; control on port {self.ports.control}"
+        if self._with_service:
+            self._start_service()
+        self.check()
+        self._site = self._describe()
+        self._site.write(self.folder)
+
+    def _start_service(self) -> None:
+        service = self._start("service", composition.service(self.ports.service), grace=30)
+        worker = self._start("worker", composition.WORKER, grace=10)
+        beat = self._start("beat", composition.BEAT, grace=5)
         with self._progress.step("Service") as step:
             service.wait_ready(
                 lambda: _need_ready(f"http://{HOST}:{self.ports.service}"), errors=(NotReadyError, httpx.TransportError)
@@ -158,9 +169,6 @@ class Stack:
             worker.wait_ready(self._worker_answers, errors=(NotReadyError, OperationalError))
             beat.check()
             step.note = "Celery worker and beat"
-        self.check()
-        self._site = self._describe()
-        self._site.write(self.folder)
 
     def _start(self, name: str, command: list[str], *, grace: float) -> Process:
         process = Process(name, command, log=self._log(name), cwd=CHECKOUT, environment=self.environment, grace=grace)

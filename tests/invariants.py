@@ -8,7 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-from tests.world import World, eventually
+from tests.world import PATIENCE_SECONDS, World, eventually
 
 PARTS = """
     SELECT count(*) AS everyone, count(*) FILTER (WHERE status = 'pending') AS pending,
@@ -118,14 +118,20 @@ def check_invariants(world: World) -> None:
     assert not broken, "\n".join(f"{what}: {row}" for what, row in broken[:10])
 
 
-def check_at_rest(world: World, *order_ids: str) -> None:
+def check_at_rest(world: World, *order_ids: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until nothing is under way for these orders; Product's and Payment's books then say what the orders say (P3, P4).
 
     Payment must not owe anybody an answer: what it was asked to say has been said before.
     """
+    found: list[str] = []
+
+    def agree() -> bool:
+        found[:] = differences(world, order_ids)
+        return not found
+
     with suppress(AssertionError):  # the differences themselves tell more
-        eventually(lambda: not differences(world, order_ids), "the books to agree")
-    assert not differences(world, order_ids)
+        eventually(agree, "the books to agree", seconds)
+    assert not found, "\n".join(found[:10])
 
 
 def differences(world: World, order_ids: Collection[str]) -> list[str]:

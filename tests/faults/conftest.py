@@ -1,0 +1,100 @@
+"""A marketplace of its own for the fault tests: short times, durable servers, every process of the service behind proxies.
+
+FAULT_SEED makes the random choices of a run again, FAULT_KILLS says how often something is killed in a row
+(`make test-faults` sets both).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from random import Random
+
+import pytest
+
+from compose.stack import Stack
+from tests.faults.fleet import Fleet
+from tests.faults.load import Client, Load
+from tests.faults.proxy import Proxy
+from tests.invariants import check_invariants
+from tests.world import Sandbox, World
+
+SETTINGS = {
+    "ORDER_EXPIRY_SECONDS": "20",
+    "STOCK_HOLD_SECONDS": "30",
+    "PAYMENT_STATUS_AFTER_SECONDS": "3",
+    "LOG_LEVEL": "INFO",
+    "RATE_LIMITS": "off",
+}
+WARM_UP_CUSTOMERS = 12
+"""More than any test has at once: connections kept for the next call are no leak."""
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """PostgreSQL and Redis that forget nothing, and the neighbours."""
+    with Stack(tmp_path_factory.mktemp("faults"), settings=SETTINGS, service=False) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def sandbox(stack: Stack) -> Iterator[Sandbox]:
+    """The neighbours, from behind; Payment captures what it is asked for."""
+    with closing(Sandbox(stack.control_url)) as sandbox:
+        sandbox.payments(behaviour="capture", capture_after=0.3)
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def running_fleet(stack: Stack, sandbox: Sandbox) -> Iterator[Fleet]:
+    """The service, warm: what it uses at rest is what it may use after a fault."""
+    with Proxy(stack.ports.postgres) as postgres, Proxy(stack.ports.redis) as redis:
+        fleet = Fleet(stack, postgres, redis)
+        try:
+            fleet.start()
+            with closing(World(stack, fleet.urls[0], sandbox)) as world:
+                for url in fleet.urls:
+                    with Load(world, [url], Random(0), customers=WARM_UP_CUSTOMERS) as load:
+                        load.run(2)
+                    load.check()
+            fleet.usual = fleet.usage()
+            yield fleet
+        finally:
+            fleet.stop()
+
+
+@pytest.fixture
+def fleet(running_fleet: Fleet) -> Iterator[Fleet]:
+    """The service's processes. Afterwards they have recovered by themselves, and use no more than before (P10)."""
+    running_fleet.start_what_is_down()
+    running_fleet.need_ready()
+    yield running_fleet
+    running_fleet.need_ready()
+    running_fleet.need_usual_usage()
+
+
+@pytest.fixture
+def world(fleet: Fleet, stack: Stack, sandbox: Sandbox) -> Iterator[World]:
+    """The marketplace through the first server; afterwards the invariants hold."""
+    with closing(World(stack, fleet.urls[0], sandbox)) as world:
+        yield world
+        check_invariants(world)
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> Random:
+    """The random choices of one test; a failure shows how to make them again."""
+    seed = int(os.environ.get("FAULT_SEED") or Random().randrange(2**32))
+    print(f"Again: make test-faults SEED={seed} KILLS={kills()} ARGS='-k {request.node.originalname}'")
+    return Random(seed)
+
+
+@pytest.fixture
+def client(fleet: Fleet, world: World, rng: Random) -> Iterator[Client]:
+    """A caller who asks again until there is an answer, of either server."""
+    with closing(Client(world, fleet.urls, rng)) as client:
+        yield client
+
+
+def kills() -> int:
+    """How often something is killed in a row."""
+    return int(os.environ.get("FAULT_KILLS") or 2)

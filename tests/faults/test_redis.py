@@ -1,0 +1,78 @@
+"""Redis that dies, forgets, stalls and breaks off: no customer notices, and every effect happens once (P4, P10)."""
+
+import json
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+import redis
+
+from tests.faults.fleet import Fleet
+from tests.faults.load import Load
+from tests.world import World
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("forgets", [False, True], ids=["and remembers", "and is empty"])
+def test_no_customer_notices_that_redis_crashes_and_returns(
+    fleet: Fleet, world: World, rng: Random, forgets: bool
+) -> None:
+    server = fleet.stack.redis
+    with Load(world, fleet.urls, rng, "nothing") as load:
+        load.run(rng.uniform(0.5, 1.5))
+        server.process.kill()
+        load.run(2)
+        if forgets:
+            for file in server.folder.glob("appendonly*"):
+                file.unlink()
+        server.start()
+        load.run(1)
+    load.check()
+
+
+@pytest.mark.long
+def test_no_customer_notices_that_redis_is_emptied_again_and_again(fleet: Fleet, world: World, rng: Random) -> None:
+    with Load(world, fleet.urls, rng, "nothing") as load, redis.Redis.from_url(fleet.stack.redis.url) as client:
+        fleet.worker.kill()  # so that there are jobs to lose
+        for _ in range(5):
+            load.run(rng.uniform(0.1, 1))
+            client.flushall()
+        fleet.worker.start()
+    load.check()
+
+
+@pytest.mark.long
+def test_no_customer_notices_that_redis_stalls(fleet: Fleet, world: World, rng: Random) -> None:
+    with Load(world, fleet.urls, rng, "nothing") as load:
+        load.run(0.5)
+        with fleet.redis.stalled("down"):
+            load.run(6)
+    load.check()
+
+
+@pytest.mark.long
+def test_no_customer_notices_that_redis_breaks_off_in_the_middle_of_its_answers(
+    fleet: Fleet, world: World, rng: Random
+) -> None:
+    with Load(world, fleet.urls, rng, "nothing") as load:
+        for _ in range(5):
+            load.run(rng.uniform(0.1, 0.5))
+            with fleet.redis.cutting_after(rng.randrange(1, 60), "down"):
+                load.run(rng.uniform(0.1, 0.5))
+    load.check()
+
+
+def test_two_relays_publish_each_message_once_and_queue_each_job_once(fleet: Fleet, world: World, rng: Random) -> None:
+    with Load(world, fleet.urls, rng, "nothing") as load:
+        load.run(3)
+    load.check()
+    ids = {purchase.order["id"] for purchase in load.placed if purchase.order}
+    with redis.Redis.from_url(fleet.stack.environment["REDIS_URL"]) as client:
+        entries: Any = [entry for name in ("payments.commands", "orders.events") for entry in client.xrange(name)]
+    messages = [json.loads(fields[b"message"]) for _, fields in entries]
+    times = Counter(message["event_id"] for message in messages if message["order_id"] in ids)
+    assert len(times) >= 2 * len(ids)
+    assert set(times.values()) == {1}
+    clears = world.sandbox.ledger("cart")["clears"]
+    assert {clears[order_id]["heard"] for order_id in ids} == {1}

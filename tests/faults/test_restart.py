@@ -1,0 +1,62 @@
+"""Servers that are told to stop while customers shop: a rolling restart (promises: shutdown, P1, P4)."""
+
+import threading
+import time
+from random import Random
+
+import httpx
+
+from tests.faults.conftest import kills
+from tests.faults.fleet import Fleet
+from tests.faults.load import Load
+from tests.world import Person, World
+
+SHUTDOWN_SECONDS = 25
+RESTARTS_AT_MOST = 20
+PRODUCT_SECONDS = 0.7
+"""Product is slow enough for checkouts to be under way at any moment."""
+
+
+def test_no_request_under_way_fails_while_one_server_after_the_other_is_restarted(
+    fleet: Fleet, world: World, rng: Random
+) -> None:
+    slow = world.sandbox.fault("product", kind="delay", value=PRODUCT_SECONDS, call="ReserveStock")
+    with slow, Load(world, fleet.urls, rng, "restarts") as load:
+        for number in range(min(kills(), RESTARTS_AT_MOST)):
+            load.run(rng.uniform(0.2, 1))
+            server = fleet.servers[number % 2]
+            start = time.monotonic()
+            server.stop()
+            assert time.monotonic() - start < SHUTDOWN_SECONDS
+            server.start_and_wait()
+    load.check()
+
+
+def test_a_stopping_server_ends_its_streams_and_is_gone(fleet: Fleet, world: World) -> None:
+    ada = world.shopper()
+    order_id = ada.place()["id"]
+    listening, ended = threading.Event(), threading.Event()
+    listener = threading.Thread(target=_listen, args=(ada, order_id, listening, ended))
+    listener.start()
+    assert listening.wait(10)
+    start = time.monotonic()
+    fleet.servers[0].stop()
+    took = time.monotonic() - start
+    listener.join(10)
+    fleet.servers[0].start_and_wait()
+    assert ended.is_set(), "the stream was broken off, or never ended"
+    assert took < SHUTDOWN_SECONDS / 2, took
+
+
+def _listen(person: Person, order_id: str, listening: threading.Event, ended: threading.Event) -> None:
+    """Set `listening` with the first line heard and `ended` when the stream has come to a proper end."""
+    with httpx.stream(
+        "GET",
+        f"{person.world.url}/api/v1/orders/{order_id}/stream",
+        headers={"Authorization": person.http.headers["Authorization"], "Accept": "text/event-stream"},
+        trust_env=False,
+        timeout=30,
+    ) as answer:
+        for _ in answer.iter_lines():
+            listening.set()
+    ended.set()
