@@ -9,13 +9,16 @@ from typing import Any
 from asgiref.typing import ASGI3Application
 from django.conf import settings
 
-from asgi_app.handler import send_whole
-from clients import tracing
-from orders.api.errors import problem
+from asgi_app.headers import HEADERS, with_headers
+from orders.api.errors import problem_body
 from orders.api.middleware import API, request_id_of
 from orders.errors import Overloaded
 from orders.metrics import SHED
+from orders.services.checkout import CheckoutDesk
 
+_SHED = {kind: SHED.labels(kind) for kind in ("checkout", "request")}
+_OVERLOADED = Overloaded("This server has all it can do: send the same request again in a second.")
+_HEADERS = (*HEADERS, (b"content-type", b"application/problem+json"), (b"retry-after", b"%d" % Overloaded.retry_after))
 CHECKOUT = "POST", f"{API}orders"
 
 
@@ -24,35 +27,36 @@ class Admission:
 
     def __init__(self, inner: ASGI3Application) -> None:
         self._inner = inner
-        self._inside = 0
+        self._inside = {"checkout": 0, "request": 0}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path: str = scope["path"]
         if not path.startswith(API) or path.endswith("/stream"):
-            await self._inner(scope, receive, send)
-        elif (scope["method"], path) == CHECKOUT:
-            if scope["state"]["desk"].is_full:
-                await _turn_away(scope, send, "checkout")
-            else:
-                await self._inner(scope, receive, send)
-        elif self._inside >= settings.REQUESTS_IN_FLIGHT:
-            await _turn_away(scope, send, "request")
-        else:
-            self._inside += 1
-            try:
-                await self._inner(scope, receive, send)
-            finally:
-                self._inside -= 1
+            await self._inner(scope, receive, with_headers(send))
+            return
+        kind = "checkout" if (scope["method"], path) == CHECKOUT else "request"
+        if not self._has_room(kind, scope):
+            await _turn_away(scope, send, kind)
+            return
+        self._inside[kind] += 1
+        try:
+            await self._inner(scope, receive, with_headers(send))
+        finally:
+            self._inside[kind] -= 1
+
+    def _has_room(self, kind: str, scope: Any) -> bool:
+        if kind == "request":
+            return self._inside[kind] < int(settings.REQUESTS_IN_FLIGHT)
+        desk: CheckoutDesk = scope["state"]["desk"]
+        return desk.has_room_behind(self._inside[kind])
 
 
-async def _turn_away(scope: Any, send: Any, what: str) -> None:
+async def _turn_away(scope: Any, send: Any, kind: str) -> None:
     """Answer 503 `overloaded`. It is counted, not logged: under a flood, lines would cost more than the answers."""
-    SHED.labels(what).inc()
+    _SHED[kind].inc()
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
     request_id = request_id_of(given.decode("latin-1"))
-    tracing.request_id.set(request_id)
-    response = problem(
-        scope["path"], Overloaded("This server has all it can do: send the same request again in a second.")
-    )
-    response["X-Request-ID"] = request_id
-    await send_whole(response, send)
+    body = problem_body(scope["path"], _OVERLOADED, 503, request_id)
+    own = (b"x-request-id", request_id.encode()), (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": 503, "headers": [*_HEADERS, *own]})
+    await send({"type": "http.response.body", "body": body})

@@ -4,6 +4,7 @@ uvicorn asgi_app.asgi:application --lifespan on --timeout-graceful-shutdown 25 -
 """
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -21,7 +22,6 @@ django.setup(set_prefix=False)
 from asgi_app.admission import Admission
 from asgi_app.celery import app as celery_app
 from asgi_app.handler import LeanASGIHandler
-from asgi_app.headers import with_headers
 from asgi_app.service import Service
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         elif scope["type"] == "http":
-            await self._handler(scope, receive, with_headers(send))
+            await self._handler(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000, "reason": "There is only HTTP here."})
 
@@ -51,10 +51,18 @@ class Application:
             return
         scope["state"].update(service.state())
         _when_told_to_stop(service.watch.close)
+        _leave_to_the_living()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await service.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _leave_to_the_living() -> None:
+    """Search only what requests leave behind for garbage, and less often: going through all of Django stops everyone for 100 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _when_told_to_stop(callback: Callable[[], None]) -> None:

@@ -33,7 +33,7 @@ class LeanASGIHandler(ASGIHandler):
         request._body = body
         response: HttpResponseBase = await self._middleware_chain(request)  # type: ignore[attr-defined]
         if isinstance(response, HttpResponse):
-            await send_whole(response, send)
+            await _send(response, send)
         else:
             await self._stream(response, receive, send)
 
@@ -73,8 +73,7 @@ async def _left(receive: ASGIReceiveCallable) -> None:
         pass
 
 
-async def send_whole(response: HttpResponse, send: ASGISendCallable) -> None:
-    """Send an answer that is not a stream."""
+async def _send(response: HttpResponse, send: ASGISendCallable) -> None:
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
     headers.append((b"Content-Length", str(len(response.content)).encode()))
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers, "trailers": False})

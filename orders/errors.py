@@ -173,7 +173,7 @@ class DependencyUnavailable(OrderError):
 
 
 class Overloaded(OrderError):
-    """The process has all the checkouts it can carry."""
+    """The process has all the requests it can carry."""
 
     code = "overloaded"
     retry_after = 1

@@ -5,6 +5,7 @@ from typing import cast
 from asgiref.typing import ASGI3Application
 from django.core.handlers.asgi import ASGIHandler
 
+from asgi_app.admission import Admission
 from asgi_app.asgi import Application
 
-application = Application(cast(ASGI3Application, ASGIHandler()))
+application = Application(Admission(cast(ASGI3Application, ASGIHandler())))

@@ -99,8 +99,17 @@ def _pointers(detail: Any, place: str) -> Any:
             yield from _pointers(part, place)
 
 
+def problem_body(path: str, error: OrderError, status: int, request_id: str) -> bytes:
+    """The JSON of a problem (RFC 9457, section 3)."""
+    return _body(path, error.code, str(error), error.extra, status, request_id)
+
+
 def _answer(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> HttpResponse:
-    status = STATUSES[code]
+    body = _body(path, code, detail, extra, STATUSES[code], request_id.get())
+    return HttpResponse(body, status=STATUSES[code], content_type="application/problem+json")
+
+
+def _body(path: str, code: str, detail: str, extra: Mapping[str, Any], status: int, request_id: str) -> bytes:
     body = {
         "type": "about:blank",
         "title": code.replace("_", " ").capitalize(),
@@ -108,7 +117,7 @@ def _answer(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> Http
         "detail": detail,
         "instance": path,
         "code": code,
-        "request_id": request_id.get(),
+        "request_id": request_id,
         **extra,
     }
-    return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/problem+json")
+    return msgspec.json.encode(body)

@@ -74,7 +74,11 @@ def _loggable_path(request: HttpRequest, route: str) -> str:
 
 def request_id_of(given: str) -> str:
     """The caller's id if it is 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
-    return given if 1 <= len(given) <= LONGEST_ID and given.isascii() and given.isprintable() else str(uuid.uuid4())
+    if 1 <= len(given) <= LONGEST_ID and given.isascii() and given.isprintable():
+        return given
+    return str(
+        uuid.UUID(int=random.getrandbits(128), version=4)
+    )  # uuid4() asks the kernel: for secrets, which this is not
 
 
 def _trace_id(traceparent: str) -> str:

@@ -40,7 +40,7 @@ from orders.metrics import CHECKOUTS_IN_FLIGHT
 from orders.models import order_id_of
 from orders.money import same_amount, to_decimal_string
 from orders.pricing import Pricing, check_size, price
-from orders.queueing import Queue
+from orders.queueing import Pace
 from orders.rows import OrderRecord
 from orders.services.new_order import new_order
 from orders.services.read import as_placed, find
@@ -103,12 +103,19 @@ class CheckoutDesk:
         self._under_way: dict[UUID, asyncio.Task[Placed]] = {}
         self._settling: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(settings.CHECKOUTS_IN_FLIGHT)
-        self._queue = Queue(settings.CHECKOUT_QUEUE_MS / 1000)
+        self._pace = Pace()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a checkout that came now would wait in vain."""
-        return self._room.locked() and self._queue.is_hopeless
+    def has_room_behind(self, others: int) -> bool:
+        """Whether a checkout would surely get its turn in time, with so many others in this process that have not ended.
+
+        Surely: within a quarter of the longest wait, for who waits in vain has cost a third of who is served.
+        """
+        waiting = others + 1 - int(settings.CHECKOUTS_IN_FLIGHT)
+        if waiting <= 0:
+            return True
+        if (wait := self._pace.wait(waiting)) is None:
+            return waiting <= int(settings.CHECKOUTS_IN_FLIGHT)
+        return wait <= float(settings.CHECKOUT_QUEUE_MS) / 4000
 
     async def place(self, checkout: Checkout) -> Placed:
         """Turn the customer's cart into a placed order, or raise the OrderError that stops it."""
@@ -138,17 +145,16 @@ class CheckoutDesk:
             task.cancel()
 
     async def _admit(self, checkout: Checkout) -> Placed:
-        with self._queue:
-            try:
-                async with asyncio.timeout(settings.CHECKOUT_QUEUE_MS / 1000):
-                    await self._room.acquire()
-            except TimeoutError:
-                raise Overloaded("Too many checkouts at once: send the same request again in a second.") from None
+        try:
+            async with asyncio.timeout(settings.CHECKOUT_QUEUE_MS / 1000):
+                await self._room.acquire()
+        except TimeoutError:
+            raise Overloaded("Too many checkouts at once: send the same request again in a second.") from None
         try:
             with CHECKOUTS_IN_FLIGHT.track_inprogress():
                 return await self._in_time(checkout)
         finally:
-            self._queue.moves_on(is_busy=self._room.locked())
+            self._pace.departs(from_full=self._room.locked())
             self._room.release()
 
     async def _in_time(self, checkout: Checkout) -> Placed:
