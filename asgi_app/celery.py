@@ -18,6 +18,7 @@ app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
     broker_transport="asgi_app.broker:Transport",
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
     broker_transport_options={
         "visibility_timeout": 600,
         "socket_timeout": settings.REDIS_READ_TIMEOUT_SECONDS,

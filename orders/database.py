@@ -89,14 +89,14 @@ class _Errand(Generic[Answer]):
 
     def _attempt(self) -> Answer:
         for attempt in range(1, ATTEMPTS + 1):
-            was_connected = connection.connection is not None
+            before = connection.connection
             try:
                 return self._work()
             except (OperationalError, InterfaceError) as error:
-                lost = connection.connection is None or connection.connection.closed
-                if lost:
+                if connection.connection is None or connection.connection.closed:
                     connection.close()
-                repeatable = was_connected if lost else isinstance(error.__cause__, _REPEATABLE)
+                lost = connection.connection is not before or before is None  # a broken transaction ends with a new connection
+                repeatable = before is not None if lost else isinstance(error.__cause__, _REPEATABLE)
                 if attempt == ATTEMPTS or not repeatable or self._given_up:
                     raise DependencyUnavailable("database", type(error.__cause__ or error).__name__) from error
         raise AssertionError("unreachable: the last attempt answers or raises")

@@ -66,7 +66,6 @@ def test_a_cancellation_whose_commit_is_not_answered_cancels_once(fleet: Fleet, 
     check_at_rest(world, order_id)
 
 
-@pytest.mark.xfail(reason="a connection lost inside a transaction is taken for a refusal and not tried again")
 def test_a_customer_does_not_notice_that_the_commit_of_a_cancellation_is_not_answered(
     fleet: Fleet, world: World
 ) -> None:
@@ -94,7 +93,6 @@ def test_a_payment_event_whose_commit_is_not_answered_counts_once(fleet: Fleet, 
 
 
 @pytest.mark.long
-@pytest.mark.xfail(reason="nothing bounds the wait for a connection on which nothing comes any more")
 def test_every_answer_comes_within_the_budget_while_postgresql_stalls(fleet: Fleet, world: World) -> None:
     ada = world.shopper()
     order_id = ada.place()["id"]
