@@ -9,7 +9,7 @@ from typing import Any
 from asgiref.typing import ASGI3Application
 from django.conf import settings
 
-from asgi_app.headers import HEADERS, with_headers
+from asgi_app.headers import with_headers
 from orders.api.errors import problem_body
 from orders.api.middleware import API, request_id_of
 from orders.errors import Overloaded
@@ -18,7 +18,7 @@ from orders.services.checkout import CheckoutDesk
 
 _SHED = {kind: SHED.labels(kind) for kind in ("checkout", "request")}
 _OVERLOADED = Overloaded("This server has all it can do: send the same request again in a second.")
-_HEADERS = (*HEADERS, (b"content-type", b"application/problem+json"), (b"retry-after", b"%d" % Overloaded.retry_after))
+_HEADERS = ((b"content-type", b"application/problem+json"), (b"retry-after", b"%d" % Overloaded.retry_after))
 CHECKOUT = "POST", f"{API}orders"
 
 
@@ -32,7 +32,7 @@ class Admission:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path: str = scope["path"]
         if not path.startswith(API) or path.endswith("/stream"):
-            await self._inner(scope, receive, with_headers(send))
+            await self._inner(scope, receive, with_headers(scope, send))
             return
         kind = "checkout" if (scope["method"], path) == CHECKOUT else "request"
         if not self._has_room(kind, scope):
@@ -40,7 +40,7 @@ class Admission:
             return
         self._inside[kind] += 1
         try:
-            await self._inner(scope, receive, with_headers(send))
+            await self._inner(scope, receive, with_headers(scope, send))
         finally:
             self._inside[kind] -= 1
 
@@ -58,5 +58,6 @@ async def _turn_away(scope: Any, send: Any, kind: str) -> None:
     request_id = request_id_of(given.decode("latin-1"))
     body = problem_body(scope["path"], _OVERLOADED, 503, request_id)
     own = (b"x-request-id", request_id.encode()), (b"content-length", b"%d" % len(body))
+    send = with_headers(scope, send)
     await send({"type": "http.response.start", "status": 503, "headers": [*_HEADERS, *own]})
     await send({"type": "http.response.body", "body": body})

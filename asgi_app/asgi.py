@@ -27,11 +27,15 @@ from asgi_app.service import Service
 log = structlog.get_logger()
 
 
+LAST_CALL_SECONDS = 0.5
+"""Between being told to stop and closing the door: a connection that is in use hears in this time that it ends."""
+
+
 class Application:
     """Routes what the server says to Django or to the lifespan."""
 
     def __init__(self, handler: ASGI3Application) -> None:
-        self._handler = handler
+        self._handler = Admission(handler)
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "lifespan":
@@ -49,13 +53,34 @@ class Application:
             log.exception("start_failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        scope["state"].update(service.state())
-        _when_told_to_stop(service.watch.close)
+        stopping = asyncio.Event()
+        scope["state"].update(service.state(), stopping=stopping)
+        _when_told_to_stop(stopping, service.watch.close)
         _leave_to_the_living()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await service.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _when_told_to_stop(stopping: asyncio.Event, end_streams: Callable[[], None]) -> None:
+    """At SIGTERM and SIGINT, end what would never end by itself and send the others away, before the server closes the door.
+
+    A connection that the server closes just when a request is on its way would lose it.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        servers_own = signal.getsignal(number)
+
+        def handle(received: int, frame: FrameType | None, servers_own: Any = servers_own) -> None:
+            if callable(servers_own) and stopping.is_set():  # told twice: somebody is in a hurry
+                servers_own(received, frame)
+            elif callable(servers_own):
+                loop.call_soon_threadsafe(loop.call_later, LAST_CALL_SECONDS, servers_own, received, None)
+            loop.call_soon_threadsafe(stopping.set)
+            loop.call_soon_threadsafe(end_streams)
+
+        signal.signal(number, handle)
 
 
 def _leave_to_the_living() -> None:
@@ -65,20 +90,6 @@ def _leave_to_the_living() -> None:
     gc.set_threshold(10_000, 20, 50)
 
 
-def _when_told_to_stop(callback: Callable[[], None]) -> None:
-    """Run `callback` at SIGTERM and SIGINT, before the server waits for connections that would never end by themselves."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        servers_own = signal.getsignal(number)
-
-        def handle(received: int, frame: FrameType | None, servers_own: Any = servers_own) -> None:
-            loop.call_soon_threadsafe(callback)
-            if callable(servers_own):
-                servers_own(received, frame)
-
-        signal.signal(number, handle)
-
-
-application = Application(Admission(cast(ASGI3Application, LeanASGIHandler())))
+application = Application(cast(ASGI3Application, LeanASGIHandler()))
 
 __all__ = ["application", "celery_app"]

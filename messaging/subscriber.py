@@ -48,9 +48,9 @@ class Subscriber:
         while True:
             try:
                 await self._channel()
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("channel_lost", why=type(error).__name__)
-            except Exception:  # whatever it was, a new connection hears what is said next
+            except* (RedisError, OSError, TimeoutError) as lost:
+                log.warning("channel_lost", why=type(lost.exceptions[0]).__name__)
+            except* Exception:  # whatever it was, a new connection hears what is said next
                 log.exception("channel_lost")
             await asyncio.sleep(PAUSE_SECONDS)
 

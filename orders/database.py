@@ -95,7 +95,9 @@ class _Errand(Generic[Answer]):
             except (OperationalError, InterfaceError) as error:
                 if connection.connection is None or connection.connection.closed:
                     connection.close()
-                lost = connection.connection is not before or before is None  # a broken transaction ends with a new connection
+                lost = (
+                    connection.connection is not before or before is None
+                )  # a broken transaction ends with a new connection
                 repeatable = before is not None if lost else isinstance(error.__cause__, _REPEATABLE)
                 if attempt == ATTEMPTS or not repeatable or self._given_up:
                     raise DependencyUnavailable("database", type(error.__cause__ or error).__name__) from error

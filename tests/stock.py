@@ -5,7 +5,6 @@ from typing import cast
 from asgiref.typing import ASGI3Application
 from django.core.handlers.asgi import ASGIHandler
 
-from asgi_app.admission import Admission
 from asgi_app.asgi import Application
 
-application = Application(Admission(cast(ASGI3Application, ASGIHandler())))
+application = Application(cast(ASGI3Application, ASGIHandler()))

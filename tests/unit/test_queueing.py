@@ -1,9 +1,9 @@
-"""How a queue learns how long it is."""
+"""How the length of a queue in seconds is learned."""
 
 import pytest
 
 from orders import queueing
-from orders.queueing import REMEMBERED, Queue
+from orders.queueing import REMEMBERED, Pace
 
 
 class Clock:
@@ -22,50 +22,45 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def depart(queue: Queue, clock: Clock, seconds: float, times: int, is_busy: bool = True) -> None:
+def depart(pace: Pace, clock: Clock, seconds: float, times: int = 1, from_full: bool = True) -> None:
     for _ in range(times):
         clock.now += seconds
-        queue.moves_on(is_busy=is_busy)
+        pace.departs(from_full=from_full)
 
 
-def test_a_queue_that_is_new_gives_hope_to_anybody(clock: Clock) -> None:
-    queue = Queue(patience=0.1)
-    depart(queue, clock, 1.0, REMEMBERED - 1)
-    with queue:
-        assert not queue.is_hopeless
+def test_before_enough_have_left_a_full_room_nothing_is_known(clock: Clock) -> None:
+    pace = Pace()
+    depart(pace, clock, 0.02, REMEMBERED - 1)
+    assert pace.wait(1) is None
+    depart(pace, clock, 0.02)
+    assert pace.wait(1) is not None
 
 
-def test_who_would_wait_longer_than_the_patience_has_no_hope(clock: Clock) -> None:
-    queue = Queue(patience=0.1)
-    depart(queue, clock, 0.02, REMEMBERED)
-    with queue, queue, queue, queue:
-        assert not queue.is_hopeless
-        with queue, queue:
-            assert queue.is_hopeless
-        assert not queue.is_hopeless
+def test_who_waits_behind_four_waits_five_times_as_long_as_the_first(clock: Clock) -> None:
+    pace = Pace()
+    depart(pace, clock, 0.02, REMEMBERED)
+    assert pace.wait(5) == pytest.approx(0.1, rel=0.01)
+    assert pace.wait(1) == pytest.approx(0.02, rel=0.01)
 
 
 def test_a_batch_that_leaves_all_at_once_is_not_mistaken_for_speed(clock: Clock) -> None:
-    queue = Queue(patience=0.1)
+    pace = Pace()
     for _ in range(8):
         clock.now += 0.64
-        depart(queue, clock, 0.0, 32)
-    with queue, queue, queue, queue, queue, queue, queue, queue:
-        assert queue.is_hopeless
+        depart(pace, clock, 0.0, 32)
+    assert pace.wait(10) == pytest.approx(0.2, rel=0.3)
 
 
 def test_departures_from_a_room_that_is_not_full_tell_nothing(clock: Clock) -> None:
-    queue = Queue(patience=0.1)
-    depart(queue, clock, 1.0, REMEMBERED)
-    depart(queue, clock, 1.0, 1, is_busy=False)
-    with queue:
-        assert not queue.is_hopeless
+    pace = Pace()
+    depart(pace, clock, 1.0, REMEMBERED)
+    depart(pace, clock, 1.0, from_full=False)
+    assert pace.wait(1) is None
 
 
-def test_a_queue_that_has_come_to_a_standstill_loses_hope(clock: Clock) -> None:
-    queue = Queue(patience=0.1)
-    depart(queue, clock, 0.001, REMEMBERED)
-    with queue:
-        assert not queue.is_hopeless
-        clock.now += 60
-        assert queue.is_hopeless
+def test_a_queue_that_has_come_to_a_standstill_gets_longer(clock: Clock) -> None:
+    pace = Pace()
+    depart(pace, clock, 0.001, REMEMBERED)
+    assert (before := pace.wait(1)) is not None
+    clock.now += 60
+    assert (pace.wait(1) or 0.0) > 100 * before
