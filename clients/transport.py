@@ -15,6 +15,9 @@ from httptools import HttpParserError, HttpResponseParser
 MAX_BYTES = 1024 * 1024
 """Cap on an answer, head and body together (contract: neighbours)."""
 
+IDLE_SECONDS = 4
+"""How long a connection is kept for the next request: shorter than servers do, which close it at 5 s or later."""
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -24,6 +27,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport
         self.reusable = False
+        self.idle_since = 0.0
         self._answer: asyncio.Future[httpx.Response] | None = None
 
     async def ask(self, request: bytes) -> httpx.Response:
@@ -113,6 +117,7 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
         self._connect_seconds = connect_seconds
         self._tls = ssl.create_default_context()
         self._idle: deque[Connection] = deque()
+        self._sweep: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`, whose body is already bytes, and answer what came back, read whole.
@@ -122,13 +127,30 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
         connection = self._from_idle() or await self._open(request.url)
         answer = await connection.ask(_as_bytes(request))
         if connection.reusable:
-            self._idle.append(connection)
+            self._keep(connection)
         return answer
 
     async def aclose(self) -> None:
         """Close the idle connections."""
+        if self._sweep is not None:
+            self._sweep.cancel()
         while self._idle:
             self._idle.pop().transport.abort()
+
+    def _keep(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        self._idle.append(connection)
+        if self._sweep is None:
+            self._sweep = loop.call_later(IDLE_SECONDS, self._close_idle)
+
+    def _close_idle(self) -> None:
+        """Close what nobody has needed for IDLE_SECONDS; the connection that was used last is used first."""
+        loop = asyncio.get_running_loop()
+        while self._idle and self._idle[0].idle_since + IDLE_SECONDS <= loop.time():
+            self._idle.popleft().transport.abort()
+        again = self._idle[0].idle_since + IDLE_SECONDS - loop.time() if self._idle else 0
+        self._sweep = loop.call_later(again, self._close_idle) if self._idle else None
 
     def _from_idle(self) -> Connection | None:
         while self._idle:

@@ -87,6 +87,19 @@ async def test_the_next_request_takes_the_same_connection(transport: KeepAliveTr
         assert (server.connections, len(server.requests)) == (1, 3)
 
 
+async def test_connections_that_nobody_needs_any_more_are_closed_after_a_while(
+    transport: KeepAliveTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clients.transport.IDLE_SECONDS", 0.05)
+    async with serving(always(OK)) as server:
+        before = open_sockets()
+        await asyncio.gather(*(ask(transport, server) for _ in range(5)))
+        async with asyncio.timeout(SECONDS):
+            while open_sockets() > before:
+                await asyncio.sleep(0.01)
+        assert (await ask(transport, server)).status_code == 200
+
+
 async def test_requests_at_the_same_time_take_a_connection_each_and_these_are_kept(
     transport: KeepAliveTransport,
 ) -> None:
