@@ -1,9 +1,11 @@
 """The door of one process: it lets in as many requests as the process carries, and turns the others away before any work is done.
 
 Being turned away costs a fraction of an answer, which is what keeps the answers coming when three times as many ask
-(docs/decisions.md has the figures). Health, metrics and streams are let in always: they cost next to nothing.
+(docs/decisions.md has the figures). Health, metrics and streams are let in always: they cost next to nothing. Who has not
+sent the whole body yet takes nobody's place.
 """
 
+from collections import deque
 from typing import Any
 
 from asgiref.typing import ASGI3Application
@@ -34,6 +36,9 @@ class Admission:
         if not path.startswith(API) or path.endswith("/stream"):
             await self._inner(scope, receive, with_headers(scope, send))
             return
+        receive = await _with_body(receive)
+        if receive is None:
+            return
         kind = "checkout" if (scope["method"], path) == CHECKOUT else "request"
         if not self._has_room(kind, scope):
             await _turn_away(scope, send, kind)
@@ -49,6 +54,24 @@ class Admission:
             return self._inside[kind] < int(settings.REQUESTS_IN_FLIGHT)
         desk: CheckoutDesk = scope["state"]["desk"]
         return desk.has_room_behind(self._inside[kind])
+
+
+async def _with_body(receive: Any) -> Any:
+    """`receive` from its start, once the body is there or known to be over the limit; None when the client has gone."""
+    messages: deque[Any] = deque()
+    size, more = 0, True
+    while more and size <= settings.REQUEST_BODY_BYTES:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        messages.append(message)
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+
+    async def again() -> Any:
+        return messages.popleft() if messages else await receive()
+
+    return again
 
 
 async def _turn_away(scope: Any, send: Any, kind: str) -> None:

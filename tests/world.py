@@ -73,13 +73,23 @@ class Sandbox:
     @contextmanager
     def fault(self, neighbour: str, **fault: Any) -> Iterator[None]:
         """Let a neighbour misbehave for a while."""
-        self._ask("PUT", f"/faults/{neighbour}", fault)
+        with self.faults(neighbour, [fault]):
+            yield
+
+    @contextmanager
+    def faults(self, neighbour: str, faults: list[dict[str, Any]]) -> Iterator[None]:
+        """The same with several faults; the first that fits a call spoils it."""
+        self._ask("PUT", f"/faults/{neighbour}", faults)
         try:
             yield
         finally:
             self._ask("DELETE", f"/faults/{neighbour}")
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def armed(self, neighbour: str) -> list[dict[str, Any]]:
+        """The faults that a neighbour has still to show."""
+        return list(self._ask("GET", "/faults")[neighbour])
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._http.request(method, path, json=body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else {}

@@ -6,7 +6,7 @@ FAULT_SEED makes the random choices of a run again, FAULT_KILLS says how often s
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from random import Random
 
 import pytest
@@ -25,8 +25,11 @@ SETTINGS = {
     "LOG_LEVEL": "INFO",
     "RATE_LIMITS": "off",
 }
-WARM_UP_CUSTOMERS = 12
+WARM_UP_CUSTOMERS = 30
 """More than any test has at once: connections kept for the next call are no leak."""
+
+WARM_UP_DELAY = 0.3
+"""Seconds that User and Cart take meanwhile, so that the calls of all customers are under way at the same time."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +56,9 @@ def running_fleet(stack: Stack, sandbox: Sandbox) -> Iterator[Fleet]:
             fleet.start()
             with closing(World(stack, fleet.urls[0], sandbox)) as world:
                 for url in fleet.urls:
-                    with Load(world, [url], Random(0), customers=WARM_UP_CUSTOMERS) as load:
+                    with ExitStack() as slow, Load(world, [url], Random(0), customers=WARM_UP_CUSTOMERS) as load:
+                        for neighbour in ("user", "cart"):
+                            slow.enter_context(sandbox.fault(neighbour, kind="delay", value=WARM_UP_DELAY))
                         load.run(2)
                     load.check()
             fleet.usual = fleet.usage()

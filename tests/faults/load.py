@@ -4,6 +4,7 @@ afterwards hold the service to it."""
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -21,9 +22,13 @@ PATIENCE_SECONDS = 40
 
 ANSWER_SECONDS = 10
 
-Trouble = Literal["crashes", "restarts", "nothing"]
+Trouble = Literal["crashes", "restarts", "refusals", "nothing"]
 """What clients bear, and ask again: lost connections and 503 (`crashes`), connections refused or closed just as they were
-used (`restarts`, RFC 9112, 9.6), nothing at all."""
+used (`restarts`, RFC 9112, 9.6), a 503 in time that names the neighbour and says when to ask again (`refusals`), nothing
+at all."""
+
+BUDGET_SECONDS = 5.5
+"""Promise P9: of a checkout, the longest of all answers."""
 
 JUST_SECONDS = 0.2
 """A connection lost later than this after a request was sent was lost while somebody worked on it."""
@@ -55,6 +60,7 @@ class Client:
         self._world, self._urls, self._rng, self._bears = world, urls, rng, bears
         self._http = httpx.Client(trust_env=False, timeout=ANSWER_SECONDS, verify=False)
         self.lost = 0
+        self.refused_by: Counter[str] = Counter()
 
     def close(self) -> None:
         self._http.close()
@@ -74,10 +80,11 @@ class Client:
                 worked_on = begun or time.monotonic() - start > JUST_SECONDS
                 self._bear(error, worked_on, url)
             else:
+                if self._bears == "refusals":
+                    need_in_time(answer, time.monotonic() - start)
                 if answer.status_code < 500:
                     return answer
-                if self._bears != "crashes" or answer.status_code != 503:
-                    raise Broken(f"{method} {url}: {answer.status_code} {answer.text}")
+                self._bear_refusal(answer)
             time.sleep(self._rng.uniform(0.02, 0.2))
         raise Broken(f"{method} {path}: no answer for {PATIENCE_SECONDS} s")
 
@@ -85,6 +92,12 @@ class Client:
         """POST /orders for this purchase."""
         caller = ("customer", purchase.customer)
         return self.ask("POST", "/orders", caller, purchase.body, **{"Idempotency-Key": purchase.key})
+
+    def _bear_refusal(self, answer: httpx.Response) -> None:
+        if self._bears == "refusals":
+            self.refused_by[need_refusal(answer)] += 1
+        elif self._bears != "crashes" or answer.status_code != 503:
+            raise Broken(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
 
     def _bear(self, error: httpx.TransportError, worked_on: bool, url: str) -> None:
         self.lost += 1
@@ -106,6 +119,7 @@ class Load:
         self.purchases: list[Purchase] = []
         self.broken: list[BaseException] = []
         self.lost = 0
+        self.refused_by: Counter[str] = Counter()
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._shop, args=(Random(rng.random()), bears)) for _ in range(customers)
@@ -167,6 +181,7 @@ class Load:
             self.broken.append(error)
         finally:
             self.lost += client.lost
+            self.refused_by.update(client.refused_by)
             client.close()
 
     def _buy(self, client: Client, purchase: Purchase, rng: Random) -> None:
@@ -179,6 +194,8 @@ class Load:
             case 0:
                 need_same(client.buy(purchase), answer.json())
             case 1:
+                if rng.random() < 0.5:
+                    self._is_soon_paid(client, purchase)
                 path = f"/orders/{purchase.order['id']}/cancel"
                 answer = client.ask("POST", path, ("customer", purchase.customer), {})
                 need(answer, 200)
@@ -189,16 +206,23 @@ class Load:
     def _accept(self, client: Client, purchase: Purchase) -> None:
         """The vendors take the order on, if it is paid soon."""
         assert purchase.order
-        caller = ("customer", purchase.customer)
-        end = time.monotonic() + 3
-        while client.ask("GET", f"/orders/{purchase.order['id']}", caller).json()["status"] != "confirmed":
-            if time.monotonic() > end:
-                return
-            time.sleep(0.1)
+        if not self._is_soon_paid(client, purchase):
+            return
         for part in purchase.order["vendor_orders"]:
             vendor = ("vendor", f"u-{part['vendor_id']}", part["vendor_id"])
             need(client.ask("POST", f"/vendor-orders/{part['id']}/accept", vendor), 200)
             purchase.accepted.append(part["id"])
+
+    def _is_soon_paid(self, client: Client, purchase: Purchase) -> bool:
+        """Wait a moment for the order to be confirmed; whether it is."""
+        assert purchase.order
+        caller = ("customer", purchase.customer)
+        end = time.monotonic() + 3
+        while client.ask("GET", f"/orders/{purchase.order['id']}", caller).json()["status"] != "confirmed":
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
 
     def _wait_until_all_is_decided(self, ids: list[str]) -> None:
         """Nothing stays pending: it is paid, cancelled, or expires."""
@@ -251,6 +275,22 @@ def need(answer: httpx.Response, status: int) -> None:
     """Raise Broken unless the answer has this status."""
     if answer.status_code != status:
         raise Broken(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
+
+
+def need_in_time(answer: httpx.Response, seconds: float) -> None:
+    """Raise Broken unless the answer came within the budget (P9)."""
+    if seconds > BUDGET_SECONDS:
+        raise Broken(f"{answer.request.method} {answer.url}: {answer.status_code} after {seconds} s")
+
+
+def need_refusal(answer: httpx.Response) -> str:
+    """The dependency that a 503 names; raise Broken unless it is a problem that says when to ask again."""
+    need(answer, 503)
+    said = answer.json()
+    whole = answer.headers["content-type"] == "application/problem+json" and said["code"] == "dependency_unavailable"
+    if not whole or int(answer.headers.get("retry-after", 0)) < 1:
+        raise Broken(f"{answer.request.method} {answer.url}: {answer.headers} {answer.text}")
+    return str(said["dependency"])
 
 
 def need_same(answer: httpx.Response, order: dict[str, Any]) -> None:

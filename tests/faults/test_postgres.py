@@ -9,12 +9,9 @@ import httpx
 import pytest
 
 from tests.faults.fleet import Fleet
-from tests.faults.load import Client, Load
+from tests.faults.load import BUDGET_SECONDS, Client, Load
 from tests.invariants import check_at_rest
 from tests.world import Person, World
-
-BUDGET_SECONDS = 5.5
-"""Promise P9: of a checkout, the longest of all."""
 
 
 @pytest.mark.long

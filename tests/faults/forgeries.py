@@ -1,0 +1,79 @@
+"""Messages that look like Payment's and must change nothing: unsigned, altered, impossible, or no messages at all."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from tests.integration.payment import Message, Payment, signature
+
+TOTAL = 2000
+
+Forge = Callable[[Payment, Message], bytes]
+"""Makes the bytes of a message that must change nothing, of a true capture."""
+
+
+def signed(**fields: Any) -> Forge:
+    """Payment's own signature under fields that can't be."""
+    return lambda payment, message: json.dumps(payment.sign({**message, **fields})).encode()
+
+
+def altered(**fields: Any) -> Forge:
+    """Fields changed after signing."""
+    return lambda _, message: json.dumps({**message, **fields}).encode()
+
+
+def spoilt(spoil: Callable[[bytes], bytes]) -> Forge:
+    """The bytes of a true message, spoilt."""
+    return lambda _, message: spoil(json.dumps(message).encode())
+
+
+def signature_of_another(payment: Payment, message: Message) -> bytes:
+    other = payment.sign({**message, "event_id": str(uuid.uuid4())})
+    return json.dumps({**message, "signature": other["signature"]}).encode()
+
+
+def guessed(_: Payment, message: Message) -> bytes:
+    return json.dumps({**message, "signature": signature(message, "guessed")}).encode()
+
+
+OTHERWISE: dict[str, Any] = {
+    "event_id": "another",
+    "type": "payment.refunded",
+    "occurred_at": "2026-11-22T10:00:01Z",
+    "order_id": str(uuid.uuid4()),
+    "payment_id": "pay-2",
+    "amount_minor": TOTAL + 1,
+    "currency": "USD",
+    "refund_id": "r-1",
+}
+"""For each signed field a value that could be, had Payment said it."""
+
+FORGERIES: dict[str, Forge] = {
+    "unsigned": altered(signature=None),
+    "signed with nothing": altered(signature=""),
+    "signed with a list": altered(signature=[]),
+    "signature of another message": signature_of_another,
+    "a guessed secret": guessed,
+    **{f"{name} altered": altered(**{name: value}) for name, value in OTHERWISE.items()},
+    "another currency": signed(currency="USD"),
+    "no currency": signed(currency=None),
+    "negative": signed(amount_minor=-TOTAL),
+    "nothing": signed(amount_minor=0),
+    "beyond 64 bits": signed(amount_minor=2**64),
+    "a fraction": signed(amount_minor=0.5),
+    "an unknown type": signed(type="payment.doubled"),
+    "NUL in its id": signed(event_id=f"\0{uuid.uuid4()}"),
+    "NUL in its payment": signed(payment_id="pay\0"),
+    "no order's id": signed(order_id="\0"),
+    "oversized": signed(padding="x" * 2**20),
+    "cut off": spoilt(lambda raw: raw[:-1]),
+    "not UTF-8": spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\xff")),
+    "half a surrogate pair": spoilt(lambda raw: raw.replace(b"pay-1", b"\\ud83d")),
+    "a surrogate in UTF-8": spoilt(lambda raw: raw.replace(b"pay-1", b"\xed\xa0\xbd")),
+    "after a byte order mark": spoilt(lambda raw: b"\xff\xfe" + raw),
+    "NaN": spoilt(lambda raw: raw.replace(b'"amount_minor": 2000', b'"amount_minor": NaN')),
+    "a deep nest": spoilt(lambda raw: raw[:-1] + b', "x": ' + b"[" * 50_000),
+    "a deep nest, closed": spoilt(lambda raw: b"[" * 50_000 + raw + b"]" * 50_000),
+    "many numbers": spoilt(lambda raw: b"[" + b"1e999," * 10_000 + raw + b"]"),
+}

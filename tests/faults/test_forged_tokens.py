@@ -1,0 +1,165 @@
+"""Tokens from clocks that differ and from people who try: over HTTP nothing is believed that the issuer did not say, nothing
+fails over it, and nothing changes (P11, P12)."""
+
+import base64
+import hmac
+import json
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from compose.site import JWT_AUDIENCE, JWT_ISSUER
+from tests.api.problem import problem
+from tests.world import Person, World
+
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+JUNK: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    2**63,
+    10**400,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "\0",
+    "\ud800",
+    "9" * 5000,
+    [],
+    [[]],
+    {},
+    {"$ne": None},
+    ["customer", "admin"],
+]
+"""What is never the right value of a claim that names somebody."""
+
+
+def claims(person: Person, **changes: Any) -> dict[str, Any]:
+    """The claims of this customer's good token, but for these changes."""
+    now = int(time.time())
+    good = {"sub": person.id, "role": "customer", "iat": now, "exp": now + 60, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
+    return {**good, **changes}
+
+
+def signed(key: str | bytes, payload: dict[str, Any] | bytes, header: bytes = b'{"alg":"HS256","typ":"JWT"}') -> str:
+    """A token of this very header and payload, signed with `key` as HS256 has it."""
+    said = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    text = b".".join(encoded(part) for part in (header, said))
+    secret = key if isinstance(key, bytes) else key.encode()
+    return b".".join((text, encoded(hmac.digest(secret, text, "sha256")))).decode()
+
+
+def encoded(part: bytes) -> bytes:
+    return base64.urlsafe_b64encode(part).rstrip(b"=")
+
+
+def forgeries(world: World, person: Person) -> Iterator[str]:
+    """Tokens that the issuer never made, of one that it did: each character changed, parts swapped, cut and signed anew."""
+    good = world.stack.token("customer", person.id)
+    header, payload, signature = good.split(".")
+    for place, letter in enumerate(good[:-1]):  # the last one's low bits mean nothing in base64
+        other = "A" if letter != "A" else "B"
+        yield f"{good[:place]}{other}{good[place + 1 :]}"
+        yield f"{good[:place]}{good[place + 1 :]}"
+        yield f"{good[:place]}.{good[place:]}"
+    for parts in ((payload, header, signature), (header, signature, payload), (header, payload), (payload, signature)):
+        yield ".".join(parts)
+    for length in range(1, len(good), 9):
+        yield good[:length]
+    yield from (
+        f"{header}.{payload}.",
+        f"..{signature}",
+        f"{good}.{signature}",
+        f"{good}{good}",
+        good[::-1],
+        good.swapcase(),
+    )
+    fresh, secret = claims(person), world.stack.site.jwt_secret
+    public = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    for key in ("", "\0", "guessed", secret[:-1], secret.swapcase(), public):
+        yield signed(key, fresh)
+    for algorithm in ("HS384", "HS512"):
+        yield jwt.encode(fresh, secret, algorithm)
+    yield jwt.encode(fresh, RSA_KEY, "RS256", headers={"jku": "https://evil.example/keys"})
+    yield jwt.encode(fresh, None, "none")
+    for alg in ("none", "None", "", "RS256", "ES256", "HS384", "hs256", "HS256\\u0000"):
+        yield signed(secret, fresh, f'{{"alg":"{alg}"}}'.encode())
+
+
+def ask(person: Person, token: str, method: str = "GET", path: str = "/orders") -> httpx.Response:
+    """Ask with this token instead of the person's own."""
+    return person.http.request(method, f"/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_no_forged_token_is_believed_or_changes_anything(world: World) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    world.sql("UPDATE orders SET expires_at = now() + interval '1 hour' WHERE id = %s", order["id"])
+    cancel = f"/orders/{order['id']}/cancel"
+    for forged in forgeries(world, ada):
+        answer = ask(ada, forged, "POST", cancel)
+        problem(answer, 401, "not_authenticated")
+        assert answer.headers["www-authenticate"] == "Bearer"
+    assert ada.order(order["id"])["status"] != "cancelled"
+    assert ask(ada, world.stack.token("customer", ada.id), "POST", cancel).status_code == 200
+
+
+@pytest.mark.parametrize("claim", ["sub", "role", "vendor_id", "iss", "aud"])
+def test_a_claim_that_names_nobody_is_not_believed(world: World, claim: str) -> None:
+    ada = world.customer()
+    role = {"role": "vendor"} if claim == "vendor_id" else {}
+    for junk in JUNK:
+        token = signed(world.stack.site.jwt_secret, claims(ada, **{**role, claim: junk}))
+        problem(ask(ada, token), 401, "not_authenticated")
+
+
+@pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
+def test_a_moment_that_is_none_is_not_believed_and_one_far_away_makes_no_failure(world: World, claim: str) -> None:
+    ada = world.shopper()
+    order_id = ada.place()["id"]
+    for junk in JUNK:
+        token = signed(world.stack.site.jwt_secret, claims(ada, **{claim: junk}))
+        with ada.http.stream(
+            "GET", f"/api/v1/orders/{order_id}/stream", headers={"Authorization": f"Bearer {token}"}
+        ) as answer:
+            assert answer.status_code in (200, 401), (junk, answer.status_code)
+            if answer.status_code == 200:
+                assert isinstance(junk, int | float), junk
+                assert next(answer.iter_lines()), junk
+            else:
+                answer.read()
+                problem(answer, 401, "not_authenticated")
+
+
+def test_clocks_may_differ_by_29_seconds_but_not_by_31(world: World) -> None:
+    ada = world.customer()
+
+    def answers(**moments: int) -> int:
+        return ask(ada, signed(world.stack.site.jwt_secret, claims(ada, **moments))).status_code
+
+    now = time.time()
+    assert [answers(exp=math.ceil(now) - 29), answers(exp=math.floor(now) - 31)] == [200, 401]
+    for claim in ("iat", "nbf"):
+        now = time.time()
+        assert [answers(**{claim: math.floor(now) + 29}), answers(**{claim: math.ceil(now) + 31})] == [200, 401], claim
+
+
+def test_of_a_claim_said_twice_the_last_counts(world: World) -> None:
+    """RFC 7519, 4: refused, or the last one; never whichever is more powerful."""
+    ada = world.customer()
+    text = json.dumps(claims(ada))
+    for first, then in (("admin", "customer"), ("customer", "nobody")):
+        said = text.replace('"role": "customer"', f'"role": "{first}", "role": "{then}"')
+        answer = ask(ada, signed(world.stack.site.jwt_secret, said.encode()), path="/admin/dead-letters")
+        assert answer.status_code == (403 if then == "customer" else 401)

@@ -1,0 +1,140 @@
+"""Neighbours that are slow, silent, broken off or wrong while many customers shop (P3, P4, P9, P10).
+
+A customer asks again under the same key, or leaves for good; either way nothing is lost, held for nobody or done twice.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.faults.fleet import RECOVERY_SECONDS, Fleet
+from tests.faults.load import Load, need_in_time, need_refusal
+from tests.world import Person, World, eventually
+
+CUSTOMERS = 24
+LEAVING = 8
+FAULT_SECONDS = 3
+
+GIVEN_BACK_SECONDS = 10
+"""The 5 s of promise P3, from the moment on that Product may be asked again: its circuit is open for up to 5 s."""
+
+Fault = dict[str, Any]
+
+HTTP_FAULTS: list[Fault] = [
+    {"kind": "delay", "value": 0.8},
+    {"kind": "delay", "value": 3},
+    {"kind": "hang"},
+    {"kind": "reset"},
+    {"kind": "drip", "value": 0.05},
+    {"kind": "garbage"},
+    {"kind": "huge"},
+    {"kind": "wrong_types"},
+    {"kind": "status", "value": 500},
+    {"kind": "status", "value": 429},
+    {"kind": "body", "value": [{"id": None}]},
+]
+
+PRODUCT_FAULTS: list[Fault] = [
+    {"kind": "delay", "value": 1.5},
+    {"kind": "delay", "value": 6},
+    {"kind": "hang"},
+    {"kind": "hang", "after": True},
+    {"kind": "unavailable_before"},
+    {"kind": "unavailable_after"},
+    {"kind": "status", "value": "INTERNAL"},
+    {"kind": "status", "value": "RESOURCE_EXHAUSTED", "after": True},
+    {"kind": "body", "value": "empty"},
+    {"kind": "body", "value": "huge"},
+    {"kind": "body", "value": "negative_price"},
+]
+
+QUICK = [("user", {"kind": "hang"}), ("cart", {"kind": "garbage"}), ("product", {"kind": "unavailable_after"})]
+"""What `make test` has time for."""
+
+BORNE: list[Fault] = [{"kind": "delay", "value": 0.8}, {"kind": "delay", "value": 1.5}]
+"""Slow, but in time: no reason to refuse anybody."""
+
+MANY: list[tuple[str, Fault]] = [
+    *((neighbour, fault) for neighbour in ("user", "cart") for fault in HTTP_FAULTS),
+    *(("product", fault) for fault in PRODUCT_FAULTS),
+]
+
+
+def case(neighbour: str, fault: Fault) -> Any:
+    """A parameter set, named after what happens; what is not quick is for `make test-faults`."""
+    name = " ".join([neighbour, *(str(part) for part in fault.values())])
+    return pytest.param(neighbour, fault, id=name, marks=[] if (neighbour, fault) in QUICK else [pytest.mark.long])
+
+
+@pytest.mark.parametrize(("neighbour", "fault"), [case(*one) for one in MANY])
+def test_a_neighbour_at_fault_is_named_in_time_and_everything_is_as_before_once_it_is_well(
+    fleet: Fleet, world: World, rng: Random, neighbour: str, fault: Fault
+) -> None:
+    with Load(world, fleet.urls, rng, "refusals", CUSTOMERS) as load:
+        load.run(0.5)
+        wanted = world.product(stock=1000, vendor="v-north")
+        with world.sandbox.fault(neighbour, **fault):
+            refused = leave_after_one_answer(world, wanted)
+            load.run(FAULT_SECONDS)
+        well = time.monotonic()
+        eventually(lambda: world.stock(wanted)["held"] == 0, "the holds of those who left to end", GIVEN_BACK_SECONDS)
+    assert time.monotonic() - well < RECOVERY_SECONDS
+    assert (fault in BORNE) or (refused and load.refused_by), (refused, load.refused_by)
+    assert load.refused_by.keys() <= {neighbour}
+    load.check()
+
+
+def leave_after_one_answer(world: World, product: str) -> int:
+    """Customers who want this product ask once, all at the same time, and never again; how many were refused."""
+    customers = [world.customer([(product, 1)]) for _ in range(LEAVING)]
+    with ThreadPoolExecutor(LEAVING) as pool:
+        return sum(pool.map(is_refused, customers))
+
+
+def is_refused(customer: Person) -> bool:
+    """Whether a checkout is refused and not placed; either way in time."""
+    start = time.monotonic()
+    answer = customer.checkout()
+    need_in_time(answer, time.monotonic() - start)
+    if answer.status_code == 201:
+        return False
+    need_refusal(answer)
+    return True
+
+
+def lost(after: bool) -> dict[str, list[Fault]]:
+    """Each of the worker's calls fails in each manner there is, before it takes effect or after it: too few in all to open
+    a circuit, which would keep the others from happening."""
+    product = [
+        {"kind": kind, "call": call, **how}
+        for call in ("CommitStock", "ReleaseStock", "RestockItems")
+        for kind, how in (
+            ("unavailable_after" if after else "unavailable_before", {"times": 2}),  # one is made good at once
+            ("status", {"value": "INTERNAL", "times": 1, "after": after}),
+            ("hang", {"times": 1, "after": after}),
+        )
+    ]
+    cart = [
+        {"kind": kind, "call": "clear", "times": 1, "after": after, **how}
+        for kind, how in (("reset", {}), ("status", {"value": 503}), ("hang", {}))
+    ]
+    return {"product": product, "cart": cart}
+
+
+@pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.long), True], ids=["before", "after"])
+def test_what_the_worker_asks_for_happens_once_though_its_calls_fail(
+    fleet: Fleet, world: World, rng: Random, after: bool
+) -> None:
+    with ExitStack() as armed, Load(world, fleet.urls, rng, "nothing", customers=12) as load:
+        for neighbour, faults in lost(after).items():
+            armed.enter_context(world.sandbox.faults(neighbour, faults))
+        eventually(lambda: not any(map(world.sandbox.armed, ("product", "cart"))), "every call to have failed")
+    load.check()
+    ids = [purchase.order["id"] for purchase in load.placed if purchase.order]
+    assert not world.sql("SELECT reason FROM dead_letters WHERE order_id = ANY(%s::uuid[])", ids)
+    orders = world.sandbox.ledger("product")["orders"]
+    assert all(any(orders[order_id][what] for order_id in ids) for what in ("commits", "releases", "restocks"))
