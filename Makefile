@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-faults check openapi load lists clean
+.PHONY: help install run demo test test-faults test-planted check openapi load lists clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -20,7 +20,7 @@ FOR ?= 20s
 KILLS ?= 300
 
 help: ## This list
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Make .venv with everything the project needs, locked by hash
 	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -41,6 +41,9 @@ test: install ## Run every test, on real servers of its own (ARGS='-k checkout':
 
 test-faults: install ## Kill, cut and stall everything, again and again (KILLS=300; SEED=…: the same again)
 	FAULT_SEED=$(SEED) FAULT_KILLS=$(KILLS) $(BIN)/pytest -m "" tests/faults $(ARGS)
+
+test-planted: install ## Plant known bugs in a copy, one after the other: the tests must catch each (ARGS='--list', '--only P3')
+	$(BIN)/python -m tests.planted $(ARGS)
 
 check: install ## Lint, types, import layers; migrations, API schema and generated code in step
 	$(BIN)/ruff check .

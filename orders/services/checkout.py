@@ -210,7 +210,7 @@ class CheckoutDesk:
         try:
             if await self._writer.write(order):
                 return Placed(order.record, replayed=False)
-        except DependencyUnavailable:
+        except Exception:  # whatever it was, nobody else would give the hold back
             self._settle_later(checkout.order_id)
             raise
         return await self._lose(checkout, cart.lines)

@@ -224,6 +224,19 @@ def test_copies_through_two_processes_hold_what_was_ordered_even_if_the_cart_cha
         assert_one_order(ada, answers, mug, held=answers[0].json()["items"][0]["quantity"])
 
 
+def test_a_copy_whose_cart_was_another_one_leaves_held_what_was_ordered(world: World, second_world: World) -> None:
+    mug, request_id = world.product(), str(uuid.uuid4())
+    ada = world.customer([(mug, 5)])
+    elsewhere = second_world.person("customer", ada.id)
+    delay = world.sandbox.fault("product", kind="delay", value=1.5, call="ReserveStock", times=1)
+    with delay, ThreadPoolExecutor(1) as one:
+        late = one.submit(elsewhere.post, "/orders", Idempotency_Key="k", X_Request_ID=request_id)
+        eventually(lambda: asked_product(world, "ReserveStock", request_id), "the late copy to ask for five")
+        world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 2}])
+        assert_replayed(ada.checkout(key="k"), late.result())
+    eventually(lambda: world.stock(mug)["held"] == 2, "the order to hold its own again", seconds=5)
+
+
 def test_of_two_bodies_under_one_key_at_the_same_time_one_is_ordered_and_the_other_refused(either_world: World) -> None:
     mug = either_world.product()
     ada = either_world.customer([(mug, 2)])
@@ -261,6 +274,19 @@ def test_a_refused_body_takes_no_stock_from_another_body_that_is_ordered_through
     eventually(lambda: world.stock(mug)["held"] == 2, "the order to hold its stock", seconds=5)
 
 
+def test_a_hold_given_back_late_is_not_the_one_that_another_process_has_made(world: World, second_world: World) -> None:
+    mug, request_id = world.product(1000), str(uuid.uuid4())
+    ada = world.customer([(mug, 2)])
+    elsewhere = second_world.person("customer", ada.id)
+    with world.sandbox.fault("product", kind="delay", value=0.7, call="ReleaseStock"), ThreadPoolExecutor(1) as one:
+        body, headers = {"expected_total": "1.00"}, {"Idempotency_Key": "k", "X_Request_ID": request_id}
+        refused = one.submit(ada.post, "/orders", body, **headers)
+        eventually(lambda: asked_product(world, "ReleaseStock", request_id), "the refused hold to be given back")
+        assert elsewhere.checkout(key="k").status_code == 201
+        problem(refused.result(), 409, "total_changed", "current_total")
+    assert world.stock(mug)["held"] == 2
+
+
 def test_a_copy_waits_for_the_first_which_is_under_way(either_world: World) -> None:
     mug, request_id = either_world.product(), str(uuid.uuid4())
     ada = either_world.customer([(mug, 2)])
@@ -269,7 +295,7 @@ def test_a_copy_waits_for_the_first_which_is_under_way(either_world: World) -> N
         ThreadPoolExecutor(1) as one,
     ):
         first = one.submit(ada.post, "/orders", Idempotency_Key="k", X_Request_ID=request_id)
-        eventually(lambda: reserving(either_world, request_id), "the first to be under way")
+        eventually(lambda: asked_product(either_world, "ReserveStock", request_id), "the first to be under way")
         again = ada.checkout(key="k")
     assert_replayed(first.result(), again)
     assert either_world.stock(mug)["held"] == 2
@@ -327,7 +353,7 @@ def orders_of(customer: Person) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-def reserving(world: World, request_id: str) -> bool:
-    """Whether this request has come as far as asking Product to hold its stock."""
+def asked_product(world: World, call: str, request_id: str) -> bool:
+    """Whether this request has come as far as this call to Product."""
     calls = world.sandbox.ledger("product")["recent"]
-    return any((call["call"], call["request_id"]) == ("ReserveStock", request_id) for call in calls)
+    return any((made["call"], made["request_id"]) == (call, request_id) for made in calls)

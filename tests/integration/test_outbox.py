@@ -200,6 +200,21 @@ def test_stock_that_could_not_be_released_is_released_later(world: World) -> Non
     until_stock_is(world, order["id"], "RELEASED")
 
 
+def test_units_whose_return_was_not_answered_go_back_on_the_shelf_once(world: World) -> None:
+    ada = world.shopper(stock=10)
+    order = ada.place()
+    pay(world, order["id"])
+    until_stock_is(world, order["id"], "COMMITTED")
+    with world.sandbox.fault("product", call="RestockItems", kind="unavailable_after", times=2):
+        assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
+        eventually(lambda: world.stock(product_of(order))["available"] == 10, "the units to go back")
+        until_tried(world, order["id"], "restock_items")
+    hurry(world, order["id"])
+    until_done(world, order["id"])
+    assert world.stock(product_of(order))["available"] == 10
+    assert letters(world, order["id"]) == []
+
+
 def test_what_fails_for_one_order_holds_up_no_other(world: World) -> None:
     ada, bob = world.shopper(), world.shopper()
     with world.sandbox.fault("product", call="CommitStock", kind="hang", times=1):

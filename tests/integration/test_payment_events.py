@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests.integration.payment import COMMANDS, ORDERS, WAYS, Payment
@@ -74,6 +75,23 @@ def test_an_event_heard_one_way_only_counts(world: World, via: str) -> None:
         ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
     finally:
         world.sandbox.payments(via="both")
+
+
+def test_an_event_that_the_database_could_not_take_counts_when_it_can(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    with psycopg.connect(world.stack.postgres.url) as connection:
+        connection.execute("LOCK TABLE payment_events IN ACCESS EXCLUSIVE MODE")
+        payment.say("captured", order["id"], via="stream")
+        eventually(lambda: waiting_for_ledger(world), "the service to look at its ledger")
+        eventually(lambda: not waiting_for_ledger(world), "the service to give up")
+    ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
+
+
+def waiting_for_ledger(world: World) -> bool:
+    """Whether anybody waits for the table of payment events."""
+    waiting = "SELECT 1 FROM pg_locks WHERE relation = 'payment_events'::regclass AND NOT granted"
+    return bool(world.sql(waiting))
 
 
 def test_an_event_repeated_on_both_ways_to_two_processes_counts_once(

@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -49,6 +52,25 @@ def test_what_was_written_is_what_the_models_read_validate_and_would_write(world
         assert view["items"] == order["items"]
         assert view["vendor_orders"] == order["vendor_orders"]
         assert view["events"] == (1 if order["version"] == 1 and order["status"] == "pending" else 3)
+
+
+@contextmanager
+def refused_items(world: World, name: str) -> Iterator[None]:
+    """For this while, the database takes no item of this name."""
+    world.sql(f"ALTER TABLE order_items ADD CONSTRAINT no_such_item CHECK (name <> '{name}') NOT VALID")
+    try:
+        yield
+    finally:
+        world.sql("ALTER TABLE order_items DROP CONSTRAINT no_such_item")
+
+
+def test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other(world: World) -> None:
+    refused, others = world.shopper(name="refused"), [world.shopper() for _ in range(7)]
+    with refused_items(world, "refused"), ThreadPoolExecutor(8) as crowd:
+        answers = list(crowd.map(lambda person: person.checkout().status_code, [refused, *others]))
+    assert answers == [500, *[201] * 7]
+    assert world.sql("SELECT id FROM orders WHERE customer_id = %s", refused.id) == []
+    refused.place()
 
 
 @pytest.mark.parametrize(

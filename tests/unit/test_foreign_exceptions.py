@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -95,15 +96,15 @@ async def ours(call: Call, neighbours: Neighbours) -> OrderError | None:
 
 
 @asynccontextmanager
-async def neighbours_at(port: int) -> AsyncIterator[Neighbours]:
-    """All neighbours at one address."""
+async def neighbours_at(port: int, seconds: float = 0.05) -> AsyncIterator[Neighbours]:
+    """All neighbours at one address, each given so long to answer."""
     url = f"http://{HOST}:{port}"
     with override_settings(
         USER_SERVICE_URL=url,
         CART_SERVICE_URL=url,
         PRODUCT_SERVICE_ADDR=f"{HOST}:{port}",
         NEIGHBOUR_CONNECT_SECONDS=0.05,
-        NEIGHBOUR_READ_SECONDS=0.05,
+        NEIGHBOUR_READ_SECONDS=seconds,
     ):
         async with open_neighbours() as neighbours:
             yield neighbours
@@ -148,6 +149,21 @@ async def test_a_neighbour_that_breaks_the_protocol(call: str, manner: str) -> N
 
 
 @pytest.mark.parametrize("call", HTTP_CALLS)
+async def test_a_call_ends_with_its_deadline(call: str) -> None:
+    async with serving(silence) as server, neighbours_at(server.port, seconds=60) as neighbours:
+        began = time.monotonic()
+        assert isinstance(await ours(HTTP_CALLS[call], neighbours), DependencyUnavailable)
+        assert time.monotonic() - began < SECONDS + 0.5
+
+
+@pytest.mark.parametrize("status", [b"502 Bad", b"503 Later", b"504 Later"])
+async def test_a_failed_post_is_not_sent_again(status: bytes) -> None:
+    async with serving(always(answer(b"", status))) as server, neighbours_at(server.port) as neighbours:
+        assert isinstance(await ours(HTTP_CALLS["cart clear"], neighbours), DependencyUnavailable)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("call", HTTP_CALLS)
 async def test_a_neighbour_whose_headers_are_no_text(call: str) -> None:
     async with serving(BROKEN["not ASCII"]) as server, neighbours_at(server.port) as neighbours:
         await ours(HTTP_CALLS[call], neighbours)
@@ -171,13 +187,14 @@ async def test_a_neighbour_that_answers_another_status(call: str, status: str) -
 
 
 class _Product(grpc.GenericRpcHandler):
-    """A gRPC server that answers every call with these bytes, or ends it with this status."""
+    """A gRPC server that answers every call with these bytes after so many seconds, or ends it with this status."""
 
-    def __init__(self, raw: bytes = b"", status: grpc.StatusCode | None = None) -> None:
-        self._raw, self._status = raw, status
+    def __init__(self, raw: bytes = b"", status: grpc.StatusCode | None = None, seconds: float = 0) -> None:
+        self._raw, self._status, self._seconds = raw, status, seconds
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         async def respond(_: bytes, context: Any) -> bytes:
+            await asyncio.sleep(self._seconds)
             if self._status:
                 await context.abort(self._status, "no")
             return self._raw
@@ -197,6 +214,15 @@ async def product(handler: _Product) -> AsyncIterator[Neighbours]:
             yield neighbours
     finally:
         await server.stop(None)
+
+
+@pytest.mark.parametrize("call", GRPC_CALLS)
+async def test_a_call_to_product_ends_with_its_deadline(call: str) -> None:
+    with override_settings(PRODUCT_RESERVE_SECONDS=60, PRODUCT_READ_SECONDS=60):
+        async with product(_Product(seconds=60)) as neighbours:
+            began = time.monotonic()
+            assert isinstance(await ours(GRPC_CALLS[call], neighbours), DependencyUnavailable)
+            assert time.monotonic() - began < SECONDS + 0.5
 
 
 @pytest.mark.parametrize("status", [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK])

@@ -422,6 +422,14 @@ async def test_a_request_given_up_ends_its_connection_and_the_next_one_gets_its_
         assert await server.is_left()
 
 
+async def test_a_request_given_up_hangs_up_on_a_server_that_says_nothing(transport: KeepAliveTransport) -> None:
+    async with serving(silence) as server:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await ask(transport, server)
+        assert await server.is_left()
+
+
 async def test_a_request_given_up_as_its_answer_arrives_leaves_no_connection_behind(
     transport: KeepAliveTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,384 @@
+"""The bugs that are planted: each breaks one promise, by one text that is replaced, and names the tests that must notice.
+
+Long, because it is a table. A bug's tests are as few and as quick as will do; unit tests come up in a second, others start
+all the servers. `API` stands for what the contract of the REST API promises beyond P1 to P12.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+API, INTEGRATION, UNIT = "tests/api/test_", "tests/integration/test_", "tests/unit/test_"
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """`right` stands once in `file`; with `wrong` in its place, one of `tests` (pytest's node ids) must fail."""
+
+    promise: str
+    name: str
+    file: str
+    right: str
+    wrong: str
+    tests: tuple[str, ...]
+
+    def fits(self) -> bool:
+        """Whether the code is still the one that the bug was made for."""
+        return (CHECKOUT / self.file).read_text().count(self.right) == 1
+
+    def planted(self) -> str:
+        """The file with the bug in it."""
+        return (CHECKOUT / self.file).read_text().replace(self.right, self.wrong)
+
+
+BUGS = (
+    Bug(
+        "P1",
+        "an order is answered though its write was refused",
+        "orders/writer.py",
+        "written.set_exception(outcome)",
+        "written.set_result(True)",
+        (f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other",),
+    ),
+    Bug(
+        "P1",
+        "the items are written in a second statement",
+        "orders/writer.py",
+        """
+        cursor.execute(_statement(), [msgspec.json.encode(rows).decode()])
+        return {order_id for (order_id,) in cursor.fetchall()}
+""",
+        """
+        cursor.execute(_statement(), [msgspec.json.encode({**rows, "order_items": []}).decode()])
+        written = {order_id for (order_id,) in cursor.fetchall()}
+        late = {"order_items": [row for row in rows["order_items"] if row.order_id in written]}
+        of_all = "WITH document AS (SELECT %s::jsonb AS rows), new_orders AS (SELECT id FROM orders) "
+        cursor.execute(of_all + _insert("order_items"), [msgspec.json.encode(late).decode()])
+        return written
+""",
+        (f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other",),
+    ),
+    Bug(
+        "P2",
+        "an order that exists is an error, not a copy",
+        "orders/writer.py",
+        " ON CONFLICT (id) DO NOTHING",
+        "",
+        (f"{API}idempotency.py::test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_one_answer",),
+    ),
+    Bug(
+        "P2",
+        "another body under a used key is not noticed",
+        "orders/services/checkout.py",
+        "if order.row.request_hash != checkout.hash:",
+        "if not order.row.request_hash:",
+        (f"{API}idempotency.py::test_the_same_key_with_another_body_is_refused",),
+    ),
+    Bug(
+        "P3",
+        "a refused checkout keeps its hold",
+        "orders/services/checkout.py",
+        "await self._neighbours.products.release(checkout.order_id, held.revision, Deadline.after(1))",
+        "pass",
+        (f"{API}place_order.py::test_a_total_that_is_not_as_expected_is_told_and_the_stock_given_back[lean-19.99]",),
+    ),
+    Bug(
+        "P3",
+        "a refused checkout gives back whatever its order holds",
+        "orders/services/checkout.py",
+        "release(checkout.order_id, held.revision, Deadline.after(1))",
+        "release(checkout.order_id, 0, Deadline.after(1))",
+        (f"{API}idempotency.py::test_a_hold_given_back_late_is_not_the_one_that_another_process_has_made",),
+    ),
+    Bug(
+        "P3",
+        "a refused checkout gives back at once what a copy may be about to write",
+        "orders/services/checkout.py",
+        "if held.revision > 1:",
+        "if held.revision < 0:",
+        (
+            f"{API}idempotency.py::test_a_refused_body_takes_no_stock_from_another_body_that_is_ordered_through_another_process",
+        ),
+    ),
+    Bug(
+        "P3",
+        "a hold whose reservation was not answered is forgotten",
+        "orders/services/checkout.py",
+        """        except DependencyUnavailable:
+            self._settle_later(order_id)
+""",
+        """        except DependencyUnavailable:
+""",
+        (
+            f"{API}neighbours_failing.py::test_an_unknown_outcome_is_carried_on_by_the_same_key_and_given_back_when_nobody_does",
+        ),
+    ),
+    Bug(
+        "P3",
+        "a copy that was too late leaves its own cart held",
+        "orders/services/checkout.py",
+        "if lines != {item.product_id: item.quantity for item in placed.items}:",
+        "if not lines:",
+        (f"{API}idempotency.py::test_a_copy_whose_cart_was_another_one_leaves_held_what_was_ordered",),
+    ),
+    Bug(
+        "P3",
+        "an expired order keeps its hold",
+        "orders/services/expire.py",
+        "change.then(outbox.release_stock())",
+        "change.then()",
+        (f"{INTEGRATION}expiry.py::test_the_stock_of_an_expired_order_is_for_sale_again",),
+    ),
+    Bug(
+        "P4",
+        "a POST is sent twice",
+        "clients/http.py",
+        'return await self._send("POST", path, msgspec.json.encode(body), deadline)',
+        """answer = await self._send("POST", path, msgspec.json.encode(body), deadline)
+        if answer.status_code in RETRIED:
+            return await self._send("POST", path, msgspec.json.encode(body), deadline)
+        return answer""",
+        (f"{UNIT}foreign_exceptions.py::test_a_failed_post_is_not_sent_again",),
+    ),
+    Bug(
+        "P5",
+        "a refund before its capture makes the order refunded",
+        "orders/lifecycle.py",
+        "    if captured == 0:\n",
+        "    if captured == 0 == refunded:\n",
+        (f"{UNIT}lifecycle.py::test_a_refund_heard_before_its_capture_changes_nothing_until_the_capture_comes",),
+    ),
+    Bug(
+        "P6",
+        "an entry of the trail can be changed",
+        "orders/migrations/0002_append_only_audit_trail.py",
+        "BEFORE UPDATE OR DELETE",
+        "BEFORE DELETE",
+        (f"{INTEGRATION}writer.py::test_an_audit_entry_can_not_be_changed_or_deleted",),
+    ),
+    Bug(
+        "P6",
+        "a shipped order can be cancelled",
+        "orders/lifecycle.py",
+        "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED})",
+        "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED})",
+        (f"{UNIT}lifecycle.py::test_an_order_takes_the_steps_of_the_contract_and_no_other",),
+    ),
+    Bug(
+        "P6",
+        "a vendor's share counts each product once",
+        "orders/pricing.py",
+        "subtotals.get(product.vendor_id, 0) + total",
+        "subtotals.get(product.vendor_id, 0) + product.unit_price",
+        (f"{UNIT}pricing.py::test_each_vendors_share_is_what_their_own_lines_cost",),
+    ),
+    Bug(
+        "P6",
+        "yen have two decimals",
+        "orders/money.py",
+        "    decimals = DECIMALS[currency]\n",
+        "    decimals = DECIMALS[currency] or 2\n",
+        (f"{UNIT}money.py::test_an_amount_is_written_with_its_currencys_own_decimals",),
+    ),
+    Bug(
+        "P7",
+        "a list of orders has everybody's",
+        "orders/services/lists.py",
+        "_Question(_ORDERS, Order.objects.visible_to(caller), owner, listing)",
+        "_Question(_ORDERS, Order.objects.all(), None, listing)",
+        (f"{API}tenancy.py::test_no_filter_search_or_ordering_leads_a_customer_to_somebody_elses_order",),
+    ),
+    Bug(
+        "P7",
+        "a summary sums up every vendor",
+        "orders/services/summary.py",
+        "VendorOrder.objects.visible_to(caller)",
+        "VendorOrder.objects.all()",
+        (f"{API}tenancy.py::test_a_vendors_summary_sums_its_own_only",),
+    ),
+    Bug(
+        "P7",
+        "a vendor learns what the others have done",
+        "orders/lifecycle.py",
+        "return OrderStatus.CANCELLED if status == VendorOrderStatus.CANCELLED else OrderStatus.CONFIRMED",
+        "return OrderStatus(order_status)",
+        (f"{API}vendor_orders.py::test_nothing_changes_for_a_vendor_when_only_another_acts",),
+    ),
+    Bug(
+        "P8",
+        "a coupon that can't be used is passed over",
+        "orders/services/checkout.py",
+        "if wish.coupon_code is not None:",
+        "if wish.coupon_code is not wish.coupon_code:",
+        (f"{API}place_order.py::test_a_coupon_nobody_knows_stops_the_order_and_nothing_is_held[lean]",),
+    ),
+    Bug(
+        "P9",
+        "a neighbour that hangs is waited for",
+        "clients/http.py",
+        "async with asyncio.timeout(left) as limit, self._room:",
+        "async with asyncio.timeout(left + 60) as limit, self._room:",
+        (f"{UNIT}foreign_exceptions.py::test_a_call_ends_with_its_deadline",),
+    ),
+    Bug(
+        "P9",
+        "each call to Product gets its whole time",
+        "clients/products.py",
+        "async with asyncio.timeout(deadline.left(seconds)) as limit, self._room:\n"
+        "                    answer = await call(request, timeout=deadline.left(seconds), metadata=metadata)",
+        "async with asyncio.timeout(seconds) as limit, self._room:\n"
+        "                    answer = await call(request, timeout=seconds, metadata=metadata)",
+        (f"{UNIT}foreign_exceptions.py::test_a_call_to_product_ends_with_its_deadline",),
+    ),
+    Bug(
+        "P9",
+        "a circuit never opens",
+        "clients/breaker.py",
+        "if probing or sum(self._last) >= self._failures:",
+        "if probing:",
+        (f"{INTEGRATION}circuit_breakers.py::test_half_of_the_last_twenty_calls_must_fail",),
+    ),
+    Bug(
+        "P9",
+        "the door lets everyone in",
+        "asgi_app/admission.py",
+        "return self._inside[kind] < int(settings.REQUESTS_IN_FLIGHT)",
+        "return bool(settings.REQUESTS_IN_FLIGHT)",
+        (f"{INTEGRATION}overload.py::test_requests_beyond_what_is_carried_are_refused_at_once",),
+    ),
+    Bug(
+        "P9",
+        "a checkout waits for its turn as long as it takes",
+        "orders/services/checkout.py",
+        "asyncio.timeout(settings.CHECKOUT_QUEUE_MS / 1000)",
+        "asyncio.timeout(settings.CHECKOUT_QUEUE_MS)",
+        (f"{API}limits.py::test_a_process_that_carries_all_it_can_says_so_at_once_and_goes_on_afterwards",),
+    ),
+    Bug(
+        "P10",
+        "the relay ends with the first failure",
+        "messaging/relay.py",
+        """                log.warning("relay_waits", why=error.why)
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue""",
+        "                raise RuntimeError from error",
+        (
+            f"{UNIT}foreign_exceptions.py::test_the_loops_of_a_process_outlive_a_redis_that_is_broken_and_a_database_that_is_away",
+        ),
+    ),
+    Bug(
+        "P10",
+        "what a dead process had claimed waits for minutes",
+        "orders/outbox.py",
+        "LEASE_SECONDS = 20",
+        "LEASE_SECONDS = 200",
+        (
+            f"{INTEGRATION}outbox.py::test_a_job_is_queued_again_within_seconds_after_the_longest_outage_too_and_its_old_copies_expire",
+        ),
+    ),
+    Bug(
+        "P10",
+        "a call that was given up leaves its connection behind",
+        "clients/transport.py",
+        "            self.transport.abort()\n            raise",
+        "            raise",
+        (f"{UNIT}transport.py::test_a_request_given_up_hangs_up_on_a_server_that_says_nothing",),
+    ),
+    Bug(
+        "P11",
+        "signatures are not checked",
+        "messaging/events.py",
+        "if settings.PAYMENT_SIGNING_SECRET and not is_signed(fields, settings.PAYMENT_SIGNING_SECRET):",
+        "if settings.PAYMENT_SIGNING_SECRET and not is_signed:",
+        (f"{UNIT}events.py::test_a_message_signed_with_another_secret_is_refused",),
+    ),
+    Bug(
+        "P11",
+        "the amount is not signed",
+        "messaging/signing.py",
+        '"amount_minor", ',
+        "",
+        (f"{UNIT}events.py::test_the_message_of_the_contract_becomes_an_event",),
+    ),
+    Bug(
+        "P11",
+        "the beginning of a signature is enough",
+        "messaging/signing.py",
+        "hmac.compare_digest(given.encode(), signature(message, secret).encode())",
+        "signature(message, secret).startswith(given)",
+        (f"{UNIT}events.py::test_a_signature_that_is_missing_or_wrong_is_refused",),
+    ),
+    Bug(
+        "P11",
+        "tokens for other services are believed",
+        "orders/api/tokens.py",
+        '"strict_aud": False',
+        '"verify_aud": False',
+        (f"{UNIT}tokens.py::test_a_token_of_another_issuer_or_for_another_service_is_refused",),
+    ),
+    Bug(
+        "P11",
+        "expired tokens are believed",
+        "orders/api/tokens.py",
+        '"strict_aud": False',
+        '"verify_exp": False',
+        (f"{UNIT}tokens.py::test_clocks_may_not_differ_by_more",),
+    ),
+    Bug(
+        "P11",
+        "a token says itself how it is signed",
+        "orders/api/tokens.py",
+        "algorithms=[settings.JWT_ALGORITHM]",
+        'algorithms=[jwt.get_unverified_header(token)["alg"]]',
+        (f"{UNIT}tokens.py::test_another_algorithm_with_the_right_secret_is_refused",),
+    ),
+    Bug(
+        "P11",
+        "a believed token is believed for ever",
+        "orders/api/tokens.py",
+        "if caller is not None and now < believed_until:",
+        "if caller is not None and now < believed_until + 3600:",
+        (f"{UNIT}tokens.py::test_a_token_believed_before_is_verified_anew_after_a_minute_or_its_expiry",),
+    ),
+    Bug(
+        "P12",
+        "a body may have any size",
+        "orders/api/base.py",
+        "if body is None or len(body) > settings.REQUEST_BODY_BYTES:",
+        "if body is None:",
+        (f"{API}errors.py::test_a_larger_body_is_refused[lean-262145]",),
+    ),
+    Bug(
+        "P12",
+        "a failure is told in its own words",
+        "orders/api/errors.py",
+        'log.error("request_failed", exc_info=error)\n    return _answer(path, "internal_error", "Something',
+        'log.error("request_failed", exc_info=error)\n    return _answer(path, "internal_error", f"{error}: something',
+        (f"{UNIT}errors.py::test_a_failure_tells_nothing_of_its_cause",),
+    ),
+    Bug(
+        "P12",
+        "unknown fields of a body are passed over",
+        "orders/api/serializers.py",
+        "data.keys() - self.fields.keys()",
+        "data.keys() - data.keys()",
+        (f"{API}errors.py::test_unknown_fields_are_each_pointed_at[lean]",),
+    ),
+    Bug(
+        "API",
+        "an action takes any If-Match",
+        "orders/services/fulfil.py",
+        "if if_match is not None and f'\"{present}\"' not in if_match:",
+        "if if_match is not None and not present:",
+        (f"{API}fulfilment.py::test_an_action_meant_for_another_version_is_refused",),
+    ),
+    Bug(
+        "API",
+        "a listener who comes back hears everything again",
+        "orders/api/views/streams.py",
+        "after = last_event_id(request)",
+        "after = 0 * last_event_id(request)",
+        (f"{API}streams.py::test_a_listener_who_comes_back_hears_on_exactly_from_behind_the_last_entry",),
+    ),
+)
