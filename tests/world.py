@@ -106,7 +106,11 @@ class Person:
         )
 
     def get(self, path: str, **how: Any) -> httpx.Response:
-        return self.http.get(f"/api/v1{path}", **how)
+        """The answer, which must come to an end: a live stream where none is allowed would be read for ever."""
+        with self.http.stream("GET", f"/api/v1{path}", **how) as answer:
+            assert answer.headers.get("content-type") != "text/event-stream", f"GET {path} opens a stream"
+            answer.read()
+            return answer
 
     def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """POST JSON; underscores in names of headers become hyphens."""
