@@ -34,6 +34,14 @@ class Bug:
 
 BUGS = (
     Bug(
+        "P7",
+        "anybody can listen to any order",
+        "orders/api/views/streams.py",
+        "await database.run(need_order, who, order_id)",
+        "assert need_order",
+        (f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",),
+    ),
+    Bug(
         "P1",
         "an order is answered though its write was refused",
         "orders/writer.py",
