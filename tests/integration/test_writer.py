@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -146,6 +147,15 @@ def test_the_database_refuses(world: World, change: str) -> None:
 
 def test_an_event_id_and_a_place_in_the_trail_exist_once(world: World) -> None:
     order = world.shopper().place()
+    event = "event_id, claimed_order_id, type, amount, currency, message, occurred_at"
+    values = "%s, %s, 'payment.captured', 1, 'EUR', '{}', now()"
+    event_id = str(uuid.uuid4())
+    world.sql(
+        f"INSERT INTO payment_events ({event}, order_id) VALUES ({values}, %s)", event_id, order["id"], order["id"]
+    )
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        world.sql(f"INSERT INTO payment_events ({event}) VALUES ({values})", event_id, order["id"])
+    world.sql("DELETE FROM payment_events WHERE event_id = %s", event_id)
     columns = "order_id, vendor_order_id, sequence, type, from_status, to_status, actor_role, request_id, data, at"
     with pytest.raises(psycopg.errors.UniqueViolation):
         world.sql(
