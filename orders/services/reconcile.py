@@ -35,7 +35,8 @@ RECENT = timedelta(days=2)
 """How far back the regular job looks; `manage.py reconcile --days` goes further."""
 
 IN_ONE_RUN = 500
-"""Orders that the regular job looks at."""
+"""Orders that the regular job looks at, beside so many of those whose customers have not paid yet: a hold that lapsed
+under one of these is one that another customer gets."""
 
 RUN_SECONDS = 30
 """A worker process has other jobs to do."""
@@ -114,6 +115,10 @@ def _stretch(place: tuple[datetime, uuid.UUID], until: datetime, limit: int) -> 
     return list(behind.order_by("updated_at", "id")[:limit])
 
 
+def _some_unpaid(until: datetime) -> list[Order]:
+    return list(Order.objects.filter(status=OrderStatus.PENDING, updated_at__lt=until).order_by("?")[:IN_ONE_RUN])
+
+
 def _money(orders: Sequence[Order]) -> list[Finding]:
     """Where an order is not what its ledger says, or money is not where it belongs."""
     ids = [order.id for order in orders]
@@ -189,6 +194,8 @@ async def reconcile_some(neighbours: Neighbours) -> None:
     looked_at = 0
     with suppress(TimeoutError):  # the rest has its turn another time
         async with asyncio.timeout(RUN_SECONDS):
+            unpaid = await database.run(_some_unpaid, until)
+            await _mend_all(await look_at(unpaid, neighbours))
             for begin, end in ((middle, until), (until - RECENT, middle)):
                 async for number, found in look_at_all(neighbours, begin, end, IN_ONE_RUN - looked_at):
                     looked_at += number
