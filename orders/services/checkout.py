@@ -104,18 +104,26 @@ class CheckoutDesk:
         self._settling: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(settings.CHECKOUTS_IN_FLIGHT)
         self._pace = Pace()
+        self._is_flooded = False
 
     def has_room_behind(self, others: int) -> bool:
         """Whether a checkout would surely get its turn in time, with so many others in this process that have not ended.
 
-        Surely: within a quarter of the longest wait, for who waits in vain has cost a third of who is served.
+        Surely: within a quarter of the longest wait, for who waits in vain has cost a third of who is served. In a flood
+        nobody waits at all: there is always somebody at the door when room is free.
         """
-        waiting = others + 1 - int(settings.CHECKOUTS_IN_FLIGHT)
+        room = int(settings.CHECKOUTS_IN_FLIGHT)
+        waiting = others + 1 - room
+        if others < room // 2:
+            self._is_flooded = False
         if waiting <= 0:
             return True
-        if (wait := self._pace.wait(waiting)) is None:
-            return waiting <= int(settings.CHECKOUTS_IN_FLIGHT)
-        return wait <= float(settings.CHECKOUT_QUEUE_MS) / 4000
+        if self._is_flooded:
+            return False
+        wait = self._pace.wait(waiting)
+        has_room = waiting <= room if wait is None else wait <= float(settings.CHECKOUT_QUEUE_MS) / 4000
+        self._is_flooded = not has_room
+        return has_room
 
     async def place(self, checkout: Checkout) -> Placed:
         """Turn the customer's cart into a placed order, or raise the OrderError that stops it."""
