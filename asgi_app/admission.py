@@ -5,12 +5,12 @@ Being turned away costs a fraction of an answer, which is what keeps the answers
 sent the whole body yet takes nobody's place.
 """
 
-from collections import deque
 from typing import Any
 
 from asgiref.typing import ASGI3Application
 from django.conf import settings
 
+from asgi_app.handler import read_body
 from asgi_app.headers import with_headers
 from orders.api.errors import problem_body
 from orders.api.middleware import API, request_id_of
@@ -36,8 +36,8 @@ class Admission:
         if not path.startswith(API) or path.endswith("/stream"):
             await self._inner(scope, receive, with_headers(scope, send))
             return
-        receive = await _with_body(receive)
-        if receive is None:
+        body = await read_body(receive, settings.REQUEST_BODY_BYTES)
+        if body is None:
             return
         kind = "checkout" if (scope["method"], path) == CHECKOUT else "request"
         if not self._has_room(kind, scope):
@@ -45,7 +45,7 @@ class Admission:
             return
         self._inside[kind] += 1
         try:
-            await self._inner(scope, receive, with_headers(scope, send))
+            await self._inner(scope, _again(body, receive), with_headers(scope, send))
         finally:
             self._inside[kind] -= 1
 
@@ -56,22 +56,18 @@ class Admission:
         return desk.has_room_behind(self._inside[kind])
 
 
-async def _with_body(receive: Any) -> Any:
-    """`receive` from its start, once the body is there or known to be over the limit; None when the client has gone."""
-    messages: deque[Any] = deque()
-    size, more = 0, True
-    while more and size <= settings.REQUEST_BODY_BYTES:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        messages.append(message)
-        size += len(message.get("body", b""))
-        more = message.get("more_body", False)
+def _again(body: bytes, receive: Any) -> Any:
+    """A `receive` that tells of `body` as the whole of it, and then of the client's leaving."""
+    unread: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again() -> Any:
-        return messages.popleft() if messages else await receive()
+    async def receive_again() -> Any:
+        if unread:
+            return unread.pop()
+        while (message := await receive())["type"] == "http.request":
+            pass  # what is over the limit
+        return message
 
-    return again
+    return receive_again
 
 
 async def _turn_away(scope: Any, send: Any, kind: str) -> None:

@@ -23,7 +23,7 @@ class LeanASGIHandler(ASGIHandler):
     """Answers HTTP requests of async views."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = await _read_body(receive, settings.REQUEST_BODY_BYTES)
+        body = await read_body(receive, settings.REQUEST_BODY_BYTES)
         if body is None:
             return
         request, refusal = self.create_request(scope, BytesIO())
@@ -56,7 +56,7 @@ class LeanASGIHandler(ASGIHandler):
             return None, HttpResponse(status=400)
 
 
-async def _read_body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
+async def read_body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
     """The body, or as much of it as shows that it is over the limit; None when the client has gone."""
     body = b""
     while True:
