@@ -53,7 +53,7 @@ class Admission:
         if kind == "request":
             return self._inside[kind] < int(settings.REQUESTS_IN_FLIGHT)
         desk: CheckoutDesk = scope["state"]["desk"]
-        return desk.has_room_behind(self._inside[kind])
+        return desk.room.has_place_behind(self._inside[kind])
 
 
 def _again(body: bytes, receive: Any) -> Any:

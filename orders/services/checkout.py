@@ -7,9 +7,7 @@ the Idempotency-Key, so a copy of the request finds the first one's order, in th
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -24,47 +22,20 @@ from orders import database
 from orders.callers import Actor, Caller
 from orders.errors import (
     AddressRequired,
-    CartChanged,
-    CouponUnavailable,
-    CustomerInactive,
     DependencyUnavailable,
-    EmptyCart,
     IdempotencyKeyReused,
     OrderError,
-    OutOfStock,
-    Overloaded,
-    TotalChanged,
 )
-from orders.lifecycle import DEAD
 from orders.metrics import CHECKOUTS_IN_FLIGHT
 from orders.models import order_id_of
-from orders.money import same_amount, to_decimal_string
-from orders.pricing import Pricing, check_size, price
-from orders.queueing import Pace
+from orders.pricing import Pricing, price
+from orders.queueing import Room
 from orders.rows import OrderRecord
 from orders.services.new_order import new_order
 from orders.services.read import as_placed, find
+from orders.services.settle_holds import DoubtfulHolds
+from orders.services.wish import Wish, check_cart, check_total, customer_and_cart
 from orders.writer import Writer
-
-AGAIN_SECONDS = 1
-"""Between two tries to ask who can't be asked."""
-
-SETTLE_SECONDS = 3
-"""How long a hold whose checkout failed without a clear end is watched before it is given back: longer than any other
-process needs between reserving under the same key and writing."""
-
-SETTLE_TRIES = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the body of a checkout or a quote says; None where it says nothing."""
-
-    shipping_address: dict[str, str] | None
-    cart_version: int | None
-    expected_total: str | None
-    coupon_code: str | None
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,29 +72,8 @@ class CheckoutDesk:
         self._neighbours = neighbours
         self._writer = Writer()
         self._under_way: dict[UUID, asyncio.Task[Placed]] = {}
-        self._settling: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(settings.CHECKOUTS_IN_FLIGHT)
-        self._pace = Pace()
-        self._is_flooded = False
-
-    def has_room_behind(self, others: int) -> bool:
-        """Whether a checkout would surely get its turn in time, with so many others in this process that have not ended.
-
-        Surely: within a quarter of the longest wait, for who waits in vain has cost a third of who is served. In a flood
-        nobody waits at all: there is always somebody at the door when room is free.
-        """
-        room = int(settings.CHECKOUTS_IN_FLIGHT)
-        waiting = others + 1 - room
-        if others < room // 2:
-            self._is_flooded = False
-        if waiting <= 0:
-            return True
-        if self._is_flooded:
-            return False
-        wait = self._pace.wait(waiting)
-        has_room = waiting <= room if wait is None else wait <= float(settings.CHECKOUT_QUEUE_MS) / 4000
-        self._is_flooded = not has_room
-        return has_room
+        self._doubtful = DoubtfulHolds(neighbours.products, self._under_way.__contains__)
+        self.room = Room(settings.CHECKOUTS_IN_FLIGHT, settings.CHECKOUT_QUEUE_MS / 1000)
 
     async def place(self, checkout: Checkout) -> Placed:
         """Turn the customer's cart into a placed order, or raise the OrderError that stops it."""
@@ -149,21 +99,12 @@ class CheckoutDesk:
         """Wait for the checkouts under way; holds still being settled are left to their expiry."""
         if self._under_way:
             await asyncio.wait(self._under_way.values())
-        for task in self._settling:
-            task.cancel()
+        self._doubtful.stop()
 
     async def _admit(self, checkout: Checkout) -> Placed:
-        try:
-            async with asyncio.timeout(settings.CHECKOUT_QUEUE_MS / 1000):
-                await self._room.acquire()
-        except TimeoutError:
-            raise Overloaded("Too many checkouts at once: send the same request again in a second.") from None
-        try:
+        async with self.room.entered():
             with CHECKOUTS_IN_FLIGHT.track_inprogress():
                 return await self._in_time(checkout)
-        finally:
-            self._pace.departs(from_full=self._room.locked())
-            self._room.release()
 
     async def _in_time(self, checkout: Checkout) -> Placed:
         """Neighbours are given what is left of the budget; what takes more all the same is the database."""
@@ -171,7 +112,7 @@ class CheckoutDesk:
             async with asyncio.timeout(settings.CHECKOUT_BUDGET_SECONDS):
                 return await self._place(checkout, Deadline.after(settings.CHECKOUT_BUDGET_SECONDS))
         except TimeoutError:
-            self._settle_later(checkout.order_id)
+            self._doubtful.settle_later(checkout.order_id)
             raise DependencyUnavailable("database", "the time for a checkout is over") from None
 
     async def _place(self, checkout: Checkout, deadline: Deadline) -> Placed:
@@ -192,12 +133,7 @@ class CheckoutDesk:
         return await self._write(checkout, cart, pricing, address)
 
     async def _customer_and_cart(self, checkout: Checkout, deadline: Deadline) -> tuple[dict[str, str], Cart]:
-        customer, cart = await both(
-            self._neighbours.users.active_customer(checkout.caller.id, deadline),
-            self._neighbours.carts.filled_cart(checkout.caller.id, deadline),
-        )
-        if customer is None:
-            raise CustomerInactive("This account is unknown or closed: orders can't be placed with it.")
+        customer, cart = await customer_and_cart(checkout.caller.id, self._neighbours, deadline)
         address = checkout.wish.shipping_address or customer.address
         if address is None:
             raise AddressRequired("Say where to deliver: your profile has no default address.")
@@ -209,7 +145,7 @@ class CheckoutDesk:
         except NotAsked:
             raise
         except DependencyUnavailable:
-            self._settle_later(order_id)
+            self._doubtful.settle_later(order_id)
             raise
 
     async def _write(self, checkout: Checkout, cart: Cart, pricing: Pricing, address: dict[str, str]) -> Placed:
@@ -219,7 +155,7 @@ class CheckoutDesk:
             if await self._writer.write(order):
                 return Placed(order.record, replayed=False)
         except Exception:  # whatever it was, nobody else would give the hold back
-            self._settle_later(checkout.order_id)
+            self._doubtful.settle_later(checkout.order_id)
             raise
         return await self._lose(checkout, cart.lines)
 
@@ -229,18 +165,8 @@ class CheckoutDesk:
         if placed is None:
             raise DependencyUnavailable("database", "the order was there and is not")
         if lines != {item.product_id: item.quantity for item in placed.items}:
-            self._settle_later(checkout.order_id)
+            self._doubtful.settle_later(checkout.order_id)
         return _replay(placed, checkout)
-
-    async def _hold_again(self, order: OrderRecord) -> None:
-        """Make the hold that of the order as it was placed, whatever a copy with another cart has made of it."""
-        if order.row.status in DEAD:
-            return
-        lines = {item.product_id: item.quantity for item in order.items}
-        with suppress(HoldCommitted, OutOfStock):  # sold already; or short, which the commit will find out
-            await self._neighbours.products.reserve(
-                order.row.id, lines, settings.STOCK_HOLD_SECONDS, Deadline.after(settings.PRODUCT_RESERVE_SECONDS)
-            )
 
     async def _refuse(self, checkout: Checkout, held: Held, refusal: OrderError) -> Placed:
         """Give the hold back and raise `refusal`, unless a copy in another process has placed the order meanwhile.
@@ -248,80 +174,21 @@ class CheckoutDesk:
         A hold that isn't the first under its key may be what such a copy is about to write: that one is watched first.
         """
         if placed := await database.run(find, checkout.order_id):
-            self._settle_later(checkout.order_id)
+            self._doubtful.settle_later(checkout.order_id)
             return _replay(placed, checkout)
         if held.revision > 1:
-            self._settle_later(checkout.order_id)
+            self._doubtful.settle_later(checkout.order_id)
             raise refusal
         try:
             await self._neighbours.products.release(checkout.order_id, held.revision, Deadline.after(1))
         except DependencyUnavailable:
-            self._settle_later(checkout.order_id)
+            self._doubtful.settle_later(checkout.order_id)
         raise refusal
 
     async def _found_or(self, checkout: Checkout, otherwise: OrderError, cause: Exception) -> Placed:
         if placed := await database.run(find, checkout.order_id):
             return _replay(placed, checkout)
         raise otherwise from cause
-
-    def _settle_later(self, order_id: UUID) -> None:
-        task = asyncio.create_task(self._settle(order_id))
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
-
-    async def _settle(self, order_id: UUID) -> None:
-        """Give back what a checkout without a clear end may hold; if its order exists after all, hold that one's lines."""
-        watched = -1
-        for _ in range(SETTLE_TRIES):
-            try:
-                if placed := await database.run(find, order_id):
-                    await self._hold_again(placed)
-                    return
-                revision = await self._neighbours.products.held_revision(order_id, Deadline.after(1))
-                if revision == 0:
-                    return
-                if revision == watched and order_id not in self._under_way:
-                    await self._neighbours.products.release(order_id, revision, Deadline.after(1))
-                    return
-                watched = revision
-                await asyncio.sleep(SETTLE_SECONDS)
-            except DependencyUnavailable:
-                await asyncio.sleep(AGAIN_SECONDS)
-
-
-def check_cart(cart: Cart | None, wish: Wish) -> Cart:
-    """The cart, when it can be ordered as wished. Raises the OrderError that says why not."""
-    if cart is None:
-        raise EmptyCart("The cart is empty: put something into it first.")
-    check_size(cart.lines)
-    if wish.cart_version not in (None, cart.version):
-        raise CartChanged(
-            f"The cart is at version {cart.version}, not {wish.cart_version}: look at it again, then order.",
-            current_version=cart.version,
-        )
-    if wish.coupon_code is not None:
-        raise CouponUnavailable(f"The coupon {wish.coupon_code} can't be used: order without it.")
-    return cart
-
-
-async def both(first: Any, second: Any) -> tuple[Any, Any]:
-    """Await two calls at the same time; when one fails, the other is cancelled and its failure not waited for."""
-    tasks = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
-    try:
-        return tuple(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-def check_total(wish: Wish, pricing: Pricing) -> None:
-    """Raise TotalChanged when the order comes to something else than the customer agreed to."""
-    if wish.expected_total is None or same_amount(wish.expected_total, pricing.total, pricing.currency):
-        return
-    total = to_decimal_string(pricing.total, pricing.currency)
-    raise TotalChanged(
-        f"The order comes to {total} {pricing.currency} now: look at it again, then order.", current_total=total
-    )
 
 
 def _replay(order: OrderRecord, checkout: Checkout) -> Placed:

@@ -8,9 +8,8 @@ from django.conf import settings
 from clients.deadline import Deadline
 from clients.neighbours import Neighbours
 from orders.callers import Caller
-from orders.errors import CustomerInactive
 from orders.pricing import Pricing, price
-from orders.services.checkout import Wish, both, check_cart, check_total
+from orders.services.wish import Wish, check_cart, check_total, customer_and_cart
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +33,8 @@ class Quote:
 async def quote(caller: Caller, wish: Wish, neighbours: Neighbours) -> Quote:
     """Price the caller's cart. Raises what would stop the checkout, missing stock and a missing address aside."""
     deadline = Deadline.after(settings.CHECKOUT_BUDGET_SECONDS)
-    customer, cart = await both(
-        neighbours.users.active_customer(caller.id, deadline), neighbours.carts.filled_cart(caller.id, deadline)
-    )
-    if customer is None:
-        raise CustomerInactive("This account is unknown or closed: orders can't be placed with it.")
-    cart = check_cart(cart, wish)
+    _, asked = await customer_and_cart(caller.id, neighbours, deadline)
+    cart = check_cart(asked, wish)
     products = await neighbours.products.prices(cart.lines, deadline)
     pricing = price(_known(cart.lines, products), products, cart.currency)
     check_total(wish, pricing)

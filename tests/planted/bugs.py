@@ -114,7 +114,7 @@ BUGS = (
         "a hold whose reservation was not answered is forgotten",
         "orders/services/checkout.py",
         """        except DependencyUnavailable:
-            self._settle_later(order_id)
+            self._doubtful.settle_later(order_id)
 """,
         """        except DependencyUnavailable:
 """,
@@ -216,7 +216,7 @@ BUGS = (
     Bug(
         "P8",
         "a coupon that can't be used is passed over",
-        "orders/services/checkout.py",
+        "orders/services/wish.py",
         "if wish.coupon_code is not None:",
         "if wish.coupon_code is not wish.coupon_code:",
         (f"{API}place_order.py::test_a_coupon_nobody_knows_stops_the_order_and_nothing_is_held[lean]",),
@@ -258,9 +258,9 @@ BUGS = (
     Bug(
         "P9",
         "a checkout waits for its turn as long as it takes",
-        "orders/services/checkout.py",
-        "asyncio.timeout(settings.CHECKOUT_QUEUE_MS / 1000)",
-        "asyncio.timeout(settings.CHECKOUT_QUEUE_MS)",
+        "orders/queueing.py",
+        "asyncio.timeout(self._patience)",
+        "asyncio.timeout(self._patience * 1000)",
         (f"{API}limits.py::test_a_process_that_carries_all_it_can_says_so_at_once_and_goes_on_afterwards",),
     ),
     Bug(

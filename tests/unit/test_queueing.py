@@ -1,9 +1,12 @@
-"""How the length of a queue in seconds is learned."""
+"""Who is let into a room, and how the length of the queue before it is learned in seconds."""
+
+import asyncio
 
 import pytest
 
 from orders import queueing
-from orders.queueing import REMEMBERED, Pace
+from orders.errors import Overloaded
+from orders.queueing import REMEMBERED, Pace, Room
 
 
 class Clock:
@@ -64,3 +67,55 @@ def test_a_queue_that_has_come_to_a_standstill_gets_longer(clock: Clock) -> None
     assert (before := pace.wait(1)) is not None
     clock.now += 60
     assert (pace.wait(1) or 0.0) > 100 * before
+
+
+async def test_who_finds_no_place_in_time_is_refused() -> None:
+    room = Room(1, patience=0.01)
+    async with room.entered():
+        with pytest.raises(Overloaded):
+            async with room.entered():
+                pass
+    async with room.entered():
+        pass
+
+
+async def test_who_waits_gets_the_place_of_the_first_who_leaves() -> None:
+    room = Room(1, patience=5)
+
+    async def visit() -> None:
+        async with room.entered():
+            pass
+
+    async with room.entered():
+        waiting = asyncio.create_task(visit())
+        await asyncio.sleep(0)
+    await waiting
+
+
+async def test_as_long_as_the_pace_is_unknown_as_many_may_wait_as_get_in() -> None:
+    room = Room(2, patience=1)
+    assert [room.has_place_behind(others) for others in range(5)] == [True, True, True, True, False]
+
+
+async def test_in_a_flood_nobody_waits_until_half_of_the_room_is_empty() -> None:
+    room = Room(4, patience=1)
+    assert room.has_place_behind(4)
+    assert not room.has_place_behind(100)
+    assert not room.has_place_behind(4)
+    assert room.has_place_behind(3)
+    assert not room.has_place_behind(4)
+    assert room.has_place_behind(1)
+    assert room.has_place_behind(4)
+
+
+async def test_a_place_is_promised_within_a_quarter_of_the_patience(clock: Clock) -> None:
+    room = Room(1, patience=1)
+
+    async def visit() -> None:
+        async with room.entered():
+            clock.now += 0.1
+
+    for _ in range(REMEMBERED + 1):
+        await visit()
+    assert room.has_place_behind(2)
+    assert not room.has_place_behind(3)

@@ -15,11 +15,12 @@ from orders.api.permissions import roles
 from orders.api.representation import history_entry_body, order_body, quote_body, tracking_body
 from orders.api.serializers import CancelInput, CheckoutInput
 from orders.services.cancel import cancel_order
-from orders.services.checkout import Checkout, Wish
+from orders.services.checkout import Checkout
 from orders.services.history import history, need_order, track
 from orders.services.lists import list_orders
 from orders.services.quote import quote
 from orders.services.read import read_order
+from orders.services.wish import Wish
 
 # One of each for all requests: validating leaves no trace in them, building one costs more than validating.
 CHECKOUT_INPUT = CheckoutInput()

@@ -1,0 +1,77 @@
+"""Holds whose checkout ended in the dark: nobody knows whether there is one, or whether an order needs it.
+
+Each is looked at until that is known, then given back, or made to fit the order that came to be. What is left when the
+process ends, the hold's own expiry gives back.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from uuid import UUID
+
+from django.conf import settings
+
+from clients.deadline import Deadline
+from clients.errors import HoldCommitted
+from clients.products import Products
+from orders import database
+from orders.errors import DependencyUnavailable, OutOfStock
+from orders.lifecycle import DEAD
+from orders.rows import OrderRecord
+from orders.services.read import find
+
+AGAIN_SECONDS = 1
+"""Between two tries to ask who can't be asked."""
+
+WATCH_SECONDS = 3
+"""How long a hold is watched before it is given back: longer than any other process needs between reserving under the
+same key and writing."""
+
+TRIES = 30
+
+
+class DoubtfulHolds:
+    """Those of one process. `is_under_way` says of an order's id whether this process is placing it right now."""
+
+    def __init__(self, products: Products, is_under_way: Callable[[UUID], bool]) -> None:
+        self._products, self._is_under_way = products, is_under_way
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def settle_later(self, order_id: UUID) -> None:
+        """Find out about this order's hold, in a task of its own."""
+        task = asyncio.create_task(self._settle(order_id))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    def stop(self) -> None:
+        """Leave what is not settled to its expiry."""
+        for task in self._settling:
+            task.cancel()
+
+    async def _settle(self, order_id: UUID) -> None:
+        watched = -1
+        for _ in range(TRIES):
+            try:
+                if placed := await database.run(find, order_id):
+                    await self._hold_again(placed)
+                    return
+                revision = await self._products.held_revision(order_id, Deadline.after(1))
+                if revision == 0:
+                    return
+                if revision == watched and not self._is_under_way(order_id):
+                    await self._products.release(order_id, revision, Deadline.after(1))
+                    return
+                watched = revision
+                await asyncio.sleep(WATCH_SECONDS)
+            except DependencyUnavailable:
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _hold_again(self, order: OrderRecord) -> None:
+        """Make the hold that of the order as it was placed, whatever a copy with another cart has made of it."""
+        if order.row.status in DEAD:
+            return
+        lines = {item.product_id: item.quantity for item in order.items}
+        with suppress(HoldCommitted, OutOfStock):  # sold already; or short, which the commit will find out
+            await self._products.reserve(
+                order.row.id, lines, settings.STOCK_HOLD_SECONDS, Deadline.after(settings.PRODUCT_RESERVE_SECONDS)
+            )
