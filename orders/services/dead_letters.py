@@ -60,8 +60,8 @@ def settle_refund(refund: Refund) -> None:
 
 
 def fail_again(letter_id: uuid.UUID, reason: str) -> None:
-    """The letter was tried anew, in vain."""
-    letter = DeadLetter.objects.filter(id=letter_id)
+    """The letter was tried anew, in vain; it counts once, however many processes have tried it at the same time."""
+    letter = DeadLetter.objects.filter(id=letter_id, retrying=True)
     letter.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300], retrying=False)
 
 

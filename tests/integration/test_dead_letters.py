@@ -2,8 +2,10 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.integration.payment import Payment
@@ -170,6 +172,20 @@ def test_one_bad_letter_holds_up_no_other(world: World, payment: Payment) -> Non
     until_gone(admin, good)
     for letter_id in bad:
         until_tried(admin, letter_id, 2)
+
+
+def test_a_retry_in_vain_counts_once_though_two_processes_try_it(world: World, second_world: World) -> None:
+    letter_id, url = world.dead_letter("{"), world.stack.postgres.url
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE %s"
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(url) as marking, psycopg.connect(url) as holding:
+        marking.execute("UPDATE dead_letters SET retrying = true WHERE id = %s", [letter_id])
+        held = thread.submit(holding.execute, "SELECT id FROM dead_letters WHERE id = %s FOR UPDATE", [letter_id])
+        eventually(lambda: world.sql(waiting, "SELECT id FROM dead_letters%"), "the row to be next in line")
+        marking.commit()
+        held.result()
+        eventually(lambda: len(world.sql(waiting, "UPDATE%dead_letters%")) > 1, "both processes to have tried it")
+    eventually(lambda: not world.sql(waiting, "UPDATE%dead_letters%"), "both to have said so")
+    until_tried(second_world.admin(), letter_id, 2)
 
 
 def given_up(world: World, order_id: str) -> dict[str, Any]:
