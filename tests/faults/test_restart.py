@@ -1,18 +1,23 @@
 """Servers that are told to stop while customers shop: a rolling restart (promises: shutdown, P1, P4)."""
 
+import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
+from urllib.parse import urlsplit
 
 import httpx
 
+from compose.ports import HOST
 from tests.faults.conftest import kills
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, Server
 from tests.faults.load import Load
-from tests.world import Person, World
+from tests.world import Person, World, eventually
 
 SHUTDOWN_SECONDS = 25
 RESTARTS_AT_MOST = 20
+CALLERS = 8
 PRODUCT_SECONDS = 0.7
 """Product is slow enough for checkouts to be under way at any moment."""
 
@@ -30,6 +35,38 @@ def test_no_request_under_way_fails_while_one_server_after_the_other_is_restarte
             assert time.monotonic() - start < SHUTDOWN_SECONDS
             server.start_and_wait()
     load.check()
+
+
+def test_whoever_a_stopping_server_has_let_in_is_answered(fleet: Fleet) -> None:
+    """Each caller opens a connection for each question, so that somebody is at the door at any moment."""
+    for _ in range(max(2, min(kills(), RESTARTS_AT_MOST))):
+        answers = _restart_while_called(fleet.servers[0])
+        assert set(answers) == {"200"}
+
+
+def _restart_while_called(server: Server) -> list[str]:
+    answers: list[str] = []
+    with ThreadPoolExecutor(CALLERS) as callers:
+        calling = [callers.submit(_call_until_refused, server.url, answers) for _ in range(CALLERS)]
+        eventually(lambda: len(answers) > 10 * CALLERS, "answers")
+        server.stop()
+    server.start_and_wait()
+    for caller in calling:
+        caller.result()
+    return answers
+
+
+def _call_until_refused(url: str, answers: list[str]) -> None:
+    """Append the status of each answer; one that does not come raises."""
+    port = urlsplit(url).port
+    while True:
+        try:
+            connection = socket.create_connection((HOST, port), timeout=10)
+        except ConnectionRefusedError:
+            return
+        with connection:
+            connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+            answers.append(connection.makefile("rb").read()[9:12].decode())
 
 
 def test_a_stopping_server_ends_its_streams_and_is_gone(fleet: Fleet, world: World) -> None:
