@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,7 @@ UNICODE = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--buil
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}  # nothing of a person's own PG… variables
 
 
-class _Server:
+class _Server(ABC):
     """What the two have in common: a folder, a password, a port, a process."""
 
     title: str
@@ -76,9 +77,9 @@ class _Server:
         if self._process is not None:
             self._process.stop()
 
+    @abstractmethod
     def start(self) -> None:
         """Start it and wait until it answers. Raises ServerError, or ProcessError with the end of its log."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         try:

@@ -3,7 +3,7 @@
 import os
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,22 +59,7 @@ def new_order(
     vendor_orders = {
         vendor_id: _vendor_order(next(ids), order, vendor_id, share) for vendor_id, share in pricing.shares.items()
     }
-    items = [
-        OrderItemRow(
-            id=next(ids),
-            order_id=order_id,
-            vendor_order_id=vendor_orders[line.product.vendor_id].id,
-            position=position,
-            product_id=line.product.product_id,
-            vendor_id=line.product.vendor_id,
-            name=line.product.name,
-            sku=line.product.sku,
-            quantity=line.quantity,
-            unit_price=line.product.unit_price,
-            total=line.total,
-        )
-        for position, line in enumerate(pricing.lines)
-    ]
+    items = _items(ids, vendor_orders, pricing)
     return NewOrder([order], list(vendor_orders.values()), items, events, _effects(order, actor, now))
 
 
@@ -105,6 +90,28 @@ def _vendor_order(id_: uuid.UUID, order: OrderRow, vendor_id: str, share: Share)
         created_at=order.created_at,
         updated_at=order.created_at,
     )
+
+
+def _items(
+    ids: Iterator[uuid.UUID], vendor_orders: Mapping[str, VendorOrderRow], pricing: Pricing
+) -> list[OrderItemRow]:
+    parts = [vendor_orders[line.product.vendor_id] for line in pricing.lines]
+    return [
+        OrderItemRow(
+            id=next(ids),
+            order_id=part.order_id,
+            vendor_order_id=part.id,
+            position=position,
+            product_id=line.product.product_id,
+            vendor_id=part.vendor_id,
+            name=line.product.name,
+            sku=line.product.sku,
+            quantity=line.quantity,
+            unit_price=line.product.unit_price,
+            total=line.total,
+        )
+        for position, (part, line) in enumerate(zip(parts, pricing.lines, strict=True))
+    ]
 
 
 def _events(order_id: uuid.UUID, actor: Actor, pricing: Pricing, now: datetime) -> list[OrderEventRow]:
