@@ -23,17 +23,18 @@ class CircuitBreaker:
 
     It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call goes through as a probe, and
     its end decides (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). A refusal that the neighbour's contract knows
-    is an answer like any other, and a 4xx is no failure either: it is our question that was wrong.
+    is an answer like any other, and a 4xx is no failure either: it is our question that was wrong. A neighbour may have several
+    circuits, for purposes of which one may work while the other doesn't; `circuit` is what the metrics call this one.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, circuit: str | None = None) -> None:
         self.name = name
         self._failures = settings.CIRCUIT_CALLS * settings.CIRCUIT_FAILURE_RATIO
         self._last: deque[bool] = deque(maxlen=settings.CIRCUIT_CALLS)
         self._open_until: float | None = None
         self._probing = False
         self._seconds = {outcome: CALLS.labels(name, outcome) for outcome in ("answered", "failed", "unknown")}
-        self._in_flight, self._is_open = IN_FLIGHT.labels(name), CIRCUIT_OPEN.labels(name)
+        self._in_flight, self._is_open = IN_FLIGHT.labels(name), CIRCUIT_OPEN.labels(circuit or name)
 
     async def call(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """What `ask` answers. Raises NotAsked, without calling it, while the circuit is open."""

@@ -12,4 +12,4 @@ RETRIES = Counter("neighbour_retries_total", "Calls that were sent once more", [
 IN_FLIGHT = Gauge(
     "neighbour_calls_in_flight", "Calls under way or waiting for room (NEIGHBOUR_CALLS_IN_FLIGHT)", ["neighbour"]
 )
-CIRCUIT_OPEN = Gauge("neighbour_circuit_open", "1 while the circuit breaker refuses calls", ["neighbour"])
+CIRCUIT_OPEN = Gauge("neighbour_circuit_open", "1 while the circuit breaker refuses calls", ["circuit"])

@@ -1,10 +1,11 @@
 """Holds whose checkout ended in the dark: nobody knows whether there is one, or whether an order needs it.
 
-Each is looked at until that is known, then given back, or made to fit the order that came to be. What is left when the
-process ends, the hold's own expiry gives back.
+Each is looked at until that is known, then given back, or made to fit the order that came to be. What can't be asked about
+in time, or is left when the process ends, the hold's own expiry gives back.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
@@ -27,8 +28,6 @@ WATCH_SECONDS = 3
 """How long a hold is watched before it is given back: longer than any other process needs between reserving under the
 same key and writing."""
 
-TRIES = 30
-
 
 class DoubtfulHolds:
     """Those of one process. `is_under_way` says of an order's id whether this process is placing it right now."""
@@ -50,7 +49,8 @@ class DoubtfulHolds:
 
     async def _settle(self, order_id: UUID) -> None:
         watched = -1
-        for _ in range(TRIES):
+        expiry = time.monotonic() + settings.STOCK_HOLD_SECONDS
+        while time.monotonic() < expiry:
             try:
                 if placed := await database.run(find, order_id):
                     await self._hold_again(placed)

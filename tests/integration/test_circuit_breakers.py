@@ -41,7 +41,7 @@ def asked(world: World, neighbour: str) -> float:
 
 
 def is_open(world: World, neighbour: str) -> bool:
-    return metric(world, f'neighbour_circuit_open{{neighbour="{neighbour}"}}') == 1
+    return metric(world, f'neighbour_circuit_open{{circuit="{neighbour}"}}') == 1
 
 
 def refused_at_once(person: Person, neighbour: str) -> int:
@@ -123,3 +123,28 @@ def test_while_one_circuit_is_open_the_rest_of_the_service_works(guarded: World)
         assert shopper.post(f"/orders/{order['id']}/cancel").status_code == 200
         assert not is_open(guarded, "user")
         assert httpx.get(f"{guarded.url}/readyz", trust_env=False).status_code == 200
+
+
+def test_what_is_held_in_the_dark_is_given_back_though_the_circuit_for_reserving_stays_open(
+    stack: Stack, sandbox: Sandbox
+) -> None:
+    settings = {**SETTINGS, "CIRCUIT_OPEN_SECONDS": "60"}
+    with server(stack, "guarded for long", **settings) as url, closing(World(stack, url, sandbox)) as world:
+        product = world.product(stock=1000)
+        shoppers = [world.customer([(product, 1)]) for _ in range(30)]
+        with sandbox.fault("product", kind="unavailable_after", call="ReserveStock"):
+            for shopper in shoppers:
+                problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
+            assert is_open(world, "product")
+            assert world.stock(product)["held"] >= 10
+            eventually(lambda: world.stock(product)["held"] == 0, "the holds to be given back", seconds=5)
+
+
+def test_while_product_fails_altogether_holds_in_the_dark_leave_it_alone_too(guarded: World) -> None:
+    product = guarded.product(stock=1000)
+    shoppers = [guarded.customer([(product, 1)]) for _ in range(30)]
+    with guarded.sandbox.fault("product", kind="unavailable_after"):
+        for shopper in shoppers:
+            problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
+        eventually(lambda: is_open(guarded, "product, apart"), "the circuit to open")
+    eventually(lambda: guarded.stock(product)["held"] == 0, "the holds to be given back", seconds=10)

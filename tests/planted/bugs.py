@@ -124,6 +124,16 @@ BUGS = (
     ),
     Bug(
         "P3",
+        "what may be held waits until reserving works again",
+        "orders/services/checkout.py",
+        "neighbours.products.apart()",
+        "neighbours.products",
+        (
+            f"{INTEGRATION}circuit_breakers.py::test_what_is_held_in_the_dark_is_given_back_though_the_circuit_for_reserving_stays_open",
+        ),
+    ),
+    Bug(
+        "P3",
         "a copy that was too late leaves its own cart held",
         "orders/services/checkout.py",
         "if lines != {item.product_id: item.quantity for item in placed.items}:",
@@ -262,6 +272,22 @@ BUGS = (
         "asyncio.timeout(self._patience)",
         "asyncio.timeout(self._patience * 1000)",
         (f"{API}limits.py::test_a_process_that_carries_all_it_can_says_so_at_once_and_goes_on_afterwards",),
+    ),
+    Bug(
+        "P10",
+        "two processes count one retry of a dead letter twice",
+        "orders/services/dead_letters.py",
+        "DeadLetter.objects.filter(id=letter_id, retrying=True)\n    letter.update",
+        "DeadLetter.objects.filter(id=letter_id)\n    letter.update",
+        (f"{INTEGRATION}dead_letters.py::test_a_retry_in_vain_counts_once_though_two_processes_try_it",),
+    ),
+    Bug(
+        "P9",
+        "a stopping server closes its door over those at it",
+        "asgi_app/stopping.py",
+        "loop.call_later(HANDSHAKE_SECONDS, listener.close)",
+        "listener.close()",
+        ("tests/faults/test_restart.py::test_whoever_a_stopping_server_has_let_in_is_answered",),
     ),
     Bug(
         "P10",
