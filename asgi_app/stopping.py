@@ -67,7 +67,7 @@ def _close_door(loop: asyncio.AbstractEventLoop, server: uvicorn.Server) -> None
     """Let nobody begin to come in, then close. Where the system can't (it isn't Linux), some may meet a door that is closing."""
     program = ctypes.create_string_buffer(NO_NEWCOMERS, len(NO_NEWCOMERS))
     attached = struct.pack("HP", len(NO_NEWCOMERS) // 8, ctypes.addressof(program))
-    for listener in server.servers:
+    for listener in getattr(server, "servers", ()):  # it has none before it listens
         for door in listener.sockets:
             with socket.socket(fileno=os.dup(door.fileno())) as same, suppress(OSError):
                 same.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, attached)
