@@ -183,6 +183,7 @@ def _break_the_database(world: World, payment: Payment, customer: Callable[[], P
     order = ada.place({"note": "canary"})
     with _refusing(world, "payment_events", "payment_id <> 'canary refused'"):
         payment.say("captured", order["id"], 2000, via="channel", payment_id="canary refused")
+        _until_logged(world, "service", 'relation \\"payment_events\\" violates check constraint \\"refused\\"')
         payment.say("failed", order["id"], None, payment_id="canary")
         ada.order_becomes(order["id"], payment_status="failed")
     with _refusing(world, "dead_letters", "message::int > 0"):
@@ -191,7 +192,12 @@ def _break_the_database(world: World, payment: Payment, customer: Callable[[], P
         ada.order_becomes(order["id"], payment_status="authorized")
     with _refusing(world, "orders", "status <> 'expired'"):
         world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])
-        eventually(lambda: "raised unexpected" in (world.stack.logs / "worker.log").read_text(), "a job to fail")
+        _until_logged(world, "worker", "raised unexpected")
+
+
+def _until_logged(world: World, process: str, words: str) -> None:
+    log = world.stack.logs / f"{process}.log"
+    eventually(lambda: words in log.read_text(), f"{words!r} in the log")
 
 
 @contextmanager
