@@ -24,11 +24,13 @@ class CircuitBreaker:
     It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call goes through as a probe, and
     its end decides (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). A refusal that the neighbour's contract knows
     is an answer like any other, and a 4xx is no failure either: it is our question that was wrong. A neighbour may have several
-    circuits, for purposes of which one may work while the other doesn't; `circuit` is what the metrics call this one.
+    circuits, for purposes of which one may work while the other doesn't; `circuit` is what the metrics call this one, and
+    `open_seconds` how long it refuses calls.
     """
 
-    def __init__(self, name: str, circuit: str | None = None) -> None:
+    def __init__(self, name: str, circuit: str | None = None, open_seconds: float | None = None) -> None:
         self.name = name
+        self._open_seconds = settings.CIRCUIT_OPEN_SECONDS if open_seconds is None else open_seconds
         self._failures = settings.CIRCUIT_CALLS * settings.CIRCUIT_FAILURE_RATIO
         self._last: deque[bool] = deque(maxlen=settings.CIRCUIT_CALLS)
         self._open_until: float | None = None
@@ -82,7 +84,7 @@ class CircuitBreaker:
             return
         self._last.append(outcome == "failed")
         if probing or sum(self._last) >= self._failures:
-            self._open_until = time.monotonic() + settings.CIRCUIT_OPEN_SECONDS
+            self._open_until = time.monotonic() + self._open_seconds
             self._is_open.set(1)
 
 

@@ -72,7 +72,7 @@ class CheckoutDesk:
         self._neighbours = neighbours
         self._writer = Writer()
         self._under_way: dict[UUID, asyncio.Task[Placed]] = {}
-        self._doubtful = DoubtfulHolds(neighbours.products.apart(), self._under_way.__contains__)
+        self._doubtful = DoubtfulHolds(neighbours.products, self._under_way.__contains__)
         self.room = Room(settings.CHECKOUTS_IN_FLIGHT, settings.CHECKOUT_QUEUE_MS / 1000)
 
     async def place(self, checkout: Checkout) -> Placed:
