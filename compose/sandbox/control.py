@@ -29,8 +29,8 @@ Faults of user, cart, product or payment
            after   the call takes effect and its answer is spoilt (hang, status, reset)
            user, cart kinds (with their value): delay (seconds), hang, status (200 to 599), reset,
                    drip (seconds between bytes), garbage, huge (bytes), wrong_types, body (any JSON)
-           product kinds: delay (seconds), hang, unavailable_before, unavailable_after, status (a gRPC status name),
-                   body ({WRONG_ANSWERS})
+           product kinds: delay (seconds), hang, late (takes effect after so many seconds, is never answered),
+                   unavailable_before, unavailable_after, status (a gRPC status name), body ({WRONG_ANSWERS})
            payment kinds: deaf (what is said to it meanwhile is lost)
   DELETE /faults/{neighbour}          it behaves again
   DELETE /faults                      all do

@@ -22,6 +22,7 @@ REFUSALS = {InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT, FailedPreconditio
 KINDS = {
     "delay": number(None),
     "hang": nothing,
+    "late": number(None),
     "unavailable_before": nothing,
     "unavailable_after": nothing,
     "status": one_of(STATUSES),
@@ -113,6 +114,8 @@ class Products:
             if not self.visitors.admit(call, headers):
                 return await self._refuse(context, grpc.StatusCode.UNAUTHENTICATED, "bearer token required")
             fault = await self.faults.meet(call)
+            if fault and fault.kind == "late":
+                asyncio.get_running_loop().call_later(fault.value, answer, request)
             if fault and not takes_effect(fault):
                 await self._spoil(context, fault)
             try:
@@ -129,7 +132,7 @@ class Products:
         return handle
 
     async def _spoil(self, context: Context, fault: Fault) -> Message:
-        if fault.kind == "hang":
+        if fault.kind in ("hang", "late"):
             await asyncio.Event().wait()
         return await self._refuse(context, STATUSES[fault.value or "UNAVAILABLE"], "sandbox fault")
 

@@ -32,6 +32,9 @@ WATCH_SECONDS = 2
 """How long a hold is watched before it is given back: longer than another process needs, unless something is amiss, between
 reserving under the same key and writing. Should it lose its hold all the same, the commit reserves again."""
 
+LATE_SECONDS = 10
+"""How long a hold that isn't there is watched for: a call that was given up may still be on its way."""
+
 
 class DoubtfulHolds:
     """Those of one process. `is_under_way` says of an order's id whether this process is placing it right now."""
@@ -52,17 +55,17 @@ class DoubtfulHolds:
             task.cancel()
 
     async def _settle(self, order_id: UUID) -> None:
-        watched = -1
-        expiry = time.monotonic() + settings.STOCK_HOLD_SECONDS
-        while time.monotonic() < expiry:
+        watched = 0
+        began = time.monotonic()
+        while time.monotonic() < began + settings.STOCK_HOLD_SECONDS:
             try:
                 revision = await self._products.held_revision(order_id, Deadline.after(1))
                 if placed := await database.run(find, order_id):
                     await self._hold_again(placed)
                     return
-                if revision == 0:
+                if revision == 0 and time.monotonic() > began + LATE_SECONDS:
                     return
-                if revision == watched and not self._is_under_way(order_id):
+                if revision and revision == watched and not self._is_under_way(order_id):
                     await self._products.release(order_id, revision, Deadline.after(1))
                     return
                 watched = revision

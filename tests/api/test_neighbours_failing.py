@@ -16,7 +16,7 @@ from tests.world import Person, World, eventually
 BUDGET_SECONDS = 5.5
 """A checkout's budget and half a second."""
 
-GIVEN_BACK_SECONDS = 8.0
+GIVEN_BACK_SECONDS = 5.0
 """By then a checkout of unknown outcome that nobody repeats has given back what it may have held."""
 
 HTTP_FAULTS: list[dict[str, Any]] = [
@@ -244,6 +244,16 @@ def test_an_unknown_outcome_is_carried_on_by_the_same_key_and_given_back_when_no
     assert world.stock(mug)["available"] == world.stock(mug)["stock"]
     time.sleep(failed_at + GIVEN_BACK_SECONDS - time.monotonic())  # nothing is to happen, so nothing can be waited for
     assert world.stock(repeated)["held"] == 2
+
+
+def test_what_is_held_long_after_the_checkout_gave_up_is_given_back_too(world: World) -> None:
+    mug = world.product()
+    ada = world.customer([(mug, 2)])
+    with world.sandbox.fault("product", call="ReserveStock", kind="late", value=3):
+        unavailable(ada.checkout, "product")
+    assert world.stock(mug)["held"] == 0
+    eventually(lambda: world.stock(mug)["held"] == 2, "the hold to be made after all")
+    eventually(lambda: world.stock(mug)["held"] == 0, "the hold to be given back", seconds=GIVEN_BACK_SECONDS)
 
 
 def test_a_refusal_is_told_though_the_hold_can_not_be_given_back_yet(world: World) -> None:

@@ -19,8 +19,8 @@ CUSTOMERS = 24
 LEAVING = 8
 FAULT_SECONDS = 3
 
-GIVEN_BACK_SECONDS = 10
-"""The 5 s of promise P3, from the moment on that Product may be asked again: its circuit is open for up to 5 s."""
+GIVEN_BACK_SECONDS = 5
+"""Promise P3, from the moment on at which Product is well."""
 
 Fault = dict[str, Any]
 

@@ -1,5 +1,6 @@
 """The sandbox's Product Service over real gRPC: who may call, the wire's own forms, and its faults."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -115,6 +116,16 @@ async def test_unavailable_before_does_nothing_and_unavailable_after_does_it(
         assert await code_of(client.reserve()) is grpc.StatusCode.UNAVAILABLE
         assert products.holds.get("o").revision == revision
     assert (await client.reserve()).hold.revision == 2
+
+
+async def test_a_late_call_takes_effect_after_its_caller_has_gone(client: Client, products: Products) -> None:
+    products.faults.arm({"kind": "late", "value": 0.1, "times": 1, "call": "ReserveStock"})
+    call = client("ReserveStock", reservation("o", ("mug", 1)), timeout=0.05)
+    assert await code_of(call) is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert products.holds.get("o").revision == 0
+    async with asyncio.timeout(5):
+        while not products.holds.get("o").revision:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_hanging_call_ends_at_the_callers_deadline(client: Client, products: Products) -> None:
