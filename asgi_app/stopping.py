@@ -1,4 +1,4 @@
-"""How a server process stops: nobody new gets in, who is inside hears that it ends, then the server closes what is idle.
+"""How a server process stops: nobody new gets in, who is inside hears that it ends, and when all have left, it ends.
 
 uvicorn alone closes its listener over connections that the kernel has accepted and the process has not, and idle
 connections just when a request is on its way: both lose requests.
@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -18,7 +19,7 @@ from typing import Any
 import uvicorn
 
 LAST_CALL_SECONDS = 0.5
-"""Between being told to stop and closing idle connections: one that is in use hears in this time that it ends."""
+"""How long those who are just coming in have at least."""
 
 HANDSHAKE_SECONDS = 0.1
 """Within which a connection that somebody has begun to open is open, and taken in."""
@@ -46,21 +47,36 @@ def _handler(
     stopping: asyncio.Event,
     end_streams: Callable[[], None],
 ) -> Callable[[int, FrameType | None], None]:
-    def begin(received: int) -> None:
-        stopping.set()
-        end_streams()
+    async def stop(received: int) -> None:
         server = getattr(servers_own, "__self__", None)
-        if isinstance(server, uvicorn.Server) and server.config.workers == 1:  # several share one listener
-            _close_door(loop, server)
-        loop.call_later(LAST_CALL_SECONDS, servers_own, received, None)
+        try:
+            end_streams()
+            if isinstance(server, uvicorn.Server):
+                if server.config.workers == 1:  # several share one listener
+                    _close_door(loop, server)
+                await _last_call(server)
+        finally:
+            servers_own(received, None)
 
     def handle(received: int, frame: FrameType | None) -> None:
         if stopping.is_set():  # told twice: somebody is in a hurry
             servers_own(received, frame)
-        else:
-            loop.call_soon_threadsafe(begin, received)
+            return
+        stopping.set()
+        asyncio.run_coroutine_threadsafe(stop(received), loop)
 
     return handle
+
+
+async def _last_call(server: uvicorn.Server) -> None:
+    """Until all have left. Who asks something is told that the connection ends; who doesn't, is left to the server's own
+    keep-alive, as at any other time, and so has no more reason to lose a request than ever."""
+    began = time.monotonic()
+    await asyncio.sleep(LAST_CALL_SECONDS)
+    while server.server_state.connections and time.monotonic() - began < server.config.timeout_keep_alive:
+        await asyncio.sleep(0.1)
+    if limit := server.config.timeout_graceful_shutdown:  # of which this was a part
+        server.config.timeout_graceful_shutdown = max(1, limit - int(time.monotonic() - began))
 
 
 def _close_door(loop: asyncio.AbstractEventLoop, server: uvicorn.Server) -> None:

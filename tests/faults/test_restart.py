@@ -4,6 +4,8 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from random import Random
 from urllib.parse import urlsplit
 
@@ -18,6 +20,9 @@ from tests.world import Person, World, eventually
 SHUTDOWN_SECONDS = 25
 RESTARTS_AT_MOST = 20
 CALLERS = 8
+IDLE_SECONDS = 2
+"""Shorter than uvicorn keeps an idle connection, 5 s."""
+
 PRODUCT_SECONDS = 0.7
 """Product is slow enough for checkouts to be under way at any moment."""
 
@@ -67,6 +72,26 @@ def _call_until_refused(url: str, answers: list[str]) -> None:
         with connection:
             connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
             answers.append(connection.makefile("rb").read()[9:12].decode())
+
+
+def test_a_connection_that_was_idle_when_its_server_was_told_to_stop_has_a_last_answer(fleet: Fleet) -> None:
+    server = fleet.servers[0]
+    with closing(HTTPConnection(HOST, urlsplit(server.url).port or 0, timeout=10)) as connection:
+        assert _says_of_the_connection(connection) is None
+        server.ask_to_stop()
+        time.sleep(IDLE_SECONDS)  # nothing is to happen, so nothing can be waited for
+        assert _says_of_the_connection(connection) == "close"
+        start = time.monotonic()
+        server.stop()
+        assert time.monotonic() - start < 1, "it waited, though everybody had left"
+    server.start_and_wait()
+
+
+def _says_of_the_connection(connection: HTTPConnection) -> str | None:
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.getheader("connection")
 
 
 def test_a_stopping_server_ends_its_streams_and_is_gone(fleet: Fleet, world: World) -> None:

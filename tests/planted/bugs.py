@@ -298,6 +298,17 @@ BUGS = (
         ("tests/faults/test_restart.py::test_whoever_a_stopping_server_has_let_in_is_answered",),
     ),
     Bug(
+        "P9",
+        "a stopping server hangs up on those who are silent for a moment",
+        "asgi_app/stopping.py",
+        "while server.server_state.connections and",
+        "while not server.server_state.connections and",
+        (
+            "tests/faults/test_restart.py"
+            "::test_a_connection_that_was_idle_when_its_server_was_told_to_stop_has_a_last_answer",
+        ),
+    ),
+    Bug(
         "P10",
         "the relay ends with the first failure",
         "messaging/relay.py",
