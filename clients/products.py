@@ -82,7 +82,10 @@ class Products:
         self._stub: Any = rpc.ProductServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def apart(self, open_seconds: float) -> "Products":
-        """The same client with a circuit of its own, for calls that must be made though those of customers keep failing."""
+        """The same client with a circuit of its own, for calls that must be made though those of customers keep failing.
+
+        When they fail themselves, Product is left alone for `open_seconds`.
+        """
         apart = copy.copy(self)
         apart.breaker = CircuitBreaker("product", "product, apart", open_seconds)
         return apart

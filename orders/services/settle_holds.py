@@ -22,8 +22,8 @@ from orders.rows import OrderRecord
 from orders.services.read import find
 
 LEFT_ALONE_SECONDS = 1
-"""How long a Product that keeps failing is left alone. The three together are less than the 5 s of promise P3, which count
-from the moment at which Product can be asked again."""
+"""How long a Product that keeps failing is left alone. With the two below it is less than the 5 s of promise P3,
+which count from the moment at which Product can be asked again."""
 
 AGAIN_SECONDS = 0.5
 """Between two tries to ask who can't be asked."""
