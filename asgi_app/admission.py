@@ -1,10 +1,12 @@
 """The door of one process: it lets in as many requests as the process carries, and turns the others away before any work is done.
 
 Being turned away costs a fraction of an answer, which is what keeps the answers coming when three times as many ask
-(docs/decisions.md has the figures). Health, metrics and streams are let in always: they cost next to nothing. Who has not
+(docs/decisions.md has the figures). Most are turned away by `asgi_app/protocol.py`, before a request has been made of what
+they say; the rule and the words are here. Health, metrics and streams are let in always: they cost next to nothing. Who has not
 sent the whole body yet takes nobody's place.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asgiref.typing import ASGI3Application
@@ -17,6 +19,8 @@ from orders.api.middleware import API, request_id_of
 from orders.errors import Overloaded
 from orders.metrics import SHED
 from orders.services.checkout import CheckoutDesk
+
+Header = tuple[bytes, bytes]
 
 _SHED = {kind: SHED.labels(kind) for kind in ("checkout", "request")}
 _OVERLOADED = Overloaded("This server has all it can do: send the same request again in a second.")
@@ -32,15 +36,14 @@ class Admission:
         self._inside = {"checkout": 0, "request": 0}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        path: str = scope["path"]
-        if not path.startswith(API) or path.endswith("/stream"):
+        kind = kind_of(scope["method"], scope["path"])
+        if kind is None:
             await self._inner(scope, receive, with_headers(scope, send))
             return
         body = await read_body(receive, settings.REQUEST_BODY_BYTES)
         if body is None:
             return
-        kind = "checkout" if (scope["method"], path) == CHECKOUT else "request"
-        if not self._has_room(kind, scope):
+        if not self.has_room(kind, scope["state"]):
             await _turn_away(scope, send, kind)
             return
         self._inside[kind] += 1
@@ -49,11 +52,37 @@ class Admission:
         finally:
             self._inside[kind] -= 1
 
-    def _has_room(self, kind: str, scope: Any) -> bool:
+    def has_room(self, kind: str, state: Mapping[str, Any]) -> bool:
+        """Whether one more of that kind would be served in time. `state` is what the lifespan has opened."""
         if kind == "request":
             return self._inside[kind] < int(settings.REQUESTS_IN_FLIGHT)
-        desk: CheckoutDesk = scope["state"]["desk"]
+        desk: CheckoutDesk = state["desk"]
         return desk.room.has_place_behind(self._inside[kind])
+
+
+def kind_of(method: str, path: str) -> str | None:
+    """Of what there is room for so many: "checkout" or "request"; None for what is let in always."""
+    if not path.startswith(API) or path.endswith("/stream"):
+        return None
+    return "checkout" if (method, path) == CHECKOUT else "request"
+
+
+def refusal(kind: str, path: str, given: Iterable[Header]) -> tuple[list[Header], bytes]:
+    """The headers and the body of 503 `overloaded`, for who came with the headers `given` (names in lower case).
+
+    It is counted, not logged: under a flood, lines would cost more than the answers.
+    """
+    _SHED[kind].inc()
+    request_id = request_id_of(next((value for name, value in given if name == b"x-request-id"), b"").decode("latin-1"))
+    body = problem_body(path, _OVERLOADED, 503, request_id)
+    return [*_HEADERS, (b"x-request-id", request_id.encode()), (b"content-length", b"%d" % len(body))], body
+
+
+async def _turn_away(scope: Any, send: Any, kind: str) -> None:
+    headers, body = refusal(kind, scope["path"], scope["headers"])
+    send = with_headers(scope, send)
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _again(body: bytes, receive: Any) -> Any:
@@ -68,15 +97,3 @@ def _again(body: bytes, receive: Any) -> Any:
         return message
 
     return receive_again
-
-
-async def _turn_away(scope: Any, send: Any, kind: str) -> None:
-    """Answer 503 `overloaded`. It is counted, not logged: under a flood, lines would cost more than the answers."""
-    _SHED[kind].inc()
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    request_id = request_id_of(given.decode("latin-1"))
-    body = problem_body(scope["path"], _OVERLOADED, 503, request_id)
-    own = (b"x-request-id", request_id.encode()), (b"content-length", b"%d" % len(body))
-    send = with_headers(scope, send)
-    await send({"type": "http.response.start", "status": 503, "headers": [*_HEADERS, *own]})
-    await send({"type": "http.response.body", "body": body})

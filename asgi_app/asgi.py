@@ -19,8 +19,9 @@ django.setup(set_prefix=False)
 from asgi_app.admission import Admission
 from asgi_app.celery import app as celery_app
 from asgi_app.handler import LeanASGIHandler
+from asgi_app.protocol import refuse_early
 from asgi_app.service import Service
-from asgi_app.stopping import when_told_to_stop
+from asgi_app.stopping import server_at_work, when_told_to_stop
 
 log = structlog.get_logger()
 
@@ -48,7 +49,9 @@ class Application:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         stopping = asyncio.Event()
-        scope["state"].update(service.state(), stopping=stopping)
+        scope["state"].update(service.state(), stopping=stopping, admission=self._handler)
+        if server := server_at_work():
+            refuse_early(server)
         when_told_to_stop(stopping, service.watch.close)
         _leave_to_the_living()
         await send({"type": "lifespan.startup.complete"})

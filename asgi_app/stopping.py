@@ -32,26 +32,32 @@ NO_NEWCOMERS = b"".join(
 """Drops packets that open a connection: byte 13 of the TCP header; is SYN set? then nothing of it, else all of it (bpf(4))."""
 
 
+def server_at_work() -> uvicorn.Server | None:
+    """The server that runs this process: the one that SIGTERM would stop. None if that isn't uvicorn."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return server if isinstance(server, uvicorn.Server) else None
+
+
 def when_told_to_stop(stopping: asyncio.Event, end_streams: Callable[[], None]) -> None:
     """At SIGTERM and SIGINT set `stopping` and end what would never end by itself; the server's own handler comes last."""
-    loop = asyncio.get_running_loop()
+    loop, server = asyncio.get_running_loop(), server_at_work()
     for number in (signal.SIGTERM, signal.SIGINT):
         servers_own = signal.getsignal(number)
         if callable(servers_own):
-            signal.signal(number, _handler(loop, servers_own, stopping, end_streams))
+            signal.signal(number, _handler(loop, server, servers_own, stopping, end_streams))
 
 
 def _handler(
     loop: asyncio.AbstractEventLoop,
+    server: uvicorn.Server | None,
     servers_own: Callable[[int, FrameType | None], Any],
     stopping: asyncio.Event,
     end_streams: Callable[[], None],
 ) -> Callable[[int, FrameType | None], None]:
     async def stop(received: int) -> None:
-        server = getattr(servers_own, "__self__", None)
         try:
             end_streams()
-            if isinstance(server, uvicorn.Server):
+            if server:
                 if server.config.workers == 1:  # several share one listener
                     _close_door(loop, server)
                 await _last_call(server)

@@ -275,6 +275,14 @@ BUGS = (
     ),
     Bug(
         "P9",
+        "a refusal overtakes the answers before it",
+        "asgi_app/protocol.py",
+        "(self.cycle is not None and not self.cycle.response_complete)",
+        "False",
+        (f"{INTEGRATION}refusals.py::test_refusals_keep_their_turn_among_requests_sent_in_one_go",),
+    ),
+    Bug(
+        "P9",
         "a checkout waits for its turn as long as it takes",
         "orders/queueing.py",
         "asyncio.timeout(self._patience)",

@@ -1,0 +1,73 @@
+"""uvicorn's HTTP, but who can't be carried is turned away before a request is made of what they say.
+
+Otherwise a refusal costs a task, a chain of calls and two writes: twice as much (docs/decisions.md has the figures). Whatever
+is out of the ordinary goes the ordinary way: `Admission` knows the rule, and answers the same.
+"""
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from asgi_app.admission import Admission, kind_of, refusal
+from asgi_app.headers import HEADERS
+
+
+def refuse_early(server: uvicorn.Server) -> None:
+    """Let `server` speak this protocol to who connects from now on, unless it was told to speak another than its usual one."""
+    if server.config.http_protocol_class is HttpToolsProtocol:
+        server.config.http_protocol_class = RefusingProtocol
+
+
+class RefusingProtocol(HttpToolsProtocol):
+    """One connection. The callbacks are httptools', in the order in which a request arrives."""
+
+    _refused: str | None = None
+    """The kind of the request that is just arriving, if it will be refused."""
+
+    def on_headers_complete(self) -> None:
+        self._refused = self._kind_without_room()
+        if self._refused is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._refused is None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._refused is None:
+            super().on_message_complete()
+        else:
+            self._refuse(self._refused)
+
+    def _kind_without_room(self) -> str | None:
+        if self._is_out_of_the_ordinary():
+            return None
+        kind = kind_of(self.parser.get_method().decode(), self._path())
+        admission: Admission = self.app_state["admission"]
+        return None if kind is None or admission.has_room(kind, self.app_state) else kind
+
+    def _is_out_of_the_ordinary(self) -> bool:
+        """Behind a request that is not answered yet, not read so far, or with an answer or an address of another form."""
+        return (
+            (self.cycle is not None and not self.cycle.response_complete)
+            or self.flow.write_paused
+            or self.expect_100_continue
+            or self.parser.should_upgrade()
+            or self.parser.get_http_version() != "1.1"
+            or self.parser.get_method() == b"HEAD"
+            or b"%" in self.url
+            or not self.url.isascii()
+        )
+
+    def _refuse(self, kind: str) -> None:
+        headers, body = refusal(kind, self._path(), self.headers)
+        stays = self.parser.should_keep_alive() and not self.app_state["stopping"].is_set()
+        if not stays:
+            headers.append((b"connection", b"close"))
+        lines = [b"%s: %s\r\n" % header for header in (*self.server_state.default_headers, *headers, *HEADERS)]
+        self.transport.write(b"".join((STATUS_LINE[503], *lines, b"\r\n", body)))
+        if not stays:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _path(self) -> str:
+        return self.root_path + self.url.partition(b"?")[0].decode()
