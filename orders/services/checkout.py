@@ -96,10 +96,10 @@ class CheckoutDesk:
             task.exception()
 
     async def finish(self) -> None:
-        """Wait for the checkouts under way; holds still being settled are left to their expiry."""
+        """Wait for the checkouts under way, and some seconds for what the last of them may have left held."""
         if self._under_way:
             await asyncio.wait(self._under_way.values())
-        self._doubtful.stop()
+        await self._doubtful.finish()
 
     async def _admit(self, checkout: Checkout) -> Placed:
         async with self.room.entered():

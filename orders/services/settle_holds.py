@@ -1,7 +1,7 @@
 """Holds whose checkout ended in the dark: nobody knows whether there is one, or whether an order needs it.
 
 Each is looked at until that is known, then given back, or made to fit the order that came to be. What can't be asked about
-in time, or is left when the process ends, the hold's own expiry gives back.
+in time, the hold's own expiry gives back.
 """
 
 import asyncio
@@ -35,6 +35,9 @@ reserving under the same key and writing. Should it lose its hold all the same, 
 LATE_SECONDS = 10
 """How long a hold that isn't there is watched for: a call that was given up may still be on its way."""
 
+FINISH_SECONDS = 5
+"""How long a process that is to end stays for them (promise P3)."""
+
 
 class DoubtfulHolds:
     """Those of one process. `is_under_way` says of an order's id whether this process is placing it right now."""
@@ -49,8 +52,10 @@ class DoubtfulHolds:
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 
-    def stop(self) -> None:
-        """Leave what is not settled to its expiry."""
+    async def finish(self) -> None:
+        """Settle what can be settled before the process ends; the rest is left to its expiry."""
+        if self._settling:
+            await asyncio.wait(self._settling, timeout=FINISH_SECONDS)
         for task in self._settling:
             task.cancel()
 

@@ -94,6 +94,19 @@ def _says_of_the_connection(connection: HTTPConnection) -> str | None:
     return answer.getheader("connection")
 
 
+def test_a_stopping_server_gives_back_what_its_last_checkout_may_have_left_held(fleet: Fleet, world: World) -> None:
+    server = fleet.servers[0]
+    with closing(World(fleet.stack, server.url, world.sandbox)) as leaving:
+        mug = leaving.product()
+        ada = leaving.customer([(mug, 2)])
+        with world.sandbox.fault("product", kind="unavailable_after", call="ReserveStock", times=2):
+            assert ada.checkout().status_code == 503
+    assert world.stock(mug)["held"] == 2
+    server.stop()
+    assert world.stock(mug)["held"] == 0
+    server.start_and_wait()
+
+
 def test_a_stopping_server_ends_its_streams_and_is_gone(fleet: Fleet, world: World) -> None:
     ada = world.shopper()
     order_id = ada.place()["id"]

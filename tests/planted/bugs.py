@@ -9,7 +9,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-API, INTEGRATION, UNIT = "tests/api/test_", "tests/integration/test_", "tests/unit/test_"
+API, FAULTS, INTEGRATION, UNIT = "tests/api/test_", "tests/faults/test_", "tests/integration/test_", "tests/unit/test_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,14 @@ BUGS = (
         "if order.row.request_hash != checkout.hash:",
         "if not order.row.request_hash:",
         (f"{API}idempotency.py::test_the_same_key_with_another_body_is_refused",),
+    ),
+    Bug(
+        "P3",
+        "a process that is told to stop leaves what its last checkouts may hold",
+        "orders/services/settle_holds.py",
+        "await asyncio.wait(self._settling, timeout=FINISH_SECONDS)",
+        "pass",
+        (f"{FAULTS}restart.py::test_a_stopping_server_gives_back_what_its_last_checkout_may_have_left_held",),
     ),
     Bug(
         "P3",
