@@ -46,10 +46,12 @@ class RefusingProtocol(HttpToolsProtocol):
         return None if kind is None or admission.has_room(kind, self.app_state) else kind
 
     def _is_out_of_the_ordinary(self) -> bool:
-        """Behind a request that is not answered yet, not read so far, or with an answer or an address of another form."""
+        """Behind a request that is not answered yet, the last on its connection, or with an answer or address of another form."""
         return (
             (self.cycle is not None and not self.cycle.response_complete)
             or self.flow.write_paused
+            or not self.parser.should_keep_alive()
+            or self.app_state["stopping"].is_set()
             or self.expect_100_continue
             or self.parser.should_upgrade()
             or self.parser.get_http_version() != "1.1"
@@ -60,13 +62,8 @@ class RefusingProtocol(HttpToolsProtocol):
 
     def _refuse(self, kind: str) -> None:
         headers, body = refusal(kind, self._path(), self.headers)
-        stays = self.parser.should_keep_alive() and not self.app_state["stopping"].is_set()
-        if not stays:
-            headers.append((b"connection", b"close"))
         lines = [b"%s: %s\r\n" % header for header in (*self.server_state.default_headers, *headers, *HEADERS)]
         self.transport.write(b"".join((STATUS_LINE[503], *lines, b"\r\n", body)))
-        if not stays:
-            self.transport.close()
         self.on_response_complete()
 
     def _path(self) -> str:

@@ -116,6 +116,14 @@ def test_refusals_keep_their_turn_among_requests_sent_in_one_go(full_url: str) -
     assert [json.loads(body).get("instance", "/healthz") for _, _, body in heard] == [*places, "/api/v1/last"]
 
 
+def test_nothing_is_answered_after_the_request_that_was_to_be_the_last(full_url: str) -> None:
+    with Caller(full_url) as caller:
+        asked = b"GET /api/v1/orders HTTP/1.1\r\n"
+        caller.say(asked + b"Connection: close\r\n" + LAST_LINES + asked + LAST_LINES)
+        assert caller.hears()[0] == 503
+        assert caller.is_let_go()
+
+
 def test_a_refusal_waits_for_the_rest_of_the_request(full_url: str) -> None:
     with Caller(full_url) as caller:
         caller.say(b"POST /api/v1/orders HTTP/1.1\r\nContent-Length: 2\r\n" + LAST_LINES + b"{")
