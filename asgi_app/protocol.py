@@ -57,7 +57,6 @@ class RefusingProtocol(HttpToolsProtocol):
             or self.parser.get_http_version() != "1.1"
             or self.parser.get_method() == b"HEAD"
             or b"%" in self.url
-            or not self.url.isascii()
         )
 
     def _refuse(self, kind: str) -> None:
@@ -67,4 +66,4 @@ class RefusingProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def _path(self) -> str:
-        return self.root_path + self.url.partition(b"?")[0].decode()
+        return self.root_path + self.url.partition(b"?")[0].decode("ascii")

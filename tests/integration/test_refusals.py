@@ -22,6 +22,9 @@ SILENCE_SECONDS = 3
 """After which a server has nothing more to say; less than it keeps an idle connection."""
 
 LONG = b"x" * 1_000_000
+UNREAD = 30_000_000
+"""Bytes: more than the kernel keeps between two who talk to each other."""
+
 REQUESTS = {
     "a checkout": (b"POST /api/v1/orders HTTP/1.1\r\nContent-Length: 2\r\n", b"{}"),
     "a checkout in pieces": (
@@ -122,6 +125,21 @@ def test_nothing_is_answered_after_the_request_that_was_to_be_the_last(full_url:
         caller.say(asked + b"Connection: close\r\n" + LAST_LINES + asked + LAST_LINES)
         assert caller.hears()[0] == 503
         assert caller.is_let_go()
+
+
+def test_who_wants_a_websocket_is_turned_down_once_though_the_server_is_full(full_url: str) -> None:
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
+    with Caller(full_url) as caller:
+        caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + upgrade + LAST_LINES)
+        assert caller.hears()[0] == 403
+        assert caller.is_let_go()
+
+
+def test_who_does_not_read_the_refusals_is_not_read_any_more(full_url: str) -> None:
+    """Else the unread answers would pile up in the server."""
+    with Caller(full_url) as caller, pytest.raises(TimeoutError):
+        for _ in range(UNREAD // len(LONG)):
+            caller.say((b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES) * (len(LONG) // 70))
 
 
 def test_a_refusal_waits_for_the_rest_of_the_request(full_url: str) -> None:
