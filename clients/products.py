@@ -47,13 +47,26 @@ _REFUSALS = (
 Answer = TypeVar("Answer")
 HoldState = pb.StockHold.State
 
-Stock = Literal["held", "sold", "nothing"]
-_STOCK: Mapping[int, Stock] = {
+StockState = Literal["held", "sold", "nothing"]
+_STATES: Mapping[int, StockState] = {
     HoldState.HELD: "held",
     HoldState.COMMITTED: "sold",
     HoldState.RELEASED: "nothing",
     HoldState.EXPIRED: "nothing",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What an order has at Product.
+
+    `revision` names the reservation that made it. `lines` are the units by product id that are held, or were sold (units
+    that were restocked since are counted all the same); empty where nothing is, or where Product does not tell.
+    """
+
+    state: StockState
+    revision: int
+    lines: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +139,25 @@ class Products:
         return Held(answer.hold.revision, products)
 
     @guarded
-    async def commit(self, order_id: UUID, deadline: Deadline) -> None:
-        """Turn the order's hold into a sale; repeatable. Raises HoldGone when there is none any more."""
-        request = pb.CommitStockRequest(order_id=str(order_id))
+    async def commit(self, order_id: UUID, revision: int, deadline: Deadline) -> Stock:
+        """Turn the order's hold of this revision into a sale; repeatable. Return what was sold.
+
+        Raise HoldGone when that hold expired, was released or replaced.
+        """
+        request = pb.CommitStockRequest(order_id=str(order_id), revision=revision)
         hold = await self._ask(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline, HoldGone)
-        _check(hold.order_id == str(order_id) and hold.state == HoldState.COMMITTED, "it did not commit")
+        stock = _stock(hold, order_id)
+        _check(stock.state == "sold", "it did not commit")
+        return stock
 
     @guarded
-    async def release(self, order_id: UUID, revision: int, deadline: Deadline) -> None:
-        """Give back the hold of this revision (0: whatever the order holds); repeatable, and no harm to what is sold."""
+    async def release(self, order_id: UUID, revision: int, deadline: Deadline) -> Stock:
+        """Give back the hold of this revision (0: whatever the order holds); repeatable. Return what there is afterwards.
+
+        What is sold stays sold.
+        """
         request = pb.ReleaseStockRequest(order_id=str(order_id), revision=revision)
-        hold = await self._ask(self._stub.ReleaseStock, request, self._reserve_seconds, 2, deadline)
-        _check(hold.order_id == str(order_id), "its answer is about another order")
+        return _stock(await self._ask(self._stub.ReleaseStock, request, self._reserve_seconds, 2, deadline), order_id)
 
     @guarded
     async def restock(self, restock_id: UUID, order_id: UUID, lines: Mapping[str, int], deadline: Deadline) -> None:
@@ -148,29 +168,10 @@ class Products:
         _check(hold.order_id == str(order_id), "its answer is about another order")
 
     @guarded
-    async def is_sold(self, order_id: UUID, deadline: Deadline) -> bool:
-        """Whether the order's hold became a sale."""
-        return (await self._hold(order_id, deadline)).state == HoldState.COMMITTED
-
-    @guarded
     async def stock_of(self, order_id: UUID, deadline: Deadline) -> Stock:
-        """What the order has at Product now."""
-        hold = await self._hold(order_id, deadline)
-        _check(hold.state in _STOCK, "its hold is in no state that a hold can stay in")
-        return _STOCK[hold.state]
-
-    @guarded
-    async def held_revision(self, order_id: UUID, deadline: Deadline) -> int:
-        """The revision of what the order holds now, 0 when it holds nothing."""
-        hold = await self._hold(order_id, deadline)
-        return hold.revision if hold.state == HoldState.HELD else 0
-
-    async def _hold(self, order_id: UUID, deadline: Deadline) -> pb.StockHold:
+        """Return what the order has at Product now."""
         request = pb.GetStockHoldRequest(order_id=str(order_id))
-        hold: pb.StockHold = await self._ask(self._stub.GetStockHold, request, self._read_seconds, 3, deadline)
-        _check(hold.order_id == str(order_id), "its answer is about another order")
-        _check(hold.state in HoldState.values(), "its hold is in no state of the contract")
-        return hold
+        return _stock(await self._ask(self._stub.GetStockHold, request, self._read_seconds, 3, deadline), order_id)
 
     async def _ask(
         self,
@@ -213,6 +214,14 @@ def _failure(code: grpc.StatusCode, limit: asyncio.Timeout) -> type[DependencyUn
 def _check(holds: bool, otherwise: str) -> None:
     if not holds:
         raise DependencyUnavailable("product", otherwise)
+
+
+def _stock(hold: pb.StockHold, order_id: UUID) -> Stock:
+    _check(hold.order_id == str(order_id), "its answer is about another order")
+    _check(hold.state in _STATES, "its hold is in no state that a hold can stay in")
+    lines = {line.product_id: line.quantity for line in hold.lines}
+    _check(len(lines) == len(hold.lines), "its hold names a product twice")
+    return Stock(_STATES[hold.state], hold.revision, lines if _STATES[hold.state] != "nothing" else {})
 
 
 def _products(answered: Iterable[pb.Product], asked: Collection[str]) -> dict[str, Product]:

@@ -76,6 +76,12 @@ class CartChanged(OrderError):
     code = "cart_changed"
 
 
+class CartAlreadyOrdered(OrderError):
+    """This version of the cart has made an order that is pending or confirmed. Carries `order_id`."""
+
+    code = "cart_already_ordered"
+
+
 class TotalChanged(OrderError):
     """The order would cost something else than the customer agreed to. Carries `current_total`."""
 

@@ -104,6 +104,8 @@ class Order(models.Model):
     shipping_address = models.JSONField()
     cart_version = models.BigIntegerField()
     request_hash = models.BinaryField(max_length=32)
+    stock_revision = models.BigIntegerField(db_default=0)
+    """Product's revision of the stock reservation that has this order's lines; 0 for orders placed before it was kept."""
     version = models.IntegerField()
     event_count = models.IntegerField()
     created_at = models.DateTimeField()
@@ -118,6 +120,12 @@ class Order(models.Model):
         db_table = "orders"
         constraints: ClassVar = [
             UniqueConstraint(fields=["number"], name="orders_one_a_number"),
+            UniqueConstraint(
+                fields=["customer_id", "cart_version"],
+                # Orders without a revision were placed before this rule, and may break it.
+                condition=Q(status__in=[OrderStatus.PENDING, OrderStatus.CONFIRMED], stock_revision__gt=0),
+                name="orders_one_a_cart_version",
+            ),
             _legal("status", OrderStatus, "orders_legal_status"),
             _legal("payment_status", PaymentStatus, "orders_legal_payment_status"),
             _sums("orders_sums"),
@@ -204,10 +212,12 @@ class OrderItem(models.Model):
     quantity = models.IntegerField()
     unit_price = models.BigIntegerField()
     total = models.BigIntegerField()
+    discount = models.BigIntegerField(db_default=0)
 
     class Meta:
         db_table = "order_items"
         constraints: ClassVar = [
+            CheckConstraint(condition=Q(discount__gte=0, discount__lte=F("total")), name="order_items_discount"),
             UniqueConstraint(fields=["order", "position"], name="order_items_one_a_position"),
             CheckConstraint(
                 condition=Q(quantity__gt=0, unit_price__gte=0, total=F("quantity") * F("unit_price")),
@@ -292,6 +302,8 @@ class Refund(models.Model):
         REQUESTED = "requested"
         REFUNDED = "refunded"
         FAILED = "failed"
+        SETTLED = "settled"
+        """Nothing more is asked for: the money has gone back some other way, or a newer request has it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
@@ -362,6 +374,7 @@ class DeadLetter(models.Model):
         indexes: ClassVar = [
             Index(F("created_at").desc(), F("id").desc(), name="dead_letters_newest"),
             Index(fields=["id"], condition=Q(retrying=True), name="dead_letters_to_retry"),
+            Index(fields=["order_id"], name="dead_letters_of_order"),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ while, and deleted when its effect is confirmed; until then it comes again, with
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,11 @@ from orders.models import Order, OutboxMessage
 
 
 class Kind(StrEnum):
-    """How a row takes effect: `publish` by the relay itself, the others by the Celery task of that name."""
+    """How a row takes effect: `publish` by the relay itself, the others by the Celery task `orders.carry_out`.
+
+    The stock kinds say why Product is called; what it is asked for depends on the order's state by then alone
+    (`orders.services.stock`), so that no row can do what the order does not want any more.
+    """
 
     PUBLISH = "publish"
     CLEAR_CART = "clear_cart"
@@ -29,6 +33,8 @@ class Kind(StrEnum):
     RELEASE_STOCK = "release_stock"
     RESTOCK_ITEMS = "restock_items"
 
+
+STOCK_KINDS = (Kind.HOLD_STOCK, Kind.COMMIT_STOCK, Kind.RELEASE_STOCK, Kind.RESTOCK_ITEMS)
 
 PAYMENT_COMMANDS = "payments.commands"
 ORDER_EVENTS = "orders.events"
@@ -112,9 +118,9 @@ def commit_stock() -> Effect:
     return Effect(Kind.COMMIT_STOCK, {}, STOCK)
 
 
-def restock_items(restock_id: uuid.UUID, lines: Mapping[str, int]) -> Effect:
-    """Put sold units back on the shelf, once for each `restock_id`."""
-    return Effect(Kind.RESTOCK_ITEMS, {"restock_id": str(restock_id), "lines": dict(lines)}, STOCK)
+def restock_items() -> Effect:
+    """Put the sold units of cancelled vendor orders back on the shelf."""
+    return Effect(Kind.RESTOCK_ITEMS, {}, STOCK)
 
 
 def release_stock() -> Effect:

@@ -28,6 +28,7 @@ class OrderRow(Struct, kw_only=True):
     shipping_address: dict[str, str]
     cart_version: int
     request_hash: str
+    stock_revision: int
     version: int
     event_count: int
     created_at: datetime
@@ -72,6 +73,7 @@ class OrderItemRow(Struct, kw_only=True):
     quantity: int
     unit_price: int
     total: int
+    discount: int
 
 
 class OrderEventRow(Struct, kw_only=True):

@@ -1,7 +1,11 @@
 """Writing new orders: everything an order consists of in one statement, orders that arrive together in the same one.
 
 The statement takes one JSON document of rows and is made once from the models' own columns. It skips `save()`, so a
-test compares what it wrote with the models. An order whose id exists is left out without harming the others.
+test compares what it wrote with the models. An order that meets another one (its id exists, or its cart's version has
+made an order) is left out without harming the others.
+
+Times are the database's: a row comes with those of this process's clock, and all of them are moved by the difference
+between the two clocks. A clock that is wrong would hide the order from a client that asks for what is new since a time.
 """
 
 import asyncio
@@ -9,12 +13,14 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import msgspec
 from django.db import DatabaseError, connection, models
 from django.db.backends.utils import CursorWrapper
+from msgspec import Struct
 
 from orders import database, outbox
 from orders.models import Order, OrderEvent, OrderItem, OutboxMessage, VendorOrder
@@ -45,8 +51,23 @@ class NewOrder:
     def record(self) -> OrderRecord:
         return OrderRecord(self.orders[0], self.order_items, self.vendor_orders)
 
+    def move(self, difference: timedelta) -> None:
+        """Move the times that the record shows by the difference between the database's clock and this process's."""
+        rows: list[OrderRow | VendorOrderRow] = [*self.orders, *self.vendor_orders]
+        for row in rows:
+            row.created_at += difference
+            row.updated_at += difference
+        self.orders[0].expires_at += difference
+        self.orders[0].payment_check_at += difference
+
 
 TABLES = [field.name for field in fields(NewOrder)]
+ROWS: dict[str, type[Struct]] = {
+    "orders": OrderRow,
+    "vendor_orders": VendorOrderRow,
+    "order_items": OrderItemRow,
+    "order_events": OrderEventRow,
+}
 _MODELS: dict[str, type[models.Model]] = {
     model._meta.db_table: model for model in (Order, VendorOrder, OrderItem, OrderEvent, OutboxMessage)
 }
@@ -60,7 +81,7 @@ class Writer:
         self._writing: set[asyncio.Task[None]] = set()
 
     async def write(self, order: NewOrder) -> bool:
-        """Write `order`, all of it or nothing. False when an order of its id was there already.
+        """Write `order`, all of it or nothing. False when it met another order: of its id, or of its cart's version.
 
         Raises DependencyUnavailable("database") when it isn't known whether it was written.
         """
@@ -109,34 +130,44 @@ def _write_alone(order: NewOrder) -> bool | Exception:
 
 
 def insert(batch: Iterable[NewOrder]) -> set[uuid.UUID]:
-    """Insert the orders of `batch` that don't exist yet, in one statement; answers their ids."""
-    in_order = sorted(batch, key=lambda order: order.id)  # two batches with the same ids must not wait for each other
-    rows = {table: [row for order in in_order for row in getattr(order, table)] for table in TABLES}
+    """Insert the orders of `batch` that meet no other order, in one statement; return their ids."""
+    # Orders meet others of the same customer: two batches in one order do not wait for each other.
+    in_order = sorted(batch, key=lambda order: (order.orders[0].customer_id, order.id))
+    rows: dict[str, Any] = {table: [row for order in in_order for row in getattr(order, table)] for table in TABLES}
     cursor: CursorWrapper
     with connection.cursor() as cursor:
-        cursor.execute(_statement(), [msgspec.json.encode(rows).decode()])
-        return {order_id for (order_id,) in cursor.fetchall()}
+        cursor.execute(_statement(), [msgspec.json.encode({**rows, "at": datetime.now(UTC)}).decode()])
+        written: dict[uuid.UUID, timedelta] = dict(cursor.fetchall())
+    for order in in_order:
+        if order.id in written:
+            order.move(written[order.id])
+    return set(written)
 
 
 @cache
 def _statement() -> str:
     inserts = ", ".join(f"new_{table} AS ({_insert(table)})" for table in TABLES)
-    return f"WITH document AS (SELECT %s::jsonb AS rows), {inserts} SELECT id FROM new_orders"
+    clocks = "clock_timestamp() - (rows->>'at')::timestamptz AS difference FROM (SELECT %s::jsonb AS rows) AS given"
+    return f"WITH document AS MATERIALIZED (SELECT rows, {clocks}), {inserts} SELECT id, difference FROM new_orders, document"
 
 
 def _insert(table: str) -> str:
     columns = {column.column: column.db_type(connection) for column in _columns(table)}
     names = ", ".join(f'"{name}"' for name in columns)
-    values = ", ".join(f'r."{name}"' for name in columns)
+    values = ", ".join(
+        f'r."{name}"' + (" + difference" if kind == "timestamp with time zone" else "")
+        for name, kind in columns.items()
+    )
     shape = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
     source = f"document, jsonb_to_recordset(rows->'{table}') AS r({shape})"
     if table == "orders":
-        return f"INSERT INTO orders ({names}) SELECT {values} FROM {source} ON CONFLICT (id) DO NOTHING RETURNING id"
+        return f"INSERT INTO orders ({names}) SELECT {values} FROM {source} ON CONFLICT DO NOTHING RETURNING id"
     return f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} JOIN new_orders ON new_orders.id = r.order_id"
 
 
 def _columns(table: str) -> "list[models.Field[Any, Any]]":
     """The columns that a row brings along; the database gives the others their values."""
-    generated = (models.AutoField, models.GeneratedField)
     columns = _MODELS[table]._meta.concrete_fields
-    return [column for column in columns if not isinstance(column, generated) and not column.has_db_default()]
+    if row := ROWS.get(table):
+        return [column for column in columns if column.column in row.__struct_fields__]
+    return [c for c in columns if not isinstance(c, models.AutoField) and not c.has_db_default()]

@@ -46,7 +46,8 @@ class Hold:
     def seen(self) -> "Answer":
         """The hold as the caller sees it."""
         expires = self.expires_at if self.state in (State.HELD, State.EXPIRED) else None
-        return Answer(self.order_id, self.state, self.revision, expires)
+        lines = self.lines if self.state in (State.HELD, State.COMMITTED) else {}
+        return Answer(self.order_id, self.state, self.revision, expires, lines)
 
     def bought(self) -> dict[str, int]:
         """The units of each product that were sold to the order and did not come back."""
@@ -74,12 +75,16 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A hold as the caller sees it; `expires_at` is in seconds since the epoch, None where no time runs or ran out."""
+    """A hold as the caller sees it.
+
+    `expires_at` is in seconds since the epoch, None where no time runs or ran out; `lines` is what is held, or was sold.
+    """
 
     order_id: str
     state: State
     revision: int
     expires_at: float | None = None
+    lines: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,15 @@ class Holds:
         self._take(hold, wanted, self._clock() + ttl_seconds)
         return Reservation(hold.seen(), reach, {})
 
-    def commit(self, order_id: str) -> Answer:
-        """Turn the hold into a sale."""
+    def commit(self, order_id: str, revision: int = 0) -> Answer:
+        """Turn the hold into a sale if it has that revision (0: any)."""
         hold = self._current(order_id)
         if hold.state is State.COMMITTED:
             return hold.seen()
         if hold.state is not State.HELD:
             raise FailedPrecondition(f"nothing is held: {hold.state}")
+        if revision not in (0, hold.revision):
+            raise FailedPrecondition(f"the hold was replaced: its revision is {hold.revision}")
         for product_id, units in hold.lines.items():
             self._shelves[product_id].sell(units)
         hold.state = State.COMMITTED

@@ -83,7 +83,7 @@ class Products:
 
     def commit_stock(self, request: pb.CommitStockRequest) -> pb.StockHold:
         """Turn the hold into a sale."""
-        return stock_hold(self.holds.commit(request.order_id))
+        return stock_hold(self.holds.commit(request.order_id, request.revision))
 
     def release_stock(self, request: pb.ReleaseStockRequest) -> pb.StockHold:
         """Give back the hold of that revision."""
@@ -153,7 +153,8 @@ def pairs(request: pb.ReserveStockRequest | pb.RestockItemsRequest) -> list[tupl
 
 def stock_hold(answer: Answer) -> pb.StockHold:
     """The hold on the wire."""
-    hold = pb.StockHold(order_id=answer.order_id, state=answer.state.value, revision=answer.revision)
+    lines = [pb.Line(product_id=product_id, quantity=units) for product_id, units in answer.lines.items()]
+    hold = pb.StockHold(order_id=answer.order_id, state=answer.state.value, revision=answer.revision, lines=lines)
     if answer.expires_at is not None:
         hold.expires_at.FromMicroseconds(int(answer.expires_at * 1_000_000))
     return hold

@@ -19,6 +19,7 @@ STATUSES: Mapping[str, int] = {
     "not_found": 404,
     "method_not_allowed": 405,
     "cart_changed": 409,
+    "cart_already_ordered": 409,
     "total_changed": 409,
     "out_of_stock": 409,
     "illegal_transition": 409,

@@ -52,6 +52,7 @@ def item_body(item: OrderItemRow, currency: str) -> dict[str, Any]:
         "quantity": item.quantity,
         "unit_price": to_decimal_string(item.unit_price, currency),
         "total": to_decimal_string(item.total, currency),
+        "discount": to_decimal_string(item.discount, currency),
     }
 
 

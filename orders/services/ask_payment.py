@@ -1,6 +1,6 @@
 """What Payment has gone silent about: it is asked again, with growing pauses. A message may be lost, an order's money may not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -10,8 +10,10 @@ from orders import outbox
 from orders.callers import Actor
 from orders.lifecycle import OrderStatus
 from orders.models import Order, Refund
-from orders.services.change import Change, request_refund
+from orders.services.change import Change
 from orders.services.dead_letters import bury_refund
+from orders.services.ledger import ledgers_of
+from orders.services.refunds import refund_due, request_refund
 
 AT_ONCE = 100
 LONGEST_DOUBLING = 10
@@ -26,34 +28,39 @@ def ask_about_silent_payments(request_id: str) -> int:
     """Ask about up to AT_ONCE unpaid orders that are due to be asked about; answers how many."""
     silent = Order.objects.filter(status=OrderStatus.PENDING, payment_check_at__lte=Now()).order_by("payment_check_at")
     orders = list(silent.select_for_update(skip_locked=True)[:AT_ONCE])
-    now = datetime.now(UTC)
     for order in orders:
+        change = Change(order, Actor("system", None, request_id))
         order.payment_checks += 1
-        order.payment_check_at = now + _pause(order.payment_checks)
+        order.payment_check_at = change.at + _pause(order.payment_checks)
         order.save(update_fields=["payment_checks", "payment_check_at"])
-        change = Change(order, Actor("system", None, request_id), now)
-        change.then(outbox.publish(outbox.payment_command("payment.status_requested", order, now)))
+        change.then(outbox.publish(outbox.payment_command("payment.status_requested", order, change.at)))
         change.save()
     return len(orders)
 
 
 @transaction.atomic
 def ask_about_silent_refunds(request_id: str) -> int:
-    """Ask again for up to AT_ONCE refunds that Payment has not spoken of, each under its own id; answers how many."""
+    """Ask again for up to AT_ONCE refunds that Payment has not made, each under its own id, as far as they are still owed.
+
+    Return how many were due.
+    """
     silent = Refund.objects.filter(status=Refund.Status.REQUESTED, ask_again_at__lte=Now()).order_by("ask_again_at")
     of_orders = Order.objects.filter(id__in=list(silent.values_list("order_id", flat=True)[:AT_ONCE])).order_by("id")
     orders = {order.id: order for order in of_orders.select_for_update(skip_locked=True)}  # first, as everywhere
     refunds = list(silent.filter(order_id__in=list(orders)).select_for_update()[:AT_ONCE])
-    now = datetime.now(UTC)
+    ledgers = ledgers_of(list(orders))
     for refund in refunds:
-        refund.ask_again_at = now + _pause(refund.asked)
+        change = Change(orders[refund.order_id], Actor("system", None, request_id))
+        refund.ask_again_at = change.at + _pause(refund.asked)
         refund.asked += 1
         refund.save(update_fields=["asked", "ask_again_at"])
-        change = Change(orders[refund.order_id], Actor("system", None, request_id), now)
-        request_refund(change, refund)
+        refund_due(change, ledgers[refund.order_id])
+        refund.refresh_from_db()
+        if refund.status == Refund.Status.REQUESTED:
+            request_refund(change, refund)
+            if refund.asked > PATIENCE:
+                bury_refund(refund, "Payment says nothing new of the refund, however often it is asked")
         change.save()
-        if refund.asked > PATIENCE:
-            bury_refund(refund, "Payment says nothing new of the refund, however often it is asked")
     return len(refunds)
 
 

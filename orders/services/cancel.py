@@ -9,8 +9,10 @@ from orders.callers import Actor, Caller
 from orders.errors import NotCancellable
 from orders.lifecycle import OrderStatus, VendorOrderStatus, admin_may_cancel, order_actions
 from orders.models import Order, VendorOrder
-from orders.services.change import Change, ledger_of, locked, refund_due
-from orders.services.fulfil import Tags, check_version, restock
+from orders.services.change import Change, locked
+from orders.services.fulfil import Tags, check_version
+from orders.services.ledger import ledger_of
+from orders.services.refunds import refund_due
 
 
 @transaction.atomic
@@ -27,10 +29,7 @@ def cancel_order(caller: Caller, order_id: uuid.UUID, if_match: Tags, request_id
     if "cancel" not in order_actions(caller.role, order.status, _statuses(order)):
         raise NotCancellable(f"The order is {order.status} and can't be cancelled any more.")
     change = Change(order, Actor.of(caller, request_id))
-    if order.status == OrderStatus.PENDING:
-        change.then(outbox.release_stock())
-    else:
-        change.then(*(restock(part) for part in _living(order)))
+    change.then(outbox.release_stock() if order.status == OrderStatus.PENDING else outbox.restock_items())
     cancel(change, reason)
     change.save()
 

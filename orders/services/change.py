@@ -4,19 +4,17 @@ Used by the use cases beside this file, inside their transaction.
 """
 
 import uuid
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db.models import Sum
+from django.db import connection
 
 from orders import outbox
 from orders.callers import Actor
 from orders.errors import NotFound
-from orders.lifecycle import DEAD, OrderStatus, VendorOrderStatus, check_order_step, check_vendor_order_step
-from orders.models import Order, OrderEvent, OrderQuerySet, PaymentEvent, Refund, VendorOrder
+from orders.lifecycle import OrderStatus, VendorOrderStatus, check_order_step, check_vendor_order_step
+from orders.models import Order, OrderEvent, OrderQuerySet, VendorOrder
 
 CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
 """The columns of an order that ever change after it is placed."""
@@ -24,13 +22,20 @@ CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
 
 @dataclass
 class Change:
-    """One change of one locked order by one actor. Nothing is written before `save`."""
+    """One change of one locked order by one actor. Nothing is written before `save`.
+
+    `at` is the database's time, for the clocks of servers differ, and never before the order's last change: a client that
+    asks for what is new since a time misses nothing.
+    """
 
     order: Order
     actor: Actor
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    at: datetime = field(init=False)
     events: list[OrderEvent] = field(default_factory=list)
     effects: list[outbox.Effect] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.at = max(database_time(), self.order.updated_at)
 
     def move(self, wanted: OrderStatus, **data: Any) -> None:
         """Take the order to status `wanted`. Raises IllegalTransition."""
@@ -91,84 +96,17 @@ class Change:
         self.events.append(entry)
 
 
+def database_time() -> datetime:
+    """Return the time by the database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
 def locked(orders: OrderQuerySet, order_id: uuid.UUID) -> Order:
     """The order of this id among `orders`, locked until the transaction ends. Raises NotFound."""
     order = orders.select_for_update(of=("self",)).filter(id=order_id).first()
     if order is None:
         raise NotFound()
     return order
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What Payment's events about an order come to, in minor units; `words` are the events that moved no money."""
-
-    captured: int
-    refunded: int
-    words: frozenset[str]
-
-
-def ledger_of(order: Order) -> Ledger:
-    """Sum up what Payment has told of `order`."""
-    return ledgers_of([order.id])[order.id]
-
-
-def ledgers_of(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ledger]:
-    """Sum up what Payment has told of each of these orders."""
-    sums: dict[uuid.UUID, dict[str, int]] = {order_id: {} for order_id in order_ids}
-    events = PaymentEvent.objects.filter(order_id__in=order_ids).order_by()
-    for order_id, type_, amount in events.values_list("order_id", "type").annotate(Sum("amount")):
-        sums[order_id][type_.removeprefix("payment.")] = amount
-    return {id_: Ledger(of.get("captured", 0), of.get("refunded", 0), frozenset(of)) for id_, of in sums.items()}
-
-
-def refund_due(change: Change, ledger: Ledger) -> None:
-    """Ask Payment to return what the order may not keep and that has not been asked for or returned yet.
-
-    A dead order keeps nothing; a live one its total without the parts of vendors who cancelled. One rule for late
-    money, too much money, and cancellations.
-    """
-    if (due := due_to_return(change.order, ledger)) > 0:
-        patience = timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
-        refund = Refund.objects.create(order=change.order, amount=due, asked=1, ask_again_at=change.at + patience)
-        request_refund(change, refund)
-
-
-def due_to_return(order: Order, ledger: Ledger) -> int:
-    """What of the captured money is still to be asked back, in minor units; below zero, too much went back or will."""
-    ours = set(Refund.objects.filter(order=order).values_list("id", "amount"))
-    requested = sum(amount for _, amount in ours)
-    foreign = ledger.refunded - _sum_refunded(order, [str(id_) for id_, _ in ours])
-    return ledger.captured - kept(order) - requested - foreign
-
-
-def returned(refund: Refund) -> int:
-    """What Payment has given back under this refund's id, in minor units."""
-    return _sum_refunded(refund.order, [str(refund.id)])
-
-
-def kept(order: Order) -> int:
-    """What the order may keep of the money captured for it, in minor units."""
-    if order.status in DEAD:
-        return 0
-    cancelled = order.vendor_orders.filter(status=VendorOrderStatus.CANCELLED).aggregate(sum=Sum("total", default=0))
-    return order.total - int(cancelled["sum"])
-
-
-def request_refund(change: Change, refund: Refund) -> None:
-    """Send Payment the request for `refund`, under the same id each time."""
-    last = PaymentEvent.objects.filter(order=change.order, payment_id__isnull=False).order_by("-id").first()
-    command = outbox.payment_command(
-        "payment.refund_requested",
-        change.order,
-        change.at,
-        amount_minor=refund.amount,
-        refund_id=str(refund.id),
-        payment_id=last and last.payment_id,
-    )
-    change.then(outbox.publish(command))
-
-
-def _sum_refunded(order: Order, refund_ids: Iterable[str]) -> int:
-    events = PaymentEvent.objects.filter(order=order, type="payment.refunded", refund_id__in=refund_ids)
-    return int(events.aggregate(sum=Sum("amount", default=0))["sum"])

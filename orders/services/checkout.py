@@ -6,7 +6,6 @@ the Idempotency-Key, so a copy of the request finds the first one's order, in th
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,9 +21,11 @@ from orders import database
 from orders.callers import Actor, Caller
 from orders.errors import (
     AddressRequired,
+    CartAlreadyOrdered,
     DependencyUnavailable,
     IdempotencyKeyReused,
     OrderError,
+    OutOfStock,
 )
 from orders.metrics import CHECKOUTS_IN_FLIGHT
 from orders.models import order_id_of
@@ -32,7 +33,7 @@ from orders.pricing import Pricing, price
 from orders.queueing import Room
 from orders.rows import OrderRecord
 from orders.services.new_order import new_order
-from orders.services.read import as_placed, find
+from orders.services.read import as_placed, find, find_order_of_cart
 from orders.services.settle_holds import DoubtfulHolds
 from orders.services.wish import Wish, check_cart, check_total, customer_and_cart
 from orders.writer import Writer
@@ -120,17 +121,18 @@ class CheckoutDesk:
             return _replay(placed, checkout)
         address, cart = await self._customer_and_cart(checkout, deadline)
         try:
-            held = await self._reserve(checkout.order_id, cart.lines, deadline)
+            held = await self._reserve(checkout.order_id, cart, deadline)
         except HoldCommitted as error:
-            return await self._found_or(
-                checkout, DependencyUnavailable("product", "the order's hold is sold already"), error
-            )
+            sold = DependencyUnavailable("product", "the order's hold is sold already")
+            return await self._found_or(checkout, cart, sold, error)
+        except OutOfStock as error:  # an order of this very cart may have the stock
+            return await self._found_or(checkout, cart, error, None)
         try:
             pricing = price(cart.lines, held.products, cart.currency)
             check_total(checkout.wish, pricing)
         except OrderError as refusal:
             return await self._refuse(checkout, held, refusal)
-        return await self._write(checkout, cart, pricing, address)
+        return await self._write(checkout, cart, held, pricing, address)
 
     async def _customer_and_cart(self, checkout: Checkout, deadline: Deadline) -> tuple[dict[str, str], Cart]:
         customer, cart = await customer_and_cart(checkout.caller.id, self._neighbours, deadline)
@@ -139,34 +141,35 @@ class CheckoutDesk:
             raise AddressRequired("Say where to deliver: your profile has no default address.")
         return address, check_cart(cart, checkout.wish)
 
-    async def _reserve(self, order_id: UUID, lines: Mapping[str, int], deadline: Deadline) -> Held:
+    async def _reserve(self, order_id: UUID, cart: Cart, deadline: Deadline) -> Held:
         try:
-            return await self._neighbours.products.reserve(order_id, lines, settings.STOCK_HOLD_SECONDS, deadline)
+            return await self._neighbours.products.reserve(order_id, cart.lines, settings.STOCK_HOLD_SECONDS, deadline)
         except NotAsked:
             raise
         except DependencyUnavailable:
             self._doubtful.settle_later(order_id)
             raise
 
-    async def _write(self, checkout: Checkout, cart: Cart, pricing: Pricing, address: dict[str, str]) -> Placed:
+    async def _write(
+        self, checkout: Checkout, cart: Cart, held: Held, pricing: Pricing, address: dict[str, str]
+    ) -> Placed:
         actor = Actor.of(checkout.caller, checkout.request_id)
-        order = new_order(checkout.order_id, actor, pricing, address, checkout.wish.note, cart.version, checkout.hash)
+        order = new_order(
+            checkout.order_id, actor, pricing, address, checkout.wish.note, cart.version, checkout.hash, held.revision
+        )
         try:
             if await self._writer.write(order):
                 return Placed(order.record, replayed=False)
         except Exception:  # whatever it was, nobody else would give the hold back
             self._doubtful.settle_later(checkout.order_id)
             raise
-        return await self._lose(checkout, cart.lines)
+        return await self._lose(checkout, cart, held)
 
-    async def _lose(self, checkout: Checkout, lines: Mapping[str, int]) -> Placed:
-        """A copy in another process was quicker: answer with its order, and make the hold fit that one again."""
-        placed = await database.run(find, checkout.order_id)
-        if placed is None:
-            raise DependencyUnavailable("database", "the order was there and is not")
-        if lines != {item.product_id: item.quantity for item in placed.items}:
-            self._doubtful.settle_later(checkout.order_id)
-        return _replay(placed, checkout)
+    async def _lose(self, checkout: Checkout, cart: Cart, held: Held) -> Placed:
+        """Another order was written first: by a copy of this request, whose order is the answer, or from the same cart."""
+        other = await database.run(find_order_of_cart, checkout.caller.id, cart.version)
+        gone = DependencyUnavailable("database", "another order of this cart has just ended")
+        return await self._refuse(checkout, held, _already_ordered(other) if other else gone)
 
     async def _refuse(self, checkout: Checkout, held: Held, refusal: OrderError) -> Placed:
         """Give the hold back and raise `refusal`, unless a copy in another process has placed the order meanwhile.
@@ -174,7 +177,8 @@ class CheckoutDesk:
         A hold that isn't the first under its key may be what such a copy is about to write: that one is watched first.
         """
         if placed := await database.run(find, checkout.order_id):
-            self._doubtful.settle_later(checkout.order_id)
+            if held.revision > placed.row.stock_revision:  # this request has replaced that order's reservation
+                self._doubtful.settle_later(checkout.order_id)
             return _replay(placed, checkout)
         if held.revision > 1:
             self._doubtful.settle_later(checkout.order_id)
@@ -185,10 +189,20 @@ class CheckoutDesk:
             self._doubtful.settle_later(checkout.order_id)
         raise refusal
 
-    async def _found_or(self, checkout: Checkout, otherwise: OrderError, cause: Exception) -> Placed:
+    async def _found_or(self, checkout: Checkout, cart: Cart, otherwise: OrderError, cause: Exception | None) -> Placed:
+        """Answer with the order that a copy has written meanwhile; else refuse, with the reason that helps most."""
         if placed := await database.run(find, checkout.order_id):
             return _replay(placed, checkout)
+        if other := await database.run(find_order_of_cart, checkout.caller.id, cart.version):
+            raise _already_ordered(other)
         raise otherwise from cause
+
+
+def _already_ordered(order_id: UUID) -> CartAlreadyOrdered:
+    return CartAlreadyOrdered(
+        "This version of the cart has been ordered already: see order_id. Change the cart to order again.",
+        order_id=str(order_id),
+    )
 
 
 def _replay(order: OrderRecord, checkout: Checkout) -> Placed:

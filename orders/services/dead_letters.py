@@ -2,21 +2,18 @@
 
 import hashlib
 import uuid
-from datetime import timedelta
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Left
 
-from orders import outbox
-from orders.callers import Actor, Caller
+from orders.callers import Caller
 from orders.errors import NotFound
-from orders.models import DeadLetter, Order, OutboxMessage, Refund
+from orders.models import DeadLetter, OutboxMessage, Refund
 from orders.paging import Listing, Page, from_position, page_of
-from orders.services.change import Change, request_refund
 
 PAYMENT_EVENTS, OUTBOX, REFUNDS = "payments.events", "outbox", "refunds"
 """Where letters come from: a message of Payment's, an effect that was given up, a refund that Payment does not make."""
@@ -28,18 +25,28 @@ LONGEST_SHOWN = 4096
 """Characters of a message that a list shows."""
 
 RETRIED_AT_ONCE = 100
+NO_ID = uuid.UUID(int=0)
 
 _BURY = """
     INSERT INTO dead_letters AS known (id, fingerprint, source, reason, message, order_id) VALUES (%s, %s, %s, %s, %s, %s)
     ON CONFLICT (fingerprint) DO UPDATE SET attempts = known.attempts + 1, reason = excluded.reason, retrying = false"""
 
 
-def bury(source: str, reason: str, message: str | dict[str, Any], order_id: uuid.UUID | None = None) -> None:
-    """Keep `message` from `source` with the `reason` why it can't be used; a copy of one kept before only counts."""
+def bury(
+    source: str,
+    reason: str,
+    message: str | dict[str, Any],
+    order_id: uuid.UUID | None = None,
+    same: str | None = None,
+) -> None:
+    """Keep `message` from `source` with the `reason` why it can't be used; a copy of one kept before only counts.
+
+    A copy is a message with the same text, or the same `same` where the text says more than what failed.
+    """
     text = _text(message)
     letter: list[Any] = [
         uuid.uuid4(),
-        _fingerprint(source, text),
+        _fingerprint(source, text if same is None else same),
         source,
         _storable(reason)[:300],
         text[:LONGEST_KEPT],
@@ -51,12 +58,32 @@ def bury(source: str, reason: str, message: str | dict[str, Any], order_id: uuid
 
 def bury_refund(refund: Refund, reason: str) -> None:
     """Show admins a refund that Payment does not make; it goes when the refund has been made after all."""
-    bury(REFUNDS, reason, _refund_message(refund), refund.order_id)
+    bury(REFUNDS, reason, _refund_message(refund), refund.order_id, same=str(refund.id))
 
 
 def settle_refund(refund: Refund) -> None:
-    """The refund has been made: nobody has to look at it any more."""
-    DeadLetter.objects.filter(fingerprint=_fingerprint(REFUNDS, _text(_refund_message(refund)))).delete()
+    """Remove the refund's dead letter: it has been made, or is owed no more."""
+    before = _text(_refund_message(refund))  # told copies apart in earlier versions
+    DeadLetter.objects.filter(
+        fingerprint__in=[_fingerprint(REFUNDS, text) for text in (str(refund.id), before)]
+    ).delete()
+
+
+def bury_effect(row: OutboxMessage, reason: str) -> None:
+    """Show admins an effect that was given up. The same effect of the same order, given up again, is the same letter."""
+    tried_anew = DeadLetter.objects.filter(id=row.dead_letter_id or NO_ID)
+    if tried_anew.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300]):
+        return
+    payload = msgspec.json.encode(row.payload, order="sorted").decode()
+    letter = {"kind": row.kind, "lane": row.lane, "payload": row.payload, "request_id": row.request_id}
+    same = f"{row.order_id} {row.kind} {row.lane} {payload}"
+    bury(OUTBOX, reason, {**letter, "order_id": str(row.order_id)}, row.order_id, same)
+
+
+def orders_given_up(order_ids: Collection[uuid.UUID], lane: str) -> set[uuid.UUID]:
+    """Return those of the orders of which an effect of this lane lies among the dead letters."""
+    letters = DeadLetter.objects.filter(source=OUTBOX, order_id__in=order_ids).values_list("order_id", "message")
+    return {order_id for order_id, message in letters if order_id and msgspec.json.decode(message)["lane"] == lane}
 
 
 def fail_again(letter_id: uuid.UUID, reason: str) -> None:
@@ -82,49 +109,6 @@ def need_dead_letter(_caller: Caller, letter_id: uuid.UUID) -> None:
     """Raise NotFound unless there is such a letter."""
     if not DeadLetter.objects.filter(id=letter_id).exists():
         raise NotFound()
-
-
-@transaction.atomic
-def retry(caller: Caller, letter_id: uuid.UUID, request_id: str) -> None:
-    """Try anew what was buried; the letter goes when that has worked, and counts it when it has not. Repeatable.
-
-    A message of Payment's is heard again by whoever listens to Payment, an effect goes back into the outbox, a refund is
-    asked for again under its id. Raises NotFound.
-    """
-    order_id = DeadLetter.objects.filter(id=letter_id).values_list("order_id", flat=True).first()
-    order = order_id and Order.objects.select_for_update().filter(id=order_id).first()  # the order first, as everywhere
-    letter = DeadLetter.objects.select_for_update().filter(id=letter_id).first()
-    if letter is None:
-        raise NotFound()
-    if letter.source == PAYMENT_EVENTS:
-        letter.retrying = True
-        letter.save(update_fields=["retrying"])
-    elif order and letter.source == OUTBOX:
-        _back_into_the_outbox(letter, order)
-    elif order and letter.source == REFUNDS:
-        _ask_for_refund(letter, Change(order, Actor.of(caller, request_id)))
-
-
-def _back_into_the_outbox(letter: DeadLetter, order: Order) -> None:
-    if OutboxMessage.objects.filter(order=order, dead_letter_id=letter.id).exists():
-        return
-    row = msgspec.json.decode(letter.message)
-    effect = outbox.Effect(outbox.Kind(row["kind"]), row["payload"], row["lane"])
-    OutboxMessage.objects.create(**effect.as_row(order.id, row["request_id"]), dead_letter_id=letter.id)
-    transaction.on_commit(outbox.wake)
-
-
-def _ask_for_refund(letter: DeadLetter, change: Change) -> None:
-    refund_id = msgspec.json.decode(letter.message)["refund_id"]
-    refund = Refund.objects.exclude(status=Refund.Status.REFUNDED).filter(id=refund_id, order=change.order).first()
-    if refund is None:
-        letter.delete()
-        return
-    refund.status, refund.attempts, refund.asked = Refund.Status.REQUESTED, 1, 1
-    refund.ask_again_at = change.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
-    refund.save()
-    request_refund(change, refund)
-    change.save()
 
 
 def _refund_message(refund: Refund) -> dict[str, Any]:

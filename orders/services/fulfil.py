@@ -13,8 +13,10 @@ from orders import outbox
 from orders.callers import Actor, Caller
 from orders.errors import IllegalTransition, NotFound, PreconditionFailed
 from orders.lifecycle import VENDOR_ORDER_ACTIONS, OrderStatus, VendorOrderStatus, roll_up, vendor_order_actions
-from orders.models import Order, OrderItem, VendorOrder
-from orders.services.change import Change, ledger_of, locked, refund_due
+from orders.models import Order, VendorOrder
+from orders.services.change import Change, locked
+from orders.services.ledger import ledger_of
+from orders.services.refunds import refund_due
 
 Tags = frozenset[str] | None
 """The entity tags of an If-Match header, quotes included; None when any version will do."""
@@ -81,7 +83,7 @@ def _act(
         vendor_order.delivered_at = change.at
     change.move_vendor_order(vendor_order, wanted)
     if wanted == VendorOrderStatus.CANCELLED:
-        change.then(restock(vendor_order))
+        change.then(outbox.restock_items())
     _follow(change)
     change.save()
 
@@ -90,12 +92,6 @@ def check_version(if_match: Tags, present: int) -> None:
     """Raise PreconditionFailed when an action was meant for another version than the present one."""
     if if_match is not None and f'"{present}"' not in if_match:
         raise PreconditionFailed(f"This is at version {present} now: look at it again, then act.")
-
-
-def restock(vendor_order: VendorOrder) -> outbox.Effect:
-    """Put what one vendor order sold back on the shelf; its id makes that happen once."""
-    lines = OrderItem.objects.filter(vendor_order=vendor_order).values_list("product_id", "quantity")
-    return outbox.restock_items(vendor_order.id, dict(lines))
 
 
 def _follow(change: Change) -> None:

@@ -19,7 +19,9 @@ from orders.callers import Actor
 from orders.lifecycle import DEAD, OrderStatus
 from orders.models import Order, OutboxMessage
 from orders.services.ask_payment import ask_about_silent_payments, ask_about_silent_refunds
-from orders.services.change import Change, ledger_of
+from orders.services.change import Change
+from orders.services.dead_letters import orders_given_up
+from orders.services.ledger import ledger_of
 from orders.services.pay import follow
 
 STUCK = timedelta(minutes=5)
@@ -37,7 +39,9 @@ class Problem(StrEnum):
     REFUND_FAILED = "refund_failed"
     MONEY_SHORT = "money_short"
     HOLD_LAPSED = "hold_lapsed"
+    WRONG_HOLD = "wrong_hold"
     NOT_SOLD = "not_sold"
+    WRONG_UNITS_SOLD = "wrong_units_sold"
     STILL_HELD = "still_held"
 
 
@@ -88,12 +92,17 @@ def _follow(order_id: uuid.UUID, request_id: str) -> None:
 
 
 def _then(effect: outbox.Effect, statuses: Collection[OrderStatus]) -> Callable[[uuid.UUID, str], None]:
-    """Let `effect` happen to an order that is still in one of `statuses` and has nothing on its way in that lane."""
+    """Let `effect` happen to an order that is still in one of `statuses` and has nothing on its way in that lane.
+
+    What was given up in that lane waits for an admin: to try it every minute would be in vain.
+    """
 
     @transaction.atomic
     def then(order_id: uuid.UUID, request_id: str) -> None:
         order = Order.objects.select_for_update().filter(id=order_id, status__in=statuses).first()
-        if order and not OutboxMessage.objects.filter(order=order, lane=effect.lane).exists():
+        if order is None or orders_given_up([order_id], effect.lane):
+            return
+        if not OutboxMessage.objects.filter(order=order, lane=effect.lane).exists():
             outbox.add(order, request_id, [effect])
 
     return then
@@ -106,6 +115,7 @@ MENDS: Mapping[Problem, Callable[[uuid.UUID, str], None]] = {
     Problem.PAYMENT_DIFFERS: _follow,
     Problem.REFUND_MISSING: _follow,
     Problem.HOLD_LAPSED: _then(outbox.hold_stock(), [OrderStatus.PENDING]),
+    Problem.WRONG_HOLD: _then(outbox.hold_stock(), [OrderStatus.PENDING]),
     Problem.NOT_SOLD: _then(outbox.commit_stock(), set(OrderStatus) - DEAD - {OrderStatus.PENDING}),
     Problem.STILL_HELD: _then(outbox.release_stock(), DEAD),
 }

@@ -28,6 +28,7 @@ def new_order(
     note: str,
     cart_version: int,
     request_hash: str,
+    stock_revision: int,
 ) -> NewOrder:
     """All rows of the order, ready to be written at once. One that costs nothing is confirmed from the start."""
     now = datetime.now(UTC)
@@ -47,6 +48,7 @@ def new_order(
         shipping_address=address,
         cart_version=cart_version,
         request_hash=request_hash,
+        stock_revision=stock_revision,
         version=1,
         event_count=len(events),
         created_at=now,
@@ -109,6 +111,7 @@ def _items(
             quantity=line.quantity,
             unit_price=line.product.unit_price,
             total=line.total,
+            discount=0,
         )
         for position, (part, line) in enumerate(zip(parts, pricing.lines, strict=True))
     ]

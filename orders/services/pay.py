@@ -14,14 +14,11 @@ from django.db import transaction
 from orders import outbox
 from orders.callers import Actor
 from orders.lifecycle import OrderStatus, payment_status
-from orders.models import DeadLetter, Order, PaymentEvent, Refund
-from orders.services.change import Change, Ledger, ledger_of, refund_due, request_refund, returned
-from orders.services.dead_letters import PAYMENT_EVENTS, bury, bury_refund, fail_again, settle_refund
-
-REFUND_ATTEMPTS = 5
-"""How often a refund that Payment refuses is asked for before an admin has to look at it."""
-
-REFUND_PAUSE_SECONDS = 5
+from orders.models import DeadLetter, Order, PaymentEvent
+from orders.services.change import Change
+from orders.services.dead_letters import PAYMENT_EVENTS, bury, fail_again
+from orders.services.ledger import Ledger, ledger_of
+from orders.services.refunds import follow_refund, refund_due
 
 PARKED_AT_ONCE = 500
 """Parked events looked at in one go; the rest wait a second."""
@@ -117,8 +114,10 @@ def _count(event: PaymentMessage, request_id: str) -> None:
     change = Change(order, Actor("payment", event.payment_id and event.payment_id[:64], request_id))
     if event.type == "payment.unknown":
         _ask_again(change)
-    _settle_refund(change, event)
-    follow(change, ledger_of(order))
+    ledger = ledger_of(order)
+    if event.refund_id is not None and event.type in ("payment.refunded", "payment.refund_failed"):
+        follow_refund(change, event.refund_id, event.type == "payment.refund_failed", ledger)
+    follow(change, ledger)
     change.save()
 
 
@@ -131,35 +130,6 @@ def follow(change: Change, ledger: Ledger) -> None:
         change.announce("order.confirmed")
         change.then(outbox.commit_stock())
     refund_due(change, ledger)
-
-
-def _settle_refund(change: Change, event: PaymentMessage) -> None:
-    """Keep what became of a refund that we asked for; one that was refused is asked for again, a few times."""
-    if event.refund_id is None or not event.type.startswith("payment.refund"):
-        return
-    refund = next((r for r in Refund.objects.filter(order=change.order) if str(r.id) == event.refund_id), None)
-    if refund is None or refund.status == Refund.Status.REFUNDED:
-        return
-    if event.type == "payment.refunded":
-        if returned(refund) >= refund.amount:
-            refund.status = Refund.Status.REFUNDED
-            settle_refund(refund)
-    elif refund.status == Refund.Status.FAILED:
-        return
-    elif refund.attempts < REFUND_ATTEMPTS:
-        _ask_again_for(change, refund)
-    else:
-        refund.status = Refund.Status.FAILED
-        bury_refund(refund, "Payment refuses the refund")
-    refund.save()
-
-
-def _ask_again_for(change: Change, refund: Refund) -> None:
-    request = Change(change.order, change.actor)
-    request_refund(request, refund)
-    waiting = [outbox.Effect(e.kind, e.payload, lane=f"refund{refund.attempts}") for e in request.effects]
-    outbox.add(change.order, change.actor.request_id, waiting, delay_seconds=REFUND_PAUSE_SECONDS * refund.attempts)
-    refund.attempts += 1
 
 
 def _ask_again(change: Change) -> None:

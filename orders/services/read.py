@@ -22,6 +22,12 @@ def find(order_id: uuid.UUID) -> OrderRecord | None:
     return next(iter(fetch(_order(None), ORDERS, {ID: order_id})), None)
 
 
+def find_order_of_cart(customer_id: str, cart_version: int) -> uuid.UUID | None:
+    """Return the id of the pending or confirmed order that this version of the customer's cart has made, if any."""
+    orders = Order.objects.filter(customer_id=customer_id, cart_version=cart_version, stock_revision__gt=0)
+    return orders.filter(status__in=[OrderStatus.PENDING, OrderStatus.CONFIRMED]).values_list("id", flat=True).first()
+
+
 def read_order(caller: Caller, order_id: uuid.UUID) -> OrderRecord:
     """The order of this id, if this caller may know of it. Raises NotFound."""
     for record in fetch(_order(caller.role), ORDERS, {ID: order_id, CALLER: caller.id}):

@@ -4,7 +4,7 @@ Looking writes nothing and asks Product only what it has for an order. What is f
 only people can decide, shown. No lock is held while a neighbour is asked.
 
 What can't be known: Payment has no books to look into, so money that it took and never told of is found by asking about
-unpaid orders alone; Product tells in which state a hold is, not how many of its units were restocked.
+unpaid orders alone; Product tells what is held or was sold, not how many of the sold units were restocked.
 """
 
 import asyncio
@@ -25,8 +25,11 @@ from orders import database, outbox
 from orders.lifecycle import DEAD, OrderStatus, VendorOrderStatus, payment_status
 from orders.models import Order, OutboxMessage, Refund, VendorOrder
 from orders.money import to_decimal_string
-from orders.services.change import Ledger, due_to_return, kept, ledgers_of
+from orders.services.dead_letters import orders_given_up
+from orders.services.ledger import Ledger, kept, ledgers_of
 from orders.services.mend import Finding, Problem, comes_again, mend, stuck
+from orders.services.refunds import Balance
+from orders.services.stock import OrderStock, stock_of_orders
 
 SETTLED = timedelta(minutes=1)
 """An order that has just changed may still be on its way: it is looked at a minute later."""
@@ -141,7 +144,7 @@ def _money_of(order: Order, ledger: Ledger, has_cancelled_parts: bool) -> Iterat
         what = f"it is {order.status} and {order.payment_status}, its ledger says {derived}"
         yield Finding(Problem.PAYMENT_DIFFERS, order.id, what, "follow the ledger")
     keeps = kept(order) if has_cancelled_parts else order.total
-    if ledger.captured > keeps and (due := due_to_return(order, ledger)) > 0:
+    if ledger.captured > keeps and (due := Balance.of(order, ledger).unknown_to_admins) > 0:
         what = f"{to_decimal_string(due, order.currency)} {order.currency} must go back and were not asked for"
         yield Finding(Problem.REFUND_MISSING, order.id, what, "ask Payment for the refund")
     if order.status not in (OrderStatus.PENDING, *DEAD) and left < keeps:
@@ -152,34 +155,55 @@ def _money_of(order: Order, ledger: Ledger, has_cancelled_parts: bool) -> Iterat
 
 async def _stock(orders: Sequence[Order], neighbours: Neighbours) -> list[Finding]:
     """Where Product's books are not what an order says, though nothing is on its way that would mend it."""
-    on_the_way = await database.run(_on_the_way, [order.id for order in orders])
+    on_the_way, given_up, wanted = await database.run(_stock_here, [order.id for order in orders])
     room = asyncio.Semaphore(ASKED_AT_ONCE)
 
-    async def ask(order: Order) -> Finding | None:
+    async def ask(order: OrderStock) -> Finding | None:
         async with room:
-            return _stock_of(order, await neighbours.products.stock_of(order.id, Deadline.after(SECONDS)))
+            found = _stock_of(order, await neighbours.products.stock_of(order.order.id, Deadline.after(SECONDS)))
+        if found and order.order.id in given_up:
+            return Finding(found.problem, found.order_id, f"{found.what}; retry its dead letter when that can work")
+        return found
 
-    asked = await asyncio.gather(*(ask(order) for order in orders if order.id not in on_the_way))
+    asked = await asyncio.gather(*(ask(order) for id_, order in wanted.items() if id_ not in on_the_way))
     return [finding for finding in asked if finding]
 
 
-def _on_the_way(order_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+def _stock_here(order_ids: list[uuid.UUID]) -> tuple[set[uuid.UUID], set[uuid.UUID], dict[uuid.UUID, OrderStock]]:
+    """The orders with something on its way to Product, those with something given up, and what each has to have there."""
     rows = OutboxMessage.objects.filter(order_id__in=order_ids, lane=outbox.STOCK)
-    return set(rows.values_list("order_id", flat=True))
+    on_the_way = set(rows.values_list("order_id", flat=True))
+    return on_the_way, orders_given_up(order_ids, outbox.STOCK), stock_of_orders(order_ids)
 
 
-def _stock_of(order: Order, stock: Stock) -> Finding | None:
+def _stock_of(wanted: OrderStock, stock: Stock) -> Finding | None:
+    order = wanted.order
     if order.status == OrderStatus.PENDING:
-        if stock == "nothing" and order.expires_at > datetime.now(UTC):
-            return Finding(Problem.HOLD_LAPSED, order.id, "Product holds nothing for it", "hold it again, else cancel")
-    elif order.status in DEAD:
-        if stock == "held":
-            return Finding(
-                Problem.STILL_HELD, order.id, f"it is {order.status}, Product still holds its stock", "release"
-            )
-    elif stock != "sold":
-        what = f"it is {order.status}, Product has {stock} for it and sold nothing"
+        return _hold_of(wanted, stock)
+    if order.status in DEAD:
+        if stock.state == "held":
+            what = f"it is {order.status}, Product still holds its stock"
+            return Finding(Problem.STILL_HELD, order.id, what, "release")
+    elif stock.state != "sold":
+        what = f"it is {order.status}, Product has {stock.state} for it and sold nothing"
         return Finding(Problem.NOT_SOLD, order.id, what, "sell it, else cancel and refund")
+    elif stock.lines and not wanted.is_sold_in(stock.lines):
+        what = f"it is {order.status}, Product has sold other units than it has: put right at Product what can be"
+        return Finding(Problem.WRONG_UNITS_SOLD, order.id, what)
+    return None
+
+
+def _hold_of(wanted: OrderStock, stock: Stock) -> Finding | None:
+    order = wanted.order
+    if stock.state == "sold":
+        return Finding(Problem.WRONG_UNITS_SOLD, order.id, "nobody has paid for it, and Product has sold its stock")
+    if order.expires_at <= datetime.now(UTC):
+        return None
+    if stock.state == "nothing":
+        return Finding(Problem.HOLD_LAPSED, order.id, "Product holds nothing for it", "hold it again, else cancel")
+    if stock.lines and stock.lines != wanted.active:
+        what = "Product holds other units for it than it has"
+        return Finding(Problem.WRONG_HOLD, order.id, what, "hold its own, else cancel")
     return None
 
 

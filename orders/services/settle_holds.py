@@ -1,25 +1,24 @@
-"""Holds whose checkout ended in the dark: nobody knows whether there is one, or whether an order needs it.
+"""Stock reservations whose checkout has ended without knowing whether there is one, or whether an order needs it.
 
-Each is looked at until that is known, then given back, or made to fit the order that came to be. What can't be asked about
-in time, the hold's own expiry gives back.
+Each is looked up until that is known, then released, or the order that came to be is synchronized with Product. What can't
+be looked up in time, the reservation's own expiry gives back.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
 from clients.deadline import Deadline
-from clients.errors import HoldCommitted
-from clients.products import Products
+from clients.products import Products, Stock
 from orders import database
-from orders.errors import DependencyUnavailable, OutOfStock
+from orders.errors import DependencyUnavailable
 from orders.lifecycle import DEAD
 from orders.rows import OrderRecord
 from orders.services.read import find
+from orders.services.stock import request_sync
 
 LEFT_ALONE_SECONDS = 1
 """How long a Product that keeps failing is left alone. With the two below it is less than the 5 s of promise P3,
@@ -64,26 +63,26 @@ class DoubtfulHolds:
         began = time.monotonic()
         while time.monotonic() < began + settings.STOCK_HOLD_SECONDS:
             try:
-                revision = await self._products.held_revision(order_id, Deadline.after(1))
-                if placed := await database.run(find, order_id):
-                    await self._hold_again(placed)
+                stock = await self._products.stock_of(order_id, Deadline.after(1))
+                placed = await database.run(find, order_id)
+                if placed and _is_foreign(stock, placed):
+                    await database.run(request_sync, order_id, str(uuid4()))
                     return
-                if revision == 0 and time.monotonic() > began + LATE_SECONDS:
+                if (placed or stock.state != "held") and time.monotonic() > began + LATE_SECONDS:
                     return
-                if revision and revision == watched and not self._is_under_way(order_id):
-                    await self._products.release(order_id, revision, Deadline.after(1))
+                if not placed and _is_unchanged(stock, watched) and not self._is_under_way(order_id):
+                    await self._products.release(order_id, stock.revision, Deadline.after(1))
                     return
-                watched = revision
+                watched = stock.revision if stock.state == "held" else 0
                 await asyncio.sleep(WATCH_SECONDS)
             except DependencyUnavailable:
                 await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _hold_again(self, order: OrderRecord) -> None:
-        """Make the hold that of the order as it was placed, whatever a copy with another cart has made of it."""
-        if order.row.status in DEAD:
-            return
-        lines = {item.product_id: item.quantity for item in order.items}
-        with suppress(HoldCommitted, OutOfStock):  # sold already; or short, which the commit will find out
-            await self._products.reserve(
-                order.row.id, lines, settings.STOCK_HOLD_SECONDS, Deadline.after(settings.PRODUCT_RESERVE_SECONDS)
-            )
+
+def _is_foreign(stock: Stock, order: OrderRecord) -> bool:
+    """Whether something is held that is not this order's reservation, or that the order needs no more."""
+    return stock.state == "held" and (stock.revision != order.row.stock_revision or order.row.status in DEAD)
+
+
+def _is_unchanged(stock: Stock, watched: int) -> bool:
+    return stock.state == "held" and stock.revision == watched

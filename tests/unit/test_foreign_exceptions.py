@@ -47,7 +47,7 @@ HTTP_CALLS: dict[str, Call] = {
 GRPC_CALLS: dict[str, Call] = {
     "prices": lambda ask, by: ask.products.prices(["p-1"], by),
     "reserve": lambda ask, by: ask.products.reserve(ORDER, {"p-1": 2}, 60, by),
-    "commit": lambda ask, by: ask.products.commit(ORDER, by),
+    "commit": lambda ask, by: ask.products.commit(ORDER, 1, by),
     "release": lambda ask, by: ask.products.release(ORDER, 3, by),
     "restock": lambda ask, by: ask.products.restock(UUID(int=8), ORDER, {"p-1": 1}, by),
     "held_revision": lambda ask, by: ask.products.held_revision(ORDER, by),

@@ -109,6 +109,26 @@ def test_committing_sells_the_hold_once(shelves: Shelves, holds: Holds, clock: C
     assert (shelves["a"].sold, shelves["a"].held, holds.ledger_of("o")["commits"]) == (2, 0, 1)
 
 
+def test_only_the_hold_of_the_revision_that_is_named_is_committed(shelves: Shelves, holds: Holds) -> None:
+    first = holds.reserve("o", [("a", 1)], 60).hold.revision
+    second = holds.reserve("o", [("a", 2)], 60).hold.revision
+    with pytest.raises(FailedPrecondition):
+        holds.commit("o", first)
+    assert (shelves["a"].held, shelves["a"].sold) == (2, 0)
+    assert holds.commit("o", second).lines == {"a": 2}
+    assert (shelves["a"].held, shelves["a"].sold) == (0, 2)
+
+
+def test_a_hold_tells_what_is_held_or_was_sold(holds: Holds) -> None:
+    assert holds.reserve("o", [("a", 2), ("b", 1)], 60).hold.lines == {"a": 2, "b": 1}
+    assert holds.get("o").lines == {"a": 2, "b": 1}
+    assert holds.release("o", 0).lines == {}
+    holds.reserve("o", [("a", 3)], 60)
+    holds.commit("o")
+    holds.restock("r-1", "o", [("a", 1)])
+    assert holds.get("o").lines == {"a": 3}
+
+
 def test_a_committed_hold_cannot_be_reserved_anew(holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
     holds.commit("o")

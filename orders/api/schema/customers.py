@@ -41,6 +41,7 @@ PLACE_ORDER = endpoint(
     codes=(
         "idempotency_key_required",
         *CHECKOUT_CODES,
+        "cart_already_ordered",
         "out_of_stock",
         "address_required",
         "idempotency_key_reused",

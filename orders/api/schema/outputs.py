@@ -63,6 +63,7 @@ class Item(Product):
     """One product of an order, as it was called and priced when the order was placed."""
 
     id = serializers.UUIDField()
+    discount = money("This item's share of all discounts.")
 
 
 class Parcel(serializers.Serializer[Any]):

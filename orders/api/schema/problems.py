@@ -44,6 +44,9 @@ class Problem(serializers.Serializer[Any]):
     shortages = ShortageOutput(many=True, required=False, help_text="With `out_of_stock`.")
     current_total = money("With `total_changed`.", required=False)
     current_version = serializers.IntegerField(required=False, help_text="With `cart_changed`.")
+    order_id = serializers.UUIDField(
+        required=False, help_text="With `cart_already_ordered`: the order of this cart's version."
+    )
     current = serializers.CharField(required=False, help_text="With `illegal_transition`: the status it has.")
     wanted = serializers.CharField(
         required=False, help_text="With `illegal_transition`: the status that was asked for."
@@ -81,6 +84,10 @@ _TOLD: Mapping[str, tuple[str, dict[str, Any]]] = {
     "cart_changed": (
         "The cart is at version 8, not 7: look at it again, then order.",
         {"current_version": 8},
+    ),
+    "cart_already_ordered": (
+        "This version of the cart has been ordered already: see order_id. Change the cart to order again.",
+        {"order_id": "7f9c24e8-3b12-5fdb-9d4a-1c6a0e2b8f30"},
     ),
     "total_changed": (
         "The order comes to 46.90 EUR now: look at it again, then order.",

@@ -14,7 +14,8 @@ from orders.api.headers import caller
 from orders.api.permissions import roles
 from orders.api.representation import dead_letter_body
 from orders.api.serializers import NoInput
-from orders.services.dead_letters import list_dead_letters, need_dead_letter, retry
+from orders.services.dead_letters import list_dead_letters, need_dead_letter
+from orders.services.retry_dead_letter import retry
 
 NO_INPUT = NoInput()
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/product/v1/product.proto\x12\nproduct.v1\x1a\x1fgoogle/protobuf/timestamp.proto\",\n\x04Line\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\r\"\x8a\x01\n\x07Product\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x11\n\tvendor_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03sku\x18\x04 \x01(\t\x12\x18\n\x10unit_price_minor\x18\x05 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12\x11\n\tavailable\x18\x07 \x01(\r\")\n\x12GetProductsRequest\x12\x13\n\x0bproduct_ids\x18\x01 \x03(\t\"<\n\x13GetProductsResponse\x12%\n\x08products\x18\x01 \x03(\x0b\x32\x13.product.v1.Product\"]\n\x13ReserveStockRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1f\n\x05lines\x18\x02 \x03(\x0b\x32\x10.product.v1.Line\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\r\"\x8b\x01\n\x14ReserveStockResponse\x12#\n\x04hold\x18\x01 \x01(\x0b\x32\x15.product.v1.StockHold\x12%\n\x08products\x18\x02 \x03(\x0b\x32\x13.product.v1.Product\x12\'\n\tshortages\x18\x03 \x03(\x0b\x32\x14.product.v1.Shortage\"D\n\x08Shortage\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x11\n\trequested\x18\x02 \x01(\r\x12\x11\n\tavailable\x18\x03 \x01(\r\"\xed\x01\n\tStockHold\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.product.v1.StockHold.State\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04HELD\x10\x01\x12\r\n\tCOMMITTED\x10\x02\x12\x0c\n\x08RELEASED\x10\x03\x12\x0b\n\x07\x45XPIRED\x10\x04\x12\x0c\n\x08REJECTED\x10\x05\"&\n\x12\x43ommitStockRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"9\n\x13ReleaseStockRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\\\n\x13RestockItemsRequest\x12\x12\n\nrestock_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x1f\n\x05lines\x18\x03 \x03(\x0b\x32\x10.product.v1.Line\"\'\n\x13GetStockHoldRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t2\xd1\x03\n\x0eProductService\x12N\n\x0bGetProducts\x12\x1e.product.v1.GetProductsRequest\x1a\x1f.product.v1.GetProductsResponse\x12Q\n\x0cReserveStock\x12\x1f.product.v1.ReserveStockRequest\x1a .product.v1.ReserveStockResponse\x12\x44\n\x0b\x43ommitStock\x12\x1e.product.v1.CommitStockRequest\x1a\x15.product.v1.StockHold\x12\x46\n\x0cReleaseStock\x12\x1f.product.v1.ReleaseStockRequest\x1a\x15.product.v1.StockHold\x12\x46\n\x0cRestockItems\x12\x1f.product.v1.RestockItemsRequest\x1a\x15.product.v1.StockHold\x12\x46\n\x0cGetStockHold\x12\x1f.product.v1.GetStockHoldRequest\x1a\x15.product.v1.StockHoldb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/product/v1/product.proto\x12\nproduct.v1\x1a\x1fgoogle/protobuf/timestamp.proto\",\n\x04Line\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\r\"\x8a\x01\n\x07Product\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x11\n\tvendor_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03sku\x18\x04 \x01(\t\x12\x18\n\x10unit_price_minor\x18\x05 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12\x11\n\tavailable\x18\x07 \x01(\r\")\n\x12GetProductsRequest\x12\x13\n\x0bproduct_ids\x18\x01 \x03(\t\"<\n\x13GetProductsResponse\x12%\n\x08products\x18\x01 \x03(\x0b\x32\x13.product.v1.Product\"]\n\x13ReserveStockRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1f\n\x05lines\x18\x02 \x03(\x0b\x32\x10.product.v1.Line\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\r\"\x8b\x01\n\x14ReserveStockResponse\x12#\n\x04hold\x18\x01 \x01(\x0b\x32\x15.product.v1.StockHold\x12%\n\x08products\x18\x02 \x03(\x0b\x32\x13.product.v1.Product\x12\'\n\tshortages\x18\x03 \x03(\x0b\x32\x14.product.v1.Shortage\"D\n\x08Shortage\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x11\n\trequested\x18\x02 \x01(\r\x12\x11\n\tavailable\x18\x03 \x01(\r\"\x8e\x02\n\tStockHold\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.product.v1.StockHold.State\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x05lines\x18\x05 \x03(\x0b\x32\x10.product.v1.Line\"`\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04HELD\x10\x01\x12\r\n\tCOMMITTED\x10\x02\x12\x0c\n\x08RELEASED\x10\x03\x12\x0b\n\x07\x45XPIRED\x10\x04\x12\x0c\n\x08REJECTED\x10\x05\"8\n\x12\x43ommitStockRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"9\n\x13ReleaseStockRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\\\n\x13RestockItemsRequest\x12\x12\n\nrestock_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x1f\n\x05lines\x18\x03 \x03(\x0b\x32\x10.product.v1.Line\"\'\n\x13GetStockHoldRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t2\xd1\x03\n\x0eProductService\x12N\n\x0bGetProducts\x12\x1e.product.v1.GetProductsRequest\x1a\x1f.product.v1.GetProductsResponse\x12Q\n\x0cReserveStock\x12\x1f.product.v1.ReserveStockRequest\x1a .product.v1.ReserveStockResponse\x12\x44\n\x0b\x43ommitStock\x12\x1e.product.v1.CommitStockRequest\x1a\x15.product.v1.StockHold\x12\x46\n\x0cReleaseStock\x12\x1f.product.v1.ReleaseStockRequest\x1a\x15.product.v1.StockHold\x12\x46\n\x0cRestockItems\x12\x1f.product.v1.RestockItemsRequest\x1a\x15.product.v1.StockHold\x12\x46\n\x0cGetStockHold\x12\x1f.product.v1.GetStockHoldRequest\x1a\x15.product.v1.StockHoldb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,17 +47,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHORTAGE']._serialized_start=609
   _globals['_SHORTAGE']._serialized_end=677
   _globals['_STOCKHOLD']._serialized_start=680
-  _globals['_STOCKHOLD']._serialized_end=917
-  _globals['_STOCKHOLD_STATE']._serialized_start=821
-  _globals['_STOCKHOLD_STATE']._serialized_end=917
-  _globals['_COMMITSTOCKREQUEST']._serialized_start=919
-  _globals['_COMMITSTOCKREQUEST']._serialized_end=957
-  _globals['_RELEASESTOCKREQUEST']._serialized_start=959
-  _globals['_RELEASESTOCKREQUEST']._serialized_end=1016
-  _globals['_RESTOCKITEMSREQUEST']._serialized_start=1018
-  _globals['_RESTOCKITEMSREQUEST']._serialized_end=1110
-  _globals['_GETSTOCKHOLDREQUEST']._serialized_start=1112
-  _globals['_GETSTOCKHOLDREQUEST']._serialized_end=1151
-  _globals['_PRODUCTSERVICE']._serialized_start=1154
-  _globals['_PRODUCTSERVICE']._serialized_end=1619
+  _globals['_STOCKHOLD']._serialized_end=950
+  _globals['_STOCKHOLD_STATE']._serialized_start=854
+  _globals['_STOCKHOLD_STATE']._serialized_end=950
+  _globals['_COMMITSTOCKREQUEST']._serialized_start=952
+  _globals['_COMMITSTOCKREQUEST']._serialized_end=1008
+  _globals['_RELEASESTOCKREQUEST']._serialized_start=1010
+  _globals['_RELEASESTOCKREQUEST']._serialized_end=1067
+  _globals['_RESTOCKITEMSREQUEST']._serialized_start=1069
+  _globals['_RESTOCKITEMSREQUEST']._serialized_end=1161
+  _globals['_GETSTOCKHOLDREQUEST']._serialized_start=1163
+  _globals['_GETSTOCKHOLDREQUEST']._serialized_end=1202
+  _globals['_PRODUCTSERVICE']._serialized_start=1205
+  _globals['_PRODUCTSERVICE']._serialized_end=1670
 # @@protoc_insertion_point(module_scope)

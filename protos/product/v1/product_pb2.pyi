@@ -79,7 +79,7 @@ class Shortage(_message.Message):
     def __init__(self, product_id: _Optional[str] = ..., requested: _Optional[int] = ..., available: _Optional[int] = ...) -> None: ...
 
 class StockHold(_message.Message):
-    __slots__ = ("order_id", "state", "revision", "expires_at")
+    __slots__ = ("order_id", "state", "revision", "expires_at", "lines")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[StockHold.State]
@@ -98,17 +98,21 @@ class StockHold(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     state: StockHold.State
     revision: int
     expires_at: _timestamp_pb2.Timestamp
-    def __init__(self, order_id: _Optional[str] = ..., state: _Optional[_Union[StockHold.State, str]] = ..., revision: _Optional[int] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[Line]
+    def __init__(self, order_id: _Optional[str] = ..., state: _Optional[_Union[StockHold.State, str]] = ..., revision: _Optional[int] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[Line, _Mapping]]] = ...) -> None: ...
 
 class CommitStockRequest(_message.Message):
-    __slots__ = ("order_id",)
+    __slots__ = ("order_id", "revision")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     order_id: str
-    def __init__(self, order_id: _Optional[str] = ...) -> None: ...
+    revision: int
+    def __init__(self, order_id: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class ReleaseStockRequest(_message.Message):
     __slots__ = ("order_id", "revision")

@@ -88,8 +88,9 @@ class ProductServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CommitStock(self, request, context):
-        """Turns the hold into a sale. Repeating it answers COMMITTED again.
-        FAILED_PRECONDITION when the hold expired or was released first, or never was.
+        """Turns the hold into a sale. Repeating it answers COMMITTED again. `revision` 0 commits whatever the order holds; any other
+        value commits only the hold that ReserveStock answered with that revision, so nothing else can be sold by mistake.
+        FAILED_PRECONDITION when the hold expired, was released or replaced first, or never was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,34 @@
+"""One cart version makes one order. Built beside the traffic: neither step locks a table against writes."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.operations import AddIndexConcurrently, ValidateConstraint
+from django.db import migrations, models
+from django.db.models import Q, UniqueConstraint
+
+ONE = UniqueConstraint(
+    fields=["customer_id", "cart_version"],
+    condition=Q(status__in=["pending", "confirmed"], stock_revision__gt=0),
+    name="orders_one_a_cart_version",
+)
+# The index is larger than one statement's time allows; a build that was interrupted leaves an invalid one behind.
+PATIENT = "SET statement_timeout = 0"
+AGAIN = "DROP INDEX CONCURRENTLY IF EXISTS orders_one_a_cart_version"
+CREATE = """
+CREATE UNIQUE INDEX CONCURRENTLY orders_one_a_cart_version ON orders (customer_id, cart_version)
+    WHERE status IN ('pending', 'confirmed') AND stock_revision > 0"""
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies: ClassVar = [("orders", "0003_stock_revision_and_item_discount")]
+    operations: ClassVar = [
+        migrations.RunSQL(PATIENT, migrations.RunSQL.noop),
+        migrations.SeparateDatabaseAndState(
+            [migrations.RunSQL(AGAIN, migrations.RunSQL.noop), migrations.RunSQL(CREATE, AGAIN)],
+            [migrations.AddConstraint("order", ONE)],
+        ),
+        AddIndexConcurrently("deadletter", models.Index(fields=["order_id"], name="dead_letters_of_order")),
+        ValidateConstraint("orderitem", "order_items_discount"),
+        migrations.RunSQL("RESET statement_timeout", migrations.RunSQL.noop),
+    ]
