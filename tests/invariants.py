@@ -92,7 +92,8 @@ BROKEN = {
             OR (status IN ('shipped', 'delivered')) <> (carrier IS NOT NULL AND tracking_number IS NOT NULL)
             OR (status = 'delivered') <> (delivered_at IS NOT NULL))""",
     "more was asked back than ever came": """
-        SELECT o.id FROM orders o WHERE (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id) > (
+        SELECT o.id FROM orders o WHERE (
+            SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id AND status IN ('requested', 'refunded')) > (
             SELECT coalesce(sum(amount), 0) FROM payment_events p WHERE p.order_id = o.id AND type = 'payment.captured')""",
 }
 

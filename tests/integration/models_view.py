@@ -28,7 +28,7 @@ def view(order: Order) -> dict[str, Any]:
     """The order in the words of the API, what its models object to, and what saving them would change."""
     names = "id number customer_id status payment_status currency subtotal discount total coupon_code note"
     names += " shipping_address created_at updated_at expires_at version"
-    item = "id product_id vendor_id name sku quantity unit_price total"
+    item = "id product_id vendor_id name sku quantity unit_price total discount"
     part = "id vendor_id status subtotal discount total carrier tracking_number tracking_url shipped_at delivered_at"
     rows: list[models.Model] = [order, *order.items.all(), *order.vendor_orders.all(), *order.events.all()]
     return {

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import grpc
 import httpx
 from celery import Celery
 
+from protos.product.v1 import product_pb2 as pb
 from tests.world import PATIENCE_SECONDS, World, eventually
 
 Row = dict[str, Any]
@@ -125,3 +127,19 @@ def until_requested(world: World, order_id: str, seconds: float = PATIENCE_SECON
 def until_refunded(world: World, order_id: str, amount: int, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until Payment has given this much back in all."""
     eventually(lambda: account(world, order_id)["refunded_minor"] == amount, f"{amount} to be refunded", seconds)
+
+
+def replace_hold(world: World, order_id: str, lines: dict[str, int]) -> int:
+    """Let somebody else's request replace what Product holds under the order's id; return the new revision."""
+    wanted = [pb.Line(product_id=product_id, quantity=units) for product_id, units in lines.items()]
+    request = pb.ReserveStockRequest(order_id=order_id, lines=wanted, ttl_seconds=600)
+    environment = world.stack.environment
+    with grpc.insecure_channel(environment["PRODUCT_SERVICE_ADDR"]) as channel:
+        ask = channel.unary_unary(
+            "/product.v1.ProductService/ReserveStock",
+            request_serializer=pb.ReserveStockRequest.SerializeToString,
+            response_deserializer=pb.ReserveStockResponse.FromString,
+        )
+        answer = ask(request, timeout=5, metadata=(("authorization", f"Bearer {environment['SERVICE_TOKEN']}"),))
+    assert answer.hold.state == pb.StockHold.HELD
+    return int(answer.hold.revision)

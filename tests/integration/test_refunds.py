@@ -8,7 +8,6 @@ from tests.integration.payment import COMMANDS, Message, Payment
 from tests.integration.records import (
     account,
     expire,
-    hurry,
     letters,
     pay,
     refunds,
@@ -20,6 +19,8 @@ from tests.integration.records import (
     waiting,
 )
 from tests.world import World, eventually
+
+NOON = "2026-11-22T12:00:00Z"
 
 
 @pytest.fixture
@@ -115,8 +116,8 @@ def test_a_refund_that_failed_is_asked_for_again_under_the_same_id(world: World,
     refund_id = asked_back(payment, order["id"])[0]["refund_id"]
     for attempt in (2, 3):
         payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
-        eventually(lambda: waiting(world, order["id"]) == ["publish"], "the next request to wait for its time")
-        hurry(world, order["id"])
+        until_counted(world, order["id"], attempt)
+        ask_again(world, order["id"])
         until_asked_back(payment, order["id"], attempt)
     requests = asked_back(payment, order["id"])
     assert {(request["refund_id"], request["amount_minor"]) for request in requests} == {(refund_id, 500)}
@@ -137,7 +138,6 @@ def test_a_refund_that_fails_again_and_again_is_shown_to_an_admin_in_the_end(wor
     for attempt in range(5):
         payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
         until_counted(world, order["id"], attempt + 2)
-        hurry(world, order["id"])
     eventually(lambda: refunds(world, order["id"])[0]["status"] == "failed", "the service to give up")
     (letter,) = eventually(lambda: letters(world, refund_id), "the dead letter")
     assert "refuses the refund" in letter["reason"]
@@ -206,24 +206,154 @@ def test_a_repeated_failure_of_a_refund_asks_again_once(world: World, payment: P
     refund_id = asked_back(payment, order["id"])[0]["refund_id"]
     payment.tell(payment.event("refund_failed", order["id"], 500, refund_id=refund_id), times=5)
     payment.wait_until_all_is_heard()
-    assert waiting(world, order["id"]) == ["publish"]
-    hurry(world, order["id"])
-    until_done(world, order["id"])
-    assert len(asked_back(payment, order["id"])) == 2
+    assert [row["attempts"] for row in refunds(world, order["id"])] == [2]
+    ask_again(world, order["id"])
+    until_asked_back(payment, order["id"], 2)
+
+
+def test_a_refund_that_payment_refused_is_asked_for_again_by_itself(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
+        payment.say("captured", order["id"], 2500)
+        until_asked_back(payment, order["id"], 1)
+        refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        until_asked_back(payment, order["id"], 2)
 
 
 @pytest.mark.usefixtures("deaf_to_refunds")
-def test_a_failure_heard_after_the_refund_asks_for_nothing(world: World, payment: Payment) -> None:
+def test_a_failure_from_before_the_refund_that_is_heard_after_it_asks_for_nothing(
+    world: World, payment: Payment
+) -> None:
+    order = world.shopper().place()
+    payment.say("captured", order["id"], 2500)
+    until_asked_back(payment, order["id"], 1)
+    refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+    failure = payment.event("refund_failed", order["id"], 500, refund_id=refund_id)
+    same_moment = payment.event("refund_failed", order["id"], 500, refund_id=refund_id, occurred_at=NOON)
+    payment.say("refunded", order["id"], 500, refund_id=refund_id, occurred_at=NOON)
+    until_counted(world, order["id"], 2)
+    assert refunds(world, order["id"])[0]["status"] == "refunded"
+    payment.tell(payment.sign({**failure, "occurred_at": "2026-11-22T11:59:59.999999Z"}))
+    payment.tell(same_moment)
+    until_counted(world, order["id"], 4)
+    assert [row["status"] for row in refunds(world, order["id"])] == ["refunded"]
+
+
+@pytest.mark.usefixtures("deaf_to_refunds")
+@pytest.mark.parametrize("failure_first", [False, True], ids=["in order", "the failure is heard first"])
+def test_a_refund_that_was_reported_done_and_fails_later_is_owed_again(
+    world: World, payment: Payment, failure_first: bool
+) -> None:
     ada = world.shopper()
+    order = ada.place()
+    expire(world, order["id"])
+    ada.order_becomes(order["id"], status="expired")
+    payment.say("captured", order["id"], 2000)
+    until_asked_back(payment, order["id"], 1)
+    refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+    done = payment.event("refunded", order["id"], 2000, refund_id=refund_id, occurred_at=NOON)
+    failed = payment.event("refund_failed", order["id"], 2000, refund_id=refund_id, occurred_at="2026-11-22T12:00:01Z")
+    for event in [failed, done] if failure_first else [done, failed]:
+        payment.tell(event)
+        payment.wait_until_all_is_heard()
+    assert ada.order_becomes(order["id"], payment_status="paid")["status"] == "expired"
+    assert [(row["amount"], row["status"]) for row in refunds(world, order["id"])] == [(2000, "requested")]
+    ask_again(world, order["id"])
+    until_asked_back(payment, order["id"], 2)
+    payment.say("refunded", order["id"], 2000, refund_id=refund_id, occurred_at="2026-11-22T12:00:02Z")
+    ada.order_becomes(order["id"], payment_status="refunded")
+    assert [row["status"] for row in refunds(world, order["id"])] == ["refunded"]
+
+
+@pytest.mark.usefixtures("deaf_to_refunds")
+def test_money_that_went_back_by_hand_is_not_asked_for_any_more(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("captured", order["id"], 3000)
+    until_asked_back(payment, order["id"], 1)
+    payment.say("refunded", order["id"], 400)
+    eventually(lambda: [row["amount"] for row in refunds(world, order["id"])] == [600], "the request to shrink")
+    ask_again(world, order["id"])
+    until_asked_back(payment, order["id"], 2)
+    assert asked_back(payment, order["id"])[-1]["amount_minor"] == 600
+    payment.say("refunded", order["id"], 600)
+    eventually(lambda: [row["status"] for row in refunds(world, order["id"])] == ["settled"], "it to be settled")
+    world.sql("UPDATE refunds SET ask_again_at = now() WHERE order_id = %s", order["id"])
+    other = world.shopper().place()
+    payment.say("captured", other["id"], 2500)
+    until_asked_back(payment, other["id"], 1)
+    ask_again(world, other["id"])
+    until_asked_back(payment, other["id"], 2)
+    assert len(asked_back(payment, order["id"])) == 2
+    assert ada.order(order["id"])["payment_status"] == "paid"
+
+
+def test_a_request_that_waits_for_redis_is_withdrawn_when_the_money_went_back_by_hand(
+    world: World, payment: Payment
+) -> None:
+    order = world.shopper().place()
+    other = world.shopper().place()
+    with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
+        payment.say("captured", order["id"], 2500)
+        until_asked_back(payment, order["id"], 1)
+        until_done(world, order["id"])
+        # A second request, for more, is still to be sent when the money goes back by hand.
+        world.sql(
+            "INSERT INTO outbox (order_id, kind, lane, payload, request_id, available_at)"
+            " SELECT order_id, 'publish', 'slow', jsonb_build_object('messages', jsonb_build_array(jsonb_build_object("
+            " 'name', 'payments.commands', 'message', jsonb_build_object('refund_id', id::text)))), 'r', now() + interval '1 h'"
+            " FROM refunds WHERE order_id = %s",
+            order["id"],
+        )
+        payment.say("refunded", order["id"], 500)
+        eventually(lambda: [row["status"] for row in refunds(world, order["id"])] == ["settled"], "it to be settled")
+        assert waiting(world, order["id"]) == []
+        assert waiting(world, other["id"]) in ([], ["publish"])
+
+
+@pytest.mark.usefixtures("deaf_to_refunds")
+def test_a_cancellation_asks_for_what_an_earlier_refund_that_failed_still_owes(world: World, payment: Payment) -> None:
+    ada, admin = world.shopper(), world.admin()
     order = ada.place()
     payment.say("captured", order["id"], 2500)
     until_asked_back(payment, order["id"], 1)
     refund_id = asked_back(payment, order["id"])[0]["refund_id"]
-    payment.say("refunded", order["id"], 500, refund_id=refund_id)
-    eventually(lambda: refunds(world, order["id"])[0]["status"] == "refunded", "the refund to be settled")
+    world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
     payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+    eventually(lambda: letters(world, refund_id), "the dead letter")
+    assert admin.post(f"/orders/{order['id']}/cancel").status_code == 200
+    assert sorted((row["amount"], row["status"]) for row in refunds(world, order["id"])) == [
+        (500, "settled"),
+        (2500, "requested"),
+    ]
+    assert letters(world, refund_id) == []
+    until_asked_back(payment, order["id"], 2)
+    assert asked_back(payment, order["id"])[-1]["amount_minor"] == 2500
+
+
+@pytest.mark.usefixtures("deaf_to_refunds")
+@pytest.mark.parametrize(("by_hand", "amount", "status"), [(500, 500, "settled"), (200, 300, "requested")])
+def test_a_retried_refund_asks_for_what_is_still_owed(
+    world: World, payment: Payment, by_hand: int, amount: int, status: str
+) -> None:
+    order, admin = world.shopper().place(), world.admin()
+    payment.say("captured", order["id"], 2500)
+    until_asked_back(payment, order["id"], 1)
+    refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+    world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
+    payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+    (letter,) = eventually(lambda: letters(world, refund_id), "the dead letter")
+    payment.say("refunded", order["id"], by_hand)
     until_counted(world, order["id"], 3)
-    assert waiting(world, order["id"]) == []
+    assert admin.post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
+    assert [(row["amount"], row["status"]) for row in refunds(world, order["id"])] == [(amount, status)]
+    if status == "requested":
+        until_asked_back(payment, order["id"], 2)
+        assert asked_back(payment, order["id"])[-1]["amount_minor"] == amount
+    else:
+        assert letters(world, refund_id) == []
 
 
 def ask_again(world: World, *order_ids: str) -> None:

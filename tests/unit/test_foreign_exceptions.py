@@ -50,7 +50,7 @@ GRPC_CALLS: dict[str, Call] = {
     "commit": lambda ask, by: ask.products.commit(ORDER, 1, by),
     "release": lambda ask, by: ask.products.release(ORDER, 3, by),
     "restock": lambda ask, by: ask.products.restock(UUID(int=8), ORDER, {"p-1": 1}, by),
-    "held_revision": lambda ask, by: ask.products.held_revision(ORDER, by),
+    "stock_of": lambda ask, by: ask.products.stock_of(ORDER, by),
 }
 
 

@@ -69,7 +69,8 @@ async def test_the_whole_life_of_a_hold_over_the_wire(client: Client, products: 
         product_id="mug", vendor_id="v-1", name="Mug", sku="MUG", unit_price_minor=1850, currency="EUR", available=10
     )
     sold = await client("CommitStock", pb.CommitStockRequest(order_id="o"))
-    assert sold == pb.StockHold(order_id="o", state=pb.StockHold.COMMITTED, revision=1)
+    lines = [pb.Line(product_id="mug", quantity=2), pb.Line(product_id="pen", quantity=1)]
+    assert sold == pb.StockHold(order_id="o", state=pb.StockHold.COMMITTED, revision=1, lines=lines)
     back = pb.RestockItemsRequest(restock_id="r", order_id="o", lines=[pb.Line(product_id="mug", quantity=1)])
     assert (await client("RestockItems", back)).state == pb.StockHold.COMMITTED
     assert (await client("ReleaseStock", pb.ReleaseStockRequest(order_id="o"))).state == pb.StockHold.COMMITTED

@@ -40,8 +40,8 @@ BOOK = {
     "total": "9.90",
 }
 ITEMS = [
-    {"id": "9a8b1c2d-3e4f-4a5b-8c6d-7e8f9a0b1c2d", **MUGS},
-    {"id": "1f2e3d4c-5b6a-4798-8a9b-0c1d2e3f4a5b", **BOOK},
+    {"id": "9a8b1c2d-3e4f-4a5b-8c6d-7e8f9a0b1c2d", **MUGS, "discount": "0.00"},
+    {"id": "1f2e3d4c-5b6a-4798-8a9b-0c1d2e3f4a5b", **BOOK, "discount": "0.00"},
 ]
 NO_PARCEL = {
     "carrier": None,
