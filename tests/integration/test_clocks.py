@@ -1,0 +1,96 @@
+"""Servers whose clocks differ: times come from the database, so a client that asks for what is new misses nothing."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.integration.records import pay
+from tests.server import server
+from tests.world import Person, World, eventually
+
+LATE_SECONDS = 20
+SOURCE = Path(__file__).with_name("late_clock.c")
+
+
+@pytest.fixture(scope="module")
+def late_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server process whose clock is late; the tokens' leeway is longer."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler to make a late clock with")
+    library = tmp_path_factory.mktemp("clock") / "late_clock.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
+    stack = request.getfixturevalue("stack")
+    with server(stack, "late", LD_PRELOAD=str(library), LATE_SECONDS=str(LATE_SECONDS)) as url:
+        yield url
+
+
+@pytest.fixture
+def late(world: World, late_url: str) -> Iterator[World]:
+    """The same marketplace through the server whose clock is late."""
+    with closing(World(world.stack, late_url, world.sandbox)) as late:
+        yield late
+
+
+def database_time(world: World) -> datetime:
+    (row,) = world.sql("SELECT clock_timestamp() AS now")
+    now: datetime = row["now"]
+    return now
+
+
+def found(person: Person, path: str, since: str) -> set[str]:
+    """The ids of what has changed since then."""
+    answer = person.get(path, params={"updated_since": since, "limit": 100})
+    assert answer.status_code == 200, answer.text
+    return {each["id"] for each in answer.json()["results"]}
+
+
+def test_a_new_order_has_the_databases_time(world: World, late: World) -> None:
+    ada = world.shopper()
+    before = database_time(world)
+    order = late.person("customer", ada.id).place()
+    after = database_time(world)
+    placed, expires = (datetime.fromisoformat(order[name]) for name in ("created_at", "expires_at"))
+    assert before <= placed <= after
+    assert (expires - placed).total_seconds() == 900
+    assert order["updated_at"] == order["created_at"]
+    assert ada.order(order["id"]) == order, "what the customer was told is what is kept"
+    (entry,) = ada.get(f"/orders/{order['id']}/history").json()["results"]
+    assert before <= datetime.fromisoformat(entry["at"]) <= after
+    (part,) = world.sql("SELECT created_at, updated_at FROM vendor_orders WHERE order_id = %s", order["id"])
+    assert part == {"created_at": placed, "updated_at": placed}
+
+
+def test_a_change_through_a_server_whose_clock_is_late_is_found_by_who_asks_for_what_is_new(
+    world: World, late: World
+) -> None:
+    ada, bob, vendor, admin = world.shopper(vendor="v-late"), world.shopper(), world.vendor("v-late"), world.admin()
+    changed = ada.place()
+    pay(world, changed["id"])
+    ada.order_becomes(changed["id"], status="confirmed")
+    latest = bob.place()
+    # Whoever has seen the latest change asks for what is new since then, and must hear of the next one.
+    (part,) = changed["vendor_orders"]
+    elsewhere = late.person("vendor", vendor.id, "v-late")
+    assert elsewhere.post(f"/vendor-orders/{part['id']}/accept").status_code == 200
+    for person in (ada, admin):
+        assert changed["id"] in found(person, "/orders", latest["updated_at"])
+    assert part["id"] in found(vendor, "/vendor-orders", latest["updated_at"])
+
+
+def test_a_time_never_goes_backwards(world: World, late: World) -> None:
+    """Not even when the database's own clock has been set back, or another server's clock was ahead."""
+    ada = world.shopper()
+    order = ada.place()
+    world.sql("UPDATE orders SET updated_at = now() + interval '1 min' WHERE id = %s", order["id"])
+    before = ada.order(order["id"])
+    assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
+    after = eventually(lambda: ada.order(order["id"]), "the order")
+    assert datetime.fromisoformat(after["updated_at"]) >= datetime.fromisoformat(before["updated_at"])
+    entries = ada.get(f"/orders/{order['id']}/history").json()["results"]
+    assert [entry["at"] for entry in entries] == sorted(entry["at"] for entry in entries)
