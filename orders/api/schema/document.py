@@ -30,10 +30,10 @@ about one. With `invalid`, `errors` points at each input that was refused:
 What does not exist and what you may not know of are both `not_found` (404). A method that an address does not have is
 `method_not_allowed` (405). With a 503, wait for `Retry-After` seconds and send the same request again: nothing was lost.
 
-**Web applications.** The service sends no CORS headers, so a browser does not show its answers to a page of another origin. Call it through
-your application's own backend, or let your gateway serve it under a path of the page's own origin.
+**Web applications.** The service sends no CORS headers, so a browser does not show its answers to a page of another origin. Call
+it from your application's own backend, or have your gateway serve it under the page's own origin.
 
-**Generated clients.** Pass over fields that you do not know, and expect codes that you do not know: both may be added.
+**Generated clients.** Ignore fields that you do not know, and expect codes that you do not know: both may be added.
 """
 INFO = {
     "title": "Order Service",

@@ -44,7 +44,7 @@ SCHEMAS: dict[str, Any] = {
             "checks": {"type": "object", "additionalProperties": {"type": "boolean"}},
         },
         "required": ["status", "failing", "checks"],
-    }
+    },
 }
 
 PATHS: dict[str, Any] = {
