@@ -144,7 +144,13 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SECURITY": [{"token": []}],
+    "ENUM_SUFFIX": "",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "DeadLetterSource": "orders.api.schema.outputs.DEAD_LETTER_SOURCES",
+        "OrderAction": "orders.api.schema.outputs.ORDER_ACTIONS",
+        "OrderStatusForVendor": "orders.api.schema.outputs.ORDER_STATUSES_FOR_VENDORS",
+        "VendorOrderAction": "orders.api.schema.outputs.VENDOR_ORDER_ACTIONS",
         "OrderStatus": "orders.lifecycle.ORDER_STATUSES",
         "VendorOrderStatus": "orders.lifecycle.VENDOR_ORDER_STATUSES",
         "PaymentStatus": "orders.lifecycle.PAYMENT_STATUSES",

@@ -6,6 +6,7 @@ connections just when a request is on its way: both lose requests.
 
 import asyncio
 import ctypes
+import math
 import os
 import signal
 import socket
@@ -76,12 +77,15 @@ def _handler(
 
 async def _last_call(server: uvicorn.Server) -> None:
     """Until all have left. Who asks something is told that the connection ends; who doesn't, is left to the server's own
-    keep-alive, as at any other time, and so has no more reason to lose a request than ever."""
+    keep-alive, as at any other time, and so has no more reason to lose a request than ever. A keep-alive that is longer than
+    a stop may take (behind a load balancer) ends with it."""
     began = time.monotonic()
+    limit = server.config.timeout_graceful_shutdown
+    patience = min(server.config.timeout_keep_alive, limit - 1 if limit else math.inf)
     await asyncio.sleep(LAST_CALL_SECONDS)
-    while server.server_state.connections and time.monotonic() - began < server.config.timeout_keep_alive:
+    while server.server_state.connections and time.monotonic() - began < patience:
         await asyncio.sleep(0.1)
-    if limit := server.config.timeout_graceful_shutdown:  # of which this was a part
+    if limit:  # of which this was a part
         server.config.timeout_graceful_shutdown = max(1, limit - int(time.monotonic() - began))
 
 

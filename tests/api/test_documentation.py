@@ -5,7 +5,7 @@ import re
 import uuid
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 import jsonschema
@@ -78,6 +78,34 @@ def test_real_answers_are_as_the_schema_says(world: World, schema: dict[str, Any
         for answer in given:
             response = schema["paths"][path][method]["responses"][str(answer.status_code)]
             assert_conforms(answer, response, schema)
+
+
+def test_the_example_of_readiness_names_what_is_really_looked_at(world: World, schema: dict[str, Any]) -> None:
+    answers = schema["paths"]["/readyz"]["get"]["responses"].values()
+    real = world.admin().http.get("/readyz").json()["checks"]
+    for answer in answers:
+        assert answer["content"]["application/json"]["example"]["checks"].keys() == real.keys()
+
+
+def test_a_cursor_in_an_example_has_the_form_of_a_real_one(world: World, schema: dict[str, Any]) -> None:
+    ada = world.shopper()
+    ada.place()
+    ada.place()
+    real = cursor(ada.get("/orders?limit=1").json()["next"])
+    for page in ("order_page", "vendor_order_page", "dead_letter_page"):
+        example = cursor(schema["components"]["examples"][page]["value"]["next"])
+        assert example != real
+        assert form(example) == form(real)
+
+
+def cursor(link: str) -> str:
+    [text] = parse_qs(urlsplit(link).query)["cursor"]
+    return text
+
+
+def form(text: str) -> list[int]:
+    """How long its parts are, between what is neither letter nor digit nor - nor _."""
+    return [len(part) for part in re.split(r"[^\w-]", text)]
 
 
 def assert_conforms(answer: httpx.Response, response: dict[str, Any], schema: dict[str, Any]) -> None:

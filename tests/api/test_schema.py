@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, settings
-from schemathesis import BaseSchema
+from schemathesis import BaseSchema, CheckContext, Response
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation.case import Case
 from schemathesis.specs.openapi.checks import (
@@ -28,7 +29,23 @@ from compose.stack import CHECKOUT, Stack
 from tests.invariants import check_invariants
 from tests.world import Person, Sandbox, World
 
+DOCUMENT: dict[str, Any] = yaml.safe_load((CHECKOUT / "openapi.yaml").read_text())
+
+
+def code_conformance(context: CheckContext, response: Response, case: Case) -> None:
+    """A refusal's code is one of those that the document has examples of at this status."""
+    answer = case.operation.definition.raw["responses"].get(str(response.status_code))
+    if answer is None or not response.headers["content-type"][0].startswith("application/problem+json"):
+        return  # other checks say whether that may be
+    if "$ref" in answer:
+        answer = DOCUMENT["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    problem = response.json()
+    assert problem["code"] in answer["content"]["application/problem+json"]["examples"], problem
+    assert problem["status"] == response.status_code
+
+
 CHECKS = [
+    code_conformance,
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,

@@ -1,8 +1,10 @@
 """The OpenAPI document in the repository is whole and true to itself: every reference leads somewhere, every example fits
 the schema beside it, every endpoint and every error code of the service is there."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -38,6 +40,15 @@ def operations() -> list[dict[str, Any]]:
     return [operation for path in DOCUMENT["paths"].values() for method, operation in path.items() if method in METHODS]
 
 
+def schemes_used() -> set[str]:
+    return {name for operation in operations() for scheme in operation["security"] for name in scheme}
+
+
+def codes_of(answer: dict[str, Any]) -> set[str]:
+    """The codes that an answer may have: each has an example, named by it."""
+    return set(look_up(answer).get("content", {}).get("application/problem+json", {}).get("examples", ()))
+
+
 def examples() -> Iterator[Any]:
     """Each example beside a schema, as the arguments of a test."""
     for operation in operations():
@@ -58,8 +69,47 @@ def test_every_reference_leads_somewhere() -> None:
 
 def test_every_component_is_used() -> None:
     used = {node["$ref"] for node in nodes(DOCUMENT) if isinstance(node.get("$ref"), str)}
-    kinds = ("schemas", "headers", "examples")
-    assert {f"#/components/{kind}/{name}" for kind in kinds for name in DOCUMENT["components"][kind]} <= used
+    used |= {f"#/components/securitySchemes/{name}" for name in schemes_used()}
+    kinds = DOCUMENT["components"].keys()
+    assert {f"#/components/{kind}/{name}" for kind in kinds for name in DOCUMENT["components"][kind]} - used == set()
+
+
+def test_names_of_components_are_words_of_the_api_and_not_of_our_code() -> None:
+    names = set(DOCUMENT["components"]["schemas"])
+    assert {"Order", "OrderItem", "VendorOrder", "ShippingAddress", "Problem", "CheckoutRequest"} <= names
+    assert [name for name in names if re.search(r"Enum|Input(?!Error)|Output|Serializer|\d|^(Blank|Null)", name)] == []
+    assert all(re.fullmatch(r"([A-Z][a-z]+)+", name) for name in names)
+
+
+def test_every_refusal_is_the_one_problem_and_nothing_around_it() -> None:
+    for operation in operations():
+        for status, answer in operation["responses"].items():
+            content = look_up(answer).get("content", {})
+            if int(status) >= 400 and operation["tags"] != ["Operations"]:
+                assert content["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_fields_of_requests_have_no_default_since_generators_would_take_them_for_required() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    requests = {name: schema for name, schema in schemas.items() if name.endswith("Request")}
+    assert len(requests) > 3
+    assert [name for name, schema in requests.items() for node in nodes(schema) if "default" in node] == []
+
+
+def test_words_that_go_together_are_named_once_and_parameters_use_the_same_name() -> None:
+    for operation in operations():
+        for parameter in operation.get("parameters", []):
+            assert [node for node in nodes(parameter["schema"]) if "enum" in node] == [], parameter["name"]
+
+
+def test_the_document_says_whose_it_is_and_under_which_licence() -> None:
+    assert DOCUMENT["info"]["contact"]["name"]
+    assert DOCUMENT["info"]["license"]["name"]
+
+
+def test_the_document_speaks_of_production() -> None:
+    assert "make run" not in str(DOCUMENT)
+    assert "127.0.0.1" not in str(DOCUMENT)
 
 
 @pytest.mark.parametrize(("schema", "value"), list(examples()))
@@ -77,17 +127,28 @@ def test_every_endpoint_says_who_may_use_it_and_what_it_answers() -> None:
             assert operation["x-roles"]
             assert all(f"**{role}**" in operation["description"] for role in operation["x-roles"])
             assert {"400", "401", "403", "500", "503"} <= operation["responses"].keys()
+            assert {"overloaded", "dependency_unavailable"} <= codes_of(operation["responses"]["503"])
 
 
 def test_every_error_code_is_told_by_some_endpoint() -> None:
     told = {
-        name
-        for operation in operations()
-        for answer in operation["responses"].values()
-        for name in look_up(answer).get("content", {}).get("application/problem+json", {}).get("examples", ())
+        code for operation in operations() for answer in operation["responses"].values() for code in codes_of(answer)
     }
     codes = DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]
-    assert told | UNUSED == set(look_up(codes)["enum"])
+    assert told | UNUSED == set(codes["x-extensible-enum"])
+
+
+def test_links_in_examples_lead_to_the_list_that_they_are_on() -> None:
+    linked = {
+        operation["operationId"]: (path, node["next"])
+        for path, item in DOCUMENT["paths"].items()
+        for operation in item.values()
+        for node in nodes(operation["responses"]["200"]["content"] if "200" in operation["responses"] else {})
+        for node in nodes(look_up(node))
+        if isinstance(node.get("next"), str)
+    }
+    assert linked.keys() == {"list_orders", "list_vendor_orders", "list_dead_letters"}
+    assert all(urlsplit(link).path == path for path, link in linked.values())
 
 
 def test_every_endpoint_has_its_group() -> None:

@@ -35,7 +35,8 @@ REQUIRED = (
     "JWT_AUDIENCE",
     "DJANGO_SECRET_KEY",
 )
-COMPOSE_ALONE = {"POSTGRES_PASSWORD"}
+COMPOSE_ALONE = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+UVICORN_ALONE = {"FORWARDED_ALLOW_IPS", "UVICORN_TIMEOUT_KEEP_ALIVE"}
 WITHOUT_DEFAULT = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
 ENOUGH = read(PLACEHOLDERS)
 
@@ -79,7 +80,7 @@ def test_the_sample_explains_every_name_that_is_read() -> None:
 
 
 def test_the_sample_explains_nothing_that_is_not_read() -> None:
-    assert names_explained() - names_read() == COMPOSE_ALONE
+    assert names_explained() - names_read() == COMPOSE_ALONE | UVICORN_ALONE
 
 
 def test_every_name_of_the_contract_is_read() -> None:
@@ -114,7 +115,7 @@ def test_the_sample_shows_the_true_defaults() -> None:
 
 def test_every_secret_of_the_sample_asks_to_be_changed() -> None:
     secrets = {name: value for name, value in read(SAMPLE).items() if re.search("SECRET|TOKEN|PASSWORD", name)}
-    assert len(secrets) == 5
+    assert len(secrets) == 6
     assert all(value.startswith("change-me-") for value in secrets.values())
     assert f":{secrets['POSTGRES_PASSWORD']}@" in read(SAMPLE)["DATABASE_URL"]
 

@@ -1,5 +1,6 @@
 """The OpenAPI document as a whole: how to begin, the groups, the components that endpoints refer to."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
@@ -8,11 +9,10 @@ from rest_framework.request import Request
 from orders.api.schema import examples, operations, parameters, problems
 from orders.api.schema.endpoint import ENDPOINTS
 
-TITLE, VERSION = "Order Service", "1.0.0"
 DESCRIPTION = """From a customer's cart to a delivered order, across several vendors.
 
-**Begin.** Every call carries a JSON Web Token: `Authorization: Bearer <JWT>`. `make run` prints one for a customer, a vendor
-and an admin. Here, press **Authorize**, paste the token alone, then open *Place an order* and press **Execute**.
+**Begin.** Every call carries a JSON Web Token of the issuer that signs your users in: `Authorization: Bearer <JWT>`. Here, press
+**Authorize**, paste the token alone, then open *Place an order* and press **Execute**.
 Each endpoint says which role it is for; with another role the answer is 403.
 
 **Money** is a decimal string with the currency's own number of decimals (`"20.00"` EUR, `"2000"` JPY, `"2.000"` KWD).
@@ -29,7 +29,19 @@ about one. With `invalid`, `errors` points at each input that was refused:
 
 What does not exist and what you may not know of are both `not_found` (404). A method that an address does not have is
 `method_not_allowed` (405). With a 503, wait for `Retry-After` seconds and send the same request again: nothing was lost.
+
+**Web applications.** The service sends no CORS headers, so a browser does not show its answers to a page of another origin. Call
+it from your application's own backend, or have your gateway serve it under the page's own origin.
+
+**Generated clients.** Ignore fields that you do not know, and expect codes that you do not know: both may be added.
 """
+INFO = {
+    "title": "Order Service",
+    "version": "1.0.0",
+    "description": DESCRIPTION,
+    "contact": {"name": "The maintainers of the Order Service"},
+    "license": {"name": "Proprietary: all rights reserved", "identifier": "LicenseRef-Proprietary"},
+}
 TAGS = [
     {
         "name": "Customers",
@@ -46,14 +58,13 @@ TOKEN = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "Paste the token alone, without the word Bearer. `make run` prints one for each role:"
-    " a customer (ada), a vendor (v-atelier) and an admin.",
+    "description": "Paste the token alone, without the word Bearer. It is the one that your users' issuer signs; its claim `role`"
+    " is `customer`, `vendor` or `admin`, and a vendor's names its `vendor_id`.",
 }
 STATUS_TEXTS = {
     "OrderStatus": "`pending` → `confirmed` (paid) → `processing` → `shipped` → `delivered`; or `cancelled`, `expired`.",
     "VendorOrderStatus": "`pending` → `processing` → `shipped` → `delivered`; or `cancelled`.",
     "PaymentStatus": "What Payment has told of the order: of money first, else the strongest word heard.",
-    "CodeEnum": "Stable: a code never changes its meaning.",
 }
 
 
@@ -72,20 +83,36 @@ class Generator(SchemaGenerator):
                 schema.pop("description", None)
             if name in STATUS_TEXTS:
                 schema["description"] = STATUS_TEXTS[name]
+        paths = {**_in_our_order(document["paths"]), **operations.PATHS}
+        used = set(_references(paths))
         return {
             **document,
-            "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
+            "info": INFO,
             "servers": [{"url": "/", "description": "The service that shows this page"}],
             "tags": TAGS,
-            "paths": {**_in_our_order(document["paths"]), **operations.PATHS},
+            "paths": paths,
             "components": {
-                "schemas": schemas | operations.SCHEMAS,
-                "responses": problems.alone(),
+                "schemas": schemas | parameters.SCHEMAS | operations.SCHEMAS,
+                "responses": {
+                    code: answer
+                    for code, answer in problems.alone().items()
+                    if f"#/components/responses/{code}" in used
+                },
                 "headers": parameters.HEADERS,
                 "examples": {**examples.examples(), **problems.examples()},
                 "securitySchemes": {"token": TOKEN},
             },
         }
+
+
+def _references(node: Any) -> Iterator[str]:
+    """Every component that is referred to, at any depth."""
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        node = list(node.values())
+    for part in node if isinstance(node, list) else ():
+        yield from _references(part)
 
 
 def _in_our_order(paths: dict[str, Any]) -> dict[str, Any]:

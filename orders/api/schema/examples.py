@@ -5,6 +5,13 @@ from typing import Any
 
 Json = dict[str, Any]
 
+BASE = "https://orders.example.com/api/v1"
+CURSOR = (
+    "WyItY3JlYXRlZF9hdCIsIjIwMjYtMTEtMjJUMTA6MDA6MDAuMTA0NTEyKzAwOjAwIiwiNWIyZmY3ZGUtNmY0Yy01YzVlLThhNWIt"
+    "M2Y2ZDRjMWYwYTJlIixmYWxzZV0"
+)
+"""Of the form that the service makes (`orders/api/filters.py`)."""
+
 ORDER_ID = "5b2ff7de-6f4c-5c5e-8a5b-3f6d4c1f0a2e"
 ATELIER, BOOKS = "0f4d9c52-7d0f-4b0e-9a57-7b7c5c7d0d11", "c1a7a1a4-3a0b-4a53-8f43-1f0f6f1e2b22"
 NUMBER = "7KQM-3XPA-9T2F"
@@ -112,8 +119,7 @@ def _vendor_order_now(status: str, at: str, version: int, actions: list[str], **
 
 
 def _page(result: Json, path: str = "orders") -> Json:
-    address = f"http://127.0.0.1:8000/api/v1/{path}?limit=1&cursor=WyItY3JlYXRlZF9hdCIsIjIwMjYtMTEtMjJUMTA6MDA6MDBaIl0"
-    return {"next": address, "previous": None, "results": [result]}
+    return {"next": f"{BASE}/{path}?limit=1&cursor={CURSOR}", "previous": None, "results": [result]}
 
 
 def _entry(sequence: int, type_: str, role: str, from_: str | None, to: str, at: str) -> Json:
@@ -191,7 +197,7 @@ ANSWERS: dict[str, tuple[str, Any]] = {
     ),
     "dead_letter_page": ("A message that was not signed", _page(LETTER, "admin/dead-letters")),
     "retrying": ("Under way", {"id": LETTER["id"], "status": "retrying"}),
-    "vendor_order_page": ("The first page", _page(VENDOR_ORDER)),
+    "vendor_order_page": ("The first page", _page(VENDOR_ORDER, "vendor-orders")),
     "summary": (
         "A vendor's morning",
         {

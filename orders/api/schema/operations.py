@@ -24,9 +24,17 @@ def _read(name: str, summary: str, text: str, responses: dict[str, Any]) -> dict
 
 
 _READINESS = {"$ref": "#/components/schemas/Readiness"}
-_CHECKS = {"database": True, "redis": True, "relay": True, "subscriber": True}
+_CHECKS = dict.fromkeys(
+    ("database", "redis", "payment channel", "payment stream", "parked payments", "relay", "watch"), True
+)
 
 SCHEMAS: dict[str, Any] = {
+    "Liveness": {
+        "type": "object",
+        "description": "The process lives.",
+        "properties": {"status": {"type": "string", "enum": ["ok"]}},
+        "required": ["status"],
+    },
     "Readiness": {
         "type": "object",
         "description": "Whether each thing that the service needs is there.",
@@ -36,7 +44,7 @@ SCHEMAS: dict[str, Any] = {
             "checks": {"type": "object", "additionalProperties": {"type": "boolean"}},
         },
         "required": ["status", "failing", "checks"],
-    }
+    },
 }
 
 PATHS: dict[str, Any] = {
@@ -48,7 +56,7 @@ PATHS: dict[str, Any] = {
             "200": _answer(
                 "It lives.",
                 "application/json",
-                {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]},
+                {"$ref": "#/components/schemas/Liveness"},
                 {"status": "ok"},
             )
         },

@@ -1,14 +1,20 @@
 """The shapes of answers. They document only: what is sent is made in `orders/api/representation.py`, and the tests hold
-the two together."""
+the two together. A class whose name is not what clients should read has a `component_name`: generated clients are named by it.
+"""
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
 from orders.services.dead_letters import LONGEST_SHOWN
 
 EVENT_TYPE = r"^(order|vendor_order|payment)\.[a-z_]+$"
+ORDER_ACTIONS = ["cancel"]
+VENDOR_ORDER_ACTIONS = ["accept", "ship", "deliver", "cancel"]
+ORDER_STATUSES_FOR_VENDORS = ["pending", "confirmed", "cancelled", "expired"]
+DEAD_LETTER_SOURCES = ["payments.events", "outbox", "refunds"]
 
 
 def money(text: str = "", **how: Any) -> serializers.RegexField:
@@ -28,13 +34,14 @@ def version(of: str) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=1, help_text=f"Grows with every change of the {of}; its `ETag` is this.")
 
 
-def actions(*names: str) -> serializers.ListField:
+def actions(names: list[str]) -> serializers.ListField:
     return serializers.ListField(
         child=serializers.ChoiceField(names),
         help_text="What you can do with it now: the last part of the action's path.",
     )
 
 
+@extend_schema_serializer(component_name="ShippingAddress")
 class Address(serializers.Serializer[Any]):
     """Where an order goes."""
 
@@ -59,6 +66,7 @@ class Product(serializers.Serializer[Any]):
     total = money("`quantity` × `unit_price`.")
 
 
+@extend_schema_serializer(component_name="OrderItem")
 class Item(Product):
     """One product of an order, as it was called and priced when the order was placed."""
 
@@ -84,6 +92,7 @@ class Amounts(serializers.Serializer[Any]):
     total = money("`subtotal` − `discount`: what is paid.")
 
 
+@extend_schema_serializer(component_name="VendorOrderOverview")
 class VendorPart(Amounts, Parcel):
     """One vendor's part of an order."""
 
@@ -92,6 +101,7 @@ class VendorPart(Amounts, Parcel):
     status = serializers.ChoiceField(list(VendorOrderStatus))
 
 
+@extend_schema_serializer(component_name="Order")
 class OrderOutput(Amounts):
     """An order. Money is a decimal string with the currency's own number of decimals."""
 
@@ -106,7 +116,7 @@ class OrderOutput(Amounts):
     items = Item(many=True)
     vendor_orders = VendorPart(many=True)
     shipping_address = Address()
-    available_actions = actions("cancel")
+    available_actions = actions(ORDER_ACTIONS)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(help_text="When an order that is still `pending` expires.")
@@ -132,6 +142,7 @@ class QuoteItem(Product):
     available = serializers.IntegerField(min_value=0, help_text="Units on the shelf.")
 
 
+@extend_schema_serializer(component_name="Shortage")
 class ShortageOutput(serializers.Serializer[Any]):
     """A product of which there is less than is wanted."""
 
@@ -140,6 +151,7 @@ class ShortageOutput(serializers.Serializer[Any]):
     available = serializers.IntegerField(min_value=0)
 
 
+@extend_schema_serializer(component_name="Quote")
 class QuoteOutput(Amounts):
     """What checkout would cost now."""
 
@@ -150,6 +162,7 @@ class QuoteOutput(Amounts):
     shortages = ShortageOutput(many=True, help_text="What checkout would refuse as `out_of_stock`.")
 
 
+@extend_schema_serializer(component_name="VendorOrder")
 class VendorOrderOutput(Amounts, Parcel):
     """The part of an order that one vendor fulfils, and nothing of the others."""
 
@@ -157,14 +170,14 @@ class VendorOrderOutput(Amounts, Parcel):
     order_id = serializers.UUIDField()
     order_number = number()
     order_status = serializers.ChoiceField(
-        ["pending", "confirmed", "cancelled", "expired"], help_text="The order, as far as this vendor is concerned."
+        ORDER_STATUSES_FOR_VENDORS, help_text="The order, as far as this vendor is concerned."
     )
     vendor_id = serializers.CharField()
     status = serializers.ChoiceField(list(VendorOrderStatus))
     currency = currency()
     items = Item(many=True)
     shipping_address = Address()
-    available_actions = actions("accept", "ship", "deliver", "cancel")
+    available_actions = actions(VENDOR_ORDER_ACTIONS)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     version = version("vendor order")
@@ -176,6 +189,7 @@ class VendorOrderPage(Page):
     results = VendorOrderOutput(many=True)
 
 
+@extend_schema_serializer(component_name="VendorOrderSummary")
 class SummaryOutput(serializers.Serializer[Any]):
     """A vendor's day at a glance."""
 
@@ -209,6 +223,7 @@ class TimelineEntry(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": serializers.CharField(allow_null=True, help_text="The status before.")}
 
 
+@extend_schema_serializer(component_name="OrderTracking")
 class TrackingOutput(serializers.Serializer[Any]):
     """Where the parcels of an order are."""
 
@@ -234,7 +249,7 @@ class DeadLetter(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     source = serializers.ChoiceField(
-        ["payments.events", "outbox", "refunds"],
+        DEAD_LETTER_SOURCES,
         help_text="A message of Payment's; an effect that a neighbour refused or was away for too long for; a refund that"
         " Payment does not make.",
     )  # type: ignore[assignment]
@@ -255,6 +270,7 @@ class DeadLetterPage(Page):
     results = DeadLetter(many=True)
 
 
+@extend_schema_serializer(component_name="DeadLetterRetry")
 class RetryOutput(serializers.Serializer[Any]):
     """What is tried anew."""
 
@@ -262,6 +278,7 @@ class RetryOutput(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["retrying"])
 
 
+@extend_schema_serializer(component_name="OrderHistory")
 class HistoryOutput(serializers.Serializer[Any]):
     """An audit trail, oldest first."""
 

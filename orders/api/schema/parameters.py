@@ -7,7 +7,6 @@ from drf_spectacular.utils import OpenApiParameter
 
 from orders.api.filters import DEFAULT_LIMIT, LARGEST_LIMIT, LONGEST_WORD
 from orders.api.headers import LONGEST_KEY
-from orders.lifecycle import ORDER_STATUSES, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
 from orders.paging import COLUMNS, NEWEST
 
 Schema = dict[str, Any]
@@ -23,8 +22,12 @@ def _query(name: str, type_: Any, text: str) -> OpenApiParameter:
     return OpenApiParameter(name, type_, description=text)
 
 
-def _some_of(name: str, words: list[str]) -> OpenApiParameter:
-    type_ = {"type": "array", "items": {"type": "string", "enum": words}, "minItems": 1}
+def _component(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _some_of(name: str, component: str) -> OpenApiParameter:
+    type_ = {"type": "array", "items": _component(component), "minItems": 1}
     return OpenApiParameter(name, type_, explode=False, style="form", description="One or more, with commas between.")
 
 
@@ -68,13 +71,13 @@ COMMON = [
     *PAGING,
     _query(
         "ordering",
-        {"type": "string", "enum": [f"{sign}{name}" for name in COLUMNS for sign in ("-", "")], "default": NEWEST},
-        "With `-`: the latest or largest first.",
+        _component("Ordering"),
+        f"With `-`: the latest or largest first. Without this parameter: `{NEWEST}`.",
     ),
 ]
 ORDER_FILTERS = [
-    _some_of("status", ORDER_STATUSES),
-    _some_of("payment_status", PAYMENT_STATUSES),
+    _some_of("status", "OrderStatus"),
+    _some_of("payment_status", "PaymentStatus"),
     _amount("min_total", "In whole units of the order's own currency."),
     _amount("max_total", "In whole units of the order's own currency."),
     _query("vendor_id", ID, "With something of this vendor."),
@@ -82,10 +85,19 @@ ORDER_FILTERS = [
     *COMMON,
 ]
 VENDOR_ORDER_FILTERS = [
-    _some_of("status", VENDOR_ORDER_STATUSES),
+    _some_of("status", "VendorOrderStatus"),
     _query("vendor_id", ID, "For admins only."),
     *COMMON,
 ]
+
+SCHEMAS: dict[str, Schema] = {
+    "Ordering": {
+        "type": "string",
+        "enum": [f"{sign}{name}" for name in COLUMNS for sign in ("-", "")],
+        "x-enum-varnames": [f"{name.upper()}{way}" for name in COLUMNS for way in ("_DESCENDING", "_ASCENDING")],
+    }
+}
+"""Schemas that only parameters refer to."""
 
 HEADERS: dict[str, Any] = {
     "X-Request-ID": {

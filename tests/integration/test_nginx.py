@@ -1,0 +1,175 @@
+"""compose/nginx.conf in a real nginx before the running service: what it passes on of the outside, and what it keeps out.
+
+Needs Debian's package nginx-light; without it these tests are skipped. Docker's own is left out: its resolver, and the name of the
+service, in whose place the test's address stands.
+"""
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from compose.ports import HOST, free_port
+from compose.processes import Process
+from compose.stack import CHECKOUT
+from tests.api.problem import FIELDS
+from tests.world import Person, World, eventually
+
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")
+CONFIGURATION = (CHECKOUT / "compose" / "nginx.conf").read_text()
+MAIN = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {configuration}
+}}
+"""
+STREAMS = 3
+FROM_OUTSIDE = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "6.6.6.6, 203.0.113.9", "Host": "localhost:8443"}
+"""What a proxy that ends TLS sends; the first address is what its client made up."""
+
+Nginx = Callable[..., str]
+
+
+def changed(text: str, *changes: tuple[str, str]) -> str:
+    for pattern, by in changes:
+        text, count = re.subn(pattern, by, text)
+        assert count, pattern
+    return text
+
+
+@pytest.fixture
+def nginx(tmp_path: Path, world: World) -> Iterator[Nginx]:
+    """Start nginx before an address, that of the service unless another is given, with changes of the configuration."""
+    with ExitStack() as stopping:
+
+        def start(*changes: tuple[str, str], before: str = world.url) -> str:
+            port, folder = free_port(), tmp_path / f"nginx-{free_port()}"
+            folder.mkdir()
+            configuration = changed(
+                CONFIGURATION,
+                (r"resolver 127\.0\.0\.11 .*", ""),
+                (r"server service:8000 resolve;", f"server {before.removeprefix('http://')};"),
+                (r"listen 8080;", f"listen {HOST}:{port};"),
+                *changes,
+            )
+            file = folder / "nginx.conf"
+            file.write_text(MAIN.format(folder=folder, configuration=configuration))
+            command = [str(NGINX), "-c", str(file), "-p", str(folder)]
+            process = Process("nginx", command, log=folder / "nginx.log", cwd=folder, environment=dict(os.environ))
+            stopping.callback(process.stop)
+            process.start()
+            process.wait_ready(lambda: socket.create_connection((HOST, port), timeout=2).close(), errors=OSError)
+            return f"http://{HOST}:{port}"
+
+        yield start
+
+
+def through(url: str, person: Person) -> httpx.Client:
+    """The person's way to the service by this address."""
+    headers = {"Authorization": str(person.http.headers["Authorization"])}
+    return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20)
+
+
+def next_link(client: httpx.Client) -> str:
+    return str(client.get("/api/v1/orders?limit=1", headers=FROM_OUTSIDE).json()["next"])
+
+
+@pytest.fixture
+def shopper(world: World) -> Person:
+    """Somebody with two orders, so that a page of one has a next page."""
+    shopper = world.shopper()
+    shopper.place()
+    shopper.place()
+    return shopper
+
+
+def test_behind_a_proxy_that_ends_tls_links_are_https_under_its_host(nginx: Nginx, shopper: Person) -> None:
+    with through(nginx(), shopper) as client:
+        assert next_link(client).startswith("https://localhost:8443/api/v1/orders?")
+        answer = client.get("/api/v1/orders", headers=FROM_OUTSIDE)
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_without_tls_links_are_http_and_hsts_is_not_sent(nginx: Nginx, shopper: Person) -> None:
+    with through(nginx(), shopper) as client:
+        answer = client.get("/api/v1/orders?limit=1")
+        assert answer.json()["next"].startswith("http://127.0.0.1:")
+        assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_the_word_of_a_client_that_is_no_proxy_of_ours_is_not_taken(nginx: Nginx, shopper: Person) -> None:
+    strangers = (r"127\.0\.0\.0/8 1;", ""), (r"set_real_ip_from 127\.0\.0\.0/8;", "")
+    with through(nginx(*strangers), shopper) as client:
+        assert next_link(client).startswith("http://localhost:8443/")
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/readyz/", "//readyz?x=1", "/%72eadyz", "/shop/readyz"]
+)
+def test_the_operators_addresses_are_closed_to_the_outside(nginx: Nginx, shopper: Person, path: str) -> None:
+    with through(nginx(), shopper) as client:
+        answer = client.get(path, headers={"X-Request-ID": "mine"})
+        assert problem_by_nginx(answer, 404, "not_found") == "mine"
+    assert shopper.http.get("/readyz").status_code == 200
+
+
+def test_one_client_has_so_many_streams_and_its_other_requests_go_on(nginx: Nginx, world: World) -> None:
+    url = nginx((r"limit_conn streams_of_client \d+;", f"limit_conn streams_of_client {STREAMS};"))
+    customers = [world.shopper() for _ in range(STREAMS + 1)]
+    paths = [f"/api/v1/orders/{customer.place()['id']}/stream" for customer in customers]
+    with ExitStack() as closing:
+        clients = [closing.enter_context(through(url, customer)) for customer in customers]
+        for client, path in list(zip(clients, paths, strict=True))[:STREAMS]:
+            assert closing.enter_context(client.stream("GET", path)).status_code == 200
+        refused = clients[-1].get(paths[-1])
+        problem_by_nginx(refused, 429, "rate_limited")
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert clients[-1].get("/api/v1/orders").status_code == 200
+
+    def opens_again() -> bool:
+        with through(url, customers[-1]) as client, client.stream("GET", paths[-1]) as answer:
+            return answer.status_code == 200
+
+    eventually(opens_again, "a closed stream to give its place back")
+
+
+def test_a_service_that_is_away_is_503_with_a_time_to_try_again(nginx: Nginx, shopper: Person) -> None:
+    with through(nginx(before=f"http://{HOST}:{free_port()}"), shopper) as client:
+        answer = client.get("/api/v1/orders")
+        problem_by_nginx(answer, 503, "overloaded")
+        assert answer.headers["Retry-After"] == "1"
+
+
+def test_what_can_not_be_read_is_a_problem_too(nginx: Nginx, shopper: Person) -> None:
+    with through(nginx(), shopper) as client:
+        problem_by_nginx(client.get("/api/v1/orders", headers={"X-Long": "a" * 50_000}), 400, "invalid")
+        problem_by_nginx(client.post("/api/v1/orders", content=b" " * 2**21), 413, "payload_too_large")
+        problem_by_nginx(client.get(f"/{'a' * 50_000}"), 400, "invalid")
+
+
+def problem_by_nginx(answer: httpx.Response, status: int, code: str) -> str:
+    """The request's id in a refusal of nginx's own, which has the fields and headers of the service's."""
+    body = answer.json()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert (body.keys(), body["status"], body["code"]) == (FIELDS, status, code)
+    assert answer.request.url.raw_path.decode().startswith(body["instance"])
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    return str(body["request_id"])

@@ -1,0 +1,156 @@
+"""What runs in containers: who reaches whom in `docker-compose.yml`, and what is in the images that `compose/Dockerfile` makes.
+
+There is no Docker here. An image is taken for the files that its stage copies and the packages that its lock names.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, read
+
+COMPOSITION: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSITION["services"]
+DOCKERFILE = (CHECKOUT / "compose" / "Dockerfile").read_text()
+STAGES = {
+    name: re.findall(r"^COPY (?!--from)(\S+) \S+$", body, re.MULTILINE)
+    for name, body in re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM|\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
+}
+"""The files of the checkout that each stage copies."""
+
+IMAGES = {
+    "production": ("requirements.txt", ["asgi_app.asgi", "asgi_app.celery", "orders.tasks"]),
+    "sandbox": ("requirements-sandbox.txt", ["compose.sandbox.__main__"]),
+}
+"""By stage: the lock of its packages, and what it runs."""
+
+
+WITHOUT = """
+import importlib, sys
+from importlib.machinery import PathFinder
+
+class Installed(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in sys.argv[1].split(",") else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Installed
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+"""
+"""Imports modules as if those of the first argument were not installed."""
+
+
+def missing(lock: str) -> set[str]:
+    """The modules that are installed here and not where only this lock is."""
+    there = locked(lock)
+    return {
+        module
+        for module, packages in packages_distributions().items()
+        if module.isidentifier() and not there & set(map(normal, packages))
+    }
+
+
+def neighbours(name: str) -> set[str]:
+    """The services that have a network with this one."""
+    networks = set(SERVICES[name]["networks"])
+    return {other for other in SERVICES if other != name and networks & set(SERVICES[other]["networks"])}
+
+
+def test_nginx_reaches_the_service_and_nothing_else() -> None:
+    assert neighbours("nginx") == {"service"}
+
+
+def test_nginx_alone_is_reached_from_outside_and_only_on_this_machine() -> None:
+    assert [name for name, service in SERVICES.items() if service.get("ports")] == ["nginx"]
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["nginx"]["ports"])
+
+
+def test_redis_asks_everybody_for_a_password() -> None:
+    redis = SERVICES["redis"]
+    assert redis["command"][-2:] == ["--requirepass", "${REDIS_PASSWORD:?}"]
+    assert redis["environment"]["REDISCLI_AUTH"] == "${REDIS_PASSWORD:?}"
+    urls = re.findall(
+        r"redis://\S+", json.dumps({name: service for name, service in SERVICES.items() if name != "redis"})
+    )
+    assert len(urls) > 8
+    assert all(url.startswith("redis://:${REDIS_PASSWORD:?}@redis:6379/") for url in urls)
+
+
+def test_what_the_composition_asks_for_is_in_the_sample() -> None:
+    asked = set(re.findall(r"\$\{(\w+):\?", (CHECKOUT / "docker-compose.yml").read_text()))
+    assert asked - read(SAMPLE).keys() == set()
+
+
+def test_each_process_runs_from_the_image_of_its_stage() -> None:
+    stages = {name: service["build"]["target"] for name, service in SERVICES.items() if "build" in service}
+    assert stages.pop("sandbox") == "sandbox"
+    assert set(stages.values()) == {"production"}
+    assert SERVICES["sandbox"]["image"] != SERVICES["service"]["image"]
+
+
+def test_the_image_that_is_built_unless_another_is_asked_for_is_production_without_the_sandbox() -> None:
+    assert list(STAGES)[-1] == "production"
+    assert [path for path in STAGES["production"] if path.startswith("compose")] == []
+    assert "aiohttp" not in locked("requirements.txt")
+
+
+@pytest.mark.parametrize("stage", IMAGES)
+def test_what_an_image_runs_needs_no_file_and_no_package_that_is_not_in_it(stage: str, tmp_path: Path) -> None:
+    lock, modules = IMAGES[stage]
+    for path in STAGES[stage]:
+        copy(CHECKOUT / path, tmp_path / path)
+    command = [sys.executable, "-c", WITHOUT, ",".join(sorted(missing(lock))), *modules]
+    environment = {**read(PLACEHOLDERS), "DJANGO_SETTINGS_MODULE": "asgi_app.settings"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_image_without_a_package_that_it_needs_would_be_noticed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT, ",".join(sorted(missing("requirements.txt"))), "compose.sandbox.users"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+    assert "No module named 'aiohttp'" in done.stderr
+
+
+def test_the_locks_agree_on_every_version() -> None:
+    production, sandbox, development = map(
+        pins, ("requirements.txt", "requirements-sandbox.txt", "requirements-dev.txt")
+    )
+    assert production.items() <= sandbox.items() <= development.items()
+
+
+def test_the_context_of_the_build_has_what_is_copied() -> None:
+    allowed = [line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for path in {path for paths in STAGES.values() for path in paths}:
+        assert any(path == one or path.startswith(f"{one}/") for one in allowed), path
+
+
+def pins(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9.-]+)(?:\[[a-z,]+\])?==(\S+)", (CHECKOUT / lock).read_text(), re.MULTILINE))
+
+
+def locked(lock: str) -> set[str]:
+    return set(map(normal, pins(lock)))
+
+
+def normal(name: str) -> str:
+    """A package's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
