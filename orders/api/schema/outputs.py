@@ -42,7 +42,8 @@ class Address(serializers.Serializer[Any]):
     line1 = serializers.CharField()
     line2 = serializers.CharField(allow_blank=True)
     city = serializers.CharField()
-    postal_code = serializers.CharField()
+    state = serializers.CharField(allow_blank=True)
+    postal_code = serializers.CharField(allow_blank=True)
     country = serializers.RegexField(r"^[A-Z]{2}$", help_text="ISO 3166-1 alpha-2.")
     phone = serializers.CharField(allow_blank=True)
 
