@@ -93,8 +93,9 @@ class IllegalTransition(OrderError):
 
     code = "illegal_transition"
 
-    def __init__(self, current: str, wanted: str) -> None:
-        super().__init__(f"Cannot transition from {current} to {wanted}.", current=current, wanted=wanted)
+    def __init__(self, current: str, wanted: str, why: str = "") -> None:
+        because = f": {why}" if why else ""
+        super().__init__(f"Cannot transition from {current} to {wanted}{because}.", current=current, wanted=wanted)
 
 
 class NotCancellable(OrderError):

@@ -2,17 +2,22 @@
 
 from typing import Any
 
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from clients.carts import MAX_VERSION
 from orders.addresses import MAX_LENGTHS, read_address
 from orders.text import has_visible_character
+from orders.uris import is_https_uri
 
 MONEY = RegexValidator(r"\A[0-9]{1,15}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
 
-HTTPS = URLValidator(schemes=["https"], message="Not an https address.")
+
+def https_uri(text: str) -> None:
+    """Raise ValidationError for what is no https URI."""
+    if not is_https_uri(text):
+        raise ValidationError("Not an https URI (RFC 3986) without user info.")
 
 
 class Text(serializers.CharField):
@@ -105,4 +110,4 @@ class ShipInput(Strict):
 
     carrier = Text(max_length=100)
     tracking_number = Text(max_length=100)
-    tracking_url = Text(required=False, default=None, allow_null=True, max_length=500, validators=[HTTPS])
+    tracking_url = Text(required=False, default=None, allow_null=True, max_length=500, validators=[https_uri])

@@ -200,7 +200,9 @@ class TimelineEntry(serializers.Serializer[Any]):
 
     at = serializers.DateTimeField()
     type = serializers.RegexField(
-        EVENT_TYPE, help_text="`order.placed`, or `order.`, `vendor_order.` or `payment.` and its new status."
+        EVENT_TYPE,
+        help_text="`order.placed`, `vendor_order.tracking_changed`, or `order.`, `vendor_order.` or `payment.` and its new"
+        " status.",
     )
     to = serializers.CharField(help_text="The new status.")
 

@@ -94,7 +94,7 @@ _TOLD: Mapping[str, tuple[str, dict[str, Any]]] = {
         "Cannot transition from pending to shipped.",
         {"current": "pending", "wanted": "shipped"},
     ),
-    "not_cancellable": ("The order is shipped and can't be cancelled any more.", {}),
+    "not_cancellable": ("Part of the order has already been shipped.", {}),
     "coupon_unavailable": ("The coupon WELCOME can't be used: order without it.", {}),
     "precondition_failed": ("This is at version 3 now: look at it again, then act.", {}),
     "empty_cart": ("The cart is empty: put something into it first.", {}),
