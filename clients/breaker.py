@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from django.conf import settings
 
-from clients.errors import Belated, DependencyRefused, NotAsked
+from clients.errors import Belated, ContractBroken, DependencyRefused, NotAsked
 from clients.metrics import CALLS, CIRCUIT_OPEN, IN_FLIGHT
 from orders.errors import DependencyUnavailable
 
@@ -23,7 +23,8 @@ class CircuitBreaker:
 
     It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call goes through as a probe, and
     its end decides (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). A refusal that the neighbour's contract knows
-    is an answer like any other, and a 4xx is no failure either: it is our question that was wrong. A neighbour may have several
+    is an answer like any other, and a 4xx is no failure either: it is our question that was wrong. An answer that breaks the
+    contract is none: it says something about one user, cart or product (contract: neighbours). A neighbour may have several
     circuits, for purposes of which one may work while the other doesn't; `circuit` is what the metrics call this one, and
     `open_seconds` how long it refuses calls.
     """
@@ -51,7 +52,7 @@ class CircuitBreaker:
         except (asyncio.CancelledError, NotAsked, Belated):
             raise  # says nothing about the neighbour
         except DependencyUnavailable as error:
-            outcome = "answered" if isinstance(error, DependencyRefused) else "failed"
+            outcome = "answered" if isinstance(error, DependencyRefused | ContractBroken) else "failed"
             raise
         except Exception:  # a refusal of its contract
             outcome = "answered"

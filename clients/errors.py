@@ -11,6 +11,13 @@ class DependencyRefused(DependencyUnavailable):
     """The neighbour works, and has refused a question that its contract allows: what is wrong is ours."""
 
 
+class ContractBroken(DependencyUnavailable):
+    """The neighbour works, and has answered what its contract does not allow.
+
+    That says something about one user, cart or product, and nothing about the neighbour.
+    """
+
+
 class Belated(DependencyUnavailable):
     """The time was over, but this process was too busy to see in time whether there was an answer: no fault of the neighbour's."""
 

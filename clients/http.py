@@ -10,13 +10,16 @@ import msgspec
 
 from clients.breaker import CircuitBreaker
 from clients.deadline import Deadline, was_late
-from clients.errors import Belated, DependencyRefused, NotAsked
+from clients.errors import Belated, ContractBroken, DependencyRefused, NotAsked
 from clients.metrics import RETRIES
 from clients.tracing import call_headers
-from clients.transport import KeepAliveTransport
+from clients.transport import AnswerTooLarge, KeepAliveTransport
 from orders.errors import DependencyUnavailable
 
 RETRIED = frozenset({502, 503, 504})
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for JSON that can't be read, or is not of the shape that was asked for."""
 
 
 class HttpNeighbour:
@@ -59,13 +62,15 @@ class HttpNeighbour:
         """Close the connections."""
         await self._transport.aclose()
 
-    def broken(self, why: str) -> DependencyUnavailable:
-        """The error for an answer that can't be used."""
-        return DependencyUnavailable(self.name, why)
+    def broken(self, why: str) -> ContractBroken:
+        """The error for an answer that breaks the contract."""
+        return ContractBroken(self.name, why)
 
     def unexpected(self, status: int) -> DependencyUnavailable:
         """The error for an answer with a status that its contract doesn't know."""
-        error = DependencyRefused if 400 <= status < 500 else DependencyUnavailable
+        if status < 400:
+            return self.broken(f"it answered {status}")
+        error = DependencyRefused if status < 500 else DependencyUnavailable
         return error(self.name, f"it answered {status}")
 
     async def _send(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> httpx.Response:
@@ -81,8 +86,10 @@ class HttpNeighbour:
         except TimeoutError as error:
             too_late = Belated if was_late(limit) else DependencyUnavailable
             raise too_late(self.name, "no answer in time") from error
+        except AnswerTooLarge as error:
+            raise self.broken(str(error)) from error
         except httpx.HTTPError as error:
-            raise self.broken(str(error) or type(error).__name__) from error
+            raise DependencyUnavailable(self.name, str(error) or type(error).__name__) from error
 
 
 def quote_id(id_: str) -> str:
@@ -93,11 +100,11 @@ def quote_id(id_: str) -> str:
 def decode(neighbour: HttpNeighbour, answer: httpx.Response, shape: type[Any]) -> Any:
     """The answer's JSON as `shape` (a msgspec.Struct), every type and range checked.
 
-    Raises DependencyUnavailable for another status than 200 and for what breaks the contract.
+    Raises DependencyUnavailable for another status than 200, ContractBroken for what breaks the contract.
     """
     if answer.status_code != 200:
         raise neighbour.unexpected(answer.status_code)
     try:
         return msgspec.json.decode(answer.content, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise neighbour.broken(f"its answer breaks the contract: {error}") from error

@@ -17,7 +17,7 @@ import grpc.aio
 
 from clients.breaker import CircuitBreaker, guarded
 from clients.deadline import Deadline, was_late
-from clients.errors import Belated, DependencyRefused, HoldCommitted, HoldGone, NotAsked, RestockRefused
+from clients.errors import Belated, ContractBroken, DependencyRefused, HoldCommitted, HoldGone, NotAsked, RestockRefused
 from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from orders.errors import DependencyUnavailable, OutOfStock
@@ -33,7 +33,7 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 1024 * 1024),
     ("grpc.enable_http_proxy", 0),
 )
-_LENGTHS = {"product_id": 64, "vendor_id": 64, "name": 500, "sku": 100}  # what the columns of an order item keep
+_ID_LENGTH, _NAME_LENGTH, _SKU_LENGTH = 64, 500, 100  # what the columns of an order item keep
 
 _REFUSALS = (
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -41,6 +41,7 @@ _REFUSALS = (
     grpc.StatusCode.PERMISSION_DENIED,
     grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,  # 429; also an answer over 1 MiB, which says something about one product
 )
 """What a 4xx is in HTTP."""
 
@@ -213,7 +214,7 @@ def _failure(code: grpc.StatusCode, limit: asyncio.Timeout) -> type[DependencyUn
 
 def _check(holds: bool, otherwise: str) -> None:
     if not holds:
-        raise DependencyUnavailable("product", otherwise)
+        raise ContractBroken("product", otherwise)
 
 
 def _stock(hold: pb.StockHold, order_id: UUID) -> Stock:
@@ -227,17 +228,17 @@ def _stock(hold: pb.StockHold, order_id: UUID) -> Stock:
 def _products(answered: Iterable[pb.Product], asked: Collection[str]) -> dict[str, Product]:
     products = {}
     for product in answered:
-        for name, longest in _LENGTHS.items():
-            _check(len(text := getattr(product, name)) <= longest and "\0" not in text, f"a {name} can't be kept")
+        name, sku = product.name[:_NAME_LENGTH], product.sku[:_SKU_LENGTH]
         _check(product.product_id in asked, "it names a product that was not asked for")
-        _check(bool(product.vendor_id), "a product has no vendor")
-        _check(0 <= product.unit_price_minor <= MAX_MINOR, "a price is negative")
+        _check(0 < len(product.vendor_id) <= _ID_LENGTH, "a vendor_id is missing or too long")
+        _check("\0" not in product.vendor_id + name + sku, "a text has a null character")
+        _check(0 <= product.unit_price_minor <= MAX_MINOR, "a price is out of range")
         _check(product.currency in DECIMALS, "a currency is not one of ISO 4217")
         products[product.product_id] = Product(
             product.product_id,
             product.vendor_id,
-            product.name,
-            product.sku,
+            name,
+            sku,
             product.unit_price_minor,
             product.currency,
             product.available,

@@ -18,6 +18,11 @@ MAX_BYTES = 1024 * 1024
 IDLE_SECONDS = 4
 """How long a connection is kept for the next request: shorter than servers do, which close it at 5 s or later."""
 
+
+class AnswerTooLarge(httpx.RemoteProtocolError):
+    """The answer is larger than MAX_BYTES."""
+
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -62,7 +67,7 @@ class Connection(asyncio.Protocol):
             return
         self._received += len(data)
         if self._received > MAX_BYTES:
-            self._fail(httpx.RemoteProtocolError("the answer is larger than 1 MiB"))
+            self._fail(AnswerTooLarge("the answer is larger than 1 MiB"))
             return
         try:
             self._parser.feed_data(data)

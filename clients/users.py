@@ -1,39 +1,50 @@
 """The User Service: who the customer is and where they live (contract: neighbours, "User Service")."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from msgspec import Meta, Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from clients.breaker import guarded
 from clients.deadline import Deadline
-from clients.http import HttpNeighbour, decode, quote_id
-
-_Text = Annotated[str, Meta(max_length=500)]
+from clients.errors import ContractBroken
+from clients.http import UNREADABLE, HttpNeighbour, decode, quote_id
 
 
 class _Address(Struct):
-    name: _Text
-    line1: _Text
-    city: _Text
-    postal_code: _Text
-    country: _Text
-    line2: _Text = ""
-    phone: _Text = ""
+    name: str | None = None
+    line1: str | None = None
+    line2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    phone: str | None = None
 
 
 class _User(Struct):
     id: str
     is_active: bool
-    default_address: _Address | None = None
+    default_address: Raw = Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An active user. `address` has the fields of a shipping address, or is None when the profile has no usable one."""
+    """An active user. The default address is read when it is needed, so that a broken one is in nobody else's way."""
 
     id: str
-    address: dict[str, str] | None
+    address: Raw
+
+    def default_address(self) -> dict[str, str | None]:
+        """Return the texts of the default address, as User has them; empty when there is none.
+
+        Raises ContractBroken("user") for one that is no address at all.
+        """
+        try:
+            address = msgspec.json.decode(self.address, type=_Address | None)
+        except UNREADABLE as error:
+            raise ContractBroken("user", f"its answer breaks the contract: {error} in default_address") from error
+        return msgspec.structs.asdict(address) if address else {}
 
 
 class Users:
@@ -51,16 +62,4 @@ class Users:
         user: _User = decode(self._http, answer, _User)
         if user.id != customer_id:
             raise self._http.broken("its answer is about another user")
-        return Customer(user.id, _usable(user.default_address)) if user.is_active else None
-
-
-def _usable(address: _Address | None) -> dict[str, str] | None:
-    if address is None:
-        return None
-    fields = {
-        name: getattr(address, name) for name in ("name", "line1", "line2", "city", "postal_code", "country", "phone")
-    }
-    if any("\0" in text for text in fields.values()):
-        return None
-    required = (address.name, address.line1, address.city, address.postal_code)
-    return fields if all(required) and len(address.country) == 2 else None
+        return Customer(user.id, user.default_address) if user.is_active else None

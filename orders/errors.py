@@ -99,8 +99,9 @@ class IllegalTransition(OrderError):
 
     code = "illegal_transition"
 
-    def __init__(self, current: str, wanted: str) -> None:
-        super().__init__(f"What is {current} cannot become {wanted}.", current=current, wanted=wanted)
+    def __init__(self, current: str, wanted: str, why: str = "") -> None:
+        because = f": {why}" if why else ""
+        super().__init__(f"Cannot transition from {current} to {wanted}{because}.", current=current, wanted=wanted)
 
 
 class NotCancellable(OrderError):
@@ -134,7 +135,7 @@ class CartTooLarge(OrderError):
 
 
 class AddressRequired(OrderError):
-    """Neither the request nor the user's profile names an address."""
+    """Neither the request nor the user's profile has a complete address. Carries `errors`, as Invalid does."""
 
     code = "address_required"
 

@@ -115,17 +115,35 @@ def roll_up(current: str, vendor_statuses: Collection[str]) -> list[OrderStatus]
     return _FULFILMENT[_FULFILMENT.index(OrderStatus(current)) + 1 : _FULFILMENT.index(reached) + 1]
 
 
+def cancellation_obstacle(role: str, status: str, vendor_statuses: Collection[str]) -> str | None:
+    """Return why a caller of this role cannot cancel the order now, as a sentence, or None when they can.
+
+    A customer can while every vendor order is pending; an admin, and the service itself, until something has shipped.
+    """
+    parts = set(vendor_statuses)
+    if status in DEAD:
+        return f"The order has {'expired' if status == OrderStatus.EXPIRED else 'been cancelled'}."
+    if OrderStatus.CANCELLED not in ORDER_STEPS[status]:
+        return f"The order has already been {status}."
+    if parts & {VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED}:
+        return "Part of the order has already been shipped."
+    if role != "customer":
+        return None
+    if VendorOrderStatus.PROCESSING in parts:
+        return "A vendor has already started to fulfil the order."
+    if VendorOrderStatus.CANCELLED in parts:
+        return "A vendor has already cancelled its part of the order; only an admin can cancel the rest."
+    return "A vendor has already started to fulfil the order." if status == OrderStatus.PROCESSING else None
+
+
 def customer_may_cancel(status: str, vendor_statuses: Collection[str]) -> bool:
-    """A customer cancels while no vendor has begun."""
-    return status in (OrderStatus.PENDING, OrderStatus.CONFIRMED) and set(vendor_statuses) <= {
-        VendorOrderStatus.PENDING
-    }
+    """Return whether the order's customer can cancel it now."""
+    return cancellation_obstacle("customer", status, vendor_statuses) is None
 
 
 def admin_may_cancel(status: str, vendor_statuses: Collection[str]) -> bool:
-    """An admin, and the service itself, cancel until something has been shipped."""
-    gone = {VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED}
-    return OrderStatus.CANCELLED in ORDER_STEPS[status] and gone.isdisjoint(vendor_statuses)
+    """Return whether an admin, or the service itself, can cancel the order now."""
+    return cancellation_obstacle("admin", status, vendor_statuses) is None
 
 
 def order_actions(role: str, status: str, vendor_statuses: Collection[str]) -> list[str]:

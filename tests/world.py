@@ -45,7 +45,7 @@ class Sandbox:
         self._ask("PUT", f"/users/{user_id}", fields)
 
     def put_cart(
-        self, customer_id: str, items: list[dict[str, Any]], currency: str = "EUR", **more: Any
+        self, customer_id: str, /, items: list[dict[str, Any]], currency: str = "EUR", **more: Any
     ) -> dict[str, Any]:
         """A cart under a new version; answers it."""
         return self._ask("PUT", f"/carts/{customer_id}", {"currency": currency, "items": items, **more})

@@ -13,7 +13,13 @@ CUSTOMERS: dict[str, dict[str, Any]] = {
     },
     "grace": {
         "name": "Grace Hopper",
-        "default_address": {"line1": "3 Harbour Street", "city": "New York", "postal_code": "10004", "country": "US"},
+        "default_address": {
+            "line1": "3 Harbour Street",
+            "city": "New York",
+            "state": "NY",
+            "postal_code": "10004",
+            "country": "US",
+        },
     },
     "linus": {"name": "Linus Example", "default_address": None},
     "mallory": {"name": "Mallory Shade", "is_active": False},

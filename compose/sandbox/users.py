@@ -6,7 +6,15 @@ from aiohttp import web
 
 from compose.sandbox.http_door import Answer, HttpDoor
 
-PARIS = {"line1": "1 Main St", "line2": "", "city": "Paris", "postal_code": "75001", "country": "FR", "phone": ""}
+PARIS = {
+    "line1": "1 Main St",
+    "line2": "",
+    "city": "Paris",
+    "state": "",
+    "postal_code": "75001",
+    "country": "FR",
+    "phone": "",
+}
 
 
 class Users:

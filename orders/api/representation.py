@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orders.addresses import MAX_LENGTHS
 from orders.callers import Role
 from orders.lifecycle import order_actions, order_status_for_vendor, vendor_order_actions
 from orders.models import OrderEvent
@@ -10,8 +11,6 @@ from orders.rows import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, 
 from orders.services.history import Tracked
 from orders.services.quote import Quote
 from orders.services.summary import Summary
-
-ADDRESS = ("name", "line1", "line2", "city", "postal_code", "country", "phone")
 
 
 def order_body(order: OrderRecord, role: Role) -> dict[str, Any]:
@@ -197,4 +196,4 @@ def _shipment_body(part: VendorOrderRow) -> dict[str, Any]:
 
 
 def _address_body(order: OrderRow) -> dict[str, str]:
-    return {name: order.shipping_address[name] for name in ADDRESS}
+    return {name: order.shipping_address.get(name, "") for name in MAX_LENGTHS}  # orders placed earlier have no state

@@ -2,16 +2,22 @@
 
 from typing import Any
 
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from clients.carts import MAX_VERSION
-from orders.api.countries import COUNTRIES
+from orders.addresses import MAX_LENGTHS, read_address
+from orders.text import has_visible_character
+from orders.uris import is_https_uri
 
 MONEY = RegexValidator(r"\A[0-9]{1,15}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
 
-HTTPS = URLValidator(schemes=["https"], message="Not an https address.")
+
+def https_uri(text: str) -> None:
+    """Raise ValidationError for what is no https URI."""
+    if not is_https_uri(text):
+        raise ValidationError("Not an https URI (RFC 3986) without user info.")
 
 
 class Text(serializers.CharField):
@@ -23,7 +29,7 @@ class Text(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             raise ValidationError("Not a string.")
-        if not self.allow_blank and not data.strip():
+        if not self.allow_blank and not has_visible_character(data):
             raise ValidationError("May not be blank.")
         return str(super().to_internal_value(data))
 
@@ -41,29 +47,42 @@ class Strict(serializers.Serializer[Any]):
     """An object that has the fields it names and no others."""
 
     def to_internal_value(self, data: Any) -> Any:
+        self.check_names(data)
+        return super().to_internal_value(data)
+
+    def check_names(self, data: Any) -> None:
+        """Raise ValidationError unless `data` is an object without unknown fields."""
         if not isinstance(data, dict):
             raise ValidationError("Not an object.")
         if unknown := data.keys() - self.fields.keys():
             raise ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."))
-        return super().to_internal_value(data)
+
+
+def _address_text(name: str, required: bool = True, help_text: str = "") -> Text:
+    """One text of an address, for the API's schema: `read_address` has the rules."""
+    optional: dict[str, Any] = {} if required else {"required": False, "allow_null": True, "allow_blank": True}
+    return Text(max_length=MAX_LENGTHS[name], help_text=help_text, **optional)
 
 
 class AddressInput(Strict):
     """Where to deliver."""
 
-    name = Text(max_length=200)
-    line1 = Text(max_length=200)
-    line2 = Text(max_length=200, required=False, default="", allow_blank=True)
-    city = Text(max_length=100)
-    postal_code = Text(max_length=20)
-    country = Text(max_length=2, help_text="ISO 3166-1 alpha-2")
-    phone = Text(max_length=40, required=False, default="", allow_blank=True)
+    name = _address_text("name")
+    line1 = _address_text("line1")
+    line2 = _address_text("line2", required=False)
+    city = _address_text("city")
+    state = _address_text("state", required=False, help_text="State, province or region.")
+    postal_code = _address_text("postal_code", required=False, help_text="Required unless the country has none.")
+    country = _address_text("country", help_text="ISO 3166-1 alpha-2")
+    phone = _address_text("phone", required=False)
 
-    def validate_country(self, value: str) -> str:
-        """Two capital letters that ISO 3166-1 has given to a country."""
-        if value not in COUNTRIES:
-            raise ValidationError("Not a country code of ISO 3166-1 alpha-2.")
-        return value
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        """Return the texts of the address, empty where there is none."""
+        self.check_names(data)
+        address, errors = read_address(data)
+        if errors:
+            raise ValidationError(errors)
+        return address
 
 
 class CheckoutInput(Strict):
@@ -91,4 +110,4 @@ class ShipInput(Strict):
 
     carrier = Text(max_length=100)
     tracking_number = Text(max_length=100)
-    tracking_url = Text(required=False, default=None, allow_null=True, max_length=500, validators=[HTTPS])
+    tracking_url = Text(required=False, default=None, allow_null=True, max_length=500, validators=[https_uri])

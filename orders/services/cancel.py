@@ -7,7 +7,7 @@ from django.db import transaction
 from orders import outbox
 from orders.callers import Actor, Caller
 from orders.errors import NotCancellable
-from orders.lifecycle import OrderStatus, VendorOrderStatus, admin_may_cancel, order_actions
+from orders.lifecycle import OrderStatus, VendorOrderStatus, cancellation_obstacle
 from orders.models import Order, VendorOrder
 from orders.services.change import Change, locked
 from orders.services.fulfil import Tags, check_version
@@ -26,8 +26,8 @@ def cancel_order(caller: Caller, order_id: uuid.UUID, if_match: Tags, request_id
     if order.status == OrderStatus.CANCELLED:
         return
     check_version(if_match, order.version)
-    if "cancel" not in order_actions(caller.role, order.status, _statuses(order)):
-        raise NotCancellable(f"The order is {order.status} and can't be cancelled any more.")
+    if obstacle := cancellation_obstacle(caller.role, order.status, _statuses(order)):
+        raise NotCancellable(obstacle)
     change = Change(order, Actor.of(caller, request_id))
     change.then(outbox.release_stock() if order.status == OrderStatus.PENDING else outbox.restock_items())
     cancel(change, reason)
@@ -43,8 +43,8 @@ def cancel_for_lack_of_stock(order_id: uuid.UUID, request_id: str) -> None:
     order = locked(Order.objects.all(), order_id)
     if order.status == OrderStatus.CANCELLED:
         return
-    if not admin_may_cancel(order.status, _statuses(order)):
-        raise NotCancellable(f"A {order.status} order can't be cancelled for lack of stock.")
+    if obstacle := cancellation_obstacle("system", order.status, _statuses(order)):
+        raise NotCancellable(f"It is out of stock, and can't be cancelled. {obstacle}")
     change = Change(order, Actor("system", None, request_id))
     cancel(change, "out_of_stock")
     change.save()

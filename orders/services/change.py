@@ -47,10 +47,15 @@ class Change:
         """Take one vendor's part to status `wanted`, keep it and announce it. Raises IllegalTransition."""
         check_vendor_order_step(vendor_order.status, wanted)
         self._note(f"vendor_order.{wanted}", vendor_order.status, wanted, data, vendor_order)
-        vendor_order.status, vendor_order.updated_at = wanted, self.at
-        vendor_order.version += 1
-        vendor_order.save()
+        vendor_order.status = wanted
+        self._save_vendor_order(vendor_order)
         self.announce(f"vendor_order.{wanted}", vendor_order_id=str(vendor_order.id), vendor_id=vendor_order.vendor_id)
+
+    def correct_tracking(self, vendor_order: VendorOrder, **data: Any) -> None:
+        """Keep what is said anew of a parcel that is on its way. It is no step, so `orders.events` does not tell it."""
+        status = vendor_order.status
+        self._note("vendor_order.tracking_changed", status, status, data, vendor_order)
+        self._save_vendor_order(vendor_order)
 
     def move_payment(self, wanted: str) -> None:
         """Take the payment to what the ledger says, if that is new."""
@@ -75,6 +80,11 @@ class Change:
             OrderEvent.objects.bulk_create(self.events)
         outbox.add(self.order, self.actor.request_id, self.effects)
         return self.order
+
+    def _save_vendor_order(self, vendor_order: VendorOrder) -> None:
+        vendor_order.updated_at = self.at
+        vendor_order.version += 1
+        vendor_order.save()
 
     def _note(
         self, type_: str, from_: str, to: str, data: dict[str, Any], vendor_order: VendorOrder | None = None

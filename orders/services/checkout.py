@@ -20,7 +20,6 @@ from clients.products import Held
 from orders import database
 from orders.callers import Actor, Caller
 from orders.errors import (
-    AddressRequired,
     CartAlreadyOrdered,
     DependencyUnavailable,
     IdempotencyKeyReused,
@@ -35,7 +34,7 @@ from orders.rows import OrderRecord
 from orders.services.new_order import new_order
 from orders.services.read import as_placed, find, find_order_of_cart
 from orders.services.settle_holds import DoubtfulHolds
-from orders.services.wish import Wish, check_cart, check_total, customer_and_cart
+from orders.services.wish import Wish, check_cart, check_total, customer_and_cart, delivery_address
 from orders.writer import Writer
 
 
@@ -136,10 +135,7 @@ class CheckoutDesk:
 
     async def _customer_and_cart(self, checkout: Checkout, deadline: Deadline) -> tuple[dict[str, str], Cart]:
         customer, cart = await customer_and_cart(checkout.caller.id, self._neighbours, deadline)
-        address = checkout.wish.shipping_address or customer.address
-        if address is None:
-            raise AddressRequired("Say where to deliver: your profile has no default address.")
-        return address, check_cart(cart, checkout.wish)
+        return delivery_address(checkout.wish, customer), check_cart(cart, checkout.wish)
 
     async def _reserve(self, order_id: UUID, cart: Cart, deadline: Deadline) -> Held:
         try:

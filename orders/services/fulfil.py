@@ -5,7 +5,7 @@ whatever else happens to the order at the same moment comes before or after, nev
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import transaction
 
@@ -39,7 +39,10 @@ def accept(caller: Caller, vendor_order_id: uuid.UUID, if_match: Tags, request_i
 
 
 def ship(caller: Caller, vendor_order_id: uuid.UUID, if_match: Tags, request_id: str, shipment: Shipment) -> None:
-    """The parcel is on its way. Raises NotFound, PreconditionFailed, IllegalTransition."""
+    """The parcel is on its way; once more with another shipment, until it is delivered, corrects what was said of it.
+
+    Raises NotFound, PreconditionFailed, IllegalTransition.
+    """
     _act("ship", caller, vendor_order_id, if_match, request_id, shipment)
 
 
@@ -73,12 +76,19 @@ def _act(
     if vendor_order.status == wanted and (shipment is None or _travels(vendor_order) == shipment):
         return
     check_version(if_match, vendor_order.version)
-    if action not in vendor_order_actions(order.status, vendor_order.status):
-        raise IllegalTransition(vendor_order.status, wanted)
     change = Change(order, Actor.of(caller, request_id))
+    if shipment is not None and vendor_order.status == wanted:
+        replaced = asdict(_travels(vendor_order))
+        _set_shipment(vendor_order, shipment)
+        change.correct_tracking(vendor_order, replaced=replaced)
+        change.save()
+        return
+    if action not in vendor_order_actions(order.status, vendor_order.status):
+        why = "the order is not confirmed yet" if order.status == OrderStatus.PENDING else ""
+        raise IllegalTransition(vendor_order.status, wanted, why)
     if shipment is not None:
-        vendor_order.carrier, vendor_order.tracking_number = shipment.carrier, shipment.tracking_number
-        vendor_order.tracking_url, vendor_order.shipped_at = shipment.tracking_url, change.at
+        _set_shipment(vendor_order, shipment)
+        vendor_order.shipped_at = change.at
     if wanted == VendorOrderStatus.DELIVERED:
         vendor_order.delivered_at = change.at
     change.move_vendor_order(vendor_order, wanted)
@@ -102,6 +112,11 @@ def _follow(change: Change) -> None:
         if step in ANNOUNCED:
             change.announce(f"order.{step}")
     refund_due(change, ledger_of(change.order))
+
+
+def _set_shipment(vendor_order: VendorOrder, shipment: Shipment) -> None:
+    vendor_order.carrier, vendor_order.tracking_number = shipment.carrier, shipment.tracking_number
+    vendor_order.tracking_url = shipment.tracking_url
 
 
 def _travels(vendor_order: VendorOrder) -> Shipment:

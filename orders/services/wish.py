@@ -7,7 +7,8 @@ from clients.carts import Cart
 from clients.deadline import Deadline
 from clients.neighbours import Neighbours
 from clients.users import Customer
-from orders.errors import CartChanged, CouponUnavailable, CustomerInactive, EmptyCart, TotalChanged
+from orders.addresses import read_address
+from orders.errors import AddressRequired, CartChanged, CouponUnavailable, CustomerInactive, EmptyCart, TotalChanged
 from orders.money import same_amount, to_decimal_string
 from orders.pricing import Pricing, check_size
 
@@ -39,6 +40,25 @@ async def customer_and_cart(
     if customer is None:
         raise CustomerInactive("This account is unknown or closed: orders can't be placed with it.")
     return customer, cart
+
+
+def delivery_address(wish: Wish, customer: Customer) -> dict[str, str]:
+    """Return the address of the request, or else the customer's default address, which is held to the same rules.
+
+    Raises AddressRequired when there is no usable one, ContractBroken when the default address is no address at all.
+    """
+    if wish.shipping_address is not None:
+        return wish.shipping_address
+    address, errors = read_address(customer.default_address())
+    if errors:
+        raise AddressRequired(
+            "Send a shipping_address: your profile has no default address that is complete.",
+            errors=[
+                {"pointer": f"/shipping_address/{name}", "code": "invalid", "detail": detail}
+                for name, detail in errors.items()
+            ],
+        )
+    return address
 
 
 def check_cart(cart: Cart | None, wish: Wish) -> Cart:

@@ -169,6 +169,28 @@ def test_an_admin_cancels_what_the_vendors_have_left_of_the_order(market: Market
     assert (sale.money()["refunds"], sale.stock()["restocked"]) == (2, dict.fromkeys(market.products, 2))
 
 
+@pytest.mark.parametrize(
+    ("states", "truth"),
+    [
+        ("ap", "A vendor has already started to fulfil the order."),
+        ("cp", "A vendor has already cancelled its part of the order; only an admin can cancel the rest."),
+        ("ca", "A vendor has already started to fulfil the order."),
+        ("sp", "Part of the order has already been shipped."),
+        ("sc", "The order has already been shipped."),
+        ("dd", "The order has already been delivered."),
+    ],
+)
+def test_a_customer_who_cannot_cancel_is_told_what_is_true(market: Market, states: str, truth: str) -> None:
+    sale = market.sell()
+    for vendor, state in enumerate(states):
+        sale.do(vendor, *WAY[state])
+    answer = sale.cancel()
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (409, "not_cancellable", truth)
+    by_admin = sale.cancel(market.admin)
+    assert by_admin.status_code == (409 if set(states) & {"s", "d"} else 200)
+    assert by_admin.status_code == 200 or by_admin.json()["detail"] == truth
+
+
 @pytest.mark.parametrize("states", ["sp", "sa", "ps", "dp", "sc", "dd", "cd"])
 def test_nobody_cancels_once_something_has_been_shipped(market: Market, states: str) -> None:
     sale = market.sell()

@@ -206,6 +206,7 @@ def test_nothing_begins_before_the_order_is_paid_for(market: Market) -> None:
         problem = answer.json()
         assert (answer.status_code, problem["code"]) == (409, "illegal_transition")
         assert (problem["current"], problem["wanted"]) == ("pending", wanted)
+        assert problem["detail"] == f"Cannot transition from pending to {wanted}: the order is not confirmed yet."
     assert (sale.order(), sale.part(0)) == before
 
 
@@ -230,6 +231,7 @@ def test_a_step_that_the_state_forbids_is_refused_and_changes_nothing(market: Ma
         problem = answer.json()
         assert (answer.status_code, problem["code"]) == (409, "illegal_transition")
         assert (problem["current"], problem["wanted"]) == (part["status"], REACHES[action])
+        assert problem["detail"] == f"Cannot transition from {part['status']} to {REACHES[action]}."
     assert (sale.order(), sale.part(0)) == (order, part)
 
 
@@ -300,6 +302,14 @@ REFUSED_SHIPMENTS: list[tuple[dict[str, Any], str]] = [
         ({"carrier": "DHL", "tracking_number": "1", "tracking_url": link}, "/tracking_url")
         for link in ("http://dhl.example/1", "javascript:alert(1)", "https://", "dhl.example/1", "//dhl.example", "", 1)
     ],
+    *[
+        ({"carrier": "DHL", "tracking_number": "1", "tracking_url": link}, "/tracking_url")
+        for link in (
+            *("https://ada@dhl.example/", "https://ada:pw@dhl.example/", "https://dhl.example\\@evil.example/"),
+            *("https://dhl.example/a b", "https://bücher.example/", "https://dhl.example/☃", "https://dhl.example/%zz"),
+            *("https://dhl.example:65536/", "https://dhl.example/\n", "https://dhl.example/" + "x" * 481),
+        )
+    ],
 ]
 
 
@@ -322,14 +332,97 @@ def test_the_link_to_a_parcel_is_optional(market: Market) -> None:
     assert sale.act(0, "ship", body={**without, "tracking_url": None}).json() == shipped
 
 
-def test_a_parcel_that_is_on_its_way_cannot_be_shipped_otherwise(market: Market) -> None:
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://tracking/JD0146",
+        "https://track_me.example/",
+        "HTTPS://[2001:db8::1]:8443/?a=b%20c",
+        "https://x/" + "y" * 490,
+    ],
+    ids=ascii,
+)
+def test_a_link_is_any_https_uri_and_kept_as_it_is_sent(market: Market, link: str) -> None:
+    sale = market.sell()
+    sale.do(0, "accept")
+    assert sale.act(0, "ship", body={**SHIPMENT, "tracking_url": link}).json()["tracking_url"] == link
+
+
+def test_shipping_once_more_with_other_words_corrects_what_was_said_of_a_parcel(either_world: World) -> None:
+    market = Market(either_world, 1000, 333)
     sale = market.sell()
     first = sale.do(0, "accept", "ship")
-    for name, other in (("carrier", "UPS"), ("tracking_number", "2"), ("tracking_url", None)):
-        answer = sale.act(0, "ship", body={**SHIPMENT, name: other})
-        assert (answer.status_code, answer.json()["code"]) == (409, "illegal_transition")
-        assert (answer.json()["current"], answer.json()["wanted"]) == ("shipped", "shipped")
+    other, before = sale.part(1), sale.order()
+    said = SHIPMENT
+    for number, (name, word) in enumerate(
+        (("carrier", "UPS"), ("tracking_number", "2"), ("tracking_url", None)), start=1
+    ):
+        said = {**said, name: word}
+        answer = sale.act(0, "ship", body=said)
+        part = answer.json()
+        assert (answer.status_code, part["status"], part["version"]) == (200, "shipped", first["version"] + number)
+        assert answer.headers["etag"] == f'"{part["version"]}"'
+        assert said.items() <= part.items()
+        assert part["shipped_at"] == first["shipped_at"]
+        assert part["updated_at"] > first["updated_at"]
+        assert part == sale.part(0)
+        entry = sale.trail()[-1]
+        assert (entry["type"], entry["from"], entry["to"]) == ("vendor_order.tracking_changed", "shipped", "shipped")
+        assert (entry["actor_role"], entry["data"]["replaced"][name]) == ("vendor", SHIPMENT[name])
+    order = sale.order()
+    assert (order["status"], order["version"]) == (before["status"], before["version"] + 3)
+    assert order["updated_at"] > before["updated_at"]
+    assert sale.part(1) == other, "nothing of it concerns another vendor"
+    assert sale.do(0, "deliver")["status"] == "delivered"
+
+
+def test_a_correction_may_be_repeated_and_changes_nothing_more(market: Market) -> None:
+    sale = market.sell()
+    sale.do(0, "accept", "ship")
+    corrected = sale.act(0, "ship", body={**SHIPMENT, "tracking_number": "2"}).json()
+    trail = sale.trail()
+    for headers in ({}, {"If_Match": '"1"'}):
+        again = sale.act(0, "ship", body={**SHIPMENT, "tracking_number": "2"}, **headers)
+        assert (again.status_code, again.json()) == (200, corrected)
+    with ThreadPoolExecutor(10) as threads:
+        body = {**SHIPMENT, "tracking_number": "3"}
+        answers = list(threads.map(lambda _: sale.act(0, "ship", body=body), range(10)))
+    assert {(answer.status_code, answer.json()["tracking_number"]) for answer in answers} == {(200, "3")}
+    assert len(sale.trail()) == len(trail) + 1
+
+
+def test_a_correction_meant_for_another_version_is_refused(market: Market) -> None:
+    sale = market.sell()
+    first = sale.do(0, "accept", "ship")
+    body = {**SHIPMENT, "carrier": "UPS"}
+    answer = sale.act(0, "ship", body=body, If_Match=f'"{first["version"] - 1}"')
+    assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed")
     assert sale.part(0) == first
+    assert sale.act(0, "ship", body=body, If_Match=f'"{first["version"]}"').json()["carrier"] == "UPS"
+
+
+def test_nothing_is_corrected_once_the_parcel_has_arrived(market: Market) -> None:
+    sale = market.sell()
+    delivered = sale.do(0, "accept", "ship", "deliver")
+    for body in (SHIPMENT, {**SHIPMENT, "carrier": "UPS"}):
+        answer = sale.act(0, "ship", body=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "illegal_transition")
+        assert (answer.json()["current"], answer.json()["wanted"]) == ("delivered", "shipped")
+    assert sale.part(0) == delivered
+
+
+def test_a_correction_is_in_the_timeline_and_no_message_of_orders_events(market: Market) -> None:
+    sale = market.sell()
+    sale.do(0, "accept", "ship")
+    check_at_rest(market.world, sale.id)
+    told = announced(market.world, sale.id)
+    assert sale.act(0, "ship", body={**SHIPMENT, "carrier": "UPS"}).status_code == 200
+    tracking = market.customer.get(f"/orders/{sale.id}/tracking").json()
+    assert tracking["timeline"][-1]["type"] == "vendor_order.tracking_changed"
+    carriers = {shipment["vendor_order_id"]: shipment["carrier"] for shipment in tracking["shipments"]}
+    assert carriers[sale.parts[0]] == "UPS"
+    check_at_rest(market.world, sale.id)
+    assert announced(market.world, sale.id) == told
 
 
 def test_an_action_without_words_takes_none(market: Market) -> None:

@@ -253,6 +253,22 @@ def test_a_vendor_hears_that_the_customer_has_cancelled(market: Market) -> None:
         assert "a secret" not in json.dumps(entry)
 
 
+def test_customer_and_vendor_hear_that_a_tracking_number_was_corrected_and_other_vendors_do_not(market: Market) -> None:
+    sale = market.sell()
+    sale.do(0, "accept", "ship")
+    with (
+        listen(market.customer, f"/orders/{sale.id}/stream") as customer,
+        listen(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as vendor,
+        listen(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as another,
+    ):
+        assert sale.act(0, "ship", body={"carrier": "UPS", "tracking_number": "2"}).status_code == 200
+        eventually(lambda: "vendor_order.tracking_changed" in customer.types, "the customer to hear of it")
+        eventually(lambda: "vendor_order.tracking_changed" in vendor.types, "the vendor to hear of it")
+        assert sale.act(1, "accept").status_code == 200
+        eventually(lambda: "vendor_order.processing" in another.types, "the other vendor's own entry")
+        assert "vendor_order.tracking_changed" not in another.types
+
+
 def test_a_quiet_stream_shows_that_it_lives_and_one_whose_token_expires_ends(market: Market) -> None:
     """Two listeners in one test: only here a test has to wait for the time to pass."""
     sale, world = market.sell(), market.world

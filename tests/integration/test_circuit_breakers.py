@@ -1,7 +1,7 @@
 """Circuit breakers: a neighbour that keeps failing is left alone, its callers hear so at once, and it is soon tried again."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from time import monotonic
 from typing import Any
@@ -57,9 +57,9 @@ def refused_at_once(person: Person, neighbour: str) -> int:
     ("neighbour", "fault"),
     [
         ("user", {"kind": "status", "value": 500}),
-        ("cart", {"kind": "garbage"}),
+        ("cart", {"kind": "reset"}),
         ("product", {"kind": "unavailable_before"}),
-        ("product", {"kind": "body", "value": "negative_price"}),
+        ("product", {"kind": "status", "value": "INTERNAL"}),
     ],
 )
 def test_a_neighbour_that_keeps_failing_is_left_alone_until_one_probe_finds_it_well(
@@ -95,6 +95,110 @@ def test_what_our_question_was_wrong_about_opens_no_circuit(guarded: World) -> N
             for _ in range(25):
                 problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
             assert not is_open(guarded, neighbour)
+
+
+def unknown_activity(world: World) -> Person:
+    return world.customer([(world.product(), 1)], is_active="yes")
+
+
+def somebody_else(world: World) -> Person:
+    return world.customer([(world.product(), 1)], id="somebody-else")
+
+
+def no_address(world: World) -> Person:
+    return world.customer([(world.product(), 1)], default_address=["Paris"])
+
+
+def wrong_quantity(world: World) -> Person:
+    person = world.customer()
+    lines = [{"product_id": world.product(), "quantity": 0}]
+    world.sandbox.put_cart(person.id, lines, raw=True, customer_id=person.id, version=1)
+    return person
+
+
+def no_items(world: World) -> Person:
+    person = world.customer()
+    world.sandbox.put_cart(person.id, [], "nonsense", raw=True, customer_id=person.id, version="7")
+    return person
+
+
+def unkept_vendor(world: World) -> Person:
+    return world.customer([(world.product(vendor="v" * 65), 1)])
+
+
+def unknown_currency(world: World) -> Person:
+    return world.customer([(world.product(currency="EUR"), 1), (world.product(currency="XTS"), 1)])
+
+
+def huge_name(world: World) -> Person:
+    return world.customer([(world.product(name="n" * (2**20 + 1)), 1)])
+
+
+@pytest.mark.parametrize(
+    ("broken", "neighbour"),
+    [
+        (unknown_activity, "user"),
+        (somebody_else, "user"),
+        (no_address, "user"),
+        (wrong_quantity, "cart"),
+        (no_items, "cart"),
+        (unkept_vendor, "product"),
+        (unknown_currency, "product"),
+        (huge_name, "product"),
+    ],
+)
+def test_bad_data_about_one_user_cart_or_product_closes_the_door_to_nobody_else(
+    guarded: World, broken: Callable[[World], Person], neighbour: str
+) -> None:
+    unlucky = broken(guarded)
+    for _ in range(40):
+        body = problem(unlucky.checkout(), 503, "dependency_unavailable", "dependency")
+        assert body["dependency"] == neighbour
+    assert not is_open(guarded, neighbour)
+    guarded.shopper().place()
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "fault"),
+    [
+        ("user", {"kind": "wrong_types"}),
+        ("user", {"kind": "garbage"}),
+        ("user", {"kind": "huge"}),
+        ("user", {"kind": "status", "value": 204}),
+        ("cart", {"kind": "body", "value": None}),
+        ("cart", {"kind": "huge"}),
+        ("cart", {"kind": "status", "value": 302}),
+        ("product", {"kind": "body", "value": "negative_price"}),
+        ("product", {"kind": "body", "value": "other_order"}),
+        ("product", {"kind": "body", "value": "huge"}),
+        ("product", {"kind": "body", "value": "empty"}),
+    ],
+)
+def test_an_answer_that_breaks_the_contract_opens_no_circuit(
+    guarded: World, neighbour: str, fault: dict[str, Any]
+) -> None:
+    shopper = guarded.shopper()
+    with guarded.sandbox.fault(neighbour, **fault):
+        for _ in range(25):
+            body = problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
+            assert body["dependency"] == neighbour
+    assert not is_open(guarded, neighbour)
+    guarded.shopper().place()
+
+
+def test_a_probe_that_is_answered_with_bad_data_finds_the_neighbour_well(guarded: World) -> None:
+    shopper, unlucky = guarded.shopper(), unknown_activity(guarded)
+    with guarded.sandbox.fault("user", kind="status", value=500):
+        eventually(lambda: shopper.checkout().status_code == 503 and is_open(guarded, "user"), "the circuit to open")
+    eventually(lambda: unlucky.checkout().status_code == 503 and not is_open(guarded, "user"), "the probe", seconds=5)
+    shopper.place()
+
+
+def test_a_name_that_is_too_long_is_cut(guarded: World) -> None:
+    long = guarded.customer([(guarded.product(name="蛋" * 501, sku="S" * 101), 1)])
+    assert [item["name"] for item in long.post("/orders/quote").json()["items"]] == ["蛋" * 500]
+    [item] = long.place()["items"]
+    assert (item["name"], item["sku"]) == ("蛋" * 500, "S" * 100)
 
 
 def test_refusals_that_the_contract_knows_open_no_circuit(guarded: World) -> None:

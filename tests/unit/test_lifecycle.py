@@ -13,6 +13,7 @@ from orders.lifecycle import (
     PAYMENT_STATUSES,
     VENDOR_ORDER_STATUSES,
     admin_may_cancel,
+    cancellation_obstacle,
     check_order_step,
     check_vendor_order_step,
     customer_may_cancel,
@@ -143,6 +144,36 @@ def test_a_customer_cancels_while_every_vendor_order_is_pending_and_an_admin_unt
         assert admin_may_cancel(status, vendor_statuses) == by_admin
         assert order_actions("customer", status, vendor_statuses) == (["cancel"] if by_customer else [])
         assert order_actions("admin", status, vendor_statuses) == (["cancel"] if by_admin else [])
+
+
+@pytest.mark.parametrize(
+    ("status", "parts", "customer", "admin"),
+    [
+        ("pending", ["pending", "pending"], None, None),
+        ("confirmed", ["pending", "pending"], None, None),
+        ("confirmed", ["cancelled", "pending"], "already cancelled its part", None),
+        ("processing", ["processing", "pending"], "already started to fulfil", None),
+        ("processing", ["processing", "cancelled"], "already started to fulfil", None),
+        ("processing", ["cancelled", "pending"], "already cancelled its part", None),
+        ("processing", ["shipped", "pending"], "Part of the order has already been shipped", "Part of"),
+        ("processing", ["delivered", "processing"], "Part of the order has already been shipped", "Part of"),
+        (
+            "shipped",
+            ["shipped", "cancelled"],
+            "The order has already been shipped",
+            "The order has already been shipped",
+        ),
+        ("delivered", ["delivered"], "The order has already been delivered", "The order has already been delivered"),
+        ("expired", ["cancelled"], "The order has expired", "The order has expired"),
+        ("cancelled", ["cancelled"], "The order has been cancelled", "The order has been cancelled"),
+    ],
+)
+def test_what_is_in_the_way_of_a_cancellation_is_the_truth(
+    status: str, parts: list[str], customer: str | None, admin: str | None
+) -> None:
+    for role, wanted in (("customer", customer), ("admin", admin), ("system", admin)):
+        obstacle = cancellation_obstacle(role, status, parts)
+        assert obstacle is wanted if wanted is None else wanted in (obstacle or "")
 
 
 @pytest.mark.parametrize("status", ORDER_STATUSES)

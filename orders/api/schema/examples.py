@@ -24,6 +24,7 @@ ADDRESS = {
     "line1": "12 Rue des Martyrs",
     "line2": "",
     "city": "Paris",
+    "state": "",
     "postal_code": "75009",
     "country": "FR",
     "phone": "",

@@ -49,7 +49,8 @@ class Address(serializers.Serializer[Any]):
     line1 = serializers.CharField()
     line2 = serializers.CharField(allow_blank=True)
     city = serializers.CharField()
-    postal_code = serializers.CharField()
+    state = serializers.CharField(allow_blank=True)
+    postal_code = serializers.CharField(allow_blank=True)
     country = serializers.RegexField(r"^[A-Z]{2}$", help_text="ISO 3166-1 alpha-2.")
     phone = serializers.CharField(allow_blank=True)
 
@@ -214,7 +215,9 @@ class TimelineEntry(serializers.Serializer[Any]):
 
     at = serializers.DateTimeField()
     type = serializers.RegexField(
-        EVENT_TYPE, help_text="`order.placed`, or `order.`, `vendor_order.` or `payment.` and its new status."
+        EVENT_TYPE,
+        help_text="`order.placed`, `vendor_order.tracking_changed`, or `order.`, `vendor_order.` or `payment.` and its new"
+        " status.",
     )
     to = serializers.CharField(help_text="The new status.")
 

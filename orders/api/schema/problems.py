@@ -66,7 +66,7 @@ class Problem(serializers.Serializer[Any]):
     instance = serializers.CharField(help_text="The path that was asked.")
     code = Code(help_text="Stable: a code never changes its meaning. There may be new ones.")
     request_id = serializers.CharField(help_text="Quote it when you ask us about this answer.")
-    errors = InputError(many=True, required=False, help_text="With `invalid`.")  # type: ignore[assignment]
+    errors = InputError(many=True, required=False, help_text="With `invalid` and `address_required`.")  # type: ignore[assignment]
     shortages = ShortageOutput(many=True, required=False, help_text="With `out_of_stock`.")
     current_total = money("With `total_changed`.", required=False)
     current_version = serializers.IntegerField(required=False, help_text="With `cart_changed`.")
@@ -122,15 +122,26 @@ _TOLD: Mapping[str, tuple[str, dict[str, Any]]] = {
         {"shortages": [{"product_id": "mug", "requested": 2, "available": 1}]},
     ),
     "illegal_transition": (
-        "What is pending cannot become shipped.",
+        "Cannot transition from pending to shipped.",
         {"current": "pending", "wanted": "shipped"},
     ),
-    "not_cancellable": ("The order is shipped and can't be cancelled any more.", {}),
+    "not_cancellable": ("Part of the order has already been shipped.", {}),
     "coupon_unavailable": ("The coupon WELCOME can't be used: order without it.", {}),
     "precondition_failed": ("This is at version 3 now: look at it again, then act.", {}),
     "empty_cart": ("The cart is empty: put something into it first.", {}),
     "cart_too_large": ("An order holds up to 100 products, the cart has 101: order in two parts.", {}),
-    "address_required": ("Say where to deliver: your profile has no default address.", {}),
+    "address_required": (
+        "Send a shipping_address: your profile has no default address that is complete.",
+        {
+            "errors": [
+                {
+                    "pointer": "/shipping_address/postal_code",
+                    "code": "invalid",
+                    "detail": "This field is required.",
+                }
+            ]
+        },
+    ),
     "customer_inactive": ("This account is unknown or closed: orders can't be placed with it.", {}),
     "currency_mismatch": ("The cart is in EUR, but washi is sold in JPY: take it out of the cart.", {}),
     "idempotency_key_reused": (

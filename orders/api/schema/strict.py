@@ -9,9 +9,9 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 
-from orders.api.serializers import MONEY
+from orders.api.serializers import MONEY, https_uri
 
-PATTERNS = {"country": "^[A-Z]{2}$", "tracking_url": "^https://"}
+PATTERNS = {"country": "^[A-Z]{2}$", "tracking_url": "^[Hh][Tt][Tt][Pp][Ss]://[^/?#@]+([/?#].*)?$"}
 """What some of the texts look like; their serializers know it as code."""
 
 
@@ -49,4 +49,6 @@ class StrictText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
         schema["type"] = "string"  # whoever asked adds null where it may be
         if not self.target.allow_blank and MONEY not in self.target.validators:
             schema["pattern"] = PATTERNS.get(str(self.target.field_name), r"\S")
+        if https_uri in self.target.validators:
+            schema["format"] = "uri"
         return schema

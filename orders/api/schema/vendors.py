@@ -72,7 +72,8 @@ ACCEPT = _action(
 SHIP = _action(
     "ship_vendor_order",
     "Ship a vendor order",
-    "`processing` → `shipped`.",
+    "`processing` → `shipped`. Once more with another shipment, while it is `shipped`, corrects what was said: the entry"
+    " is `vendor_order.tracking_changed`, and `shipped_at` stays.",
     serializers.ShipInput,
     ["parcel"],
     "shipped_vendor_order",

