@@ -90,6 +90,7 @@ def test_the_example_of_readiness_names_what_is_really_looked_at(world: World, s
 def test_a_cursor_in_an_example_has_the_form_of_a_real_one(world: World, schema: dict[str, Any]) -> None:
     ada = world.shopper()
     ada.place()
+    world.sandbox.put_cart(ada.id, [{"product_id": world.product(), "quantity": 1}])
     ada.place()
     real = cursor(ada.get("/orders?limit=1").json()["next"])
     for page in ("order_page", "vendor_order_page", "dead_letter_page"):
