@@ -5,8 +5,9 @@ refuses for good becomes a dead letter.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -20,7 +21,7 @@ from orders import database, outbox
 from orders.errors import DependencyUnavailable, NotCancellable
 from orders.models import OutboxMessage
 from orders.services.dead_letters import bury_effect
-from orders.services.stock import StockDiffers, sync_stock
+from orders.services.stock import OrderStock, StockDiffers, stock_of_orders, sync_stock
 
 AT_ONCE = 20
 """Effects under way in one worker process."""
@@ -33,9 +34,9 @@ log = structlog.get_logger()
 
 async def carry_out(ids: Sequence[int], neighbours: Neighbours) -> None:
     """Bring the outbox rows of these ids into effect, as many at once as is polite. Rows already done are passed over."""
-    rows = await database.run(lambda: list(OutboxMessage.objects.filter(id__in=ids)))
+    rows, stock = await database.run(_read, ids)
     room = asyncio.Semaphore(AT_ONCE)
-    outcomes = await asyncio.gather(*(_carry_out(row, neighbours, room) for row in rows))
+    outcomes = await asyncio.gather(*(_carry_out(row, stock, neighbours, room) for row in rows))
     done = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if in_effect]
     failed = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if not in_effect]
     if done:
@@ -44,11 +45,25 @@ async def carry_out(ids: Sequence[int], neighbours: Neighbours) -> None:
         await database.run(outbox.put_back, failed)
 
 
-async def _carry_out(row: OutboxMessage, neighbours: Neighbours, room: asyncio.Semaphore) -> bool:
+def _read(ids: Sequence[int]) -> tuple[list[OutboxMessage], dict[UUID, OrderStock]]:
+    """The rows of these ids, and the orders that some of them bring Product in step with.
+
+    An order that changes meanwhile has a row for that behind this one in its lane.
+    """
+    rows = list(OutboxMessage.objects.filter(id__in=ids))
+    return rows, stock_of_orders([row.order_id for row in rows if row.kind in outbox.STOCK_KINDS])
+
+
+async def _carry_out(
+    row: OutboxMessage, stock: Mapping[UUID, OrderStock], neighbours: Neighbours, room: asyncio.Semaphore
+) -> bool:
     request_id.set(row.request_id)
     async with room:
         try:
-            await EFFECTS[row.kind](row, neighbours, Deadline.after(SECONDS))
+            if row.kind == outbox.Kind.CLEAR_CART:
+                await _clear_cart(row, neighbours, Deadline.after(SECONDS))
+            else:
+                await sync_stock(stock[row.order_id], neighbours.products, row.request_id, Deadline.after(SECONDS))
         except (NotCancellable, StockDiffers) as error:
             await database.run(_give_up, row, str(error) or type(error).__name__)
         except Exception as error:  # one effect that fails, however it fails, must not take the others with it
@@ -64,16 +79,6 @@ async def _clear_cart(row: OutboxMessage, neighbours: Neighbours, deadline: Dead
     await neighbours.carts.clear(row.payload["customer_id"], row.order_id, row.payload["version"], deadline)
 
 
-async def _sync_stock(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
-    await sync_stock(row.order_id, neighbours.products, row.request_id, deadline)
-
-
-EFFECTS: Mapping[str, Callable[[OutboxMessage, Neighbours, Deadline], Awaitable[None]]] = {
-    outbox.Kind.CLEAR_CART: _clear_cart,
-    **dict.fromkeys(outbox.STOCK_KINDS, _sync_stock),
-}
-
-
 def _give_up_if_old(row: OutboxMessage, why: str) -> bool:
     patience = timedelta(seconds=settings.OUTBOX_GIVE_UP_SECONDS)
     if datetime.now(UTC) - row.created_at < patience:
@@ -84,5 +89,6 @@ def _give_up_if_old(row: OutboxMessage, why: str) -> bool:
 
 @transaction.atomic
 def _give_up(row: OutboxMessage, why: str) -> None:
-    bury_effect(row, why)
-    OutboxMessage.objects.filter(id=row.id).delete()
+    deleted, _ = OutboxMessage.objects.filter(id=row.id).delete()
+    if deleted:  # else a copy of this job has brought it into effect meanwhile
+        bury_effect(row, why)

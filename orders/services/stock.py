@@ -67,16 +67,15 @@ def request_sync(order_id: UUID, request_id: str) -> None:
         outbox.add(order, request_id, [effect()])
 
 
-async def sync_stock(order_id: UUID, products: Products, request_id: str, deadline: Deadline) -> None:
-    """Make Product hold, sell or take back what the order's present state asks for. Repeatable.
+async def sync_stock(wanted: OrderStock, products: Products, request_id: str, deadline: Deadline) -> None:
+    """Make Product hold, sell or take back what the order's state asks for. Repeatable.
 
     Raise StockDiffers or NotCancellable when that can't be done, DependencyUnavailable when it isn't known to be done.
     """
-    wanted = (await database.run(stock_of_orders, [order_id]))[order_id]
     if wanted.order.status == OrderStatus.PENDING:
         await _hold(wanted, products, request_id, deadline)
     elif wanted.order.status in DEAD:
-        stock = await products.release(order_id, 0, deadline)
+        stock = await products.release(wanted.order.id, 0, deadline)
         if stock.state == "sold":
             await _restock(wanted, products, deadline)
     elif await _sell(wanted, products, request_id, deadline):
