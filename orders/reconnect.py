@@ -6,7 +6,6 @@ classes. `orders.database` alone uses this.
 
 import threading
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
 import psycopg
@@ -123,9 +122,21 @@ def _reason(error: Error) -> str:
     return text.replace(password, "…") if password else text
 
 
-@cache
+_verified = threading.Lock()
+
+
+def _verify_once(**_: object) -> None:
+    """Let the first connection that is opened in this process verify the timeouts; the next one if it is lost meanwhile."""
+    if _verified.acquire(blocking=False):
+        try:
+            _verify_timeouts()
+        except Error:
+            _verified.release()
+            raise
+
+
 def _verify_timeouts() -> None:
-    """Log once in each process, with the remedy, that statements or waits for locks may last for ever."""
+    """Log, with the remedy, that statements or waits for locks may last for ever."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, current_user FROM pg_settings WHERE setting = '0'")
         unlimited = dict(cursor.fetchall())
@@ -141,8 +152,4 @@ def _verify_timeouts() -> None:
         log.error("database_timeouts_missing", remedy=" ".join(remedy), advice=advice)
 
 
-def _is_opened(**_: object) -> None:
-    _verify_timeouts()
-
-
-connection_created.connect(_is_opened)
+connection_created.connect(_verify_once)
