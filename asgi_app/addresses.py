@@ -36,19 +36,17 @@ def database(name: str, url: str) -> dict[str, Any]:
         raise refused(name, shown(url), DATABASE)
     try:
         given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise refused(name, shown(url), f"{DATABASE}; percent-encode what is special in its parts") from error
+    except psycopg.ProgrammingError:  # whose text may quote the password
+        raise refused(name, shown(url), f"{DATABASE}; percent-encode what is special in its parts") from None
     ports = [str(port) for port in str(given.get("port") or "5432").split(",") if port]
     if not given.get("dbname") or not all(map(_is_port, ports)) or not _is_timeout(given.get("connect_timeout")):
         raise refused(name, shown(url), DATABASE)
     for parameter, choices in LIBPQ_CHOICES.items():
         if given.get(parameter, choices[0]) not in choices:
             raise refused(f"{parameter} in {name}", str(given[parameter]), f"one of {', '.join(choices)}")
-    places = {place: str(given.pop(key, "")) for place, key in _DJANGO.items()}
-    return {"ENGINE": "django.db.backends.postgresql", **places, "OPTIONS": given}
-
-
-_DJANGO = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    settings: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql", "NAME": given.pop("dbname")}
+    settings |= {part.upper(): str(given.pop(part, "")) for part in ("user", "password", "host", "port")}
+    return {**settings, "OPTIONS": given}
 
 
 def redis(name: str, url: str) -> str:
