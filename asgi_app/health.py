@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Awaitable
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.exceptions import RedisError
 
 from messaging import bus
-from orders import database
+from orders import database, reconnect
 from orders.errors import DependencyUnavailable
 
 SECONDS = 3
@@ -48,12 +47,7 @@ async def _works(check: Awaitable[None]) -> bool:
 
 
 async def _database() -> None:
-    await database.run(_select_one)
-
-
-def _select_one() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    await database.run(reconnect.check_writable)
 
 
 async def _redis() -> None:

@@ -1,14 +1,13 @@
 """Every setting of the service, read once from the environment. `.env.sample` explains each; a test keeps the two in step.
 
-What has no safe default is required: the start stops with the names of all that are missing.
+What has no safe default is required: the start stops with the names of all that are missing, and with the name of a value
+that can't be used.
 """
 
-from urllib.parse import urlsplit, urlunsplit
-
 from django.core.exceptions import ImproperlyConfigured
-from environ import Env
 
-from asgi_app import logs
+from asgi_app import addresses, logs
+from asgi_app.environment import Env, placeholders
 
 env = Env()
 
@@ -26,10 +25,25 @@ REQUIRED = (
 if missing := [name for name in REQUIRED if not env.str(name, default="")]:
     raise ImproperlyConfigured(f"Set {', '.join(missing)} in the environment (.env.sample explains each).")
 
+SECRETS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CELERY_BROKER_URL",
+    "SERVICE_TOKEN",
+    "JWT_SECRET",
+    "PAYMENT_SIGNING_SECRET",
+    "DJANGO_SECRET_KEY",
+)
+DEBUG = env.bool("DJANGO_DEBUG", default=False)
+if not DEBUG and (published := placeholders(*SECRETS)):
+    raise ImproperlyConfigured(
+        f"{', '.join(published)} in the environment: still a value of .env.sample, which anybody may know. Set one of your own"
+        " (DJANGO_DEBUG=true allows it on a developer's machine)."
+    )
+
 # --- Django, as small as it gets: no sessions, no cookies, no templates -----------------------------------------------
 SECRET_KEY = env.str("DJANGO_SECRET_KEY")
-DEBUG = env.bool("DJANGO_DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = addresses.hosts("ALLOWED_HOSTS", env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]))
 ROOT_URLCONF = "asgi_app.urls"
 APPEND_SLASH = False
 USE_TZ = True
@@ -57,36 +71,47 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_BYTES = env.int("REQUEST_BODY_BYTES",
 DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)
 DATABASE_POOL_WAIT_SECONDS = env.float("DATABASE_POOL_WAIT_SECONDS", default=1)
 DATABASE_ANSWER_SECONDS = env.float("DATABASE_ANSWER_SECONDS", default=4)
-_statement_ms = env.int("DATABASE_STATEMENT_TIMEOUT_MS", default=3000)
-_lock_ms = env.int("DATABASE_LOCK_TIMEOUT_MS", default=1000)
-DATABASES = {"default": env.db_url("DATABASE_URL")}
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://")
-DATABASES["default"]["CONN_MAX_AGE"] = None
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    {
+if DATABASE_ANSWER_SECONDS <= DATABASE_POOL_WAIT_SECONDS:
+    raise ImproperlyConfigured(
+        "DATABASE_ANSWER_SECONDS must be more than DATABASE_POOL_WAIT_SECONDS, which it includes."
+    )
+DATABASE_STATEMENT_TIMEOUT_MS = env.int("DATABASE_STATEMENT_TIMEOUT_MS", default=3000)
+DATABASE_LOCK_TIMEOUT_MS = env.int("DATABASE_LOCK_TIMEOUT_MS", default=1000)
+DATABASE_POOLER = env.choice("DATABASE_POOLER", "none", ("none", "transaction"))
+DATABASES = {"default": addresses.database("DATABASE_URL", env.str("DATABASE_URL"))}
+_of_url = DATABASES["default"]["OPTIONS"]
+_has_session = DATABASE_POOLER == "none"  # a pooler gives each transaction the server connection that is free
+if _has_session:
+    _timeouts = f"-c statement_timeout={DATABASE_STATEMENT_TIMEOUT_MS} -c lock_timeout={DATABASE_LOCK_TIMEOUT_MS}"
+    _of_url["options"] = (
+        f"{_timeouts} {_of_url.get('options', '')}".strip()
+    )  # of two options, PostgreSQL takes the last
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": None,
+    "DISABLE_SERVER_SIDE_CURSORS": not _has_session,
+    "OPTIONS": {
         "connect_timeout": env.int("DATABASE_CONNECT_TIMEOUT_SECONDS", default=2),
-        "options": f"-c statement_timeout={_statement_ms} -c lock_timeout={_lock_ms}",
-        "server_side_binding": True,
-        "prepare_threshold": 0,
         "application_name": "order-service",
-    }
-)
+        **_of_url,
+        "server_side_binding": True,
+        "prepare_threshold": 0 if _has_session else None,
+    },
+}
 
 # --- Redis and Celery -------------------------------------------------------------------------------------------------
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL = addresses.redis("REDIS_URL", env.str("REDIS_URL"))
 REDIS_CONNECT_TIMEOUT_SECONDS = env.float("REDIS_CONNECT_TIMEOUT_SECONDS", default=1)
-REDIS_READ_TIMEOUT_SECONDS = env.float("REDIS_READ_TIMEOUT_SECONDS", default=2)
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or urlunsplit(urlsplit(REDIS_URL)._replace(path="/1"))
+REDIS_READ_TIMEOUT_SECONDS = env.float(
+    "REDIS_READ_TIMEOUT_SECONDS", default=2, above=1
+)  # the length of a blocking read
+CELERY_BROKER_URL = addresses.broker("CELERY_BROKER_URL", env.str("CELERY_BROKER_URL"), REDIS_URL)
 
 # --- neighbours -------------------------------------------------------------------------------------------------------
-USER_SERVICE_URL = env.str("USER_SERVICE_URL").rstrip("/")
-CART_SERVICE_URL = env.str("CART_SERVICE_URL").rstrip("/")
-PRODUCT_SERVICE_ADDR = env.str("PRODUCT_SERVICE_ADDR")
+USER_SERVICE_URL = addresses.http("USER_SERVICE_URL", env.str("USER_SERVICE_URL"))
+CART_SERVICE_URL = addresses.http("CART_SERVICE_URL", env.str("CART_SERVICE_URL"))
+PRODUCT_SERVICE_ADDR = addresses.host_port("PRODUCT_SERVICE_ADDR", env.str("PRODUCT_SERVICE_ADDR"))
 PRODUCT_SERVICE_TLS = env.bool("PRODUCT_SERVICE_TLS", default=False)
 SERVICE_TOKEN = env.str("SERVICE_TOKEN").strip()  # files that hold secrets often end with a new line
-if not (USER_SERVICE_URL.startswith(("http://", "https://")) and CART_SERVICE_URL.startswith(("http://", "https://"))):
-    raise ImproperlyConfigured("USER_SERVICE_URL and CART_SERVICE_URL must begin with http:// or https://.")
 NEIGHBOUR_CONNECT_SECONDS = env.float("NEIGHBOUR_CONNECT_SECONDS", default=0.3)
 NEIGHBOUR_READ_SECONDS = env.float("NEIGHBOUR_READ_SECONDS", default=1)
 NEIGHBOUR_CALLS_IN_FLIGHT = env.int("NEIGHBOUR_CALLS_IN_FLIGHT", default=50)
@@ -97,14 +122,14 @@ PRODUCT_RESERVE_SECONDS = env.float("PRODUCT_RESERVE_SECONDS", default=2)
 PRODUCT_READ_SECONDS = env.float("PRODUCT_READ_SECONDS", default=1)
 
 # --- callers: one family of algorithms, with the key that belongs to it -----------------------------------------------
-JWT_ALGORITHM = env.str("JWT_ALGORITHM", default="HS256")
+JWT_ALGORITHM = env.choice("JWT_ALGORITHM", "HS256", ("HS256", "RS256", "ES256", "EdDSA"))
 JWT_SECRET = env.str("JWT_SECRET", default="")
-JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY", multiline=True, default="")
-JWT_JWKS_URL = env.str("JWT_JWKS_URL", default="")
+JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY").replace("\\r\\n", "\n").replace("\\n", "\n")
+JWT_JWKS_URL = env.str("JWT_JWKS_URL")
 JWT_ISSUER = env.str("JWT_ISSUER")
 JWT_AUDIENCE = env.str("JWT_AUDIENCE")
-if JWT_ALGORITHM not in ("HS256", "RS256", "ES256", "EdDSA"):
-    raise ImproperlyConfigured("JWT_ALGORITHM must be HS256, RS256, ES256 or EdDSA.")
+if JWT_JWKS_URL:
+    addresses.http("JWT_JWKS_URL", JWT_JWKS_URL.partition("?")[0])
 if JWT_ALGORITHM == "HS256" and not JWT_SECRET:
     raise ImproperlyConfigured("Set JWT_SECRET in the environment: JWT_ALGORITHM is HS256.")
 if JWT_ALGORITHM != "HS256" and not (JWT_PUBLIC_KEY or JWT_JWKS_URL):
@@ -115,17 +140,22 @@ if JWT_ALGORITHM != "HS256" and not (JWT_PUBLIC_KEY or JWT_JWKS_URL):
 # --- orders and payments ----------------------------------------------------------------------------------------------
 ORDER_EXPIRY_SECONDS = env.int("ORDER_EXPIRY_SECONDS", default=900)
 STOCK_HOLD_SECONDS = env.int("STOCK_HOLD_SECONDS", default=ORDER_EXPIRY_SECONDS + 120)
+if STOCK_HOLD_SECONDS < ORDER_EXPIRY_SECONDS:
+    raise ImproperlyConfigured(
+        f"STOCK_HOLD_SECONDS is {STOCK_HOLD_SECONDS}, less than ORDER_EXPIRY_SECONDS ({ORDER_EXPIRY_SECONDS}): stock must be"
+        " held for as long as an order may be paid."
+    )
 PAYMENT_SIGNING_SECRET = env.str("PAYMENT_SIGNING_SECRET", default="")
 PAYMENT_STATUS_AFTER_SECONDS = env.int("PAYMENT_STATUS_AFTER_SECONDS", default=30)
-PAYMENT_PARKING_SECONDS = env.int("PAYMENT_PARKING_SECONDS", default=60)
+PAYMENT_PARKING_SECONDS = env.int("PAYMENT_PARKING_SECONDS", default=60, least=0)
 CHECKOUT_BUDGET_SECONDS = env.float("CHECKOUT_BUDGET_SECONDS", default=5)
-CHECKOUTS_IN_FLIGHT = env.int("CHECKOUTS_IN_FLIGHT", default=64)
-REQUESTS_IN_FLIGHT = env.int("REQUESTS_IN_FLIGHT", default=100)
-CHECKOUT_QUEUE_MS = env.int("CHECKOUT_QUEUE_MS", default=100)
+CHECKOUTS_IN_FLIGHT = env.int("CHECKOUTS_IN_FLIGHT", default=64, least=0)
+REQUESTS_IN_FLIGHT = env.int("REQUESTS_IN_FLIGHT", default=100, least=0)
+CHECKOUT_QUEUE_MS = env.int("CHECKOUT_QUEUE_MS", default=100, least=0)
 OUTBOX_GIVE_UP_SECONDS = env.int("OUTBOX_GIVE_UP_SECONDS", default=24 * 3600)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=60)
 RATE_LIMITS = env.str("RATE_LIMITS", default="off")
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), in_capitals=True)
 LOGGING = logs.configure(LOG_LEVEL)
 
 # --- the documentation of the API -------------------------------------------------------------------------------------

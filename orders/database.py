@@ -2,7 +2,8 @@
 
 Nothing else hops to a thread for the ORM. What goes through the door is one synchronous function that holds its whole
 transaction; no network call happens inside. Every function sent here may be repeated: the service's writes are keyed
-by ids that come from outside, so after a lost connection or a deadlock the door runs the function again.
+by ids that come from outside, so after a deadlock, or on a new connection where the old one has become unusable, the door
+runs the function again.
 """
 
 import asyncio
@@ -18,9 +19,10 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import psycopg
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from orders import reconnect
 from orders.errors import DependencyUnavailable
 from orders.metrics import DATABASE_WAIT
 
@@ -51,6 +53,11 @@ def close() -> None:
     """Let the running functions finish, then close the pool's connections with their threads."""
     _threads().shutdown(wait=True)
     _threads.cache_clear()
+
+
+def unavailable(error: Error) -> DependencyUnavailable:
+    """What callers are told of an error that is the database's own."""
+    return DependencyUnavailable("database", type(error.__cause__ or error).__name__)
 
 
 class _Errand(Generic[Answer]):
@@ -89,18 +96,23 @@ class _Errand(Generic[Answer]):
 
     def _attempt(self) -> Answer:
         for attempt in range(1, ATTEMPTS + 1):
-            before = connection.connection
+            before = reconnect.kept()
             try:
+                reconnect.look_for_primary()
                 return self._work()
-            except (OperationalError, InterfaceError) as error:
-                if connection.connection is None or connection.connection.closed:
-                    connection.close()
-                lost = (
-                    connection.connection is not before or before is None
-                )  # a broken transaction ends with a new connection
-                repeatable = before is not None if lost else isinstance(error.__cause__, _REPEATABLE)
+            except Error as error:
+                now = connection.connection
+                replaced = before is not None and now is not before  # a broken transaction ends with a new connection
+                lost = replaced or reconnect.is_of_the_connection(error)
+                if not lost and not isinstance(error, OperationalError | InterfaceError):
+                    raise
+                if lost:
+                    reconnect.leave(error)
+                    repeatable = before is not None or (now is not None and not reconnect.is_read_only(error))
+                else:
+                    repeatable = isinstance(error.__cause__, _REPEATABLE)
                 if attempt == ATTEMPTS or not repeatable or self._given_up:
-                    raise DependencyUnavailable("database", type(error.__cause__ or error).__name__) from error
+                    raise unavailable(error) from error
         raise AssertionError("unreachable: the last attempt answers or raises")
 
     def _must_have_begun(self) -> None:

@@ -18,12 +18,13 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from django.db import DatabaseError, connection, models
+from django.db import DatabaseError, OperationalError, connection, models
 from django.db.backends.utils import CursorWrapper
 from msgspec import Struct
 
 from orders import database, outbox
 from orders.models import Order, OrderEvent, OrderItem, OutboxMessage, VendorOrder
+from orders.reconnect import is_of_the_connection
 from orders.rows import OrderEventRow, OrderItemRow, OrderRecord, OrderRow, VendorOrderRow
 
 BATCH = 32
@@ -112,11 +113,14 @@ class Writer:
 
 
 def _write_or_each(batch: list[NewOrder]) -> list[bool | Exception]:
-    """Write the batch; when the database refuses it, one by one, so that a bad order is told from the good ones."""
+    """Write the batch; when the database refuses it, one by one, so that a bad order is told from the good ones.
+
+    What tells of the connection instead of the orders is raised: `database.run` writes all of them again on another one.
+    """
     try:
         written = insert(batch)
-    except DatabaseError:
-        if len(batch) == 1 or not connection.is_usable():
+    except DatabaseError as error:
+        if len(batch) == 1 or is_of_the_connection(error):
             raise
         return [_write_alone(order) for order in batch]
     return [order.id in written for order in batch]
@@ -126,7 +130,9 @@ def _write_alone(order: NewOrder) -> bool | Exception:
     try:
         return bool(insert([order]))
     except DatabaseError as error:
-        return error
+        if is_of_the_connection(error):
+            raise
+        return database.unavailable(error) if isinstance(error, OperationalError) else error
 
 
 def insert(batch: Iterable[NewOrder]) -> set[uuid.UUID]:

@@ -1,7 +1,8 @@
 """One more server process of the same service, with settings of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -15,9 +16,7 @@ from compose.stack import CHECKOUT, Stack
 def server(stack: Stack, name: str, application: str = "asgi_app.asgi:application", **settings: str) -> Iterator[str]:
     """The address of a server that runs `application`, ready to be asked; its log is `name`'s in the stack's folder."""
     port = free_port()
-    command = [application if ":application" in word else word for word in composition.service(port)]
-    environment = {**stack.environment, **settings}
-    process = Process(name, command, log=stack.logs / f"{name}.log", cwd=CHECKOUT, environment=environment, grace=30)
+    process = _process(stack, name, port, application, settings)
     process.start()
     try:
         url = f"http://{HOST}:{port}"
@@ -27,3 +26,24 @@ def server(stack: Stack, name: str, application: str = "asgi_app.asgi:applicatio
         yield url
     finally:
         process.stop()
+
+
+@contextmanager
+def away(stack: Stack, name: str, **settings: str) -> Iterator[Path]:
+    """The log of a server that lives and does not become ready, for it can't reach what these settings name."""
+    port = free_port()
+    process = _process(stack, name, port, "asgi_app.asgi:application", settings)
+    process.start()
+    try:
+        url = f"http://{HOST}:{port}"
+        process.wait_ready(lambda: httpx.get(f"{url}/healthz", trust_env=False), errors=httpx.HTTPError)
+        assert httpx.get(f"{url}/readyz", trust_env=False, timeout=10).status_code == 503
+        yield process.log
+    finally:
+        process.stop()
+
+
+def _process(stack: Stack, name: str, port: int, application: str, settings: Mapping[str, str]) -> Process:
+    command = [application if ":application" in word else word for word in composition.service(port)]
+    environment = {**stack.environment, **settings}
+    return Process(name, command, log=stack.logs / f"{name}.log", cwd=CHECKOUT, environment=environment, grace=30)

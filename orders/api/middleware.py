@@ -11,8 +11,9 @@ from django.utils.decorators import async_only_middleware
 
 from clients import tracing
 from orders.api.errors import failure, problem
+from orders.api.hosts import check_host
 from orders.api.metrics import REQUESTS
-from orders.errors import NotAuthenticated
+from orders.errors import OrderError
 
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -50,14 +51,15 @@ def identify_request(get_response: View) -> View:
 
 @async_only_middleware
 def authenticate(get_response: View) -> View:
-    """Let nobody without a good token into the API; whoever is let in stands in `request.caller`."""
+    """Let nobody without a good token, or by another host's name, into the API; `request.caller` is who is let in."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path.startswith(API):
             try:
                 tokens = request.scope["state"]["tokens"]  # type: ignore[attr-defined]
                 request.caller = await tokens.caller(request.META.get("HTTP_AUTHORIZATION", ""))  # type: ignore[attr-defined]
-            except NotAuthenticated as error:
+                check_host(request)
+            except OrderError as error:
                 return problem(request.path, error)
             except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
                 return failure(request.path, error)

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from compose.stack import CHECKOUT
+from tests.api.problem import problem
 from tests.integration.records import pay
 from tests.world import World
 
@@ -72,6 +73,16 @@ def test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_o
     assert answers == [500, *[201] * 7]
     assert world.sql("SELECT id FROM orders WHERE customer_id = %s", refused.id) == []
     refused.place()
+
+
+def test_orders_that_wait_for_a_lock_in_vain_are_no_failure_of_the_service(world: World) -> None:
+    shoppers = [world.shopper() for _ in range(4)]  # two are written at once, and the others together behind them
+    with psycopg.connect(world.stack.postgres.url) as other, ThreadPoolExecutor(4) as crowd:
+        other.execute("LOCK TABLE order_items IN SHARE MODE")
+        answers = list(crowd.map(lambda person: person.checkout(key="k"), shoppers))
+    for answer in answers:
+        problem(answer, 503, "dependency_unavailable", "dependency")
+    assert [person.checkout(key="k").status_code for person in shoppers] == [201] * 4
 
 
 @pytest.mark.parametrize(

@@ -859,4 +859,12 @@ BUGS = (
         "if SPEAK_OF_CODE else kind",
         (f"{INTEGRATION}logs.py::test_nothing_that_is_anybodys_own_is_in_the_log",),
     ),
+    Bug(
+        "P10",
+        "a connection to a server that takes no writes is kept",
+        "orders/reconnect.py",
+        "return state.startswith(_OF_THE_CONNECTION) or",
+        "return",
+        (f"{FAULTS}failover.py::test_connections_to_a_standby_are_left_when_the_address_leads_elsewhere",),
+    ),
 )

@@ -39,6 +39,7 @@ COMPOSE_ALONE = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
 UVICORN_ALONE = {"FORWARDED_ALLOW_IPS", "UVICORN_TIMEOUT_KEEP_ALIVE"}
 WITHOUT_DEFAULT = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
 ENOUGH = read(PLACEHOLDERS)
+AS_IT_IS = read(SAMPLE) | {"DJANGO_DEBUG": "true"}
 
 
 def start(environment: dict[str, str]) -> dict[str, Any]:
@@ -104,13 +105,38 @@ def test_the_required_names_come_first_in_the_sample_and_are_set() -> None:
     assert set(list(read(SAMPLE))[: len(REQUIRED)]) == set(REQUIRED)
 
 
-def test_the_service_starts_with_the_sample_as_it_is() -> None:
-    assert start(read(SAMPLE))["USER_SERVICE_URL"] == "http://sandbox:8101"
+def test_the_service_starts_with_the_sample_as_it_is_for_debugging_only() -> None:
+    assert start(AS_IT_IS)["USER_SERVICE_URL"] == "http://sandbox:8101"
+    said = refusal(read(SAMPLE))
+    placeholders = {name for name, value in read(SAMPLE).items() if "change-me" in value} - COMPOSE_ALONE
+    assert len(placeholders) >= 5
+    assert all(name in said for name in placeholders)
+    assert "change-me" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SERVICE_TOKEN", "change-me-token-that-the-neighbours-know"),
+        ("JWT_SECRET", "change-me-secret-shared-with-the-issuer"),
+        ("JWT_SECRET", "  Change-Me"),
+        ("PAYMENT_SIGNING_SECRET", "change-me-secret-shared-with-payment"),
+        ("DJANGO_SECRET_KEY", "change-me-fifty-random-characters-or-more-for-django-alone"),
+        ("DATABASE_URL", "postgresql://orders:change-me-database-password@postgres:5432/orders"),
+        ("REDIS_URL", "redis://:change-me@redis:6379/0"),
+        ("CELERY_BROKER_URL", "redis://:change-me@redis:6379/1"),
+    ],
+)
+def test_a_published_secret_stops_the_start_unless_it_is_for_debugging(name: str, value: str) -> None:
+    said = refusal(ENOUGH | {name: value})
+    assert said.startswith(f"{name} in the environment: ")
+    assert "change-me" not in said.lower()
+    assert start(ENOUGH | {name: value, "DJANGO_DEBUG": "true"})
 
 
 def test_the_sample_shows_the_true_defaults() -> None:
     shown = {name: value for name, value in defaults(SAMPLE).items() if name not in WITHOUT_DEFAULT}
-    assert start(read(SAMPLE) | shown) == start(read(SAMPLE))
+    assert start(AS_IT_IS | shown | {"DJANGO_DEBUG": "true"}) == start(AS_IT_IS)
 
 
 def test_every_secret_of_the_sample_asks_to_be_changed() -> None:
