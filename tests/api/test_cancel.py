@@ -11,7 +11,6 @@ import pytest
 from celery import Celery
 
 from tests.api.test_fulfilment import WAY, Market, Sale
-from tests.integration.records import until_stock_is
 from tests.invariants import check_at_rest
 from tests.world import World, eventually
 
@@ -123,7 +122,7 @@ def test_an_order_that_cost_nothing_is_restocked_and_no_money_moves(world: World
     market = Market(world, 0, 0)
     sale = market.place()
     assert sale.status() == "confirmed"
-    until_stock_is(world, sale.id, "COMMITTED")
+    sale.sold()
     assert sale.cancel().json()["status"] == "cancelled"
     check_at_rest(world, sale.id)
     assert sale.stock()["restocked"] == dict.fromkeys(market.products, 2)

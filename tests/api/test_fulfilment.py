@@ -73,6 +73,11 @@ class Sale:
         self.market.customer.order_becomes(self.id, status="confirmed")
         return self
 
+    def sold(self) -> "Sale":
+        """Wait for Product to have sold the stock."""
+        eventually(lambda: self.stock()["state"] == "COMMITTED", "the stock to be sold")
+        return self
+
     def order(self) -> dict[str, Any]:
         """The order, as its customer sees it."""
         return self.market.customer.order(self.id)
@@ -152,7 +157,7 @@ class Market:
         sales = [self.place(body) for _ in range(count)]
         for sale in sales:
             sale.pay()
-        return [sale.confirmed() for sale in sales]
+        return [sale.confirmed().sold() for sale in sales]
 
 
 def announced(world: World, order_id: str) -> list[str]:

@@ -54,6 +54,7 @@ def test_a_cart_becomes_an_order_to_the_letter(either_world: World) -> None:
                 "quantity": 2,
                 "unit_price": "10.00",
                 "total": "20.00",
+                "discount": "0.00",
             }
         ],
         "vendor_orders": [

@@ -96,6 +96,7 @@ def shopper(world: World) -> Person:
     """Somebody with two orders, so that a page of one has a next page."""
     shopper = world.shopper()
     shopper.place()
+    world.sandbox.put_cart(shopper.id, [{"product_id": world.product(), "quantity": 1}])
     shopper.place()
     return shopper
 
