@@ -222,7 +222,7 @@ def _products(answered: Iterable[pb.Product], asked: Collection[str]) -> dict[st
             _check(len(text := getattr(product, name)) <= longest and "\0" not in text, f"a {name} can't be kept")
         _check(product.product_id in asked, "it names a product that was not asked for")
         _check(bool(product.vendor_id), "a product has no vendor")
-        _check(0 <= product.unit_price_minor <= MAX_MINOR, "a price is negative")
+        _check(0 <= product.unit_price_minor <= MAX_MINOR, "a price is negative, or more than the largest amount")
         _check(product.currency in DECIMALS, "a currency is not one of ISO 4217")
         products[product.product_id] = Product(
             product.product_id,
