@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from orders import outbox
 from orders.callers import Actor
@@ -37,6 +37,8 @@ class Change:
         check_order_step(self.order.status, wanted)
         self._note(f"order.{wanted}", self.order.status, wanted, data)
         self.order.status = wanted
+        if wanted == OrderStatus.CONFIRMED:  # vendors see it, so their vendor orders have changed
+            self.order.vendor_orders.update(version=F("version") + 1, updated_at=self.at)
 
     def move_vendor_order(self, vendor_order: VendorOrder, wanted: VendorOrderStatus, **data: Any) -> None:
         """Take one vendor's part to status `wanted`, keep it and announce it. Raises IllegalTransition."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
+from orders.lifecycle import ORDER_STATUSES_FOR_VENDORS, OrderStatus, PaymentStatus, VendorOrderStatus
 from orders.services.dead_letters import LONGEST_SHOWN
 
 EVENT_TYPE = r"^(order|vendor_order|payment)\.[a-z_]+$"
@@ -156,13 +156,15 @@ class VendorOrderOutput(Amounts, Parcel):
     order_id = serializers.UUIDField()
     order_number = number()
     order_status = serializers.ChoiceField(
-        ["pending", "confirmed", "cancelled", "expired"], help_text="The order, as far as this vendor is concerned."
+        ORDER_STATUSES_FOR_VENDORS, help_text="The order, as far as this vendor is concerned."
     )
     vendor_id = serializers.CharField()
     status = serializers.ChoiceField(list(VendorOrderStatus))
     currency = currency()
     items = Item(many=True)
-    shipping_address = Address()
+    shipping_address = Address(
+        allow_null=True, help_text="Null until the order is confirmed, and once the vendor order is cancelled."
+    )
     available_actions = actions("accept", "ship", "deliver", "cancel")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -179,7 +181,12 @@ class SummaryOutput(serializers.Serializer[Any]):
     """A vendor's day at a glance."""
 
     counts = serializers.DictField(child=serializers.IntegerField(min_value=0), help_text="Vendor orders by status.")
-    revenue = serializers.DictField(child=money(), help_text="By currency; cancelled vendor orders are left out.")
+    to_accept = serializers.IntegerField(
+        min_value=0, help_text="Those that are `pending` and whose order is `confirmed`."
+    )
+    revenue = serializers.DictField(
+        child=money(), help_text="By currency; what was never paid and what was cancelled is left out."
+    )
     oldest_waiting_at = serializers.DateTimeField(
         allow_null=True, help_text="When the oldest order was placed that is paid for and not accepted."
     )
