@@ -1,5 +1,6 @@
 """The shapes of requests: every field they take, and nothing else. Those of answers stand in `orders/api/schema/outputs.py`."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.core.validators import RegexValidator, URLValidator
@@ -8,16 +9,28 @@ from rest_framework.exceptions import ValidationError
 
 from clients.carts import MAX_VERSION
 from orders.api.countries import COUNTRIES
+from orders.money import MAX_MINOR
 
-MONEY = RegexValidator(r"\A[0-9]{1,15}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
+
+class Money(RegexValidator):
+    """Lets a decimal string through that is no more than the largest amount."""
+
+    def __call__(self, value: Any) -> None:
+        super().__call__(value)
+        if Decimal(value) > MAX_MINOR:
+            raise ValidationError(f"Amounts are at most {MAX_MINOR}.")
+
+
+MONEY = Money(r"\A[0-9]{1,16}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
 
 HTTPS = URLValidator(schemes=["https"], message="Not an https address.")
 
 
 class Text(serializers.CharField):
-    """A JSON string, kept as it is sent; numbers are not taken for text."""
+    """A JSON string, kept as it is sent; numbers are not taken for text. One that is optional may be null (see Strict)."""
 
     def __init__(self, **how: Any) -> None:
+        how.setdefault("allow_null", how.get("required") is False)
         super().__init__(trim_whitespace=False, **how)
 
     def to_internal_value(self, data: Any) -> str:
@@ -38,14 +51,15 @@ class Whole(serializers.IntegerField):
 
 
 class Strict(serializers.Serializer[Any]):
-    """An object that has the fields it names and no others."""
+    """An object that has the fields it names and no others. Null in an optional one is the same as leaving it out."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict):
             raise ValidationError("Not an object.")
         if unknown := data.keys() - self.fields.keys():
             raise ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."))
-        return super().to_internal_value(data)
+        said = {name: value for name, value in data.items() if value is not None or self.fields[name].required}
+        return super().to_internal_value(said)
 
 
 class AddressInput(Strict):
@@ -71,8 +85,8 @@ class CheckoutInput(Strict):
 
     shipping_address = AddressInput(required=False, default=None, allow_null=True)
     cart_version = Whole(required=False, default=None, allow_null=True, min_value=0, max_value=MAX_VERSION)
-    expected_total = Text(required=False, default=None, allow_null=True, validators=[MONEY])
-    coupon_code = Text(required=False, default=None, allow_null=True, max_length=50)
+    expected_total = Text(required=False, default=None, validators=[MONEY])
+    coupon_code = Text(required=False, default=None, max_length=50)
     note = Text(required=False, default="", max_length=500, allow_blank=True)
 
 
@@ -91,4 +105,4 @@ class ShipInput(Strict):
 
     carrier = Text(max_length=100)
     tracking_number = Text(max_length=100)
-    tracking_url = Text(required=False, default=None, allow_null=True, max_length=500, validators=[HTTPS])
+    tracking_url = Text(required=False, default=None, max_length=500, validators=[HTTPS])
