@@ -7,11 +7,11 @@ from drf_spectacular.utils import OpenApiParameter
 
 from orders.api.filters import DEFAULT_LIMIT, LARGEST_LIMIT, LONGEST_WORD
 from orders.api.headers import LONGEST_KEY
-from orders.lifecycle import ORDER_STATUSES, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
-from orders.paging import COLUMNS, NEWEST
+from orders.lifecycle import ORDER_STATUSES, ORDER_STATUSES_FOR_VENDORS, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
+from orders.paging import NEWEST, ORDERINGS
 
 Schema = dict[str, Any]
-ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64}
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD}
 TAG: Schema = {"type": "string", "examples": ['"1"']}
 
 
@@ -23,13 +23,14 @@ def _query(name: str, type_: Any, text: str) -> OpenApiParameter:
     return OpenApiParameter(name, type_, description=text)
 
 
-def _some_of(name: str, words: list[str]) -> OpenApiParameter:
+def _some_of(name: str, words: list[str], of: str = "") -> OpenApiParameter:
+    text = f"{of}One or more, with commas between or each in a parameter of its own."
     type_ = {"type": "array", "items": {"type": "string", "enum": words}, "minItems": 1}
-    return OpenApiParameter(name, type_, explode=False, style="form", description="One or more, with commas between.")
+    return OpenApiParameter(name, type_, explode=False, style="form", description=text)
 
 
 def _amount(name: str, text: str) -> OpenApiParameter:
-    return _query(name, {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,4})?$"}, text)
+    return _query(name, {"type": "string", "pattern": r"^-?[0-9]{1,16}(\.[0-9]{1,4})?$"}, text)
 
 
 KEY = _header(
@@ -59,16 +60,16 @@ COMMON = [
     _query("created_after", OpenApiTypes.DATETIME, "This moment included."),
     _query("created_before", OpenApiTypes.DATETIME, "This moment left out."),
     _query("updated_since", OpenApiTypes.DATETIME, "This moment included."),
-    _query("product_id", ID, "With this product among the items."),
+    _query("product_id", TEXT, "With this product among the items."),
     _query(
         "q",
-        {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD},
+        TEXT,
         "Part of the number, of an item's name or of its sku.",
     ),
     *PAGING,
     _query(
         "ordering",
-        {"type": "string", "enum": [f"{sign}{name}" for name in COLUMNS for sign in ("-", "")], "default": NEWEST},
+        {"type": "string", "enum": ORDERINGS, "default": NEWEST},
         "With `-`: the latest or largest first.",
     ),
 ]
@@ -77,13 +78,14 @@ ORDER_FILTERS = [
     _some_of("payment_status", PAYMENT_STATUSES),
     _amount("min_total", "In whole units of the order's own currency."),
     _amount("max_total", "In whole units of the order's own currency."),
-    _query("vendor_id", ID, "With something of this vendor."),
-    _query("customer_id", ID, "For admins only."),
+    _query("vendor_id", TEXT, "With something of this vendor."),
+    _query("customer_id", TEXT, "For admins only."),
     *COMMON,
 ]
 VENDOR_ORDER_FILTERS = [
     _some_of("status", VENDOR_ORDER_STATUSES),
-    _query("vendor_id", ID, "For admins only."),
+    _some_of("order_status", ORDER_STATUSES_FOR_VENDORS, "The order, as the vendor is told of it. "),
+    _query("vendor_id", TEXT, "For admins only."),
     *COMMON,
 ]
 
