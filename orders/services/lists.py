@@ -17,8 +17,11 @@ from functools import lru_cache, partial
 from typing import Any, Generic
 
 import msgspec
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Lookup, OuterRef, Q, QuerySet, Subquery
 from django.db.models.lookups import In, IsNull
+from django.db.models.sql.compiler import SQLCompiler
 
 from orders.callers import Caller, Role
 from orders.documents import ORDERS, VENDOR_ORDERS, Record, Statement, compiled, fetch, fetch_to, walking
@@ -84,6 +87,18 @@ def _shown_as(words: Collection[str]) -> Q:
     for status, of_order in states_shown_as(words).items():
         fits |= Q(status=status) & (Q() if of_order is None else Q(In(order_status, of_order)))
     return fits
+
+
+class _OneOf(Lookup):
+    """Whether a value is in an array. With IN and a query, PostgreSQL might look through all of the table for its rows."""
+
+    prepare_rhs = False
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        """`id = ANY (array)`."""
+        value, of_value = self.process_lhs(compiler, connection)
+        array, of_array = self.process_rhs(compiler, connection)
+        return f"{value} = ANY ({array})", (*of_value, *of_array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +236,10 @@ class _Question(Generic[Record]):
         sorted, and only the rows that come first are looked at.
         """
         rows = self.walk()
-        return (
-            rows[:longest] if self.is_sorted else self.kind.table.filter(id__in=rows.values("id")[:longest])[:longest]
-        )
+        if self.is_sorted:
+            return rows[:longest]
+        ids = ArraySubquery(rows.values("id")[:longest])
+        return self.kind.table.filter(_OneOf(F("id"), ids))[:longest]
 
     @property
     def first(self) -> slice:
