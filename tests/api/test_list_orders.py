@@ -207,6 +207,13 @@ def test_a_cursor_with_any_letter_changed_or_missing_is_refused(world: World) ->
         assert refused_input(ada.http.get(link[:begin] + changed)) == ["/cursor"]
 
 
+def test_a_link_of_one_process_is_good_at_another(world: World, second_world: World) -> None:
+    ada = world.customer()
+    orders = ids(place(ada, 2))
+    link = read(ada, "/api/v1/orders?limit=1")["next"].replace(world.url, second_world.url)
+    assert ids(read(second_world.person("customer", ada.id), link)["results"]) == orders[1:]
+
+
 def test_a_cursor_goes_on_in_the_list_it_was_made_for_and_in_no_other(world: World) -> None:
     ada, admin = world.customer(), world.admin()
     orders = ids(place(ada, 3))
