@@ -1,6 +1,6 @@
 """From bytes on the wire to a payment message that can be believed: shape, ranges and signature are checked here."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from messaging.signing import is_signed
 from orders.money import MAX_MINOR
 from orders.services.pay import PaymentMessage, Unusable
+from orders.timestamps import read_timestamp
 
 MAX_BYTES = 1024 * 1024
 
@@ -74,15 +75,9 @@ def claimed_order_id(raw: bytes) -> UUID | None:
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        return read_timestamp(text)
     except ValueError as error:
         raise Unusable("its occurred_at is no RFC 3339 time") from error
-    if moment.tzinfo is None:
-        raise Unusable("its occurred_at names no time zone")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise Unusable("its occurred_at is beyond the years 1 to 9999") from error
 
 
 def _order_id(text: str) -> UUID:

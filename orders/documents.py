@@ -58,17 +58,18 @@ def compiled(queryset: QuerySet[Any], *among: QuerySet[Any]) -> Statement:
     return f'{before} FROM ({rows}) AS "{table}" {after}', (*(p for _, of_part in parts for p in of_part), *parameters)
 
 
-def walking(page: QuerySet[Any], rows: QuerySet[Any], longest: int, column: str) -> Statement:
-    """The SQL that looks for `page` among the first `longest` of `rows`, which has its order; `fetch_to` runs it.
+def walking(page: QuerySet[Any], rows: QuerySet[Any], last: QuerySet[Any]) -> Statement:
+    """The SQL that looks for `page` among `rows`, which have its order; `fetch_to` runs it.
 
-    It stops when the page is full. If it isn't, it answers the place of the last row too: this row's `column` and id.
+    It stops when the page is full. If it isn't, it answers the Place that `last` holds too: that of the last of `rows`, or
+    nothing where they end before that.
     """
-    text, parameters = compiled(page, rows[:longest])
-    last, of_last = rows.values_list(column, "id")[longest - 1 : longest].query.sql_with_params()
+    text, parameters = compiled(page, rows)
+    place, of_place = last.query.sql_with_params()
     text = f"""
         WITH page AS MATERIALIZED ({text}) SELECT document, NULL, NULL FROM page
-        UNION ALL SELECT NULL, last.* FROM ({last}) AS last WHERE (SELECT count(*) FROM page) < {page.query.high_mark}"""
-    return text, (*parameters, *of_last)
+        UNION ALL SELECT NULL, last.* FROM ({place}) AS last WHERE (SELECT count(*) FROM page) < {page.query.high_mark}"""
+    return text, (*parameters, *of_place)
 
 
 def fetch(

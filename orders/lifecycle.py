@@ -173,3 +173,33 @@ def order_status_for_vendor(order_status: str, status: str) -> OrderStatus:
     if order_status in (OrderStatus.PENDING, OrderStatus.EXPIRED):
         return OrderStatus(order_status)
     return OrderStatus.CANCELLED if status == VendorOrderStatus.CANCELLED else OrderStatus.CONFIRMED
+
+
+ORDER_STATUSES_FOR_VENDORS = [
+    str(status) for status in (OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+]
+"""What `order_status_for_vendor` may answer."""
+
+_PARTS: dict[OrderStatus, Collection[VendorOrderStatus]] = {
+    OrderStatus.PENDING: [VendorOrderStatus.PENDING],
+    OrderStatus.CONFIRMED: [VendorOrderStatus.PENDING, VendorOrderStatus.CANCELLED],
+    OrderStatus.PROCESSING: list(VendorOrderStatus),
+    OrderStatus.SHIPPED: [VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED, VendorOrderStatus.CANCELLED],
+    OrderStatus.DELIVERED: [VendorOrderStatus.DELIVERED, VendorOrderStatus.CANCELLED],
+    OrderStatus.CANCELLED: [VendorOrderStatus.CANCELLED],
+    OrderStatus.EXPIRED: [VendorOrderStatus.CANCELLED],
+}
+"""Where vendor orders may stand under each status of their order."""
+
+
+def states_shown_as(words: Collection[str]) -> dict[VendorOrderStatus, list[OrderStatus] | None]:
+    """The vendor orders for which `order_status_for_vendor` answers one of `words`: by their own status, those of their order.
+
+    None stands for every status that the order may have.
+    """
+    states: dict[VendorOrderStatus, list[OrderStatus] | None] = {}
+    for status in VendorOrderStatus:
+        possible = [order for order, parts in _PARTS.items() if status in parts]
+        if shown := [order for order in possible if order_status_for_vendor(order, status) in words]:
+            states[status] = None if shown == possible else shown
+    return states

@@ -224,7 +224,7 @@ class OrderItem(models.Model):
                 name="order_items_sums",
             ),
         ]
-        indexes: ClassVar = [Index(fields=["product_id", "order"], name="order_items_of_product")]
+        indexes: ClassVar = [Index(fields=["product_id", "vendor_id", "order"], name="order_items_by_product")]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"

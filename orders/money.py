@@ -1,9 +1,10 @@
 """Money: whole minor units inside, decimal strings outside. The only place that knows how many decimals a currency has."""
 
+import re
 from decimal import Decimal
 
-MAX_MINOR = 2**63 - 1
-"""The largest amount PostgreSQL's bigint keeps."""
+MAX_MINOR = 2**53 - 1
+"""The largest amount: messages carry amounts as JSON numbers, which are exact up to here (RFC 7493, 2.2)."""
 
 _DECIMALS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -34,6 +35,21 @@ def to_decimal_string(minor: int, currency: str) -> str:
 def to_decimal(minor: int, currency: str) -> Decimal:
     """`minor` units of `currency` as a number of whole ones: 1999 EUR is 19.99."""
     return Decimal(minor).scaleb(-DECIMALS[currency])
+
+
+_AMOUNT = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,4})?")
+
+
+def read_amount(text: str) -> Decimal:
+    """Return the number of whole units that a decimal string ("20", "20.00") names, in a currency that is not known.
+
+    Raises ValueError, also for what is more than MAX_MINOR even where a currency has no decimals.
+    """
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError("Not a decimal number like 20.00.")
+    if abs(amount := Decimal(text)) > MAX_MINOR:
+        raise ValueError(f"Amounts are at most {MAX_MINOR}.")
+    return amount
 
 
 def same_amount(text: str, minor: int, currency: str) -> bool:

@@ -17,6 +17,8 @@ from orders.rows import OrderRecord, VendorOrderRecord
 COLUMNS = {"created_at": "created_at", "updated_at": "updated_at", "total": "total_value"}
 """The orderings, and the columns they go by."""
 
+ORDERINGS = [f"{sign}{name}" for name in COLUMNS for sign in ("-", "")]
+
 NEWEST = "-created_at"
 
 PositionValue = datetime | Decimal

@@ -1,87 +1,74 @@
 """The query parameters of lists: read, checked, and handed on as values."""
 
 import re
-import uuid
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Collection, Iterable
-from datetime import UTC, datetime
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.http import HttpRequest, QueryDict
 
+from orders.api.cursors import read_cursor, write_cursor
 from orders.api.errors import pointer
 from orders.errors import Invalid
-from orders.lifecycle import ORDER_STATUSES, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
-from orders.paging import COLUMNS, NEWEST, Listing, Page, Position
+from orders.lifecycle import ORDER_STATUSES, ORDER_STATUSES_FOR_VENDORS, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
+from orders.money import read_amount
+from orders.paging import NEWEST, ORDERINGS, Listing, Page, Position
+from orders.timestamps import read_timestamp
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 20, 100
 PAGING = ("limit", "cursor", "ordering")
 LONGEST_WORD = 100
-AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,4})?")
-MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+PLAIN_OFFSET = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
 
 
-def words(known: Collection[str]) -> Callable[[str], list[str]]:
-    """A comma list of known words."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A comma list of `known` words, which may also come word by word, as a parameter that is given several times."""
 
-    def read(text: str) -> list[str]:
+    known: Collection[str]
+
+    def __call__(self, text: str) -> list[str]:
         named = text.split(",")
-        if unknown := [word for word in named if word not in known]:
-            raise ValueError(f"Unknown: {', '.join(unknown)[:100]}. Known are {', '.join(known)}.")
-        return named
-
-    return read
+        if unknown := [word for word in named if word not in self.known]:
+            raise ValueError(f"Unknown: {', '.join(unknown)[:100]}. Known are {', '.join(self.known)}.")
+        return [word for word in self.known if word in named]
 
 
 def moment(text: str) -> datetime:
-    """A time (RFC 3339, section 5.6)."""
-    text = text.upper().replace(" ", "+")  # a + that was not quoted arrives as a space
-    try:
-        if not MOMENT.fullmatch(text):
-            raise ValueError
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("Not an RFC 3339 time like 2026-11-22T10:00:00Z.") from None
+    """A time (RFC 3339, section 5.6); a + that was not quoted arrives as a space."""
+    return read_timestamp(PLAIN_OFFSET.sub("+", text))
 
 
-def amount(text: str) -> Decimal:
-    """A decimal number of whole units, with up to four decimals."""
-    if not AMOUNT.fullmatch(text):
-        raise ValueError("Not a decimal number like 20.00.")
-    return Decimal(text)
-
-
-def text_up_to(longest: int) -> Callable[[str], str]:
-    """Some text."""
-
-    def read(text: str) -> str:
-        if not 1 <= len(text) <= longest or not text.isprintable():
-            raise ValueError(f"Not 1 to {longest} printable characters.")
-        return text
-
-    return read
+def some_text(text: str) -> str:
+    """Any text that PostgreSQL can compare with."""
+    if not 1 <= len(text) <= LONGEST_WORD or "\0" in text:
+        raise ValueError(f"Not 1 to {LONGEST_WORD} characters without NUL.")
+    return text
 
 
 COMMON: dict[str, Callable[[str], Any]] = {
     "created_after": moment,
     "created_before": moment,
     "updated_since": moment,
-    "product_id": text_up_to(64),
-    "q": text_up_to(LONGEST_WORD),
+    "product_id": some_text,
+    "q": some_text,
 }
 ORDER_FILTERS: dict[str, Callable[[str], Any]] = {
     **COMMON,
-    "status": words(ORDER_STATUSES),
-    "payment_status": words(PAYMENT_STATUSES),
-    "min_total": amount,
-    "max_total": amount,
-    "vendor_id": text_up_to(64),
+    "status": Words(ORDER_STATUSES),
+    "payment_status": Words(PAYMENT_STATUSES),
+    "min_total": read_amount,
+    "max_total": read_amount,
+    "vendor_id": some_text,
 }
-VENDOR_ORDER_FILTERS: dict[str, Callable[[str], Any]] = {**COMMON, "status": words(VENDOR_ORDER_STATUSES)}
-ADMIN_ORDER_FILTERS = {**ORDER_FILTERS, "customer_id": text_up_to(64)}
-ADMIN_VENDOR_ORDER_FILTERS = {**VENDOR_ORDER_FILTERS, "vendor_id": text_up_to(64)}
+VENDOR_ORDER_FILTERS: dict[str, Callable[[str], Any]] = {
+    **COMMON,
+    "status": Words(VENDOR_ORDER_STATUSES),
+    "order_status": Words(ORDER_STATUSES_FOR_VENDORS),
+}
+ADMIN_ORDER_FILTERS = {**ORDER_FILTERS, "customer_id": some_text}
+ADMIN_VENDOR_ORDER_FILTERS = {**VENDOR_ORDER_FILTERS, "vendor_id": some_text}
 
 
 def read_listing(request: HttpRequest, filters: dict[str, Callable[[str], Any]]) -> Listing:
@@ -92,19 +79,20 @@ def read_listing(request: HttpRequest, filters: dict[str, Callable[[str], Any]])
     for name, reader in readers.items():
         if name in request.GET:
             try:
-                values[name] = reader(_only(request.GET, name))
+                several = isinstance(reader, Words)
+                values[name] = reader(",".join(request.GET.getlist(name)) if several else _only(request.GET, name))
             except ValueError as error:
                 errors.append(_error(name, str(error)))
-    ordering = values.pop("ordering", NEWEST)
-    position = None
-    if "cursor" in request.GET:
+    limit, ordering = values.pop("limit", DEFAULT_LIMIT), values.pop("ordering", NEWEST)
+    listing = Listing(limit, ordering=ordering, filters=values)
+    if "cursor" in request.GET and not errors:
         try:
-            position = _position(_only(request.GET, "cursor"), ordering)
+            listing = replace(listing, position=read_cursor(request, listing, _only(request.GET, "cursor")))
         except ValueError:
             errors.append(_error("cursor", "Not a cursor of this list: follow next and previous as they are."))
     if errors:
         raise Invalid("Some of the parameters were refused: see errors.", errors=errors)
-    return Listing(values.pop("limit", DEFAULT_LIMIT), position, ordering, values)
+    return listing
 
 
 def page_body(
@@ -141,30 +129,16 @@ def _limit(text: str) -> int:
 
 
 def _ordering(text: str) -> str:
-    if text.removeprefix("-") in COLUMNS and not text.startswith("--"):
+    if text in ORDERINGS:
         return text
-    raise ValueError(f"Not one of {', '.join(COLUMNS)}, with or without a -.")
-
-
-def _position(text: str, ordering: str) -> Position:
-    try:
-        made_for, value, id_, backwards = msgspec.json.decode(
-            urlsafe_b64decode(text.encode() + b"=="), type=tuple[str, str, uuid.UUID, bool]
-        )
-    except msgspec.MsgspecError as error:
-        raise ValueError from error
-    if made_for != ordering:
-        raise ValueError
-    return Position(amount(value) if ordering.endswith("total") else moment(value), id_, backwards)
+    raise ValueError(f"Not one of {', '.join(ORDERINGS)}.")
 
 
 def _link(request: HttpRequest, listing: Listing, position: Position | None) -> str | None:
     if position is None:
         return None
-    value = position.value.isoformat() if isinstance(position.value, datetime) else str(position.value)
-    cursor = msgspec.json.encode((listing.ordering, value, position.id, position.backwards))
     parameters = request.GET.copy()
-    parameters["cursor"] = urlsafe_b64encode(cursor).rstrip(b"=").decode()
+    parameters["cursor"] = write_cursor(request, listing, position)
     return request.build_absolute_uri(f"{request.path}?{parameters.urlencode()}")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from orders.addresses import MAX_LENGTHS
 from orders.callers import Role
-from orders.lifecycle import order_actions, order_status_for_vendor, vendor_order_actions
+from orders.lifecycle import OrderStatus, order_actions, order_status_for_vendor, vendor_order_actions
 from orders.models import OrderEvent
 from orders.money import to_decimal_string
 from orders.rows import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
@@ -84,19 +84,24 @@ def quote_body(quote: Quote) -> dict[str, Any]:
 
 
 def vendor_order_body(record: VendorOrderRecord) -> dict[str, Any]:
-    """A vendor order as its vendor, or an admin, sees it: nothing in it tells of other vendors."""
+    """A vendor order as its vendor, or an admin, sees it: nothing in it tells of other vendors.
+
+    Where to send it is told while it is to be sent there, or has been: not before the order is paid for, nor of what is
+    cancelled.
+    """
     row, order = record.row, record.order
+    order_status = order_status_for_vendor(order.status, row.status)
     return {
         "id": row.id,
         "order_id": row.order_id,
         "order_number": order.number,
-        "order_status": order_status_for_vendor(order.status, row.status),
+        "order_status": order_status,
         "vendor_id": row.vendor_id,
         "status": row.status,
         "currency": row.currency,
         **_amounts_body(row),
         "items": [item_body(item, row.currency) for item in record.items],
-        "shipping_address": _address_body(order),
+        "shipping_address": _address_body(order) if order_status == OrderStatus.CONFIRMED else None,
         **_shipment_body(row),
         "available_actions": vendor_order_actions(order.status, row.status),
         "created_at": row.created_at,
@@ -149,6 +154,7 @@ def summary_body(summary: Summary) -> dict[str, Any]:
     """A vendor's day at a glance."""
     return {
         "counts": summary.counts,
+        "to_accept": summary.to_accept,
         "revenue": {currency: to_decimal_string(sum_, currency) for currency, sum_ in summary.revenue.items()},
         "oldest_waiting_at": summary.oldest_waiting_at,
     }

@@ -1,5 +1,6 @@
 """The shapes of requests: every field they take, and nothing else. Those of answers stand in `orders/api/schema/outputs.py`."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -8,10 +9,21 @@ from rest_framework.exceptions import ValidationError
 
 from clients.carts import MAX_VERSION
 from orders.addresses import MAX_LENGTHS, read_address
+from orders.money import MAX_MINOR
 from orders.text import has_visible_character
 from orders.uris import is_https_uri
 
-MONEY = RegexValidator(r"\A[0-9]{1,15}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
+
+class Money(RegexValidator):
+    """Lets a decimal string through that is no more than the largest amount."""
+
+    def __call__(self, value: Any) -> None:
+        super().__call__(value)
+        if Decimal(value) > MAX_MINOR:
+            raise ValidationError(f"Amounts are at most {MAX_MINOR}.")
+
+
+MONEY = Money(r"\A[0-9]{1,16}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
 
 
 def https_uri(text: str) -> None:
@@ -21,9 +33,10 @@ def https_uri(text: str) -> None:
 
 
 class Text(serializers.CharField):
-    """A JSON string, kept as it is sent; numbers are not taken for text."""
+    """A JSON string, kept as it is sent; numbers are not taken for text. One that is optional may be null (see Strict)."""
 
     def __init__(self, **how: Any) -> None:
+        how.setdefault("allow_null", how.get("required") is False)
         super().__init__(trim_whitespace=False, **how)
 
     def to_internal_value(self, data: Any) -> str:
@@ -44,11 +57,12 @@ class Whole(serializers.IntegerField):
 
 
 class Strict(serializers.Serializer[Any]):
-    """An object that has the fields it names and no others."""
+    """An object that has the fields it names and no others. Null in an optional one is the same as leaving it out."""
 
     def to_internal_value(self, data: Any) -> Any:
         self.check_names(data)
-        return super().to_internal_value(data)
+        said = {name: value for name, value in data.items() if value is not None or self.fields[name].required}
+        return super().to_internal_value(said)
 
     def check_names(self, data: Any) -> None:
         """Raise ValidationError unless `data` is an object without unknown fields."""
@@ -60,7 +74,7 @@ class Strict(serializers.Serializer[Any]):
 
 def _address_text(name: str, required: bool = True, help_text: str = "") -> Text:
     """One text of an address, for the API's schema: `read_address` has the rules."""
-    optional: dict[str, Any] = {} if required else {"required": False, "allow_null": True, "allow_blank": True}
+    optional: dict[str, Any] = {} if required else {"required": False, "allow_blank": True}
     return Text(max_length=MAX_LENGTHS[name], help_text=help_text, **optional)
 
 
@@ -90,8 +104,8 @@ class CheckoutInput(Strict):
 
     shipping_address = AddressInput(required=False, default=None, allow_null=True)
     cart_version = Whole(required=False, default=None, allow_null=True, min_value=0, max_value=MAX_VERSION)
-    expected_total = Text(required=False, default=None, allow_null=True, validators=[MONEY])
-    coupon_code = Text(required=False, default=None, allow_null=True, max_length=50)
+    expected_total = Text(required=False, default=None, validators=[MONEY])
+    coupon_code = Text(required=False, default=None, max_length=50)
     note = Text(required=False, default="", max_length=500, allow_blank=True)
 
 
@@ -110,4 +124,4 @@ class ShipInput(Strict):
 
     carrier = Text(max_length=100)
     tracking_number = Text(max_length=100)
-    tracking_url = Text(required=False, default=None, allow_null=True, max_length=500, validators=[https_uri])
+    tracking_url = Text(required=False, default=None, max_length=500, validators=[https_uri])

@@ -12,7 +12,8 @@ ONE = UniqueConstraint(
     name="orders_one_a_cart_version",
 )
 # The index is larger than one statement's time allows; a build that was interrupted leaves an invalid one behind.
-PATIENT = "SET statement_timeout = 0"
+PATIENT = ["SET statement_timeout = 0", "SET lock_timeout = 0"]
+AS_BEFORE = ["RESET statement_timeout", "RESET lock_timeout"]
 AGAIN = "DROP INDEX CONCURRENTLY IF EXISTS orders_one_a_cart_version"
 CREATE = """
 CREATE UNIQUE INDEX CONCURRENTLY orders_one_a_cart_version ON orders (customer_id, cart_version)
@@ -23,12 +24,12 @@ class Migration(migrations.Migration):
     atomic = False
     dependencies: ClassVar = [("orders", "0003_stock_revision_and_item_discount")]
     operations: ClassVar = [
-        migrations.RunSQL(PATIENT, migrations.RunSQL.noop),
+        migrations.RunSQL(PATIENT, AS_BEFORE),
         migrations.SeparateDatabaseAndState(
             [migrations.RunSQL(AGAIN, migrations.RunSQL.noop), migrations.RunSQL(CREATE, AGAIN)],
             [migrations.AddConstraint("order", ONE)],
         ),
         AddIndexConcurrently("deadletter", models.Index(fields=["order_id"], name="dead_letters_of_order")),
         ValidateConstraint("orderitem", "order_items_discount"),
-        migrations.RunSQL("RESET statement_timeout", migrations.RunSQL.noop),
+        migrations.RunSQL(AS_BEFORE, PATIENT),
     ]

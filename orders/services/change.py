@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import F
 
 from orders import outbox
 from orders.callers import Actor
@@ -42,6 +43,8 @@ class Change:
         check_order_step(self.order.status, wanted)
         self._note(f"order.{wanted}", self.order.status, wanted, data)
         self.order.status = wanted
+        if wanted == OrderStatus.CONFIRMED:  # vendors see it, so their vendor orders have changed
+            self.order.vendor_orders.update(version=F("version") + 1, updated_at=self.at)
 
     def move_vendor_order(self, vendor_order: VendorOrder, wanted: VendorOrderStatus, **data: Any) -> None:
         """Take one vendor's part to status `wanted`, keep it and announce it. Raises IllegalTransition."""

@@ -4,11 +4,16 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from orders.callers import Caller
 from orders.errors import NotFound
+from orders.lifecycle import OrderStatus, VendorOrderStatus
 from orders.models import Order, OrderEvent, VendorOrder
 from orders.rows import OrderRecord
 from orders.services.read import read_order
+
+CONFIRMED = f"order.{OrderStatus.CONFIRMED}"
 
 LONGEST = 1000
 """Entries read at once; no order has come near it."""
@@ -56,13 +61,19 @@ def entries(order_id: uuid.UUID, after: int = 0) -> list[OrderEvent]:
 def vendor_order_entries(vendor_order_id: uuid.UUID, after: int) -> tuple[list[OrderEvent], int]:
     """The vendor order's own entries behind number `after`, and how far the whole order's trail is known with them.
 
-    They are numbered by themselves: those of other vendors leave no gap that tells of them.
+    They are numbered by themselves: those of other vendors leave no gap that tells of them. The first is the order's
+    confirmation, before which no vendor acts: it stands once in the order's trail, and concerns each of its vendors.
     """
-    known = Order.objects.values_list("event_count", flat=True).get(vendor_orders=vendor_order_id)
-    own = OrderEvent.objects.filter(vendor_order_id=vendor_order_id).order_by("sequence")
-    return [_numbered(entry, number) for number, entry in enumerate(own[:LONGEST], start=1) if number > after], known
+    (order_id, event_count) = VendorOrder.objects.values_list("order_id", "order__event_count").get(id=vendor_order_id)
+    trail = OrderEvent.objects.filter(order_id=order_id).order_by("sequence")
+    own = trail.filter(Q(vendor_order_id=vendor_order_id) | Q(type=CONFIRMED))[:LONGEST]
+    numbered = (_numbered(entry, number) for number, entry in enumerate(own, start=1))
+    return [entry for entry in numbered if entry.sequence > after], event_count
 
 
 def _numbered(entry: OrderEvent, number: int) -> OrderEvent:
+    if entry.type == CONFIRMED:
+        entry.type = f"vendor_{CONFIRMED}"
+        entry.from_status = entry.to_status = VendorOrderStatus.PENDING
     entry.sequence = number
     return entry

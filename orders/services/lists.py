@@ -17,11 +17,15 @@ from functools import lru_cache, partial
 from typing import Any, Generic
 
 import msgspec
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.lookups import IsNull
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Lookup, OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import In, IsNull
+from django.db.models.sql.compiler import SQLCompiler
 
 from orders.callers import Caller, Role
 from orders.documents import ORDERS, VENDOR_ORDERS, Record, Statement, compiled, fetch, fetch_to, walking
+from orders.lifecycle import states_shown_as
 from orders.models import Order, OrderItem, VendorOrder
 from orders.paging import COLUMNS, NEWEST, Listing, Page, Position, from_position, page_of
 from orders.rows import OrderRecord, VendorOrderRecord
@@ -76,6 +80,27 @@ def _vendor_order_matches(word: str) -> Q:
     return _some(orders) | _some(_called(word).filter(vendor_order=OuterRef("id")))
 
 
+def _shown_as(words: Collection[str]) -> Q:
+    """Whether vendors are told one of these words of the order; where a vendor order's own status says it, that is enough."""
+    order_status = Subquery(Order.objects.filter(id=OuterRef("order_id")).values("status"))
+    fits = Q()
+    for status, of_order in states_shown_as(words).items():
+        fits |= Q(status=status) & (Q() if of_order is None else Q(In(order_status, of_order)))
+    return fits
+
+
+class _OneOf(Lookup):
+    """Whether a value is in an array. With IN and a query, PostgreSQL might look through all of the table for its rows."""
+
+    prepare_rhs = False
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        """`id = ANY (array)`."""
+        value, of_value = self.process_lhs(compiler, connection)
+        array, of_array = self.process_rhs(compiler, connection)
+        return f"{value} = ANY ({array})", (*of_value, *of_array)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind(Generic[Record]):
     """How lists of orders differ from lists of vendor orders."""
@@ -122,6 +147,7 @@ _VENDOR_ORDERS = _Kind(
     VENDOR_ORDERS,
     {
         **COMMON,
+        "order_status": _shown_as,
         "product_id": lambda id_: _some(OrderItem.objects.filter(vendor_order=OuterRef("id"), product_id=id_)),
         "q": _vendor_order_matches,
     },
@@ -174,16 +200,14 @@ class _Question(Generic[Record]):
         among = self.in_an_index() or self.few()
         if among is not None:
             return page_of(fetch(compiled(page, *among), self.kind.decoder), self.listing)
-        statement = walking(page, self.walk(), SEARCHED, COLUMNS[self.listing.column])
-        records, searched_to = fetch_to(statement, self.kind.decoder)
+        last = self.walk().values_list(COLUMNS[self.listing.column], "id")[SEARCHED - 1 : SEARCHED]
+        records, searched_to = fetch_to(walking(page, self.walked(), last), self.kind.decoder)
         return page_of(records, self.listing, searched_to)
 
     def in_an_index(self) -> list[QuerySet[Any]] | None:
         """The rows that are asked for, if an index has just these, sorted."""
         if not self.picking:
-            # Where none has them sorted, one has all that they are sorted by: then ids are sorted, rows not looked at.
-            ids = self.owners.values("id")[self.first]
-            return [self.walk()[self.first]] if self.is_sorted else [self.kind.table.filter(id__in=ids)[:SEARCHED]]
+            return [self.walked(self.listing.limit + 1)]
         name, *more = self.picking
         if more or self.listing.column != "created_at" or self.kind.sorted_words.get(name) is not self.is_owned:
             return None
@@ -201,11 +225,21 @@ class _Question(Generic[Record]):
         return [self.owners.order_by()[: 2 * SEARCHED]]
 
     def walk(self) -> QuerySet[Any]:
-        """The rows of the stretch in their order, only the owner's if an index has these so."""
+        """The rows of the stretch in their order: the owner's alone, so that no position is ever somebody else's."""
         everyone = from_position(self.filtered(self.kind.table, self.stretch), self.listing)
-        if self.is_owned and self.is_sorted:
-            return _by_index(everyone, self.kind.owner, self.owner)
-        return everyone
+        return _by_index(everyone, self.kind.owner, self.owner) if self.is_owned else everyone
+
+    def walked(self, longest: int = SEARCHED) -> QuerySet[Any]:
+        """The first `longest` rows of the walk.
+
+        Where no index has the owner's rows in their order, one has all that they are sorted by: then it is ids that are
+        sorted, and only the rows that come first are looked at.
+        """
+        rows = self.walk()
+        if self.is_sorted:
+            return rows[:longest]
+        ids = ArraySubquery(rows.values("id")[:longest])
+        return self.kind.table.filter(_OneOf(F("id"), ids))[:longest]
 
     @property
     def first(self) -> slice:
@@ -232,8 +266,12 @@ class _Question(Generic[Record]):
         return [name for name in self.listing.filters if name not in self.stretch and name != self.kind.owner]
 
     @property
+    def own(self) -> dict[str, str]:
+        return {self.kind.owner: self.owner} if self.owner is not None else {}
+
+    @property
     def of_owner(self) -> QuerySet[Any]:
-        return self.kind.table.filter(**{self.kind.owner: self.owner}) if self.is_owned else self.kind.table
+        return self.kind.table.filter(**self.own)
 
     @property
     def owners(self) -> QuerySet[Any]:
@@ -246,7 +284,10 @@ class _Question(Generic[Record]):
         return rows
 
     def narrowed(self) -> Iterator[QuerySet[Any]]:
-        """The ids that single filters leave, each read from an index."""
+        """The ids of the owner's rows that single filters leave, each read from an index.
+
+        Nobody else's are among them: whether they are few, and so how a page is read, depends on the owner's rows alone.
+        """
         filters, kind = self.listing.filters, self.kind
         word = filters.get("q", "")
         if NUMBER.fullmatch(word):
@@ -255,13 +296,15 @@ class _Question(Generic[Record]):
                 yield named.values("id")
         for name, (others, column) in kind.ids_elsewhere.items():
             if name in filters:
-                yield others.filter(**{name: filters[name]}).values(column)
+                yield others.filter(**{name: filters[name]}, **self.own).values(column)
         for ranges in RANGES.values():
             if names := [name for name in ranges if name in filters]:
                 yield self.filtered(self.of_owner, names).values("id")
         for name, of_owner in kind.sorted_words.items():
             if name in filters and of_owner is self.is_owned:
                 yield self.filtered(self.of_owner, [name]).values("id")
+        if "order_status" in filters and self.is_owned:
+            yield self.of_owner.filter(status__in=list(states_shown_as(filters["order_status"]))).values("id")
 
 
 def _by_index(rows: QuerySet[Any], column: str, value: Any) -> QuerySet[Any]:

@@ -51,8 +51,14 @@ def as_placed(order: OrderRecord) -> OrderRecord:
         updated_at=order.row.created_at,
         version=1,
     )
-    shipment = dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at"))
-    parts = [replace(part, status=VendorOrderStatus.PENDING, **shipment) for part in order.vendor_orders]
+    shipment: dict[str, None] = dict.fromkeys(
+        ("carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at")
+    )
+    placed_at = order.row.created_at
+    parts = [
+        replace(part, status=VendorOrderStatus.PENDING, version=1, updated_at=placed_at, **shipment)
+        for part in order.vendor_orders
+    ]
     return OrderRecord(row, order.items, parts)
 
 

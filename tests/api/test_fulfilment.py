@@ -177,16 +177,16 @@ def market(world: World) -> Iterator[Market]:
 def test_a_vendor_accepts_ships_and_delivers(either_world: World) -> None:
     sale = Market(either_world, 1000, 333).sell()
     accepted = sale.act(0, "accept")
-    assert (accepted.status_code, accepted.headers["etag"]) == (200, '"2"')
+    assert (accepted.status_code, accepted.headers["etag"]) == (200, '"3"')
     assert accepted.json()["status"] == "processing"
     assert sale.status() == "processing"
     shipped = sale.act(0, "ship")
-    assert (shipped.status_code, shipped.headers["etag"]) == (200, '"3"')
+    assert (shipped.status_code, shipped.headers["etag"]) == (200, '"4"')
     assert SHIPMENT.items() <= shipped.json().items()
     assert (shipped.json()["status"], shipped.json()["delivered_at"]) == ("shipped", None)
     assert shipped.json()["shipped_at"] == shipped.json()["updated_at"]
     delivered = sale.act(0, "deliver")
-    assert (delivered.status_code, delivered.headers["etag"]) == (200, '"4"')
+    assert (delivered.status_code, delivered.headers["etag"]) == (200, '"5"')
     assert delivered.json()["status"] == "delivered"
     assert delivered.json()["delivered_at"] > delivered.json()["shipped_at"]
     assert delivered.json() == sale.part(0)
@@ -279,17 +279,17 @@ def test_copies_of_an_action_at_once_count_once(market: Market) -> None:
 
 def test_an_action_meant_for_another_version_is_refused(market: Market) -> None:
     sale = market.sell()
-    assert sale.part(0)["version"] == 1
-    for tag in ('"2"', '"0"', 'W/"1"', "1", '"2", "3"'):
+    assert sale.part(0)["version"] == 2
+    for tag in ('"1"', '"3"', 'W/"2"', "2", '"1", "3"'):
         answer = sale.act(0, "accept", If_Match=tag)
         assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), tag
-    assert sale.part(0)["version"] == 1
-    assert sale.act(0, "accept", If_Match='"7", "1"').status_code == 200
-    assert sale.act(0, "ship", If_Match='"1"').status_code == 412
+    assert sale.part(0)["version"] == 2
+    assert sale.act(0, "accept", If_Match='"7", "2"').status_code == 200
+    assert sale.act(0, "ship", If_Match='"2"').status_code == 412
     assert sale.act(0, "ship", If_Match="*").status_code == 200
-    assert sale.act(0, "deliver", If_Match='"3"').status_code == 200
-    assert sale.act(1, "cancel", If_Match='"2"').status_code == 412
-    assert sale.act(1, "cancel", If_Match='"1"').status_code == 200
+    assert sale.act(0, "deliver", If_Match='"4"').status_code == 200
+    assert sale.act(1, "cancel", If_Match='"1"').status_code == 412
+    assert sale.act(1, "cancel", If_Match='"2"').status_code == 200
 
 
 REFUSED_SHIPMENTS: list[tuple[dict[str, Any], str]] = [
@@ -437,7 +437,7 @@ def test_an_action_without_words_takes_none(market: Market) -> None:
         answer = sale.act(0, action, body=body)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
-    assert sale.part(0)["version"] == 1
+    assert sale.part(0)["version"] == 2
 
 
 @pytest.mark.parametrize("vendors", [2, 3])

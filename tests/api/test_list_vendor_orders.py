@@ -136,7 +136,7 @@ def test_what_a_parameter_of_vendor_orders_cannot_mean_is_refused(world: World, 
 
 
 def test_a_parameter_of_vendor_orders_given_twice_is_refused(world: World) -> None:
-    assert refused(world.vendor("v-1"), PATH, status=["pending", "pending"]) == ["/status"]
+    assert refused(world.vendor("v-1"), PATH, q=["mug", "mug"]) == ["/q"]
 
 
 def test_customers_have_no_list_of_vendor_orders(world: World) -> None:

@@ -3,6 +3,7 @@
 import re
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -154,7 +155,7 @@ def test_every_vendor_of_a_cart_gets_a_part_of_the_order(either_world: World) ->
         ("JPY", 1000, "1000", "2000"),
         ("KWD", 1234, "1.234", "2.468"),
         ("CLF", 12345, "1.2345", "2.4690"),
-        ("USD", 450_000_000_000_000_000, "4500000000000000.00", "9000000000000000.00"),
+        ("USD", 4_503_599_627_370_495, "45035996273704.95", "90071992547409.90"),
     ],
 )
 def test_money_has_the_decimals_of_its_currency(
@@ -300,6 +301,40 @@ def test_a_note_has_up_to_500_characters(either_world: World) -> None:
     assert refused_input(either_world.shopper().checkout({"note": "é" * 501})) == ["/note"]
 
 
+def test_null_in_an_optional_field_is_the_same_as_leaving_it_out(either_world: World) -> None:
+    ada = either_world.shopper()
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("shipping_address", "cart_version", "expected_total", "coupon_code", "note")
+    )
+    order = ada.checkout(nothing, key="k")
+    assert (order.status_code, order.json()["note"]) == (201, "")
+    assert ada.checkout({}, key="k").json() == order.json()
+    address = {**LONDON, "line2": None, "phone": None}
+    placed = either_world.shopper().place({"shipping_address": address})
+    assert placed["shipping_address"] == {**placed["shipping_address"], **LONDON, "line2": "", "phone": ""}
+    assert ada.post(f"/orders/{order.json()['id']}/cancel", {"reason": None}).status_code == 200
+
+
+def test_null_in_a_required_field_is_refused(world: World) -> None:
+    refused = world.shopper().checkout({"shipping_address": {**LONDON, "city": None}})
+    assert refused_input(refused) == ["/shipping_address/city"]
+
+
+def test_a_price_above_the_largest_amount_breaks_products_contract(either_world: World) -> None:
+    dear = either_world.product(2**53)
+    ada = either_world.customer([(dear, 1)])
+    refusal = problem(ada.checkout(), 503, "dependency_unavailable", "dependency")
+    assert refusal["dependency"] == "product"
+    refusal = problem(ada.post("/orders/quote"), 503, "dependency_unavailable", "dependency")
+    assert refusal["dependency"] == "product"
+
+
+def test_an_order_that_comes_to_more_than_the_largest_amount_is_too_large(either_world: World) -> None:
+    dear, mug = either_world.product(2**53 - 1), either_world.product(1)
+    problem(either_world.customer([(dear, 1), (mug, 1)]).checkout(), 422, "cart_too_large")
+    assert either_world.stock(dear)["held"] == either_world.stock(mug)["held"] == 0
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -323,6 +358,8 @@ def test_a_note_has_up_to_500_characters(either_world: World) -> None:
         ({"expected_total": "٢٠"}, "/expected_total"),
         ({"expected_total": "20.00\n"}, "/expected_total"),
         ({"expected_total": ""}, "/expected_total"),
+        ({"expected_total": "9007199254740992"}, "/expected_total"),
+        ({"expected_total": "9007199254740991.01"}, "/expected_total"),
         ({"coupon_code": 5}, "/coupon_code"),
         ({"coupon_code": "x" * 5000}, "/coupon_code"),
         ({"note": 5}, "/note"),

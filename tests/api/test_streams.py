@@ -217,30 +217,74 @@ def test_a_vendor_hears_its_own_entries_numbered_by_themselves(either_world: Wor
         sale.do(1, "accept")
         sale.do(0, "ship", "deliver")
         sale.do(1, "ship", "deliver")
-        entries = heard.hears(3)
-        assert heard.ids == [entry["sequence"] for entry in entries] == [1, 2, 3]
-        assert [(entry["type"], entry["from"], entry["to"]) for entry in entries] == [
-            ("vendor_order.processing", "pending", "processing"),
-            ("vendor_order.shipped", "processing", "shipped"),
-            ("vendor_order.delivered", "shipped", "delivered"),
+        entries = heard.hears(4)
+        assert heard.ids == [entry["sequence"] for entry in entries] == [1, 2, 3, 4]
+        assert [(entry["type"], entry["actor_role"], entry["from"], entry["to"]) for entry in entries] == [
+            ("vendor_order.confirmed", "payment", "pending", "pending"),
+            ("vendor_order.processing", "vendor", "pending", "processing"),
+            ("vendor_order.shipped", "vendor", "processing", "shipped"),
+            ("vendor_order.delivered", "vendor", "shipped", "delivered"),
         ]
         assert all(entry.keys() == {"sequence", "type", "actor_role", "from", "to", "at"} for entry in entries)
-        assert [entry["actor_id"] for entry in admin.hears(3)] == [market.vendors[1].id] * 3
-    for last, wanted in (("1", [2, 3]), ("2", [3]), ("0", [1, 2, 3])):
+        assert [entry["actor_id"] for entry in admin.hears(4)[1:]] == [market.vendors[1].id] * 3
+        assert admin.entries[0][1]["request_id"] == sale.trail()[2]["request_id"]
+    for last, wanted in (("1", [2, 3, 4]), ("3", [4]), ("0", [1, 2, 3, 4]), ("4", [])):
         with listen(market.vendors[1], path, last) as back:
+            eventually(lambda back=back: back.retry, "the stream")  # type: ignore[misc]
             back.hears(len(wanted))
             assert back.ids == wanted
+
+
+def test_a_vendor_hears_first_that_the_order_is_confirmed_and_sees_it_by_then(
+    market: Market, second_world: World
+) -> None:
+    """Payment is heard by whichever process is quicker; the vendor listens to both."""
+    sale = market.place()
+    path = f"/vendor-orders/{sale.parts[0]}"
+    there = second_world.vendor(market.vendor_ids[0])
+    with listen(market.vendors[0], f"{path}/stream") as here, listen(there, f"{path}/stream") as elsewhere:
+        for heard in (here, elsewhere):
+            eventually(lambda heard=heard: heard.retry, "the stream")  # type: ignore[misc]
+            assert not heard.entries
+        sale.pay()
+        for heard in (here, elsewhere):
+            (entry,) = heard.hears(1)
+            assert (entry["sequence"], entry["type"]) == (1, "vendor_order.confirmed")
+        seen = sale.part(0)
+        assert (seen["order_status"], seen["version"], seen["updated_at"]) == ("confirmed", 2, entry["at"])
+
+
+def test_the_stream_of_an_order_that_costs_nothing_begins_with_its_confirmation_too(world: World) -> None:
+    market = Market(world, 0, 0)
+    sale = market.place()
+    with listen(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as heard:
+        (entry,) = heard.hears(1)
+        assert (entry["type"], entry["actor_role"], entry["at"]) == (
+            "vendor_order.confirmed",
+            "system",
+            sale.placed["created_at"],
+        )
+        sale.do(1, "accept")
+        assert heard.hears(2)[1]["type"] == "vendor_order.processing"
+
+
+def test_an_order_that_was_never_paid_is_not_confirmed_to_its_vendor(market: Market) -> None:
+    sale = market.place()
+    sale.cancel()
+    with listen(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
+        (entry,) = heard.hears(1)
+        assert (entry["sequence"], entry["type"]) == (1, "vendor_order.cancelled")
 
 
 def test_a_vendor_who_comes_back_hears_what_is_new(market: Market) -> None:
     sale = market.sell()
     sale.do(1, "accept")
     sale.do(0, "accept", "ship", "deliver")
-    with listen(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream", "1") as back:
+    with listen(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream", "2") as back:
         eventually(lambda: back.retry, "the stream")
         sale.do(1, "ship")
         back.hears(1)
-        assert back.ids == [2]
+        assert back.ids == [3]
 
 
 def test_a_vendor_hears_that_the_customer_has_cancelled(market: Market) -> None:
@@ -248,7 +292,7 @@ def test_a_vendor_hears_that_the_customer_has_cancelled(market: Market) -> None:
     with listen(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
         eventually(lambda: heard.retry, "the stream")
         sale.cancel(body={"reason": "a secret"})
-        (entry,) = heard.hears(1)
+        entry = heard.hears(2)[-1]
         assert (entry["type"], entry["actor_role"]) == ("vendor_order.cancelled", "customer")
         assert "a secret" not in json.dumps(entry)
 

@@ -1,7 +1,7 @@
 """GET /api/v1/vendor-orders, one of them, and their summary: a vendor's share of the orders, and nothing of the others'."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def test_a_vendor_order_is_the_vendors_share_of_the_order(either_world: World) -
         "status": "pending",
         "items": [item for item in order["items"] if item["vendor_id"] == market.vendor_ids[1]],
         **{"subtotal": "6.66", "discount": "0.00", "total": "6.66", "currency": "EUR"},
-        "shipping_address": order["shipping_address"],
+        "shipping_address": None,
         **dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at")),
         "available_actions": [],
         **{"created_at": order["created_at"], "updated_at": order["created_at"], "version": 1},
@@ -74,7 +74,14 @@ def test_a_vendor_order_is_the_vendors_share_of_the_order(either_world: World) -
 
 
 def test_the_orders_status_is_told_as_far_as_it_concerns_the_vendor(world: World) -> None:
-    market = Market(world, 1000, 333)
+    for status, parts in one_of_each(Market(world, 1000, 333)).items():
+        assert [sale.part(vendor)["order_status"] for sale, vendor in parts] == [status] * len(parts)
+        if status == "expired":
+            assert {sale.part(vendor)["status"] for sale, vendor in parts} == {"cancelled"}
+
+
+def one_of_each(market: Market) -> dict[str, list[tuple[Sale, int]]]:
+    """Vendor orders in every state there is, by the order's status that their vendor is told; the oldest first."""
     paid, going, gone, given_up, over = market.sell_many(5)
     pending, called_off, late = (market.place() for _ in range(3))
     going.do(1, "accept")
@@ -82,17 +89,114 @@ def test_the_orders_status_is_told_as_far_as_it_concerns_the_vendor(world: World
         gone.do(vendor, "accept", "ship", "deliver")
     given_up.do(0, "cancel")
     assert over.cancel().status_code == called_off.cancel().status_code == 200
-    world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", late.id)
+    market.world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", late.id)
     market.customer.order_becomes(late.id, status="expired")
-    cases = {
-        "pending": [(pending, 0)],
-        "confirmed": [(paid, 0), (going, 0), (going, 1), (gone, 0), (gone, 1), (given_up, 1)],
-        "cancelled": [(given_up, 0), (over, 0), (over, 1), (called_off, 0)],
+    return {
+        "pending": [(pending, 0), (pending, 1)],
+        "confirmed": [(paid, 0), (paid, 1), (going, 0), (going, 1), (gone, 0), (gone, 1), (given_up, 1)],
+        "cancelled": [(given_up, 0), (over, 0), (over, 1), (called_off, 0), (called_off, 1)],
         "expired": [(late, 0), (late, 1)],
     }
-    for status, parts in cases.items():
-        assert [sale.part(vendor)["order_status"] for sale, vendor in parts] == [status] * len(parts)
-    assert late.part(0)["status"] == "cancelled"
+
+
+def test_a_list_by_the_orders_status_has_just_those_that_tell_it(world: World) -> None:
+    market = Market(world, 1000, 333)
+    states = one_of_each(market)
+    for vendor, person in enumerate(market.vendors):
+        every = listed(person)
+        assert len(every) == 8
+        for words in ("pending", "confirmed", "cancelled", "expired", "confirmed,pending", "expired,cancelled,pending"):
+            wanted = {sale.parts[of] for word in words.split(",") for sale, of in states[word] if of == vendor}
+            for who, whose in ((person, {}), (market.admin, {"vendor_id": market.vendor_ids[vendor]})):
+                for ordering in ("-created_at", "created_at", "total", "-updated_at"):
+                    query = {**whose, "ordering": ordering}
+                    in_order = [id_ for id_ in listed(who, **query) if id_ in wanted]
+                    assert listed(who, order_status=words, **query, limit=2) == in_order, (words, query)
+            assert set(listed(person, order_status=words.split(","))) == wanted
+        for status in ("pending", "processing", "delivered", "cancelled"):
+            both = [id_ for id_ in listed(person, status=status) if id_ in listed(person, order_status="confirmed")]
+            assert listed(person, status=status, order_status="confirmed") == both
+    everyones = listed(market.admin, order_status="expired", created_after=states["pending"][0][0].placed["created_at"])
+    assert set(everyones) >= {sale.parts[of] for sale, of in states["expired"]}
+
+
+def test_a_vendor_sees_where_to_deliver_while_it_is_to_be_delivered_and_afterwards(world: World) -> None:
+    word = f"Rue {uuid.uuid4()}"
+    market = Market(world, 1000, 333)
+    address = {"name": "Ada", "line1": word, "city": "Paris", "postal_code": "75001", "country": "FR"}
+    customer_place = market.place
+    market.place = lambda body=None: customer_place({"shipping_address": address})  # type: ignore[method-assign]
+    for status, parts in one_of_each(market).items():
+        for sale, vendor in parts:
+            path = f"/vendor-orders/{sale.parts[vendor]}"
+            for person in (market.vendors[vendor], market.admin):
+                one = person.get(path)
+                lists = [person.get("/vendor-orders", params={"q": sale.placed["number"]})]
+                lists += [person.get("/vendor-orders", params={"order_status": status, "q": sale.placed["number"]})]
+                bodies = [one.json(), *(row for answer in lists for row in answer.json()["results"])]
+                own = [body for body in bodies if body["id"] == sale.parts[vendor]]
+                assert len(own) == 3
+                for body in own:
+                    seen = body["shipping_address"] and body["shipping_address"]["line1"]
+                    assert seen == (word if status == "confirmed" else None), (status, body)
+            again = sale.act(vendor, "cancel")
+            if again.status_code == 200:
+                assert again.json()["shipping_address"] is None
+            assert word not in sale.act(vendor, "cancel").text
+            assert word in str(sale.order()["shipping_address"])
+    for vendor in market.vendors:
+        assert listed(vendor, q=word) == listed(vendor, q="Paris") == []
+
+
+def test_a_vendor_order_moves_when_its_order_is_confirmed(world: World) -> None:
+    market = Market(world, 1000, 333)
+    other, sale = market.place(), market.place()
+    vendor, path = market.vendors[0], f"/vendor-orders/{sale.parts[0]}"
+    before = vendor.get(path)
+    sale.pay()
+    sale.confirmed()
+    after = vendor.get(path, headers={"If-None-Match": before.headers["etag"]})
+    assert (after.status_code, after.headers["etag"]) == (200, '"2"')
+    confirmed_at = sale.trail()[2]["at"]
+    assert (after.json()["version"], after.json()["updated_at"]) == (2, confirmed_at)
+    assert listed(vendor, updated_since=confirmed_at) == [sale.parts[0]]
+    assert listed(vendor, ordering="-updated_at") == [sale.parts[0], other.parts[0]]
+    assert sale.act(0, "accept", If_Match='"1"').status_code == 412
+    assert sale.act(0, "accept", If_Match='"2"').json()["version"] == 3
+    assert sale.placed == {**sale.placed, "version": 1}
+
+
+def test_whatever_a_vendor_sees_moves_its_version(world: World) -> None:
+    """Each look at a vendor order that differs from the last one has another tag, and a later update."""
+    market = Market(world, 1000, 333)
+    ways: list[list[Callable[[Sale], Any]]] = [
+        [
+            Sale.pay,
+            Sale.confirmed,
+            lambda sale: sale.do(0, "accept"),
+            lambda sale: sale.do(1, "accept", "ship", "deliver"),
+        ],
+        [Sale.pay, Sale.confirmed, lambda sale: sale.do(0, "accept", "ship"), lambda sale: sale.do(0, "deliver")],
+        [Sale.pay, Sale.confirmed, lambda sale: sale.do(1, "cancel"), lambda sale: sale.do(0, "cancel")],
+        [Sale.pay, Sale.confirmed, lambda sale: sale.do(0, "accept"), lambda sale: sale.cancel(market.admin)],
+        [Sale.cancel],
+        [lambda sale: market.world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", sale.id), expired],
+    ]
+    for way in ways:
+        sale = market.place()
+        seen = [sale.part(0)]
+        for step in way:
+            step(sale)
+            now, last = sale.part(0), seen[-1]
+            if now != last:
+                assert now["version"] > last["version"]
+                assert now["updated_at"] > last["updated_at"]
+                seen.append(now)
+        assert len(seen) > 1
+
+
+def expired(sale: Sale) -> None:
+    sale.market.customer.order_becomes(sale.id, status="expired")
 
 
 @pytest.mark.parametrize("other", [("accept", "ship", "deliver"), ("cancel",), ("accept", "cancel")], ids=" ".join)
@@ -113,11 +217,11 @@ def test_nothing_changes_for_a_vendor_when_only_another_acts(market: Market, oth
 def test_a_copy_that_is_still_good_is_not_sent_again(market: Market) -> None:
     sale, vendor = market.sell(), market.vendors[0]
     path = f"/vendor-orders/{sale.parts[0]}"
-    for tags, status in (('"1"', 304), ('W/"1"', 304), ('"0", "1"', 304), ("*", 304), ('"2"', 200)):
+    for tags, status in (('"2"', 304), ('W/"2"', 304), ('"0", "2"', 304), ("*", 304), ('"1"', 200)):
         answer = vendor.get(path, headers={"If-None-Match": tags})
-        assert (answer.status_code, answer.headers["etag"], bool(answer.content)) == (status, '"1"', status == 200)
+        assert (answer.status_code, answer.headers["etag"], bool(answer.content)) == (status, '"2"', status == 200)
     sale.do(0, "accept")
-    assert vendor.get(path, headers={"If-None-Match": '"1"'}).json()["version"] == 2
+    assert vendor.get(path, headers={"If-None-Match": '"2"'}).json()["version"] == 3
 
 
 def test_a_vendor_lists_its_own_newest_first_a_page_at_a_time(market: Market) -> None:
@@ -170,7 +274,15 @@ def test_a_vendor_finds_its_vendor_orders(world: World) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        *({"status": "confirmed"}, {"status": ""}, {"limit": "0"}, {"limit": "101"}, {"ordering": "vendor_id"}),
+        *(
+            {"status": "confirmed"},
+            {"status": ""},
+            {"order_status": "processing"},
+            {"order_status": ""},
+            {"limit": "0"},
+            {"limit": "101"},
+            {"ordering": "vendor_id"},
+        ),
         *({"cursor": "x"}, {"created_after": "yesterday"}, {"min_total": "1"}, {"page": "2"}, {"vendor_id": "v-1"}),
     ],
     ids=str,
@@ -184,24 +296,43 @@ def test_a_summary_counts_sums_and_says_who_waits_longest(world: World) -> None:
     market = Market(world, 1000, 333)
     vendor = market.vendors[0]
     nobody = {**dict.fromkeys(("pending", "processing", "shipped", "delivered", "cancelled"), 0)}
-    assert vendor.get("/vendor-orders/summary").json() == {"counts": nobody, "revenue": {}, "oldest_waiting_at": None}
+    assert vendor.get("/vendor-orders/summary").json() == {
+        "counts": nobody,
+        "to_accept": 0,
+        "revenue": {},
+        "oldest_waiting_at": None,
+    }
     sales = market.sell_many(6)
     _waits_first, accepted, shipped, delivered, cancelled, _ = sales
     accepted.do(0, "accept")
     shipped.do(0, "accept", "ship")
     delivered.do(0, "accept", "ship", "deliver")
     cancelled.do(0, "cancel")
+    market.place()
+    late = market.place()
+    world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", late.id)
+    expired(late)
     waiting = sales[0].placed["created_at"]
     summary = vendor.get("/vendor-orders/summary").json()
     assert summary == {
-        "counts": {"pending": 2, "processing": 1, "shipped": 1, "delivered": 1, "cancelled": 1},
+        "counts": {"pending": 3, "processing": 1, "shipped": 1, "delivered": 1, "cancelled": 2},
+        "to_accept": 2,
         "revenue": {"EUR": "100.00"},
         "oldest_waiting_at": waiting,
     }
     sales[0].do(0, "accept")
     assert vendor.get("/vendor-orders/summary").json()["oldest_waiting_at"] == sales[5].placed["created_at"]
     sales[5].do(0, "accept")
-    assert vendor.get("/vendor-orders/summary").json()["oldest_waiting_at"] is None
+    summary = vendor.get("/vendor-orders/summary").json()
+    assert (summary["oldest_waiting_at"], summary["to_accept"], summary["counts"]["pending"]) == (None, 0, 1)
+
+
+def test_what_is_to_be_accepted_is_what_the_list_of_it_has(world: World) -> None:
+    market = Market(world, 1000, 333)
+    one_of_each(market)
+    for vendor in market.vendors:
+        to_accept = listed(vendor, status="pending", order_status="confirmed")
+        assert vendor.get("/vendor-orders/summary").json()["to_accept"] == len(to_accept) > 0
 
 
 def test_who_waits_longest_is_somebody_who_has_paid(market: Market) -> None:
@@ -213,7 +344,11 @@ def test_who_waits_longest_is_somebody_who_has_paid(market: Market) -> None:
 def test_a_summary_has_each_currency_in_its_own_decimals(world: World) -> None:
     vendor_id = f"v-{uuid.uuid4()}"
     for currency, price in (("JPY", 1500), ("KWD", 1234), ("EUR", 5)):
-        world.customer([(world.product(price, vendor_id, currency=currency), 2)], currency).place()
+        ada = world.customer([(world.product(price, vendor_id, currency=currency), 2)], currency)
+        order = ada.place()
+        assert currency not in world.vendor(vendor_id).get("/vendor-orders/summary").json()["revenue"]
+        world.sandbox.pay(order["id"], "capture", amount_minor=2 * price, currency=currency)
+        ada.order_becomes(order["id"], status="confirmed")
     summary = world.vendor(vendor_id).get("/vendor-orders/summary").json()
     assert summary["revenue"] == {"JPY": "3000", "KWD": "2.468", "EUR": "0.10"}
 
@@ -225,5 +360,5 @@ def test_an_admin_sees_every_vendor_order(market: Market) -> None:
     assert SHIPMENT.items() <= market.admin.get(f"/vendor-orders/{sale.parts[0]}").json().items()
     assert set(sale.parts) <= set(listed(market.admin, q=sale.placed["number"], limit=100))
     summary = market.admin.get("/vendor-orders/summary").json()
-    assert summary.keys() == {"counts", "revenue", "oldest_waiting_at"}
+    assert summary.keys() == {"counts", "to_accept", "revenue", "oldest_waiting_at"}
     assert summary["counts"]["shipped"] >= 1

@@ -24,7 +24,7 @@ from tests.world import World, eventually
 CURRENCIES = ("EUR", "JPY", "KWD")
 """With two decimals, none and three: amounts on the wire are minor units all the same."""
 
-HUGE = 2**53
+HUGE = 2**53 - 1
 WORDS = ("authorized", "failed", "voided", "unknown", "refund_failed")
 MOMENTS = ("0001-01-02T00:00:00Z", "2026-11-22T10:00:00+14:00", "9999-12-30T00:00:00Z")
 

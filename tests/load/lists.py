@@ -157,12 +157,20 @@ def cases() -> Iterator[Case]:
     for who, name in (("c-7", "customer's orders"), ("big-0", "big customer's orders")):
         yield from (Case(f"{name}: {what}", caller("customer", who), list_orders, f) for what, f in of_orders.items())
         yield Case(f"admin's orders: customer_id of {name}", caller("admin", "a"), list_orders, {"customer_id": who})
+    of_vendor_orders = {
+        **common,
+        "order_status pending": {"order_status": ["pending"]},
+        "order_status confirmed": {"order_status": ["confirmed"]},
+        "order_status expired": {"order_status": ["expired"]},
+        "status pending, order_status confirmed": {"status": ["pending"], "order_status": ["confirmed"]},
+    }
     for who, name in (("v-0", "big vendor's"), ("v-9", "vendor's")):
         of_one = caller("vendor", who)
-        yield from (Case(f"{name}: {what}", of_one, list_vendor_orders, f) for what, f in common.items())
+        yield from (Case(f"{name}: {what}", of_one, list_vendor_orders, f) for what, f in of_vendor_orders.items())
         yield Case(f"admin's vendor orders: {name}", caller("admin", "a"), list_vendor_orders, {"vendor_id": who})
     admin = caller("admin", "a")
-    yield from (Case(f"admin's vendor orders: {what}", admin, list_vendor_orders, f) for what, f in common.items())
+    every = of_vendor_orders.items()
+    yield from (Case(f"admin's vendor orders: {what}", admin, list_vendor_orders, f) for what, f in every)
 
 
 @contextmanager

@@ -102,7 +102,11 @@ def test_a_refund_keeps_its_id() -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", ["2026-11-22T11:00:00+01:00", "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.000+00:00"]
+    "moment",
+    [
+        *("2026-11-22T11:00:00+01:00", "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.000+00:00"),
+        *("2026-11-22t10:00:00z", "2026-11-22T09:59:60Z", "2026-11-22T09:59:59.9999999Z"),
+    ],
 )
 def test_a_moment_may_be_told_in_any_time_zone(moment: str) -> None:
     assert parse(signed(occurred_at=moment)).occurred_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -118,6 +122,9 @@ def test_a_moment_may_be_told_in_any_time_zone(moment: str) -> None:
         "2026-13-01T00:00:00Z",
         "1795341600",
         "2026-11-22T10:00:00+",
+        "2026-W47-7T10:00:00Z",
+        "20261122T100000Z",
+        "2026-11-22T10:00:00+01:60",
     ],
 )
 def test_a_moment_that_is_none_is_refused(moment: str) -> None:
@@ -174,7 +181,7 @@ def test_ids_may_be_as_long_as_they_are_kept(longest: tuple[str, int]) -> None:
     assert refusal(signed(**{field: "é" * (length + 1)}))
 
 
-def test_the_largest_amount_is_the_largest_that_is_kept() -> None:
+def test_the_largest_amount_is_the_largest_that_json_carries_exactly() -> None:
     assert parse(signed(amount_minor=MAX_MINOR)).amount == MAX_MINOR
 
 

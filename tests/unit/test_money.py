@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.money import DECIMALS, MAX_MINOR, same_amount, to_decimal_string
+from orders.money import DECIMALS, MAX_MINOR, read_amount, same_amount, to_decimal_string
 
 currencies = st.sampled_from(sorted(DECIMALS))
 amounts = st.integers(-MAX_MINOR, MAX_MINOR)
@@ -26,7 +26,7 @@ ONE_OF_EACH = {"JPY": 0, "EUR": 2, "KWD": 3, "CLF": 4}
         (2000, "KWD", "2.000"),
         (1, "KWD", "0.001"),
         (12345, "CLF", "1.2345"),
-        (MAX_MINOR, "EUR", "92233720368547758.07"),
+        (MAX_MINOR, "EUR", "90071992547409.91"),
     ],
 )
 def test_an_amount_is_written_with_its_currencys_own_decimals(minor: int, currency: str, text: str) -> None:
@@ -84,3 +84,23 @@ def test_every_currency_is_a_code_of_three_capital_letters_with_up_to_four_decim
 def test_a_currency_that_iso_4217_does_not_know_has_no_amounts(currency: str) -> None:
     with pytest.raises(KeyError):
         to_decimal_string(1, currency)
+
+
+@pytest.mark.parametrize("currency", ONE_OF_EACH)
+def test_the_largest_amount_can_be_written_read_and_compared_in_every_currency(currency: str) -> None:
+    text = to_decimal_string(MAX_MINOR, currency)
+    assert same_amount(text, MAX_MINOR, currency)
+    assert read_amount(text) == Decimal(text)
+
+
+def test_the_largest_amount_is_the_largest_integer_that_json_numbers_carry_exactly() -> None:
+    assert MAX_MINOR == 9_007_199_254_740_991
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9007199254740992", "-9007199254740992", "9007199254740991.0001", "1" * 17, "", "NaN", "1e3", "1.00000", "٣"],
+)
+def test_what_is_no_amount_in_any_currency_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"decimal|at most"):
+        read_amount(text)

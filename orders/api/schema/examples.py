@@ -105,8 +105,8 @@ VENDOR_ORDER = {
     **NO_PARCEL,
     "available_actions": ["accept", "cancel"],
     "created_at": PLACED,
-    "updated_at": PLACED,
-    "version": 1,
+    "updated_at": PAID,
+    "version": 2,
 }
 
 
@@ -132,7 +132,10 @@ TRAIL = [
     _entry(2, "payment.paid", "payment", "unpaid", "paid", PAID),
     _entry(3, "order.confirmed", "payment", "pending", "confirmed", PAID),
 ]
-ACCEPTANCE = _entry(1, "vendor_order.processing", "vendor", "pending", "processing", ACCEPTED)
+OF_VENDOR = [
+    _entry(1, "vendor_order.confirmed", "payment", "pending", "pending", PAID),
+    _entry(2, "vendor_order.processing", "vendor", "pending", "processing", ACCEPTED),
+]
 FOR_ADMINS = {"actor_id": "ada", "request_id": "0b6ec5e2-2f0c-4f3e-9d39-0e6b7b0f6c11", "data": {}}
 TIMELINE = [{name: entry[name] for name in ("at", "type", "from", "to")} for entry in TRAIL]
 SHIPMENT = {"vendor_order_id": BOOKS, "vendor_id": "v-books", "status": "pending", **NO_PARCEL, "items": ITEMS[1:]}
@@ -183,18 +186,18 @@ ANSWERS: dict[str, tuple[str, Any]] = {
     "history": ("For the customer", {"results": TRAIL}),
     "history_for_admins": ("For an admin", {"results": [{**TRAIL[0], **FOR_ADMINS}]}),
     "vendor_order": ("Paid, waiting for the vendor", VENDOR_ORDER),
-    "accepted_vendor_order": ("Accepted", _vendor_order_now("processing", ACCEPTED, 2, ["ship", "cancel"])),
+    "accepted_vendor_order": ("Accepted", _vendor_order_now("processing", ACCEPTED, 3, ["ship", "cancel"])),
     "shipped_vendor_order": (
         "On its way",
-        _vendor_order_now("shipped", SHIPPED, 3, ["deliver"], **PARCEL, shipped_at=SHIPPED),
+        _vendor_order_now("shipped", SHIPPED, 4, ["deliver"], **PARCEL, shipped_at=SHIPPED),
     ),
     "delivered_vendor_order": (
         "Arrived",
-        _vendor_order_now("delivered", DELIVERED, 4, [], **PARCEL, shipped_at=SHIPPED, delivered_at=DELIVERED),
+        _vendor_order_now("delivered", DELIVERED, 5, [], **PARCEL, shipped_at=SHIPPED, delivered_at=DELIVERED),
     ),
     "cancelled_vendor_order": (
         "Given up",
-        _vendor_order_now("cancelled", ACCEPTED, 2, [], order_status="cancelled"),
+        _vendor_order_now("cancelled", ACCEPTED, 3, [], order_status="cancelled", shipping_address=None),
     ),
     "dead_letter_page": ("A message that was not signed", _page(LETTER, "admin/dead-letters")),
     "retrying": ("Under way", {"id": LETTER["id"], "status": "retrying"}),
@@ -203,6 +206,7 @@ ANSWERS: dict[str, tuple[str, Any]] = {
         "A vendor's morning",
         {
             "counts": {"pending": 3, "processing": 1, "shipped": 4, "delivered": 28, "cancelled": 1},
+            "to_accept": 2,
             "revenue": {"EUR": "1322.50"},
             "oldest_waiting_at": PLACED,
         },
@@ -216,7 +220,7 @@ def _told(entry: Json) -> str:
 
 STREAMS: dict[str, tuple[str, Any]] = {
     "events": ("Placed and paid", "retry: 1000\n\n" + "".join(map(_told, TRAIL))),
-    "vendor_events": ("Accepted", "retry: 1000\n\n" + _told(ACCEPTANCE)),
+    "vendor_events": ("Paid and accepted", "retry: 1000\n\n" + "".join(map(_told, OF_VENDOR))),
 }
 
 

@@ -7,13 +7,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from orders.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
+from orders.lifecycle import ORDER_STATUSES_FOR_VENDORS, OrderStatus, PaymentStatus, VendorOrderStatus
 from orders.services.dead_letters import LONGEST_SHOWN
 
 EVENT_TYPE = r"^(order|vendor_order|payment)\.[a-z_]+$"
 ORDER_ACTIONS = ["cancel"]
 VENDOR_ORDER_ACTIONS = ["accept", "ship", "deliver", "cancel"]
-ORDER_STATUSES_FOR_VENDORS = ["pending", "confirmed", "cancelled", "expired"]
 DEAD_LETTER_SOURCES = ["payments.events", "outbox", "refunds"]
 
 
@@ -177,7 +176,9 @@ class VendorOrderOutput(Amounts, Parcel):
     status = serializers.ChoiceField(list(VendorOrderStatus))
     currency = currency()
     items = Item(many=True)
-    shipping_address = Address()
+    shipping_address = Address(
+        allow_null=True, help_text="Null until the order is confirmed, and once the vendor order is cancelled."
+    )
     available_actions = actions(VENDOR_ORDER_ACTIONS)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -195,7 +196,12 @@ class SummaryOutput(serializers.Serializer[Any]):
     """A vendor's day at a glance."""
 
     counts = serializers.DictField(child=serializers.IntegerField(min_value=0), help_text="Vendor orders by status.")
-    revenue = serializers.DictField(child=money(), help_text="By currency; cancelled vendor orders are left out.")
+    to_accept = serializers.IntegerField(
+        min_value=0, help_text="Those that are `pending` and whose order is `confirmed`."
+    )
+    revenue = serializers.DictField(
+        child=money(), help_text="By currency; what was never paid and what was cancelled is left out."
+    )
     oldest_waiting_at = serializers.DateTimeField(
         allow_null=True, help_text="When the oldest order was placed that is paid for and not accepted."
     )

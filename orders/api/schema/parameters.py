@@ -7,10 +7,10 @@ from drf_spectacular.utils import OpenApiParameter
 
 from orders.api.filters import DEFAULT_LIMIT, LARGEST_LIMIT, LONGEST_WORD
 from orders.api.headers import LONGEST_KEY
-from orders.paging import COLUMNS, NEWEST
+from orders.paging import NEWEST, ORDERINGS
 
 Schema = dict[str, Any]
-ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64}
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD}
 TAG: Schema = {"type": "string", "examples": ['"1"']}
 
 
@@ -26,13 +26,14 @@ def _component(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _some_of(name: str, component: str) -> OpenApiParameter:
+def _some_of(name: str, component: str, of: str = "") -> OpenApiParameter:
+    text = f"{of}One or more, with commas between or each in a parameter of its own."
     type_ = {"type": "array", "items": _component(component), "minItems": 1}
-    return OpenApiParameter(name, type_, explode=False, style="form", description="One or more, with commas between.")
+    return OpenApiParameter(name, type_, explode=False, style="form", description=text)
 
 
 def _amount(name: str, text: str) -> OpenApiParameter:
-    return _query(name, {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,4})?$"}, text)
+    return _query(name, {"type": "string", "pattern": r"^-?[0-9]{1,16}(\.[0-9]{1,4})?$"}, text)
 
 
 KEY = _header(
@@ -62,10 +63,10 @@ COMMON = [
     _query("created_after", OpenApiTypes.DATETIME, "This moment included."),
     _query("created_before", OpenApiTypes.DATETIME, "This moment left out."),
     _query("updated_since", OpenApiTypes.DATETIME, "This moment included."),
-    _query("product_id", ID, "With this product among the items."),
+    _query("product_id", TEXT, "With this product among the items."),
     _query(
         "q",
-        {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD},
+        TEXT,
         "Part of the number, of an item's name or of its sku.",
     ),
     *PAGING,
@@ -80,21 +81,25 @@ ORDER_FILTERS = [
     _some_of("payment_status", "PaymentStatus"),
     _amount("min_total", "In whole units of the order's own currency."),
     _amount("max_total", "In whole units of the order's own currency."),
-    _query("vendor_id", ID, "With something of this vendor."),
-    _query("customer_id", ID, "For admins only."),
+    _query("vendor_id", TEXT, "With something of this vendor."),
+    _query("customer_id", TEXT, "For admins only."),
     *COMMON,
 ]
 VENDOR_ORDER_FILTERS = [
     _some_of("status", "VendorOrderStatus"),
-    _query("vendor_id", ID, "For admins only."),
+    _some_of("order_status", "OrderStatusForVendor", "The order, as the vendor is told of it. "),
+    _query("vendor_id", TEXT, "For admins only."),
     *COMMON,
 ]
 
 SCHEMAS: dict[str, Schema] = {
     "Ordering": {
         "type": "string",
-        "enum": [f"{sign}{name}" for name in COLUMNS for sign in ("-", "")],
-        "x-enum-varnames": [f"{name.upper()}{way}" for name in COLUMNS for way in ("_DESCENDING", "_ASCENDING")],
+        "enum": ORDERINGS,
+        "x-enum-varnames": [
+            f"{name.removeprefix('-').upper()}_{'DESCENDING' if name.startswith('-') else 'ASCENDING'}"
+            for name in ORDERINGS
+        ],
     }
 }
 """Schemas that only parameters refer to."""

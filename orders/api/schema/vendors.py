@@ -45,7 +45,8 @@ SUMMARIZE_VENDOR_ORDERS = endpoint(
     tag=TAG,
     roles=FULFILLERS,
     summary="Sum up vendor orders",
-    text="How many stand where, what they come to, and since when the oldest has waited.",
+    text="How many stand where, how many are to be accepted, what all that were paid for come to, and since when the oldest"
+    " has waited.",
     answers={200: Success(outputs.SummaryOutput, "The sums.", ["summary"])},
 )
 READ_VENDOR_ORDER = endpoint(
@@ -100,7 +101,8 @@ STREAM_VENDOR_ORDER = endpoint(
     tag=TAG,
     roles=FULFILLERS,
     summary="Follow a vendor order live",
-    text="Server-Sent Events: the vendor order's own entries from the first one on, and every new one as it is written."
+    text="Server-Sent Events: the vendor order's own entries from the first one on, which is the confirmation of its order"
+    " (`vendor_order.confirmed`), and every new one as it is written."
     " The stream stays open, so it does not suit “Try it out”: use `curl -N` or an `EventSource`.",
     parameters=[parameters.LAST_EVENT_ID],
     answers={
