@@ -1,8 +1,10 @@
 """Dead letters: what nobody could use or deliver, kept with its reason until it works or an admin has looked at it."""
 
 import hashlib
+import json
 import uuid
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -47,6 +49,34 @@ def bury(source: str, reason: str, message: str | dict[str, Any], order_id: uuid
     ]
     with connection.cursor() as cursor:
         cursor.execute(_BURY, letter)
+
+
+@transaction.atomic
+def give_up(row: OutboxMessage, why: str) -> None:
+    """Keep a row of the outbox, which can't take effect, as a dead letter in its place."""
+    letter = {"kind": row.kind, "lane": row.lane, "payload": row.payload, "request_id": row.request_id}
+    bury(OUTBOX, why, {**letter, "order_id": str(row.order_id)}, row.order_id)
+    OutboxMessage.objects.filter(id=row.id).delete()
+
+
+def give_up_if_old(row: OutboxMessage, why: str) -> bool:
+    """Give up a row that has failed for OUTBOX_GIVE_UP_SECONDS; False when it has not, and must come again."""
+    if datetime.now(UTC) - row.created_at < timedelta(seconds=settings.OUTBOX_GIVE_UP_SECONDS):
+        return False
+    give_up(row, why)
+    return True
+
+
+def give_up_rows(reasons: Mapping[int, str]) -> None:
+    """Give up these rows of the outbox; `reasons` says by row id why each can never take effect."""
+    for row in OutboxMessage.objects.filter(id__in=reasons):
+        give_up(row, reasons[row.id])
+
+
+def give_up_old_rows(reasons: Mapping[int, str]) -> None:
+    """Give up those of these rows that have failed for too long; the others come again after a pause."""
+    rows = OutboxMessage.objects.filter(id__in=reasons)
+    outbox.put_back([row.id for row in rows if not give_up_if_old(row, reasons[row.id])])
 
 
 def bury_refund(refund: Refund, reason: str) -> None:
@@ -132,7 +162,10 @@ def _refund_message(refund: Refund) -> dict[str, Any]:
 
 
 def _text(message: str | dict[str, Any]) -> str:
-    return _storable(message if isinstance(message, str) else msgspec.json.encode(message, order="sorted").decode())
+    """`message` as it is kept; the standard library writes what msgspec refuses, like a number beyond 64 bits."""
+    if isinstance(message, dict):
+        message = json.dumps(message, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _storable(message)
 
 
 def _storable(text: str) -> str:

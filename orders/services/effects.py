@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import transaction
 
 from clients.deadline import Deadline
 from clients.errors import HoldCommitted, HoldGone, RestockRefused
@@ -23,7 +22,7 @@ from orders.errors import DependencyUnavailable, NotCancellable, OutOfStock
 from orders.lifecycle import DEAD, OrderStatus
 from orders.models import Order, OrderItem, OutboxMessage
 from orders.services.cancel import cancel_for_lack_of_stock
-from orders.services.dead_letters import OUTBOX, bury
+from orders.services.dead_letters import give_up, give_up_if_old
 
 AT_ONCE = 20
 """Effects under way in one worker process."""
@@ -53,13 +52,13 @@ async def _carry_out(row: OutboxMessage, neighbours: Neighbours, room: asyncio.S
         try:
             await EFFECTS[row.kind](row, neighbours, Deadline.after(SECONDS))
         except (NotCancellable, RestockRefused) as error:
-            await database.run(_give_up, row, str(error) or type(error).__name__)
+            await database.run(give_up, row, str(error) or type(error).__name__)
         except Exception as error:  # one effect that fails, however it fails, must not take the others with it
             expected = isinstance(error, DependencyUnavailable | HoldGone)
             log.warning(
                 "effect_failed", kind=row.kind, order_id=str(row.order_id), attempts=row.attempts, exc_info=not expected
             )
-            return await database.run(_give_up_if_old, row, str(error) or type(error).__name__)
+            return await database.run(give_up_if_old, row, str(error) or type(error).__name__)
     return True
 
 
@@ -127,18 +126,3 @@ def _lines_if_alive(order_id: uuid.UUID) -> dict[str, int]:
     """What the order has to hold; nothing when it has been cancelled meanwhile."""
     items = OrderItem.objects.filter(order_id=order_id).exclude(order__status__in=DEAD)
     return dict(items.values_list("product_id", "quantity"))
-
-
-def _give_up_if_old(row: OutboxMessage, why: str) -> bool:
-    patience = timedelta(seconds=settings.OUTBOX_GIVE_UP_SECONDS)
-    if datetime.now(UTC) - row.created_at < patience:
-        return False
-    _give_up(row, why)
-    return True
-
-
-@transaction.atomic
-def _give_up(row: OutboxMessage, why: str) -> None:
-    letter = {"kind": row.kind, "lane": row.lane, "payload": row.payload, "request_id": row.request_id}
-    bury(OUTBOX, why, {**letter, "order_id": str(row.order_id)}, row.order_id)
-    OutboxMessage.objects.filter(id=row.id).delete()
