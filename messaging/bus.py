@@ -54,8 +54,8 @@ async def check(client: redis.Redis) -> None:
 
 
 async def disconnect(client: redis.Redis) -> None:
-    """Close the connections that `client` has; the next command looks the name up and connects anew."""
-    await client.connection_pool.disconnect()
+    """Close the idle connections of `client`: the next command looks the name up and connects anew."""
+    await client.connection_pool.disconnect(inuse_connections=False)
 
 
 async def refuse_cluster(*urls: str) -> None:

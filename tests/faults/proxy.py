@@ -63,6 +63,10 @@ class Proxy:
         """How many are open now."""
         return len(self._links)
 
+    def lead_to(self, server_port: int) -> None:
+        """Connect who comes from now on to that port; open connections stay."""
+        self._server_port = server_port
+
     def cut(self) -> None:
         """Reset every connection there is; new ones are served."""
         self._call(self._cut())
