@@ -8,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Left
 
 from orders import outbox
 from orders.callers import Actor, Caller
 from orders.errors import NotFound
+from orders.metrics import DEAD_LETTERS_DROPPED
 from orders.models import DeadLetter, Order, OutboxMessage, Refund
 from orders.paging import Listing, Page, from_position, page_of
 from orders.services.change import Change, request_refund
@@ -29,7 +31,13 @@ LONGEST_KEPT = 64 * 1024
 LONGEST_SHOWN = 4096
 """Characters of a message that a list shows."""
 
+MOST_OF_NO_ORDER, MOST_OF_ONE_ORDER = 10_000, 100
+"""Letters kept of messages that name no order of ours, and of those about one order: a flood must not fill the disk, and what is
+about an order must not be lost in a flood of other messages."""
+
 RETRIED_AT_ONCE = 100
+
+log = structlog.get_logger()
 
 _BURY = """
     INSERT INTO dead_letters AS known (id, fingerprint, source, reason, message, order_id) VALUES (%s, %s, %s, %s, %s, %s)
@@ -37,8 +45,15 @@ _BURY = """
 
 
 def bury(source: str, reason: str, message: str | dict[str, Any], order_id: uuid.UUID | None = None) -> None:
-    """Keep `message` from `source` with the `reason` why it can't be used; a copy of one kept before only counts."""
+    """Keep `message` from `source` with the `reason` why it can't be used; a copy of one kept before only counts.
+
+    A message of Payment's is counted and dropped when as many as may be kept are there already.
+    """
     text = _text(message)
+    if source == PAYMENT_EVENTS and not _has_room(_fingerprint(source, text), order_id):
+        DEAD_LETTERS_DROPPED.labels(source).inc()
+        log.error("dead_letter_dropped", source=source, reason=reason)
+        return
     letter: list[Any] = [
         uuid.uuid4(),
         _fingerprint(source, text),
@@ -155,6 +170,16 @@ def _ask_for_refund(letter: DeadLetter, change: Change) -> None:
     refund.save()
     request_refund(change, refund)
     change.save()
+
+
+def _has_room(fingerprint: bytes, order_id: uuid.UUID | None) -> bool:
+    letters, most = DeadLetter.objects.filter(source=PAYMENT_EVENTS), MOST_OF_NO_ORDER
+    if order_id and Order.objects.filter(id=order_id).exists():
+        letters, most = letters.filter(order_id=order_id), MOST_OF_ONE_ORDER
+    else:
+        letters = letters.exclude(Exists(Order.objects.filter(id=OuterRef("order_id"))))
+    there = letters.order_by()[:most].count()
+    return there < most or DeadLetter.objects.filter(fingerprint=fingerprint).exists()
 
 
 def _refund_message(refund: Refund) -> dict[str, Any]:
