@@ -34,26 +34,28 @@ that do not come does not."""
 log = structlog.get_logger()
 
 
-async def keep_in_order(client: Redis, group: str, name: str) -> None:
+async def keep_in_order(
+    client: Redis, group: str, name: str, *, dead_after_ms: int = DEAD_AFTER_MS, length: int = LENGTH
+) -> None:
     """Do both for the process that reads as `name`. Where Redis does not allow it, the stream is read all the same."""
     try:
         await client.xreadgroup(group, name, {PAYMENT_EVENTS: _END})
-        await _remove_dead_consumers(client, group)
-        await _trim(client, group)
+        await _remove_dead_consumers(client, group, dead_after_ms)
+        await _trim(client, group, length)
     except ResponseError as error:
         log.warning("upkeep_refused", why=str(error)[:200])
 
 
-async def _remove_dead_consumers(client: Redis, group: str) -> None:
+async def _remove_dead_consumers(client: Redis, group: str, dead_after_ms: int) -> None:
     """Remove the names under which nobody has read for long and nothing is pending; what was pending is taken over before."""
-    removed: Any = await client.eval(_REMOVE, 1, PAYMENT_EVENTS, group, str(DEAD_AFTER_MS))
+    removed: Any = await client.eval(_REMOVE, 1, PAYMENT_EVENTS, group, str(dead_after_ms))
     if removed:
         log.info("dead_consumers_removed", count=len(removed))
 
 
-async def _trim(client: Redis, group: str) -> None:
-    """Remove the oldest entries beyond LENGTH, but none that `group` has still to read or to acknowledge."""
-    excess: Any = int(await client.xlen(PAYMENT_EVENTS)) - LENGTH
+async def _trim(client: Redis, group: str, length: int) -> None:
+    """Remove the oldest entries beyond `length`, but none that `group` has still to read or to acknowledge."""
+    excess: Any = int(await client.xlen(PAYMENT_EVENTS)) - length
     if excess > 0:
         await client.xtrim(PAYMENT_EVENTS, minid=await _oldest_needed(client, group), approximate=True, limit=excess)
 

@@ -90,14 +90,15 @@ def takes_effect(world: World, via: str) -> None:
     assert (clears(world, order["id"])["in_effect"], hold(world, order["id"])["commits"]) == (1, 1)
 
 
-@pytest.mark.parametrize("what", ["of another authority", "for another host"])
-def test_a_redis_with_a_certificate_that_is_not_its_own_hears_nothing(
+@pytest.mark.parametrize("what", ["of another authority", "for another host", "that this system does not trust"])
+def test_a_redis_with_a_certificate_that_does_not_prove_who_it_is_hears_nothing(
     stack: Stack, authority: Authority, tmp_path: Path, what: str
 ) -> None:
-    certified = Authority(tmp_path, "another").certify(HERE) if "authority" in what else authority.certify(ELSEWHERE)
+    trusted = "" if "system" in what else f"?ssl_ca_certs={authority.file}"
+    certified = Authority(tmp_path, "another").certify(HERE) if "host" not in what else authority.certify(ELSEWHERE)
     with (
         TLSFront(stack.redis.port, certified) as front,
-        processes(stack, front.port, f"?ssl_ca_certs={authority.file}") as (server, jobs),
+        processes(stack, front.port, trusted) as (server, jobs),
     ):
         eventually(lambda: readiness(server).get("failing"), "the server to answer")
         assert "redis" in readiness(server)["failing"]

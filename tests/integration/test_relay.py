@@ -10,7 +10,7 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
-from tests.integration.payment import COMMANDS, ORDERS, Payment
+from tests.integration.payment import COMMANDS, EVENTS, ORDERS, Payment
 from tests.integration.records import hurry, letters, pay, until_done, until_requested, waiting
 from tests.world import World, eventually
 
@@ -165,3 +165,18 @@ def test_while_payments_commands_can_not_be_written_the_rest_goes_on_and_readine
     until_requested(world, order["id"])
     until_done(world, order["id"])
     eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready")
+
+
+def test_readiness_names_the_loop_that_has_failed_for_some_seconds(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("authorized", order["id"])
+    with unwritable(payment.bus, EVENTS):
+        assert ada.http.get("/readyz").status_code == 200  # a short failure is nobody's business
+        eventually(
+            lambda: ada.http.get("/readyz").json()["failing"] == ["payment stream"], "readiness to name the loop"
+        )
+        payment.say("captured", order["id"], via="channel")
+        ada.order_becomes(order["id"], status="confirmed")
+    eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready")
+    until_done(world, order["id"])

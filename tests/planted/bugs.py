@@ -512,6 +512,32 @@ BUGS = (
     ),
     Bug(
         "P4",
+        "a message that Redis refused is taken for published",
+        "messaging/relay.py",
+        "in answers if isinstance(outcome, Exception)",
+        "in answers if outcome is None",
+        (
+            f"{INTEGRATION}relay.py::test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go_out_and_nothing_is_lost",
+        ),
+    ),
+    Bug(
+        "P5",
+        "a name leaves the group with its entries",
+        "messaging/upkeep.py",
+        "if has.pending == 0 and has.idle",
+        "if has.idle",
+        (f"{UNIT}upkeep.py::test_a_name_with_an_entry_that_was_not_taken_over_stays_and_the_entry_with_it",),
+    ),
+    Bug(
+        "P10",
+        "a worker ends when Redis refuses something",
+        "asgi_app/broker.py",
+        "connection_errors = (*redis.Transport.connection_errors, RedisError)",
+        "connection_errors = (*redis.Transport.connection_errors, *([] and [RedisError]))",
+        ("tests/faults/test_redis.py::test_no_customer_notices_a_failover_and_every_process_follows_the_primary",),
+    ),
+    Bug(
+        "P4",
         "two relays claim the same rows",
         "orders/outbox.py",
         "available_at = now() + make_interval(secs => %s)\n    WHERE id IN (",
