@@ -30,8 +30,8 @@ GATHER_SECONDS = 0.05
 """Commits that follow each other closely are handed on together: a batch costs hardly more than one."""
 
 PAUSE_SECONDS = 1
-FORGET_SECONDS = 2 * outbox.LONGEST_PAUSE_SECONDS
-"""What failed is tried again sooner than this; when it is not, another process was luckier."""
+FORGET_SECONDS = outbox.LONGEST_PAUSE_SECONDS + 5
+"""What was refused is tried again sooner than this; when it is not, another process was luckier."""
 
 JOBS_IN_ONE = 50
 STREAM_LENGTH = 100_000
@@ -47,6 +47,7 @@ class Relay:
 
     def __init__(self) -> None:
         self.health: Mapping[Queue, LoopHealth] = {queue: LoopHealth() for queue in Queue}
+        self._lost: set[Queue] = set()
         self._redis = bus.connect()
         self._broker = current_app.connection_for_write()
         self._broker_thread = ThreadPoolExecutor(1, thread_name_prefix="broker")  # Celery's client blocks
@@ -80,6 +81,7 @@ class Relay:
             why = str(error) or type(error).__name__
             log.warning("relay_waits", queue=queue, why=why[:200])
             self.health[queue].failed(why)
+            self._lost.add(queue)
         except Exception as error:  # whatever it was, the rows are still there and come again
             log.exception("relay_failed", queue=queue)
             self.health[queue].failed(type(error).__name__)
@@ -93,16 +95,29 @@ class Relay:
         """
         rows = await database.run(outbox.claim, AT_ONCE, queue)
         if not rows:
-            self.health[queue].had_nothing_to_do(FORGET_SECONDS)
+            await self._had_nothing_to_do(queue)
             return 0
         refusal = await self._hand_on[queue](rows)
         if refusal and queue is not Queue.ORDER_EVENTS:  # orders and payments go on without their events
             self.health[queue].failed(refusal)
         else:
             self.health[queue].succeeded()
+            self._lost.discard(queue)
         if refusal:
             await asyncio.sleep(PAUSE_SECONDS)
         return len(rows)
+
+    async def _had_nothing_to_do(self, queue: Queue) -> None:
+        """What was lost may be there again, though another process has handed on what waited."""
+        if queue not in self._lost:
+            self.health[queue].had_nothing_to_do(FORGET_SECONDS)
+            return
+        if queue is Queue.JOBS:
+            await asyncio.get_running_loop().run_in_executor(self._broker_thread, self._reach_broker)
+        else:
+            await bus.check(self._redis)
+        self.health[queue].succeeded()
+        self._lost.discard(queue)
 
     def stop(self) -> None:
         """End `run` after one more round."""
@@ -168,6 +183,9 @@ class Relay:
                 raise
             OUTBOX_ROWS.labels("job").inc(len(batch))
         return ""
+
+    def _reach_broker(self) -> None:
+        self._broker.ensure_connection(max_retries=1, interval_start=0)
 
     def _send_job(self, ids: list[int]) -> None:
         """Queue a job. It expires with its rows' lease: a worker that is far behind finds no copies of it, only the latest."""

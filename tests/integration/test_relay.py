@@ -14,6 +14,9 @@ from tests.integration.payment import COMMANDS, EVENTS, ORDERS, Payment
 from tests.integration.records import hurry, letters, pay, until_done, until_requested, waiting
 from tests.world import World, eventually
 
+RECOVERY_SECONDS = 30
+"""Promise P10."""
+
 BLANK = dict.fromkeys(("payment_id", "amount_minor", "currency", "refund_id", "reason"))
 
 
@@ -164,7 +167,7 @@ def test_while_payments_commands_can_not_be_written_the_rest_goes_on_and_readine
     hurry(world, order["id"])
     until_requested(world, order["id"])
     until_done(world, order["id"])
-    eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready")
+    eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready", RECOVERY_SECONDS)
 
 
 def test_readiness_names_the_loop_that_has_failed_for_some_seconds(world: World, payment: Payment) -> None:
@@ -178,5 +181,5 @@ def test_readiness_names_the_loop_that_has_failed_for_some_seconds(world: World,
         )
         payment.say("captured", order["id"], via="channel")
         ada.order_becomes(order["id"], status="confirmed")
-    eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready")
+    eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready", RECOVERY_SECONDS)
     until_done(world, order["id"])

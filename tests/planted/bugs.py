@@ -529,14 +529,6 @@ BUGS = (
         (f"{UNIT}upkeep.py::test_a_name_with_an_entry_that_was_not_taken_over_stays_and_the_entry_with_it",),
     ),
     Bug(
-        "P10",
-        "a worker ends when Redis refuses something",
-        "asgi_app/broker.py",
-        "connection_errors = (*redis.Transport.connection_errors, RedisError)",
-        "connection_errors = (*redis.Transport.connection_errors, *([] and [RedisError]))",
-        ("tests/faults/test_redis.py::test_no_customer_notices_a_failover_and_every_process_follows_the_primary",),
-    ),
-    Bug(
         "P4",
         "two relays claim the same rows",
         "orders/outbox.py",
