@@ -4,26 +4,38 @@ The outbox in PostgreSQL is the truth; a job that Redis loses is queued again. B
 their interval, and running one twice does no harm.
 """
 
+import asyncio
 import os
+from typing import Any
 
 import django
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_init
 from django.conf import settings
+
+from asgi_app import broker
+from messaging import bus
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 
-app = Celery("order-service")
+
+class OrderCelery(Celery):
+    """Celery with a worker of our own."""
+
+    @property
+    def Worker(self) -> Any:
+        """The class that `celery worker` starts."""
+        name: Any = "asgi_app.worker:SilentWorker"  # by name: only a worker has to load it
+        return self.subclass_with_self(name)
+
+
+app = OrderCelery("order-service", amqp=broker.Messaging)
 app.conf.update(
-    broker_url=settings.CELERY_BROKER_URL,
-    broker_transport="asgi_app.broker:Transport",
+    **broker.configuration(settings.CELERY_BROKER_URL),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_transport_options={
-        "visibility_timeout": 600,
-        "socket_timeout": settings.REDIS_READ_TIMEOUT_SECONDS,
-        "socket_connect_timeout": settings.REDIS_CONNECT_TIMEOUT_SECONDS,
-    },
+    broker_channel_error_retry=True,
+    worker_enable_remote_control=False,
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
@@ -57,3 +69,13 @@ app.autodiscover_tasks(["orders"])
 def _keep_djangos_logging(**_: object) -> None:
     """Celery leaves logging to the settings."""
     django.setup()
+
+
+@worker_init.connect
+@beat_init.connect
+def _refuse_cluster(**_: object) -> None:
+    """Celery's signals let nothing else than an exit through."""
+    try:
+        asyncio.run(bus.refuse_cluster(settings.CELERY_BROKER_URL))
+    except bus.ClusterNotSupported as error:
+        raise SystemExit(str(error)) from error

@@ -1,8 +1,13 @@
 """Whether the process lives, whether it can serve, and what it counts."""
 
 import asyncio
-from collections.abc import Awaitable
+import contextvars
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.exceptions import RedisError
@@ -10,10 +15,79 @@ from redis.exceptions import RedisError
 from messaging import bus
 from orders import database, reconnect
 from orders.errors import DependencyUnavailable
+from orders.loops import LoopHealth
 
 SECONDS = 3
+KEPT_SECONDS = 1
+"""How long an answer about readiness is given again: whoever asks more often costs nothing."""
 
 TASKS = Gauge("event_loop_tasks", "Tasks of the event loop, that of the request for this included")
+
+Check = Callable[[], Awaitable[None]]
+"""Raises when what it looks for is not there, with the reason."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A background task, and the records of what it does."""
+
+    task: asyncio.Task[None]
+    health: Sequence[LoopHealth]
+
+    @property
+    def problem(self) -> str:
+        """Why the loop counts as failing; empty when it does not."""
+        if self.task.done():
+            return "it has ended"
+        return next((health.problem for health in self.health if health.problem), "")
+
+
+class Readiness:
+    """What a process needs to serve: `checks` by the name that `/readyz` gives them, and the background loops.
+
+    They are looked at once a second at most, however many ask, and for all who ask at the same time together.
+    """
+
+    def __init__(self, loops: Mapping[str, Loop]) -> None:
+        self.checks: dict[str, Check] = {"database": _database, "redis": self._redis_is_ready}
+        self._loops = loops
+        self._redis = bus.connect()
+        self._known: dict[str, str] = {}
+        self._known_until = 0.0
+        self._looking: asyncio.Task[None] | None = None
+
+    async def problems(self) -> Mapping[str, str]:
+        """Every check and loop, with the reason why it fails, or an empty text."""
+        if time.monotonic() >= self._known_until:
+            self._looking = self._looking or asyncio.create_task(self._look(), context=contextvars.Context())
+            await asyncio.shield(self._looking)
+        return self._known
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._looking:
+            await self._looking
+        await self._redis.aclose()
+
+    async def _look(self) -> None:
+        try:
+            whys = await asyncio.gather(*(_why_not(check) for check in self.checks.values()))
+            found = dict(zip(self.checks, whys, strict=True))
+            found |= {name: loop.problem for name, loop in self._loops.items()}
+            _log_what_is_new(self._known, found)
+            self._known, self._known_until = found, time.monotonic() + KEPT_SECONDS
+        finally:
+            self._looking = None
+
+    async def _redis_is_ready(self) -> None:
+        """The kept connection may have been lost since the last look, which says nothing about Redis now."""
+        try:
+            await bus.check(self._redis)
+        except (RedisError, OSError):
+            await bus.disconnect(self._redis)
+            await bus.check(self._redis)
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
@@ -23,10 +97,11 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 async def readyz(request: HttpRequest) -> HttpResponse:
     """Whether orders can be taken and followed: database, Redis and every background loop; names what is not there."""
-    checks = dict(zip(("database", "redis"), await asyncio.gather(_works(_database()), _works(_redis())), strict=True))
-    loops: dict[str, asyncio.Task[None]] = request.scope["state"]["loops"]  # type: ignore[attr-defined]
-    checks |= {name: not task.done() for name, task in loops.items()}
-    failing = [name for name, works in checks.items() if not works]
+    state: dict[str, Any] = request.scope["state"]  # type: ignore[attr-defined]
+    readiness: Readiness = state["readiness"]
+    problems = await readiness.problems()
+    failing = [name for name, problem in problems.items() if problem]
+    checks = {name: not problem for name, problem in problems.items()}
     body = {"status": "unavailable" if failing else "ok", "failing": failing, "checks": checks}
     return JsonResponse(body, status=503 if failing else 200)
 
@@ -37,19 +112,23 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
-async def _works(check: Awaitable[None]) -> bool:
+async def _why_not(check: Check) -> str:
     try:
         async with asyncio.timeout(SECONDS):
-            await check
-    except (DependencyUnavailable, RedisError, OSError, TimeoutError):
-        return False
-    return True
+            await check()
+    except (DependencyUnavailable, RedisError, OSError, TimeoutError) as error:
+        return str(error) or type(error).__name__
+    except Exception as error:
+        log.exception("readiness_check_failed")
+        return type(error).__name__
+    return ""
+
+
+def _log_what_is_new(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    for name, problem in now.items():
+        if bool(problem) != bool(before.get(name)):
+            log.warning("readiness_changed", check=name, ready=not problem, why=problem[:300])
 
 
 async def _database() -> None:
     await database.run(reconnect.check_writable)
-
-
-async def _redis() -> None:
-    async with bus.connect() as client:
-        await client.ping()

@@ -10,12 +10,15 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from asgi_app.health import Loop, Readiness
 from clients.keys import KeySet
 from clients.neighbours import Neighbours, open_neighbours
+from messaging import bus
 from messaging.relay import Relay
 from messaging.subscriber import Subscriber
 from orders import database
 from orders.api.tokens import Tokens
+from orders.loops import LoopHealth
 from orders.services.checkout import CheckoutDesk
 from orders.services.watch import Watch
 
@@ -33,14 +36,19 @@ class Service:
     tokens: Tokens
     relay: Relay
     watch: Watch
-    loops: dict[str, asyncio.Task[None]]
+    loops: dict[str, Loop]
+    readiness: Readiness
     opened: AsyncExitStack
 
     @classmethod
     async def start(cls) -> "Service":
-        """Open the clients and start the loops. Nothing is asked of anyone yet, so nobody has to be there yet."""
+        """Open the clients and start the loops. Nobody has to be there yet.
+
+        Raises ClusterNotSupported when REDIS_URL or CELERY_BROKER_URL leads to a Redis Cluster.
+        """
         if not settings.PAYMENT_SIGNING_SECRET:
             log.warning("payment_messages_are_not_signed", advice="Set PAYMENT_SIGNING_SECRET.")
+        await bus.refuse_cluster(settings.REDIS_URL, settings.CELERY_BROKER_URL)
         async with AsyncExitStack() as opening:
             neighbours = await opening.enter_async_context(open_neighbours())
             published = KeySet(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
@@ -50,13 +58,16 @@ class Service:
             opening.push_async_callback(subscriber.close)
             opening.push_async_callback(relay.close)
             loops = {
-                "payment channel": _loop(subscriber.listen_to_channel()),
-                "payment stream": _loop(subscriber.read_stream()),
-                "parked payments": _loop(subscriber.retry_parked()),
-                "relay": _loop(relay.run()),
-                "watch": _loop(watch.run()),
+                "payment channel": _loop(subscriber.listen_to_channel(), subscriber.channel_health),
+                "payment stream": _loop(subscriber.read_stream(), subscriber.stream_health),
+                "parked payments": _loop(subscriber.retry_parked(), subscriber.parked_health),
+                "relay": _loop(relay.run(), *relay.health.values()),
+                "watch": _loop(watch.run(), watch.health),
             }
-            return cls(neighbours, CheckoutDesk(neighbours), Tokens(published), relay, watch, loops, opening.pop_all())
+            readiness = Readiness(loops)
+            opening.push_async_callback(readiness.close)
+            desk, tokens = CheckoutDesk(neighbours), Tokens(published)
+            return cls(neighbours, desk, tokens, relay, watch, loops, readiness, opening.pop_all())
 
     def state(self) -> dict[str, Any]:
         """What requests find in `request.scope["state"]`."""
@@ -65,15 +76,15 @@ class Service:
             "desk": self.desk,
             "tokens": self.tokens,
             "watch": self.watch,
-            "loops": self.loops,
+            "readiness": self.readiness,
         }
 
     async def stop(self) -> None:
         """Finish the checkouts, hand on what they left in the outbox, end the loops, close the clients."""
         await self.desk.finish()
         self.relay.stop()
-        await asyncio.wait([self.loops["relay"]], timeout=STOP_SECONDS)
-        await _end(set(self.loops.values()))
+        await asyncio.wait([self.loops["relay"].task], timeout=STOP_SECONDS)
+        await _end({loop.task for loop in self.loops.values()})
         await self.opened.aclose()
         await asyncio.to_thread(database.close)
 
@@ -86,6 +97,6 @@ async def _end(tasks: set[asyncio.Task[None]]) -> None:
         _, tasks = await asyncio.wait(tasks, timeout=1)
 
 
-def _loop(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+def _loop(work: Coroutine[Any, Any, None], *health: LoopHealth) -> Loop:
     """A task with a context of its own: no request's id sticks to it."""
-    return asyncio.create_task(work, context=contextvars.Context())
+    return Loop(asyncio.create_task(work, context=contextvars.Context()), health)

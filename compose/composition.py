@@ -21,7 +21,7 @@ FOREIGN = ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPA
 
 MIGRATE = [PYTHON, "manage.py", "migrate", "--no-input"]
 CELERY = [PYTHON, "-m", "celery", "-A", "asgi_app"]
-WORKER = [*CELERY, "worker", "--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+WORKER = [*CELERY, "worker", "--concurrency", "1", "--loglevel", "INFO"]
 BEAT = [*CELERY, "beat", "--loglevel", "INFO"]
 
 

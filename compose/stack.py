@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import IO, Self
 
 import httpx
-from celery import Celery
-from kombu.exceptions import OperationalError
+import redis
 
 from compose import composition
 from compose.errors import StackError
@@ -166,7 +165,7 @@ class Stack:
             )
             step.note = f"port {self.ports.service}"
         with self._progress.step("Jobs") as step:
-            worker.wait_ready(self._worker_answers, errors=(NotReadyError, OperationalError))
+            worker.wait_ready(self._worker_answers, errors=(NotReadyError, redis.RedisError))
             beat.check()
             step.note = "Celery worker and beat"
 
@@ -216,9 +215,9 @@ class Stack:
             socket.create_connection((HOST, port), timeout=2).close()
 
     def _worker_answers(self) -> None:
-        with Celery(broker=self.environment["CELERY_BROKER_URL"], set_as_current=False) as probe:
-            if not probe.control.ping(timeout=0.5):
-                raise NotReadyError("it does not answer a ping")
+        with redis.Redis.from_url(self.environment["CELERY_BROKER_URL"]) as broker:
+            if not any(client["cmd"] == "brpop" for client in broker.client_list()):
+                raise NotReadyError("it does not wait for jobs")
 
 
 def _need_ready(url: str) -> None:

@@ -1,9 +1,20 @@
-"""Redis as the bus between the services: connections, and the names that are spoken under (contract: neighbours)."""
+"""Redis as the bus between the services: connections, and the names that are spoken under (contract: neighbours).
+
+A name in REDIS_URL may lead to another server after a failover, and the old one may go on answering, as a replica. So each
+new connection makes sure that it has found the primary, and after a failure nobody keeps a connection.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 import redis.asyncio as redis
 from django.conf import settings
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 
 PAYMENT_EVENTS = "payments.events"
 
@@ -11,11 +22,102 @@ CHANNELS = frozenset({"payments.commands"})
 """Names whose messages are published on a channel as well as added to a stream."""
 
 
-def connect() -> redis.Redis:
-    """A client with a pool of its own. What it sends is never repeated behind our back: a repeated write is a second message."""
+class NotThePrimary(RedisConnectionError):
+    """This server is a replica: writing to it is refused, and what is published here nobody else hears."""
+
+
+class ClusterNotSupported(RedisConnectionError):
+    """This server belongs to a Redis Cluster, where a name may lie on any of its servers."""
+
+
+def connect(url: str = "") -> redis.Redis:
+    """A client with a pool of its own, of REDIS_URL unless another is given. What it sends is never repeated behind our back:
+    a repeated write is a second message."""
     return redis.Redis.from_url(
-        settings.REDIS_URL,
+        url or settings.REDIS_URL,
         socket_connect_timeout=settings.REDIS_CONNECT_TIMEOUT_SECONDS,
         socket_timeout=settings.REDIS_READ_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
+        redis_connect_func=_on_connect,
     )
+
+
+async def check(client: redis.Redis) -> None:
+    """Raise RedisError, OSError or TimeoutError unless `client` reaches a primary that is ready to work."""
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.ping()
+        pipe.execute_command("HELLO")
+        pong, hello = await pipe.execute(raise_on_error=False)
+    if isinstance(pong, ResponseError):
+        raise pong
+    need_primary(hello)
+
+
+async def disconnect(client: redis.Redis) -> None:
+    """Close the idle connections of `client`: the next command looks the name up and connects anew."""
+    await client.connection_pool.disconnect(inuse_connections=False)
+
+
+async def refuse_cluster(*urls: str) -> None:
+    """Raise ClusterNotSupported when one of these leads to a Redis Cluster. A Redis that can't be asked now is none of that."""
+    for url in urls:
+        if not url.startswith(("redis://", "rediss://")):
+            continue
+        async with connect(url) as client:
+            try:
+                await check(client)
+            except ClusterNotSupported:
+                raise
+            except (RedisError, OSError, TimeoutError):
+                pass
+
+
+def need_primary(hello: object) -> None:
+    """Raise NotThePrimary or ClusterNotSupported after what a server said to HELLO (in either version of the protocol)."""
+    said = _fields(hello)
+    if said.get("mode") == "cluster":
+        raise ClusterNotSupported(
+            "This is a Redis Cluster, which is not supported: name a single Redis, with replicas or without, in REDIS_URL"
+            " and CELERY_BROKER_URL."
+        )
+    if said.get("role", "master") != "master":
+        raise NotThePrimary("This Redis is a replica, not the primary.")
+
+
+def _fields(hello: object) -> Mapping[str, str]:
+    if isinstance(hello, list):
+        hello = dict(zip(hello[::2], hello[1::2], strict=True))
+    if not isinstance(hello, dict):  # an error: a server older than HELLO, or one that does not allow it
+        return {}
+    return {_text(name): _text(value) for name, value in hello.items()}
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+async def _on_connect(connection: AbstractConnection) -> None:
+    refused: ResponseError | None = None
+    try:
+        await connection.on_connect()
+    except ResponseError as error:  # a cluster refuses to SELECT a database
+        refused = error
+    await connection.send_command("HELLO", check_health=False)
+    with suppress(ResponseError):  # a server older than HELLO, or one that does not allow it
+        need_primary(await connection.read_response())
+    if refused:
+        raise refused
+
+
+def need_primary_on_connect(connection: Any) -> None:
+    """The same for a client that blocks: Celery's."""
+    refused: ResponseError | None = None
+    try:
+        connection.on_connect()
+    except ResponseError as error:
+        refused = error
+    connection.send_command("HELLO", check_health=False)
+    with suppress(ResponseError):
+        need_primary(connection.read_response())
+    if refused:
+        raise refused

@@ -11,3 +11,6 @@ CHECKOUTS_IN_FLIGHT = Gauge("checkouts_in_flight", "Checkouts under way in this 
 SHED = Counter(
     "requests_shed_total", "Requests refused with 503 overloaded before any work was done for them", ["what"]
 )
+DEAD_LETTERS_DROPPED = Counter(
+    "dead_letters_dropped_total", "Unusable messages that were not kept, because too many are kept already", ["source"]
+)

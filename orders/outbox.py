@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-import msgspec
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
@@ -39,8 +38,8 @@ STOCK_KINDS = (Kind.HOLD_STOCK, Kind.COMMIT_STOCK, Kind.RELEASE_STOCK, Kind.REST
 PAYMENT_COMMANDS = "payments.commands"
 ORDER_EVENTS = "orders.events"
 
-STOCK = "stock"
-"""The lane of all that happens to an order's hold."""
+STOCK, PAYMENTS, EVENTS = "stock", "payments", "events"
+"""Lanes: all that happens to an order's hold, what Payment is asked for, what is told on `orders.events`."""
 
 LONGEST_PAUSE_SECONDS = 15
 """So that what failed is in effect within half a minute of its neighbour's return (promise P10)."""
@@ -50,6 +49,14 @@ LEASE_SECONDS = 20
 
 It never grows, for what had claimed a row may be gone (promise P10); a job's message expires with it.
 """
+
+
+class Queue(StrEnum):
+    """Rows that the relay takes up apart from the others, so that one destination that is away holds up none of the others."""
+
+    PAYMENT_COMMANDS = "payment_commands"
+    ORDER_EVENTS = "order_events"
+    JOBS = "jobs"
 
 
 class Payable(Protocol):
@@ -98,9 +105,10 @@ def message(name: str, type_: str, at: datetime, order_id: uuid.UUID, **more: An
     }
 
 
-def publish(*messages: dict[str, Any], lane: str = "messages") -> Effect:
-    """Messages that go out together, in this order. A lane of their own lets them wait without holding up others."""
-    return Effect(Kind.PUBLISH, {"messages": list(messages)}, lane)
+def publish(first: dict[str, Any], *more: dict[str, Any]) -> Effect:
+    """Messages for one stream that go out together, in this order, in the lane of that stream."""
+    lane = EVENTS if first["name"] == ORDER_EVENTS else PAYMENTS
+    return Effect(Kind.PUBLISH, {"messages": [first, *more]}, lane)
 
 
 def clear_cart(customer_id: str, cart_version: int) -> Effect:
@@ -178,11 +186,12 @@ def _ring() -> None:
 _CLAIM = """
     UPDATE outbox SET attempts = attempts + 1, available_at = now() + make_interval(secs => %s)
     WHERE id IN (
-        SELECT id FROM outbox AS due WHERE available_at <= now() AND NOT EXISTS (
+        SELECT id FROM outbox AS due
+        WHERE available_at <= now() AND (kind = 'publish') = %s AND (lane = 'events') = %s AND NOT EXISTS (
             SELECT 1 FROM outbox AS earlier
             WHERE earlier.order_id = due.order_id AND earlier.lane = due.lane AND earlier.id < due.id)
         ORDER BY available_at LIMIT %s FOR UPDATE SKIP LOCKED)
-    RETURNING id, kind, payload::text, attempts"""
+    RETURNING id, payload::text"""
 
 _PUT_BACK = """
     UPDATE outbox SET available_at = now() + make_interval(secs => least(2 ^ least(attempts, 10), %s)) WHERE id = ANY(%s)"""
@@ -194,21 +203,17 @@ _DONE = """
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that is ours for the length of its lease."""
+    """A row that is ours for the length of its lease. `payload` is JSON that nobody has looked at yet."""
 
     id: int
-    kind: str
-    payload: dict[str, Any]
-    attempts: int
+    payload: str
 
 
-def claim(limit: int) -> list[Claimed]:
-    """Take up to `limit` rows that are due, none of them behind an earlier row of its order and lane."""
+def claim(limit: int, queue: Queue) -> list[Claimed]:
+    """Take up to `limit` rows of `queue` that are due, none of them behind an earlier row of its order and lane."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [LEASE_SECONDS, limit])
-        rows = cursor.fetchall()
-    claimed = [Claimed(id_, kind, msgspec.json.decode(payload), attempts) for id_, kind, payload, attempts in rows]
-    return sorted(claimed, key=lambda row: row.id)
+        cursor.execute(_CLAIM, [LEASE_SECONDS, queue is not Queue.JOBS, queue is Queue.ORDER_EVENTS, limit])
+        return sorted((Claimed(*row) for row in cursor.fetchall()), key=lambda row: row.id)
 
 
 def done(ids: Sequence[int]) -> None:

@@ -6,12 +6,9 @@ refuses for good becomes a dead letter.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.conf import settings
-from django.db import transaction
 
 from clients.deadline import Deadline
 from clients.errors import HoldGone
@@ -20,7 +17,7 @@ from clients.tracing import request_id
 from orders import database, outbox
 from orders.errors import DependencyUnavailable, NotCancellable
 from orders.models import OutboxMessage
-from orders.services.dead_letters import bury_effect
+from orders.services.dead_letters import give_up, give_up_if_old
 from orders.services.stock import OrderStock, StockDiffers, stock_of_orders, sync_stock
 
 AT_ONCE = 20
@@ -65,30 +62,15 @@ async def _carry_out(
             else:
                 await sync_stock(stock[row.order_id], neighbours.products, row.request_id, Deadline.after(SECONDS))
         except (NotCancellable, StockDiffers) as error:
-            await database.run(_give_up, row, str(error) or type(error).__name__)
+            await database.run(give_up, row, str(error) or type(error).__name__)
         except Exception as error:  # one effect that fails, however it fails, must not take the others with it
             expected = isinstance(error, DependencyUnavailable | HoldGone)
             log.warning(
                 "effect_failed", kind=row.kind, order_id=str(row.order_id), attempts=row.attempts, exc_info=not expected
             )
-            return await database.run(_give_up_if_old, row, str(error) or type(error).__name__)
+            return await database.run(give_up_if_old, row, str(error) or type(error).__name__)
     return True
 
 
 async def _clear_cart(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
     await neighbours.carts.clear(row.payload["customer_id"], row.order_id, row.payload["version"], deadline)
-
-
-def _give_up_if_old(row: OutboxMessage, why: str) -> bool:
-    patience = timedelta(seconds=settings.OUTBOX_GIVE_UP_SECONDS)
-    if datetime.now(UTC) - row.created_at < patience:
-        return False
-    _give_up(row, why)
-    return True
-
-
-@transaction.atomic
-def _give_up(row: OutboxMessage, why: str) -> None:
-    deleted, _ = OutboxMessage.objects.filter(id=row.id).delete()
-    if deleted:  # else a copy of this job has brought it into effect meanwhile
-        bury_effect(row, why)

@@ -146,7 +146,8 @@ def _effects(order: OrderRow, actor: Actor, now: datetime) -> list[dict[str, Any
     placed = outbox.order_event("order.placed", order, now)
     clear = outbox.clear_cart(order.customer_id, order.cart_version)
     if order.total:
-        effects = [outbox.publish(placed, outbox.payment_command("payment.requested", order, now)), clear]
+        request = outbox.payment_command("payment.requested", order, now)
+        effects = [outbox.publish(placed), outbox.publish(request), clear]
     else:
         confirmed = outbox.order_event("order.confirmed", order, now)
         effects = [outbox.publish(placed, confirmed), clear, outbox.commit_stock()]

@@ -15,6 +15,7 @@ from django.db import connection
 
 from orders import database, outbox
 from orders.errors import DependencyUnavailable
+from orders.loops import LoopHealth
 
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
@@ -62,6 +63,7 @@ class Watch:
         self._listeners: dict[uuid.UUID, set[Listener]] = {}
         self.room = asyncio.Semaphore(READS_AT_ONCE)
         self.closed = False
+        self.health = LoopHealth()
 
     async def read(
         self, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -105,7 +107,9 @@ class Watch:
             except TimeoutError:
                 pass  # a poll: another process may have changed something
             alarm.clear()
-            if self._listeners:
+            if not self._listeners:
+                self.health.succeeded()
+            else:
                 await self._ask()
 
     async def _ask(self) -> None:
@@ -114,10 +118,13 @@ class Watch:
             grown = await database.run(_grown, list(seen), list(seen.values()))
         except DependencyUnavailable as error:
             log.warning("watch_waits", why=error.why)
+            self.health.failed(str(error))
             return
-        except Exception:  # whatever it was, the next poll asks again
+        except Exception as error:  # whatever it was, the next poll asks again
             log.exception("watch_failed")
+            self.health.failed(type(error).__name__)
             return
+        self.health.succeeded()
         for order_id in grown:
             for listener in self._listeners.get(order_id, ()):
                 listener.tell()

@@ -1,8 +1,14 @@
 """/healthz, /readyz and /metrics: what those who run the service look at. No token is needed."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import redis
 
 from tests.world import World
+
+ASKED = 100
+"""Questions in a row, which take about a second."""
 
 
 def test_healthz_says_that_the_process_lives(either_world: World) -> None:
@@ -17,6 +23,23 @@ def test_readyz_says_that_everything_it_needs_is_there_and_names_it(either_world
     assert {"database", "redis", "relay"} <= body["checks"].keys()
     assert any("payment" in name for name in body["checks"])
     assert set(body["checks"].values()) == {True}
+
+
+def count(world: World, metric: str) -> float:
+    """A figure from `/metrics`."""
+    lines = world.customer().http.get("/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith(f"{metric} ")).rsplit(" ", 1)[1])
+
+
+def test_however_many_ask_for_readiness_database_and_redis_are_asked_once_a_second(either_world: World) -> None:
+    ada = either_world.customer()
+    with redis.Redis.from_url(either_world.stack.environment["REDIS_URL"]) as client, ThreadPoolExecutor(8) as crowd:
+        connections = client.info("stats")["total_connections_received"]
+        calls = count(either_world, "database_wait_seconds_count")
+        answers = list(crowd.map(lambda _: ada.http.get("/readyz").status_code, range(ASKED)))
+        assert set(answers) == {200}
+        assert count(either_world, "database_wait_seconds_count") - calls < ASKED / 2  # the loops ask it, too
+        assert client.info("stats")["total_connections_received"] - connections < ASKED / 10
 
 
 @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0", "*/*"])

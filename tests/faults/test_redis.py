@@ -2,15 +2,19 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 import redis
 
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import RECOVERY_SECONDS, Fleet
 from tests.faults.load import Load
-from tests.world import World
+from tests.faults.replica import fail_over, replica
+from tests.integration.payment import COMMANDS, Payment
+from tests.integration.records import until_done
+from tests.world import World, eventually
 
 
 @pytest.mark.long
@@ -76,3 +80,36 @@ def test_two_relays_publish_each_message_once_and_queue_each_job_once(fleet: Fle
     assert set(times.values()) == {1}
     clears = world.sandbox.ledger("cart")["clears"]
     assert {clears[order_id]["heard"] for order_id in ids} == {1}
+
+
+def test_no_customer_notices_a_failover_and_every_process_follows_the_primary(
+    fleet: Fleet, world: World, rng: Random, tmp_path: Path
+) -> None:
+    """The old primary lives on as a replica, and keeps every connection that was open."""
+    first = fleet.stack.redis
+    with Load(world, fleet.urls, rng, "nothing") as load, replica(first, tmp_path / "second") as second:
+        load.run(1)
+        fail_over(first, second, fleet.redis)
+        load.run(2)
+        for via in ("channel", "stream"):
+            follows_payment(world, second.url, via)
+        fail_over(second, first, fleet.redis)
+        load.run(1)
+    load.check()
+
+
+def follows_payment(world: World, redis_url: str, via: str) -> None:
+    """An order is requested at this Redis, paid there by a word on the channel or in the stream, and all of it takes effect."""
+    ada = world.shopper()
+    with redis.Redis.from_url(redis_url) as client:
+        payment = Payment(world, client)
+        order = ada.place()
+        eventually(lambda: payment.types(COMMANDS, order["id"]), "the payment to be requested", RECOVERY_SECONDS)
+        captured = payment.event("captured", order["id"])
+
+        def is_confirmed() -> bool:
+            payment.tell(captured, via)  # what is said on the channel while nobody listens is lost
+            return bool(ada.order(order["id"])["status"] == "confirmed")
+
+        eventually(is_confirmed, f"the capture to be heard on the {via}", RECOVERY_SECONDS)
+    until_done(world, order["id"], RECOVERY_SECONDS)

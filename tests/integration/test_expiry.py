@@ -85,7 +85,8 @@ def test_payment_hears_of_the_expiry_and_so_does_everybody(world: World, payment
     voided = ada.order_becomes(order["id"], status="expired", payment_status="voided")
     assert voided["version"] == 3
     assert account(world, order["id"])["heard"] == {"payment.requested": 1, "payment.cancel_requested": 1}
-    assert payment.types(ORDERS, order["id"]) == ["order.placed", "vendor_order.cancelled", "order.expired"]
+    told = [message["type"] for message in payment.told(ORDERS, order["id"], 3)]
+    assert told == ["order.placed", "vendor_order.cancelled", "order.expired"]
     assert trail(world, order["id"])[-2:] == ["order.expired by system", "payment.voided by payment"]
 
 

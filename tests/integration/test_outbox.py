@@ -52,9 +52,9 @@ def process(world: World, name: str) -> Process:
 
 
 def attempts(world: World, order_id: str, kind: str) -> int:
-    """How often the order's row of this kind has been tried."""
-    (row,) = world.sql("SELECT attempts FROM outbox WHERE order_id = %s AND kind = %s", order_id, kind)
-    return int(row["attempts"])
+    """How often each of the order's rows of this kind has been tried, at least."""
+    (row,) = world.sql("SELECT min(attempts) AS min FROM outbox WHERE order_id = %s AND kind = %s", order_id, kind)
+    return int(row["min"])
 
 
 def until_tried(world: World, order_id: str, kind: str, times: int = 1) -> None:
@@ -78,7 +78,7 @@ def queued_rows(queue: "redis.Redis") -> set[int]:
     return {row for arguments, *_ in jobs for ids in arguments for row in ids}
 
 
-def add_message(world: World, order_id: str, type_: str, *, lane: str = "messages", due: str = "now()") -> None:
+def add_message(world: World, order_id: str, type_: str, *, lane: str = "events", due: str = "now()") -> None:
     """Write a message into the outbox as a change of the order would."""
     message = {
         "order_id": order_id,

