@@ -27,6 +27,8 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     checks = dict(zip(("database", "redis"), await asyncio.gather(_works(_database()), _works(_redis())), strict=True))
     loops: dict[str, asyncio.Task[None]] = request.scope["state"]["loops"]  # type: ignore[attr-defined]
     checks |= {name: not task.done() for name, task in loops.items()}
+    if published := request.scope["state"]["tokens"].published:  # type: ignore[attr-defined]
+        checks["identity"] = published.is_known
     failing = [name for name, works in checks.items() if not works]
     body = {"status": "unavailable" if failing else "ok", "failing": failing, "checks": checks}
     return JsonResponse(body, status=503 if failing else 200)

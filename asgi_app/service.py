@@ -17,7 +17,7 @@ from messaging.subscriber import Subscriber
 from orders import database
 from orders.api.tokens import Tokens
 from orders.services.checkout import CheckoutDesk
-from orders.services.watch import Watch
+from orders.services.watch import OpenStreams, Watch
 
 STOP_SECONDS = 10
 
@@ -46,7 +46,9 @@ class Service:
             published = KeySet(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
             if published:
                 opening.push_async_callback(published.close)
-            subscriber, relay, watch = Subscriber(), Relay(), Watch()
+                published.start()
+            streams = OpenStreams(settings.STREAMS_IN_FLIGHT, settings.STREAMS_PER_CALLER)
+            subscriber, relay, watch = Subscriber(), Relay(), Watch(streams)
             opening.push_async_callback(subscriber.close)
             opening.push_async_callback(relay.close)
             loops = {
