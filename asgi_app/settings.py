@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
-from asgi_app import logs
+from asgi_app import limits, logs
 
 env = Env()
 
@@ -124,7 +124,14 @@ REQUESTS_IN_FLIGHT = env.int("REQUESTS_IN_FLIGHT", default=100)
 CHECKOUT_QUEUE_MS = env.int("CHECKOUT_QUEUE_MS", default=100)
 OUTBOX_GIVE_UP_SECONDS = env.int("OUTBOX_GIVE_UP_SECONDS", default=24 * 3600)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=60)
-RATE_LIMITS = env.str("RATE_LIMITS", default="off")
+STREAMS_IN_FLIGHT = env.int("STREAMS_IN_FLIGHT", default=500)
+UNREAD_ANSWERS_BYTES = env.int("UNREAD_ANSWERS_BYTES", default=64 * 1024 * 1024)
+UNREAD_ANSWERS_SECONDS = env.float("UNREAD_ANSWERS_SECONDS", default=30)
+RATE_LIMITS = env.str("RATE_LIMITS", default="on")
+try:
+    STREAMS_PER_CALLER = limits.streams_per_caller(RATE_LIMITS)
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from None
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOGGING = logs.configure(LOG_LEVEL)
 
@@ -144,6 +151,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SECURITY": [{"token": []}],
+    "PATH_CONVERTER_OVERRIDES": {"any_case_uuid": {"type": "string", "format": "uuid"}},
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "orders.lifecycle.ORDER_STATUSES",
         "VendorOrderStatus": "orders.lifecycle.VENDOR_ORDER_STATUSES",

@@ -208,8 +208,8 @@ def _told(entry: Json) -> str:
 
 
 STREAMS: dict[str, tuple[str, Any]] = {
-    "events": ("Placed and paid", "retry: 1000\n\n" + "".join(map(_told, TRAIL))),
-    "vendor_events": ("Accepted", "retry: 1000\n\n" + _told(ACCEPTANCE)),
+    "events": ("Placed and paid", "retry: 1000\n" + "".join(map(_told, TRAIL))),
+    "vendor_events": ("Accepted", "retry: 1000\n" + _told(ACCEPTANCE)),
 }
 
 
