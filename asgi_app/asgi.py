@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 import django
 import structlog
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, LifespanScope, Scope
+from django.conf import settings
 
 django.setup(set_prefix=False)
 
@@ -22,6 +23,7 @@ from asgi_app.handler import LeanASGIHandler
 from asgi_app.protocol import refuse_early
 from asgi_app.service import Service
 from asgi_app.stopping import server_at_work, when_told_to_stop
+from asgi_app.unread import UnreadAnswers
 
 log = structlog.get_logger()
 
@@ -43,15 +45,16 @@ class Application:
     async def _lifespan(self, scope: LifespanScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         await receive()
         try:
+            if server := server_at_work():
+                refuse_early(server)
             service = await Service.start()
         except Exception as error:
             log.exception("start_failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         stopping = asyncio.Event()
-        scope["state"].update(service.state(), stopping=stopping, admission=self._handler)
-        if server := server_at_work():
-            refuse_early(server)
+        unread = UnreadAnswers(settings.UNREAD_ANSWERS_BYTES, settings.UNREAD_ANSWERS_SECONDS)
+        scope["state"].update(service.state(), stopping=stopping, admission=self._handler, unread=unread)
         when_told_to_stop(stopping, service.watch.close)
         _leave_to_the_living()
         await send({"type": "lifespan.startup.complete"})

@@ -1,4 +1,6 @@
-"""The API's documentation: the OpenAPI document, and Swagger UI over it with every asset served from here."""
+"""The API's documentation: the OpenAPI document, and Swagger UI over it with every asset served from here.
+
+The page's links are relative to it, so that they hold below any root path."""
 
 import asyncio
 from functools import cache
@@ -24,14 +26,14 @@ PAGE = """<!DOCTYPE html>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>Order Service API</title>
-  <link rel="icon" href="/api/doc/favicon-32x32.png">
-  <link rel="stylesheet" href="/api/doc/swagger-ui.css">
-  <link rel="stylesheet" href="/api/doc/page.css">
+  <link rel="icon" href="doc/favicon-32x32.png">
+  <link rel="stylesheet" href="doc/swagger-ui.css">
+  <link rel="stylesheet" href="doc/page.css">
 </head>
 <body>
   <div id="swagger-ui"></div>
-  <script src="/api/doc/swagger-ui-bundle.js"></script>
-  <script src="/api/doc/start.js"></script>
+  <script src="doc/swagger-ui-bundle.js"></script>
+  <script src="doc/start.js"></script>
 </body>
 </html>
 """
@@ -69,7 +71,7 @@ const search = () => ({
 
 window.onload = () => {
   SwaggerUIBundle({
-    url: "/api/schema",
+    url: "schema",
     dom_id: "#swagger-ui",
     presets: [SwaggerUIBundle.presets.apis],
     plugins: [search],
@@ -98,7 +100,10 @@ POLICY = (  # Swagger UI writes styles into its elements
 
 async def schema(request: HttpRequest) -> HttpResponse:
     """The OpenAPI 3.1 document."""
-    return HttpResponse(await asyncio.to_thread(_document), content_type="application/vnd.oai.openapi+json")
+    return HttpResponse(
+        await asyncio.to_thread(_document, str(request.META["SCRIPT_NAME"])),
+        content_type="application/vnd.oai.openapi+json",
+    )
 
 
 async def swagger_ui(request: HttpRequest) -> HttpResponse:
@@ -121,8 +126,10 @@ async def asset(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @cache
-def _document() -> bytes:
-    return msgspec.json.encode(Generator().get_schema(public=True), enc_hook=str)  # type: ignore[no-untyped-call]
+def _document(root_path: str) -> bytes:
+    document = Generator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    document["servers"] = [{**document["servers"][0], "url": root_path or "/"}]
+    return msgspec.json.encode(document, enc_hook=str)
 
 
 @cache

@@ -33,7 +33,7 @@ class LeanASGIHandler(ASGIHandler):
         request._body = body
         response: HttpResponseBase = await self._middleware_chain(request)  # type: ignore[attr-defined]
         if isinstance(response, HttpResponse):
-            await _send(response, send)
+            await _send(response, send, is_head=request.method == "HEAD")
         else:
             await self._stream(response, receive, send)
 
@@ -73,8 +73,9 @@ async def _left(receive: ASGIReceiveCallable) -> None:
         pass
 
 
-async def _send(response: HttpResponse, send: ASGISendCallable) -> None:
+async def _send(response: HttpResponse, send: ASGISendCallable, *, is_head: bool) -> None:
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
     headers.append((b"Content-Length", str(len(response.content)).encode()))
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": response.content, "more_body": False})
+    body = b"" if is_head else response.content
+    await send({"type": "http.response.body", "body": body, "more_body": False})

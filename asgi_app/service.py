@@ -20,7 +20,7 @@ from orders import database
 from orders.api.tokens import Tokens
 from orders.loops import LoopHealth
 from orders.services.checkout import CheckoutDesk
-from orders.services.watch import Watch
+from orders.services.watch import OpenStreams, Watch
 
 STOP_SECONDS = 10
 
@@ -54,7 +54,9 @@ class Service:
             published = KeySet(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
             if published:
                 opening.push_async_callback(published.close)
-            subscriber, relay, watch = Subscriber(), Relay(), Watch()
+                published.start()
+            streams = OpenStreams(settings.STREAMS_IN_FLIGHT, settings.STREAMS_PER_CALLER)
+            subscriber, relay, watch = Subscriber(), Relay(), Watch(streams)
             opening.push_async_callback(subscriber.close)
             opening.push_async_callback(relay.close)
             loops = {
@@ -65,6 +67,8 @@ class Service:
                 "watch": _loop(watch.run(), watch.health),
             }
             readiness = Readiness(loops)
+            if published:
+                readiness.checks["identity"] = published.check
             opening.push_async_callback(readiness.close)
             desk, tokens = CheckoutDesk(neighbours), Tokens(published)
             return cls(neighbours, desk, tokens, relay, watch, loops, readiness, opening.pop_all())

@@ -6,7 +6,7 @@ that can't be used.
 
 from django.core.exceptions import ImproperlyConfigured
 
-from asgi_app import addresses, logs
+from asgi_app import addresses, limits, logs
 from asgi_app.environment import Env, placeholders
 
 env = Env()
@@ -154,7 +154,14 @@ REQUESTS_IN_FLIGHT = env.int("REQUESTS_IN_FLIGHT", default=100, least=0)
 CHECKOUT_QUEUE_MS = env.int("CHECKOUT_QUEUE_MS", default=100, least=0)
 OUTBOX_GIVE_UP_SECONDS = env.int("OUTBOX_GIVE_UP_SECONDS", default=24 * 3600)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=60)
-RATE_LIMITS = env.str("RATE_LIMITS", default="off")
+STREAMS_IN_FLIGHT = env.int("STREAMS_IN_FLIGHT", default=500)
+UNREAD_ANSWERS_BYTES = env.int("UNREAD_ANSWERS_BYTES", default=64 * 1024 * 1024)
+UNREAD_ANSWERS_SECONDS = env.float("UNREAD_ANSWERS_SECONDS", default=30)
+RATE_LIMITS = env.str("RATE_LIMITS", default="on")
+try:
+    STREAMS_PER_CALLER = limits.streams_per_caller(RATE_LIMITS)
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from None
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), in_capitals=True)
 LOGGING = logs.configure(LOG_LEVEL)
 
@@ -176,6 +183,7 @@ SPECTACULAR_SETTINGS = {
     "SECURITY": [{"token": []}],
     "ENUM_SUFFIX": "",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "PATH_CONVERTER_OVERRIDES": {"any_case_uuid": {"type": "string", "format": "uuid"}},
     "ENUM_NAME_OVERRIDES": {
         "DeadLetterSource": "orders.api.schema.outputs.DEAD_LETTER_SOURCES",
         "OrderAction": "orders.api.schema.outputs.ORDER_ACTIONS",

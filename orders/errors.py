@@ -4,6 +4,7 @@ Each class has a stable `code`, the word clients branch on (contract: REST API, 
 to HTTP statuses. What an error carries beyond its text is in `extra`, in the words of the wire.
 """
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 
@@ -53,9 +54,15 @@ class NotFound(OrderError):
 
 
 class MethodNotAllowed(OrderError):
-    """The address exists, the method does not."""
+    """The address exists, the method does not. Carries `allowed`."""
 
     code = "method_not_allowed"
+
+    def __init__(self, method: str | None, allowed: Iterable[str]) -> None:
+        """HEAD is allowed wherever GET is."""
+        methods = {*allowed}
+        there = sorted(methods | {"HEAD"} if "GET" in methods else methods)
+        super().__init__(f"{method} is not possible here. Possible: {', '.join(there)}.", allowed=there)
 
 
 class PayloadTooLarge(OrderError):
@@ -159,10 +166,10 @@ class IdempotencyKeyReused(OrderError):
 
 
 class RateLimited(OrderError):
-    """The caller asks too often."""
+    """The caller asks for more than one caller may have."""
 
     code = "rate_limited"
-    retry_after = 1
+    retry_after = 10
 
 
 class DependencyUnavailable(OrderError):

@@ -18,7 +18,7 @@ from rest_framework.serializers import Serializer
 from orders import database
 from orders.api.errors import bad_request, failure, invalid, problem
 from orders.api.filters import check_known
-from orders.api.headers import caller
+from orders.api.headers import caller, refused_headers
 from orders.errors import Invalid, MethodNotAllowed, OrderError, PayloadTooLarge, UnsupportedMediaType
 
 
@@ -34,18 +34,19 @@ class OrderAPIView(APIView):  # type: ignore[misc]
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer `request`: may the method be used, by this caller, with these parameters; then the method itself."""
         try:
-            permission = self.permissions.get(request.method or "")
+            name = "GET" if request.method == "HEAD" else str(request.method)
+            permission = self.permissions.get(name)
             if permission is None:
-                allowed = sorted(self.permissions)
-                raise MethodNotAllowed(
-                    f"{request.method} is not possible here, {' and '.join(allowed)} is.", allowed=allowed
-                )
+                raise MethodNotAllowed(request.method, self.permissions)
             permission().has_permission(request, self)
-            if kwargs and (request.META["QUERY_STRING"] or request.method != "GET"):
+            refused = refused_headers(request)
+            if kwargs and (request.META["QUERY_STRING"] or refused or name != "GET"):
                 # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
                 await database.run(self.need, caller(request), *kwargs.values())
-            check_known(request, self.query_parameters.get(str(request.method), ()))
-            method: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, str(request.method).lower())
+            if refused:
+                raise Invalid("Some of the headers were refused: see errors.", errors=refused)
+            check_known(request, self.query_parameters.get(name, ()))
+            method: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, name.lower())
             return await method(request, *args, **kwargs)
         except OrderError as error:
             return problem(request.path, error)

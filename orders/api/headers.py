@@ -9,12 +9,30 @@ from orders.errors import IdempotencyKeyRequired, Invalid
 
 LONGEST_KEY = 255
 
+ONCE = {b"idempotency-key": "Idempotency-Key", b"x-request-id": "X-Request-ID", b"last-event-id": "Last-Event-ID"}
+"""Headers of one value, by their names as they arrive."""
+
 
 def caller(request: HttpRequest) -> Caller:
     """Who is asking, as the middleware has found out."""
     known: Any = request.caller  # type: ignore[attr-defined]
     assert isinstance(known, Caller)
     return known
+
+
+def lines(request: HttpRequest, name: bytes) -> list[str]:
+    """The values of a header as they were sent, one for each line: Django joins them with commas."""
+    sent: list[tuple[bytes, bytes]] = request.scope["headers"]  # type: ignore[attr-defined]
+    return [value.decode("latin-1") for given, value in sent if given == name]
+
+
+def refused_headers(request: HttpRequest) -> list[dict[str, str]]:
+    """What is wrong with the headers whatever the method: an entry for each that stands twice or contradicts itself."""
+    names = [name for name, _ in request.scope["headers"]]  # type: ignore[attr-defined]
+    errors = [_error(header, "Given more than once.") for name, header in ONCE.items() if names.count(name) > 1]
+    if len(tags := _tags(request.META.get("HTTP_IF_MATCH", ""))) > 1 and "*" in tags:
+        errors.append(_error("If-Match", "Either * or entity tags, not both."))
+    return errors
 
 
 def idempotency_key(request: HttpRequest) -> str:
@@ -25,8 +43,7 @@ def idempotency_key(request: HttpRequest) -> str:
             "Send an Idempotency-Key of your making, a new one for each order: a UUID will do."
         )
     if len(key) > LONGEST_KEY or not all("!" <= letter <= "~" for letter in key):
-        detail = f"Not 1 to {LONGEST_KEY} visible ASCII characters."
-        errors = [{"pointer": "/Idempotency-Key", "code": "invalid", "detail": detail}]
+        errors = [_error("Idempotency-Key", f"Not 1 to {LONGEST_KEY} visible ASCII characters.")]
         raise Invalid("The header Idempotency-Key was refused.", errors=errors)
     return key
 
@@ -53,9 +70,14 @@ def keep_until_changed(response: HttpResponse, tag: str) -> None:
 
 
 def if_match(request: HttpRequest) -> frozenset[str] | None:
-    """The tags that an action is meant for; None when the caller names none, or takes any."""
-    tags = _tags(request.META.get("HTTP_IF_MATCH", ""))
-    return None if not tags or tags == {"*"} else tags
+    """The tags that an action is meant for; None when there is no such header, or it takes any version.
+
+    A header without a tag names no version, so it is met by none: a client that lost its tag must not act unguarded.
+    """
+    header = request.META.get("HTTP_IF_MATCH")
+    if header is None or (tags := _tags(header)) == {"*"}:
+        return None
+    return tags
 
 
 def last_event_id(request: HttpRequest) -> int:
@@ -64,10 +86,15 @@ def last_event_id(request: HttpRequest) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        errors = [{"pointer": "/Last-Event-ID", "code": "invalid", "detail": "Not the id of an entry."}]
-        raise Invalid("The header Last-Event-ID was refused.", errors=errors)
+        raise Invalid(
+            "The header Last-Event-ID was refused.", errors=[_error("Last-Event-ID", "Not the id of an entry.")]
+        )
     return int(text)
 
 
 def _tags(header: str) -> frozenset[str]:
     return frozenset(tag.strip() for tag in header.split(",") if tag.strip())
+
+
+def _error(header: str, detail: str) -> dict[str, str]:
+    return {"pointer": f"/{header}", "code": "invalid", "detail": detail}

@@ -3,7 +3,7 @@
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from django.http import HttpRequest, HttpResponseBase
@@ -11,9 +11,10 @@ from django.utils.decorators import async_only_middleware
 
 from clients import tracing
 from orders.api.errors import failure, problem
+from orders.api.headers import lines
 from orders.api.hosts import check_host
 from orders.api.metrics import REQUESTS
-from orders.errors import OrderError
+from orders.errors import NotAuthenticated, OrderError
 
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -29,7 +30,7 @@ def identify_request(get_response: View) -> View:
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        request_id = request_id_of(request.META.get("HTTP_X_REQUEST_ID", ""))
+        request_id = request_id_of(lines(request, b"x-request-id"))
         tracing.request_id.set(request_id)
         tracing.trace_id.set(_trace_id(request.META.get("HTTP_TRACEPARENT", "")))
         response = await get_response(request)
@@ -54,10 +55,10 @@ def authenticate(get_response: View) -> View:
     """Let nobody without a good token, or by another host's name, into the API; `request.caller` is who is let in."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith(API):
+        if request.path_info.startswith(API):
             try:
-                tokens = request.scope["state"]["tokens"]  # type: ignore[attr-defined]
-                request.caller = await tokens.caller(request.META.get("HTTP_AUTHORIZATION", ""))  # type: ignore[attr-defined]
+                state = request.scope["state"]  # type: ignore[attr-defined]
+                request.caller = await state["tokens"].caller(_authorization(request), state["place"].lent)  # type: ignore[attr-defined]
                 check_host(request)
             except OrderError as error:
                 return problem(request.path, error)
@@ -74,10 +75,18 @@ def _loggable_path(request: HttpRequest, route: str) -> str:
     return request.path if route and all(isinstance(value, uuid.UUID) for value in named) else route or "unknown"
 
 
-def request_id_of(given: str) -> str:
-    """The caller's id if it is 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
-    if 1 <= len(given) <= LONGEST_ID and given.isascii() and given.isprintable():
-        return given
+def _authorization(request: HttpRequest) -> str:
+    """The header's one value. Raises NotAuthenticated when there are several: which of them counts is not ours to guess."""
+    values = lines(request, b"authorization")
+    if len(values) > 1:
+        raise NotAuthenticated("There are several headers Authorization: send one.")
+    return values[0] if values else ""
+
+
+def request_id_of(given: Sequence[str]) -> str:
+    """The caller's id if there is one, of 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
+    if len(given) == 1 and 1 <= len(given[0]) <= LONGEST_ID and given[0].isascii() and given[0].isprintable():
+        return given[0]
     return str(
         uuid.UUID(int=random.getrandbits(128), version=4)
     )  # uuid4() asks the kernel: for secrets, which this is not

@@ -6,6 +6,7 @@ listeners of the process together; a commit of this process asks it at once. So 
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -14,7 +15,8 @@ import structlog
 from django.db import connection
 
 from orders import database, outbox
-from orders.errors import DependencyUnavailable
+from orders.callers import Caller
+from orders.errors import DependencyUnavailable, Overloaded, RateLimited
 from orders.loops import LoopHealth
 
 POLL_SECONDS = 1
@@ -41,25 +43,54 @@ class Listener:
         self.order_id, self.seen = order_id, seen
         self._news = asyncio.Event()
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait for news, no longer than `seconds`; whether there is some."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        except TimeoutError:
-            return False
+    async def wait(self) -> None:
+        """Wait for news."""
+        await self._news.wait()
         self._news.clear()
-        return True
 
     def tell(self) -> None:
         """There is news."""
         self._news.set()
 
 
+class OpenStreams:
+    """The streams of one process, counted in all and for each caller. A limit of None is none."""
+
+    def __init__(self, limit: int, limit_for_each: int | None) -> None:
+        self._limit, self._limit_for_each = limit, limit_for_each
+        self._callers: Counter[tuple[str, str]] = Counter()
+        self._count = 0
+
+    def is_full(self) -> bool:
+        """Whether the process has all the streams that it carries."""
+        return self._count >= self._limit
+
+    @contextmanager
+    def opened(self, caller: Caller) -> Iterator[None]:
+        """While one of the caller's is open. Raises Overloaded or RateLimited."""
+        key = caller.role, caller.id
+        if self.is_full():
+            raise Overloaded("This server has all the streams it can carry: send the same request again in a second.")
+        if self._limit_for_each is not None and self._callers.get(key, 0) >= self._limit_for_each:
+            raise RateLimited(
+                f"You have {self._limit_for_each} streams open, as many as a caller may have: close one first."
+            )
+        self._callers[key] += 1
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+            self._callers[key] -= 1
+            if not self._callers[key]:
+                del self._callers[key]
+
+
 class Watch:
     """The listeners of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, streams: OpenStreams) -> None:
+        self.streams = streams
         self._listeners: dict[uuid.UUID, set[Listener]] = {}
         self.room = asyncio.Semaphore(READS_AT_ONCE)
         self.closed = False
@@ -67,15 +98,19 @@ class Watch:
 
     async def read(
         self, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Answer:
-        """Run `work` at the database, one of few listeners at a time; while the database is away, wait for it."""
-        while True:
+    ) -> Answer | None:
+        """Run `work` at the database, one of few listeners at a time; while the database is away, wait for it.
+
+        None when the process stops before.
+        """
+        while not self.closed:
             try:
                 async with self.room:
                     return await database.run(work, *args, **kwargs)
             except DependencyUnavailable as error:
                 log.warning("listener_waits", why=error.why)
                 await asyncio.sleep(POLL_SECONDS)
+        return None
 
     @contextmanager
     def listen(self, order_id: uuid.UUID, seen: int) -> Iterator[Listener]:

@@ -98,11 +98,11 @@ def test_nobody_gets_through_without_a_token(market: Market, paths: Callable[[st
 
 def test_a_method_without_a_row_does_not_exist(market: Market, paths: Callable[[str], str]) -> None:
     for route in {route for _, route in TABLE}:
-        allowed = [method for method in METHODS if (method, route) in TABLE]
-        for method in set(METHODS) - set(allowed):
+        allowed = {method for method in METHODS if (method.replace("HEAD", "GET"), route) in TABLE}
+        for method in set(METHODS) - allowed:
             answer = call(market.admin, method, paths(route))
             assert answer.status_code == 405, f"{method} {route}"
-            assert sorted(answer.headers["allow"].split(", ")) == allowed
+            assert set(answer.headers["allow"].split(", ")) == allowed
 
 
 def test_the_role_is_looked_at_before_the_resource(market: Market) -> None:

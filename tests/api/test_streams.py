@@ -9,13 +9,15 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
+import httpx_sse
 import jwt
 import pytest
 
@@ -25,9 +27,12 @@ from compose.processes import Process
 from compose.site import JWT_AUDIENCE, JWT_ISSUER
 from compose.stack import CHECKOUT, Stack
 from tests.api.test_fulfilment import Market, Sale
-from tests.world import Person, World, eventually
+from tests.server import server as one_more_server
+from tests.world import Person, Sandbox, World, eventually
 
 CROWD = 200
+BRISK_SECONDS = 2
+"""Between the heartbeats of `tests.impatient`."""
 
 
 class Listener:
@@ -79,16 +84,16 @@ class Listener:
         try:
             while line := self.answer.readline():
                 name, _, value = line.decode().rstrip("\n").partition(":")
-                if name:
+                if name == "retry":
+                    self.retry.append(value.strip())
+                elif name:
                     block[name] = value.strip()
                 elif value:
                     self.comments.append(value.strip())
-                elif "data" in block:
+                else:
                     self.entries.append((int(block["id"]), json.loads(block["data"])))
                     block = {}
-                elif "retry" in block:
-                    self.retry.append(block.pop("retry"))
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             self.comments.append(f"broken: {error!r}")
         self.over.set()
 
@@ -133,6 +138,19 @@ def descriptors(process: Process) -> int:
 def market(world: World) -> Iterator[Market]:
     """Two vendors."""
     yield Market(world, 1000, 333)
+
+
+@pytest.fixture(scope="module")
+def brisk_url(stack: Stack) -> Iterator[str]:
+    """A server whose heart beats often."""
+    with one_more_server(stack, "brisk", "tests.impatient:application") as url:
+        yield url
+
+
+@pytest.fixture
+def brisk(stack: Stack, sandbox: Sandbox, brisk_url: str) -> Iterator[Market]:
+    with closing(World(stack, brisk_url, sandbox)) as world:
+        yield Market(world, 1000, 333)
 
 
 def test_a_stream_begins_with_the_first_entry_and_goes_on_with_every_new_one(either_world: World) -> None:
@@ -331,6 +349,102 @@ def test_a_quiet_stream_shows_that_it_lives_and_one_whose_token_expires_ends(mar
         sale.do(0, "accept")
         quiet.hears(5)
         assert not quiet.over.is_set()
+
+
+def read_raw(person: Person, path: str, seconds: float, *ends: bytes) -> bytes:
+    """The bytes of a stream without the chunks' frames, until they end with one of `ends` or for so many seconds."""
+    heard = b""
+    timeout = httpx.Timeout(20, read=seconds)
+    with (
+        suppress(httpx.ReadTimeout),
+        person.http.stream("GET", f"/api/v1{path}", timeout=timeout) as answer,
+    ):
+        assert answer.status_code == 200
+        until = time.monotonic() + seconds
+        for piece in answer.iter_raw():
+            heard += piece
+            if heard.endswith(ends) or time.monotonic() > until:
+                break
+    return heard
+
+
+def events(raw: bytes) -> list[list[str]]:
+    """The blocks between blank lines, each of which a strict reader takes for an event."""
+    return [block.split("\n") for block in raw.decode().split("\n\n")]
+
+
+def test_no_blank_line_stands_but_behind_an_event(brisk: Market) -> None:
+    """A reader that dispatches at each blank line would see events without data (WHATWG HTML, 9.2.6)."""
+    market, sale = brisk, brisk.sell()
+    *told, rest = events(read_raw(market.customer, f"/orders/{sale.id}/stream", 20, b": still here\n"))
+    assert rest == [": still here", ""]
+    assert told[0][0] == "retry: 1000"
+    assert [[line.partition(":")[0] for line in block] for block in told] == [
+        ["retry", "id", "data"],
+        *[["id", "data"]] * 2,
+    ]
+    quiet = read_raw(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream", 20, b": still here\n")
+    assert not [block for block in events(quiet)[:-1] if not any(line.startswith("data:") for line in block)]
+    assert quiet.startswith(b"retry: 1000\n") and quiet.endswith(b"\n: still here\n") and b"\n\n:" not in quiet
+
+
+def test_a_client_library_hears_the_same(market: Market) -> None:
+    sale = market.sell()
+    path = f"/api/v1/orders/{sale.id}/stream"
+    with httpx_sse.connect_sse(market.customer.http, "GET", path) as source:
+        heard = source.iter_sse()
+        first = [next(heard) for _ in range(3)]
+        sale.do(0, "accept")
+        first += [next(heard) for _ in range(2)]
+    assert [event.json() for event in first] == market.customer.get(f"/orders/{sale.id}/history").json()["results"]
+    assert [(event.id, event.event, event.retry) for event in first][:2] == [
+        ("1", "message", 1000),
+        ("2", "message", None),
+    ]
+    with httpx_sse.connect_sse(market.customer.http, "GET", path, headers={"Last-Event-ID": first[-1].id}) as source:
+        sale.do(0, "ship")
+        assert next(source.iter_sse()).id == "6"
+
+
+def test_heartbeats_tell_a_vendor_nothing_of_what_others_do(brisk: Market) -> None:
+    """They come by a clock of their own from the beginning on, whatever wakes the stream meanwhile."""
+    market, sale = brisk, brisk.sell()
+
+    def beats(vendor: int) -> float:
+        began = time.monotonic()
+        raw = read_raw(market.vendors[vendor], f"/vendor-orders/{sale.parts[vendor]}/stream", 20, b": still here\n")
+        assert raw.count(b": still here\n") == 1
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor() as threads:
+        listening = threads.submit(beats, 0)
+        for action in ("accept", "ship", "deliver"):
+            time.sleep(0.6)
+            sale.do(1, action)
+        assert BRISK_SECONDS - 0.2 < listening.result() < BRISK_SECONDS + 0.9
+
+
+def test_heartbeats_come_between_entries_too(brisk: Market) -> None:
+    market, sale = brisk, brisk.sell()
+    began = time.monotonic()
+    with listen(market.customer, f"/orders/{sale.id}/stream") as heard:
+        heard.hears(3)
+        time.sleep(1.2)
+        sale.do(0, "accept")
+        heard.hears(5)
+        eventually(lambda: heard.comments, "a heartbeat", seconds=10)
+        assert BRISK_SECONDS - 0.2 < time.monotonic() - began < BRISK_SECONDS + 0.9
+
+
+def test_no_stream_opens_for_a_token_past_its_end_though_clocks_may_differ(market: Market) -> None:
+    sale, world = market.sell(), market.world
+    past = {"Authorization": token(world, market.customer, -5)}
+    path = f"{world.url}/api/v1/orders/{sale.id}"
+    assert httpx.get(path, headers=past, trust_env=False).status_code == 200
+    for method in ("GET", "HEAD"):
+        answer = httpx.request(method, f"{path}/stream", headers=past, trust_env=False)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 def test_a_stream_is_refused_as_any_request_is(market: Market) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -41,11 +42,14 @@ class Issuer:
         self.keys: dict[str, Any] = {}
         self.published: set[str] = set()
         self.status, self.fetches = 200, 0
+        self.goes_on = threading.Event()
+        self.goes_on.set()
         issuer = self
 
         class Door(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.fetches += 1
+                issuer.goes_on.wait()
                 body = issuer.document()
                 self.send_response(issuer.status)
                 self.send_header("Content-Length", str(len(body)))
@@ -84,22 +88,31 @@ def claims() -> dict[str, Any]:
     return {**who, "iat": now, "exp": now + 600, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
 
 
-@pytest.fixture(scope="module", params=["RS256", "ES256"])
-def issuer(request: pytest.FixtureRequest) -> Iterator[Issuer]:
-    issuer = Issuer(request.param)
+@contextmanager
+def issuing(algorithm: str) -> Iterator[Issuer]:
+    """An issuer that can be asked."""
+    issuer = Issuer(algorithm)
     thread = threading.Thread(target=issuer.server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
         yield issuer
     finally:
+        issuer.goes_on.set()
         issuer.server.shutdown()
         issuer.server.server_close()
         thread.join()
 
 
+@pytest.fixture(scope="module", params=["RS256", "ES256"])
+def issuer(request: pytest.FixtureRequest) -> Iterator[Issuer]:
+    with issuing(request.param) as issuer:
+        yield issuer
+
+
 @pytest.fixture(scope="module")
 def service(stack: Stack, issuer: Issuer) -> Iterator[httpx.Client]:
     """A server process that believes this issuer; the times of its key set are moments."""
+    issuer.new_key()  # without one the server never gets ready
     settings = {"JWT_ALGORITHM": issuer.algorithm, "JWT_JWKS_URL": issuer.url}
     with (
         server(stack, f"rotation-{issuer.algorithm}", "tests.impatient:application", **settings) as url,

@@ -381,7 +381,7 @@ BUGS = (
         "P9",
         "the door lets everyone in",
         "asgi_app/admission.py",
-        "return self._inside[kind] < int(settings.REQUESTS_IN_FLIGHT)",
+        'return self._inside["request"] < int(settings.REQUESTS_IN_FLIGHT)',
         "return bool(settings.REQUESTS_IN_FLIGHT)",
         (f"{INTEGRATION}overload.py::test_requests_beyond_what_is_carried_are_refused_at_once",),
     ),

@@ -53,7 +53,8 @@ def tree(root: type[OrderError]) -> list[type[OrderError]]:
 
 def an(error: type[OrderError]) -> OrderError:
     """One error of the class."""
-    words: dict[type[OrderError], tuple[str, ...]] = {
+    words: dict[type[OrderError], tuple[Any, ...]] = {
+        MethodNotAllowed: ("PUT", ["GET"]),
         IllegalTransition: ("pending", "shipped"),
         DependencyUnavailable: ("cart", "it is slow"),
         NotFound: (),
@@ -139,7 +140,7 @@ def test_who_has_no_good_token_is_told_which_kind_is_wanted() -> None:
 
 
 def test_who_uses_a_wrong_method_is_told_the_right_ones() -> None:
-    assert problem("/", MethodNotAllowed("No.", allowed=["GET", "POST"]))["Allow"] == "GET, POST"
+    assert problem("/", MethodNotAllowed("PUT", ["POST", "GET"]))["Allow"] == "GET, HEAD, POST"
 
 
 def test_a_failure_tells_nothing_of_its_cause() -> None:

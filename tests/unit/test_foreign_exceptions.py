@@ -337,7 +337,9 @@ async def test_an_issuer_whose_keys_cannot_be_used_publishes_none(published: str
         with closed_port() as closed:
             port = server.port if KEYS[published] else closed
             keys = KeySet(f"http://{HOST}:{port}/keys", "EdDSA")
-            assert await keys.find("k") is None
+            with pytest.raises(DependencyUnavailable) as refused:
+                await keys.fetch()
+            assert (refused.value.dependency, keys.find("k"), keys.find(None)) == ("identity", [], [])
             await keys.close()
 
 

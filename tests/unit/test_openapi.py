@@ -14,8 +14,8 @@ from jsonschema.validators import validator_for
 from compose.stack import CHECKOUT
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-UNUSED = {"method_not_allowed", "rate_limited"}
-"""Codes that no endpoint lists: the first is for addresses without the method, the second waits for its feature."""
+UNUSED = {"method_not_allowed"}
+"""Codes that no endpoint lists: for addresses without the method."""
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((CHECKOUT / "openapi.yaml").read_text())
 

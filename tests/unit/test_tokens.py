@@ -24,8 +24,8 @@ from clients.keys import KeySet
 from orders.api import tokens as tokens_module
 from orders.api.tokens import Tokens
 from orders.callers import Caller
-from orders.errors import NotAuthenticated
-from tests.unit.raw_server import Peer, RawServer, serving
+from orders.errors import DependencyUnavailable, NotAuthenticated
+from tests.unit.raw_server import Peer, RawServer, serving, silence
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
 
@@ -456,10 +456,81 @@ async def test_a_token_without_a_key_id_fits_the_only_key() -> None:
         assert (await caller(by(), tokens)).id == "u-1"
 
 
-async def test_a_token_without_a_key_id_fits_none_of_several() -> None:
+@pytest.mark.parametrize("ids", [("k-1", "k-2"), (None, None), ("same", "same")])
+async def test_a_token_without_a_key_id_is_tried_with_each_key(ids: tuple[str | None, str | None]) -> None:
     async with issuing() as (issuer, tokens):
-        issuer.publish(published(PRIVATE["EdDSA"], "k-1"), published(NEXT, "k-2"))
+        issuer.publish(published(PRIVATE["EdDSA"], ids[0]), published(NEXT, ids[1]), published(PRIVATE["RS256"], "k-3"))
+        for signed in (by(), by(None, NEXT)):
+            assert (await caller(signed, tokens)).id == "u-1"
+        await refusal(by(None, OTHERS["EdDSA"]), tokens)
+        await refusal(by(None, PRIVATE["RS256"], "RS256"), tokens)
+        assert issuer.fetches == 1
+
+
+async def test_two_keys_of_one_id_both_count() -> None:
+    async with issuing() as (issuer, tokens):
+        issuer.publish(published(PRIVATE["EdDSA"], "k-1"), published(NEXT, "k-1"))
+        for signed in (by("k-1"), by("k-1", NEXT)):
+            assert (await caller(signed, tokens)).id == "u-1"
+
+
+async def test_a_new_key_is_fetched_when_a_token_without_a_key_id_fits_none(clock: Clock) -> None:
+    async with issuing() as (issuer, tokens):
+        issuer.publish(published(PRIVATE["EdDSA"], None))
+        await caller(by(), tokens)
+        issuer.publish(published(NEXT, None))
+        clock.now += keys_module.FLOOR_SECONDS
+        assert (await caller(by(None, NEXT), tokens)).id == "u-1"
         await refusal(by(), tokens)
+        assert issuer.fetches == 2
+
+
+async def test_while_no_key_could_ever_be_fetched_nobody_is_refused_for_good(clock: Clock) -> None:
+    async with issuing() as (issuer, tokens):
+        issuer.status = 503
+        for given in (by("k-1"), by(), by("k-1", OTHERS["EdDSA"])):
+            with pytest.raises(DependencyUnavailable) as away:
+                await caller(given, tokens)
+            assert (away.value.extra, away.value.retry_after) == ({"dependency": "identity"}, keys_module.RETRY_SECONDS)
+        assert issuer.fetches == 1
+        for nonsense in ("x", "a.b.c"):
+            await refusal(nonsense, tokens)
+
+
+async def test_only_so_many_requests_wait_for_the_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys_module, "WAITING", 3)
+    monkeypatch.setattr(keys_module, "TIMEOUT_SECONDS", 0.2)
+    async with serving(silence) as server:
+        keys = KeySet(server.url, "EdDSA")
+        with trusting("EdDSA", jwks_url=server.url):
+            tokens = Tokens(keys)
+            asked = [asyncio.create_task(caller(by("k-1"), tokens)) for _ in range(10)]
+            at_once, _ = await asyncio.wait(asked, timeout=0.1)
+            assert len(at_once) == 7
+            outcomes = await asyncio.gather(*asked, return_exceptions=True)
+            assert {type(outcome) for outcome in outcomes} == {DependencyUnavailable}
+        await keys.close()
+
+
+async def test_the_keys_are_fetched_at_the_start_and_again_until_that_has_worked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keys_module, "RETRY_SECONDS", 0.01)
+    async with issuing() as (issuer, tokens):
+        issuer.status = 503
+        keys = tokens.published
+        assert keys
+        keys.start()
+        async with asyncio.timeout(5):
+            while issuer.fetches < 3:
+                await asyncio.sleep(0.001)
+            assert not keys.is_known
+            issuer.publish(published(PRIVATE["EdDSA"], "k-1"))
+            while not keys.is_known:
+                await asyncio.sleep(0.001)
+        known = issuer.fetches
+        assert (await caller(by("k-1"), tokens)).id == "u-1"
+        assert issuer.fetches == known
 
 
 async def test_a_new_key_is_fetched_when_a_token_names_it(clock: Clock) -> None:
@@ -522,7 +593,7 @@ async def test_the_known_keys_stay_when_the_issuer_has_gone(clock: Clock) -> Non
         await caller(by("k-1"), tokens)
         async with issuing() as (gone, _):
             pass
-        tokens._published._url = f"{gone.server.url}/"  # type: ignore[union-attr]
+        tokens.published._url = f"{gone.server.url}/"  # type: ignore[union-attr]
         clock.now += keys_module.LIFETIME_SECONDS + 1
         assert (await caller(by("k-1"), tokens)).id == "u-1"
 
@@ -543,9 +614,10 @@ async def test_a_withdrawn_key_stops_working_after_its_lifetime(clock: Clock) ->
 async def test_an_issuer_that_was_away_at_first_is_asked_again(clock: Clock) -> None:
     async with issuing() as (issuer, tokens):
         issuer.status = 503
-        await refusal(by("k-1"), tokens)
+        with pytest.raises(DependencyUnavailable):
+            await caller(by("k-1"), tokens)
         issuer.publish(published(PRIVATE["EdDSA"], "k-1"))
-        clock.now += keys_module.FLOOR_SECONDS
+        clock.now += keys_module.RETRY_SECONDS
         assert (await caller(by("k-1"), tokens)).id == "u-1"
 
 
@@ -567,14 +639,14 @@ async def test_a_published_key_of_another_kind_or_use_signs_no_tokens(key: dict[
         for alg in ("HS256", "EdDSA")
     ]
     async with issuing() as (issuer, tokens):
-        issuer.publish(key)
+        issuer.publish(key, published(NEXT, "k-9"))
         for given in (by("k-1"), by("k-1", PRIVATE["RS256"], "RS256"), by("k-1", PRIVATE["ES256"], "ES256"), *forged):
             await refusal(given, tokens)
 
 
-async def test_a_key_that_may_not_sign_is_not_the_only_key_either() -> None:
+async def test_a_key_that_may_not_sign_is_not_tried_either() -> None:
     async with issuing() as (issuer, tokens):
-        issuer.publish(published(PRIVATE["EdDSA"], "k-1", use="enc"))
+        issuer.publish(published(PRIVATE["EdDSA"], "k-1", use="enc"), published(NEXT, "k-2"))
         await refusal(by(), tokens)
 
 

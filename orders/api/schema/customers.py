@@ -119,7 +119,8 @@ STREAM_ORDER = endpoint(
     roles=READERS,
     summary="Follow an order live",
     text="Server-Sent Events: each entry of the audit trail from the first one on, and every new one as it is written."
-    " The stream stays open, so it does not suit “Try it out”: use `curl -N` or an `EventSource`.",
+    " The stream stays open, so it does not suit “Try it out”: use `curl -N`, or in a browser"
+    " an EventSource built on fetch, which can send the token.",
     parameters=[parameters.LAST_EVENT_ID],
     answers={
         200: Success(
@@ -129,5 +130,5 @@ STREAM_ORDER = endpoint(
             media_type="text/event-stream",
         )
     },
-    codes=["not_found"],
+    codes=["not_found", "rate_limited", "overloaded"],
 )

@@ -219,8 +219,8 @@ def _told(entry: Json) -> str:
 
 
 STREAMS: dict[str, tuple[str, Any]] = {
-    "events": ("Placed and paid", "retry: 1000\n\n" + "".join(map(_told, TRAIL))),
-    "vendor_events": ("Paid and accepted", "retry: 1000\n\n" + "".join(map(_told, OF_VENDOR))),
+    "events": ("Placed and paid", "retry: 1000\n" + "".join(map(_told, TRAIL))),
+    "vendor_events": ("Paid and accepted", "retry: 1000\n" + "".join(map(_told, OF_VENDOR))),
 }
 
 

@@ -26,6 +26,7 @@ HEADERS = {
     "not_authenticated": ("WWW-Authenticate",),
     "dependency_unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
+    "rate_limited": ("Retry-After",),
 }
 """The headers that come with some of the codes."""
 
@@ -148,6 +149,7 @@ _TOLD: Mapping[str, tuple[str, dict[str, Any]]] = {
         "This Idempotency-Key has placed an order from another body: send the same body, or a new key.",
         {},
     ),
+    "rate_limited": ("You have 20 streams open, as many as a caller may have: close one first.", {}),
     "internal_error": ("Something went wrong on our side; it has been written down.", {}),
     "dependency_unavailable": (
         "Product could not be asked (no answer in time). Nothing was lost: send the same request again in 1 s.",

@@ -103,7 +103,8 @@ STREAM_VENDOR_ORDER = endpoint(
     summary="Follow a vendor order live",
     text="Server-Sent Events: the vendor order's own entries from the first one on, which is the confirmation of its order"
     " (`vendor_order.confirmed`), and every new one as it is written."
-    " The stream stays open, so it does not suit “Try it out”: use `curl -N` or an `EventSource`.",
+    " The stream stays open, so it does not suit “Try it out”: use `curl -N`, or in a browser"
+    " an EventSource built on fetch, which can send the token.",
     parameters=[parameters.LAST_EVENT_ID],
     answers={
         200: Success(
@@ -113,5 +114,5 @@ STREAM_VENDOR_ORDER = endpoint(
             media_type="text/event-stream",
         )
     },
-    codes=["not_found"],
+    codes=["not_found", "rate_limited", "overloaded"],
 )
