@@ -16,13 +16,17 @@ DETAILS = {204: None, 404: {"detail": "unknown cart"}, 409: {"detail": "the cart
 
 @dataclass(slots=True)
 class Cart:
-    """One customer's cart. `raw`, when there, is answered in place of the rest."""
+    """One customer's cart. `raw`, when there, is answered in place of the rest.
+
+    A `refilled` one has the same items under a new version each time it is read: its customer can order without end.
+    """
 
     customer_id: str
     version: int = 0
     currency: str = "EUR"
     items: list[dict[str, Any]] = field(default_factory=list)
     raw: dict[str, Any] | None = None
+    refilled: bool = False
     cleared: set[tuple[str, int]] = field(default_factory=set)
 
     def seen(self) -> dict[str, Any]:
@@ -46,15 +50,16 @@ class Carts:
         """Store a cart under a new version and answer it as it is seen from now on.
 
         `given` holds `currency`, `items` and, to force it, `version`. With `"raw": true` the rest is stored as it is,
-        however wrong. Raises `ValueError` for items that break the contract and are not meant to.
+        however wrong; with `"refilled": true` each look finds a new version. Raises `ValueError` for items that break the contract and are not meant to.
         """
         cart = self._carts.setdefault(customer_id, Cart(customer_id))
-        body = {name: value for name, value in given.items() if name != "raw"}
+        body = {name: value for name, value in given.items() if name not in ("raw", "refilled")}
         raw = given.get("raw") is True
         if not raw:
             check(body)
             cart.currency, cart.items = body.get("currency", "EUR"), body.get("items", [])
         cart.raw = body if raw else None
+        cart.refilled = given.get("refilled") is True
         forced = body.get("version")
         cart.version = forced if isinstance(forced, int) and not isinstance(forced, bool) else cart.version + 1
         return cart.seen()
@@ -80,7 +85,10 @@ class Carts:
     async def on_get(self, request: web.Request) -> Answer:
         """Answer the cart, or 404."""
         cart = self._carts.get(request.match_info["customer_id"])
-        return (200, cart.seen()) if cart else (404, {"detail": "unknown cart"})
+        if cart is None:
+            return 404, {"detail": "unknown cart"}
+        cart.version += cart.refilled
+        return 200, cart.seen()
 
     async def on_clear(self, request: web.Request) -> Answer:
         """Clear as the body says; 400 when it says nothing usable."""

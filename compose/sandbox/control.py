@@ -3,7 +3,8 @@
 What there is
   PUT  /users/{id}                    any of id, name, email, role, is_active, default_address; the rest stays as it was
   PUT  /carts/{customer_id}           {"currency": "EUR", "items": [{"product_id": "p-1", "quantity": 2}]}: stored under
-                                      a new version, or the "version" given; with "raw": true whatever you send is it
+                                      a new version, or the "version" given; with "raw": true whatever you send is it;
+                                      with "refilled": true each look finds it under a new version
   POST /carts/{customer_id}/refill    a seeded cart as it was at the start, under a new version
   PUT  /products/{id}                 any of vendor_id, name, sku, unit_price_minor, currency, stock (units available
                                       from now on; what is held or sold stays so)

@@ -167,7 +167,7 @@ def test_the_token_is_still_there_after_a_reload(page: DocsPage, world: World) -
     page.authorise(token(world.vendor("v-1")))
     page.open()
     status, summary = page.execute("Vendors-summarize_vendor_orders")
-    assert (status, sorted(summary)) == (200, ["counts", "oldest_waiting_at", "revenue"])
+    assert (status, sorted(summary)) == (200, ["counts", "oldest_waiting_at", "revenue", "to_accept"])
 
 
 @pytest.mark.parametrize(

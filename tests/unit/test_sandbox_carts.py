@@ -32,6 +32,13 @@ def test_a_repeated_clear_is_fine_and_has_no_second_effect(carts: Carts) -> None
     assert carts.ledger()["carts"]["ada"]["items"] == ITEMS
 
 
+async def test_a_cart_that_is_refilled_has_a_new_version_each_time_it_is_read(carts: Carts) -> None:
+    carts.put("bob", {"items": ITEMS, "version": 7, "refilled": True})
+    async with http(carts.app(), "127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+        seen = [await (await client.get("/carts/bob", headers=TOKEN)).json() for _ in range(2)]
+    assert [(cart["version"], cart["items"]) for cart in seen] == [(8, ITEMS), (9, ITEMS)]
+
+
 def test_a_cart_that_has_moved_on_is_left_alone(carts: Carts) -> None:
     carts.put("ada", {"items": ITEMS})
     assert carts.clear("ada", "o-1", 7) == 409

@@ -7,10 +7,10 @@ Json = dict[str, Any]
 
 BASE = "https://orders.example.com/api/v1"
 CURSOR = (
-    "WyItY3JlYXRlZF9hdCIsIjIwMjYtMTEtMjJUMTA6MDA6MDAuMTA0NTEyKzAwOjAwIiwiNWIyZmY3ZGUtNmY0Yy01YzVlLThhNWIt"
-    "M2Y2ZDRjMWYwYTJlIixmYWxzZV0"
+    "WyIyMDI2LTExLTIyVDEwOjAwOjAwLjEyMzQ1NloiLCI3ZjljMjRlOC0zYjEyLTVmZGItOWQ0YS0xYzZhMGUyYjhmMzAiLGZhbHNlXQ"
+    ".czAIcfRMFo58lJ3ix1DmDCybuP9TABfFomcjTpy0244"
 )
-"""Of the form that the service makes (`orders/api/filters.py`)."""
+"""Of the form that the service makes (`orders/api/cursors.py`)."""
 
 ORDER_ID = "5b2ff7de-6f4c-5c5e-8a5b-3f6d4c1f0a2e"
 ATELIER, BOOKS = "0f4d9c52-7d0f-4b0e-9a57-7b7c5c7d0d11", "c1a7a1a4-3a0b-4a53-8f43-1f0f6f1e2b22"
