@@ -50,7 +50,8 @@ class Carts:
         """Store a cart under a new version and answer it as it is seen from now on.
 
         `given` holds `currency`, `items` and, to force it, `version`. With `"raw": true` the rest is stored as it is,
-        however wrong; with `"refilled": true` each look finds a new version. Raises `ValueError` for items that break the contract and are not meant to.
+        however wrong; with `"refilled": true` each look finds a new version. Raises `ValueError` for items that break the
+        contract and are not meant to.
         """
         cart = self._carts.setdefault(customer_id, Cart(customer_id))
         body = {name: value for name, value in given.items() if name not in ("raw", "refilled")}
