@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 
+import jwt
 from django.core.exceptions import ImproperlyConfigured
 
 LARGEST = 2**31 - 1
@@ -57,6 +58,15 @@ def _float(name: str, default: float, above: float = 0) -> float:
 
 def _list(name: str, default: Sequence[str] = ()) -> list[str]:
     return [part for part in map(str.strip, _str(name).split(",")) if part] or list(default)
+
+
+def is_public_key(pem: str, algorithm: str) -> bool:
+    """Whether `pem` is a key that tokens of this algorithm (RFC 7518, 3.1) can be verified with."""
+    try:
+        jwt.get_algorithm_by_name(algorithm).prepare_key(pem)
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return False
+    return True
 
 
 class Env:

@@ -7,7 +7,7 @@ that can't be used.
 from django.core.exceptions import ImproperlyConfigured
 
 from asgi_app import addresses, limits, logs
-from asgi_app.environment import Env, placeholders
+from asgi_app.environment import Env, is_public_key, placeholders
 
 env = Env()
 
@@ -136,6 +136,8 @@ if JWT_ALGORITHM != "HS256" and not (JWT_PUBLIC_KEY or JWT_JWKS_URL):
     raise ImproperlyConfigured(
         f"Set JWT_PUBLIC_KEY or JWT_JWKS_URL in the environment: JWT_ALGORITHM is {JWT_ALGORITHM}."
     )
+if JWT_ALGORITHM != "HS256" and JWT_PUBLIC_KEY and not is_public_key(JWT_PUBLIC_KEY, JWT_ALGORITHM):
+    raise ImproperlyConfigured(f"JWT_PUBLIC_KEY is no public key for {JWT_ALGORITHM}: set it to the issuer's, as PEM.")
 
 # --- orders and payments ----------------------------------------------------------------------------------------------
 ORDER_EXPIRY_SECONDS = env.int("ORDER_EXPIRY_SECONDS", default=900)

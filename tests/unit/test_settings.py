@@ -11,6 +11,8 @@ from unittest.mock import patch
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.unit.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, defaults, read
@@ -211,9 +213,23 @@ def test_a_public_algorithm_needs_a_key_and_a_secret_is_none(algorithm: str) -> 
 
 
 def test_a_public_key_may_stand_on_one_line() -> None:
-    key = "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n"
-    settings = start(ENOUGH | {"JWT_ALGORITHM": "RS256", "JWT_PUBLIC_KEY": key.replace("\n", "\\n")})
+    key = public_key()
+    settings = start(ENOUGH | {"JWT_ALGORITHM": "EdDSA", "JWT_PUBLIC_KEY": key.replace("\n", "\\n")})
     assert settings["JWT_PUBLIC_KEY"] == key
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key"), [("EdDSA", "no key"), ("RS256", None), ("ES256", "-----BEGIN PUBLIC KEY-----")]
+)
+def test_a_public_key_that_is_none_or_another_algorithms_stops_the_start(algorithm: str, key: str | None) -> None:
+    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm, "JWT_PUBLIC_KEY": key or public_key()})
+    assert said.startswith(f"JWT_PUBLIC_KEY is no public key for {algorithm}")
+
+
+def public_key() -> str:
+    """An EdDSA key as PEM."""
+    raw = Ed25519PrivateKey.generate().public_key()
+    return raw.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 @pytest.mark.parametrize(
