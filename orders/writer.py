@@ -79,7 +79,8 @@ class Writer:
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[NewOrder, asyncio.Future[bool]]] = deque()
-        self._writing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps weak references only
+        self._writing = 0
 
     async def write(self, order: NewOrder) -> bool:
         """Write `order`, all of it or nothing. False when it met another order: of its id, or of its cart's version.
@@ -88,14 +89,22 @@ class Writer:
         """
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((order, written))
-        if len(self._writing) < WRITES_AT_ONCE:
+        if self._writing < WRITES_AT_ONCE:
+            self._writing += 1
             task = asyncio.create_task(self._flush())
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         was_new: bool = await written
         return was_new
 
     async def _flush(self) -> None:
+        try:
+            await self._write_all()
+        finally:  # not in a callback of the task: an order that came before that ran would wait for the next one
+            self._writing -= 1
+        outbox.wake()
+
+    async def _write_all(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             try:
@@ -109,7 +118,6 @@ class Writer:
                     written.set_exception(outcome)
                 else:
                     written.set_result(outcome)
-        outbox.wake()
 
 
 def _write_or_each(batch: list[NewOrder]) -> list[bool | Exception]:

@@ -105,6 +105,7 @@ def test_a_copy_that_died_after_reserving_does_not_change_what_is_sold(world: Wo
     _, other = pending(world, stock=2)
     replace_hold(world, other["id"], {pen: 1})
     pay(world, other["id"])
+    until_stock_is(world, other["id"], "COMMITTED")
     check_at_rest(world, other["id"])
     assert units(world, pen) == (1, 0, 0)
 
@@ -113,6 +114,7 @@ def test_an_order_placed_before_revisions_were_kept_is_sold_as_it_is(world: Worl
     _, order = pending(world, stock=2)
     world.sql("UPDATE orders SET stock_revision = 0 WHERE id = %s", order["id"])
     pay(world, order["id"])
+    until_stock_is(world, order["id"], "COMMITTED")
     check_at_rest(world, order["id"])
     assert units(world, product_of(order)) == (0, 0, 2)
 

@@ -56,6 +56,15 @@ def test_what_was_written_is_what_the_models_read_validate_and_would_write(world
         assert view["events"] == (1 if order["version"] == 1 and order["status"] == "pending" else 3)
 
 
+def test_an_order_that_comes_just_when_the_last_write_has_ended_is_written_at_once(world: World) -> None:
+    command = [sys.executable, "-m", "tests.integration.writes_in_a_row"]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=world.stack.environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert world.sql("SELECT count(*) AS n FROM orders WHERE customer_id = %s", done.stdout.strip()) == [{"n": 3}]
+
+
 @contextmanager
 def refused_items(world: World, name: str) -> Iterator[None]:
     """For this while, the database takes no item of this name."""
