@@ -10,7 +10,7 @@ from orders import outbox
 from orders.callers import Actor
 from orders.lifecycle import OrderStatus
 from orders.models import Order, Refund
-from orders.services.change import Change
+from orders.services.change import Change, database_time
 from orders.services.dead_letters import bury_refund
 from orders.services.ledger import ledgers_of
 from orders.services.refunds import refund_due, request_refund
@@ -28,8 +28,9 @@ def ask_about_silent_payments(request_id: str) -> int:
     """Ask about up to AT_ONCE unpaid orders that are due to be asked about; answers how many."""
     silent = Order.objects.filter(status=OrderStatus.PENDING, payment_check_at__lte=Now()).order_by("payment_check_at")
     orders = list(silent.select_for_update(skip_locked=True)[:AT_ONCE])
+    now = database_time() if orders else None
     for order in orders:
-        change = Change(order, Actor("system", None, request_id))
+        change = Change(order, Actor("system", None, request_id), now)
         order.payment_checks += 1
         order.payment_check_at = change.at + _pause(order.payment_checks)
         order.save(update_fields=["payment_checks", "payment_check_at"])
@@ -48,9 +49,9 @@ def ask_about_silent_refunds(request_id: str) -> int:
     of_orders = Order.objects.filter(id__in=list(silent.values_list("order_id", flat=True)[:AT_ONCE])).order_by("id")
     orders = {order.id: order for order in of_orders.select_for_update(skip_locked=True)}  # first, as everywhere
     refunds = list(silent.filter(order_id__in=list(orders)).select_for_update()[:AT_ONCE])
-    ledgers = ledgers_of(list(orders))
+    ledgers, now = ledgers_of(list(orders)), database_time() if refunds else None
     for refund in refunds:
-        change = Change(orders[refund.order_id], Actor("system", None, request_id))
+        change = Change(orders[refund.order_id], Actor("system", None, request_id), now)
         refund.ask_again_at = change.at + _pause(refund.asked)
         refund.asked += 1
         refund.save(update_fields=["asked", "ask_again_at"])

@@ -4,7 +4,7 @@ Used by the use cases beside this file, inside their transaction.
 """
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,18 +25,19 @@ CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
 class Change:
     """One change of one locked order by one actor. Nothing is written before `save`.
 
-    `at` is the database's time, for the clocks of servers differ, and never before the order's last change: a client that
-    asks for what is new since a time misses nothing.
+    `at` is the database's time (asked for unless `now` says it), for the clocks of servers differ, and never before the order's
+    last change: a client that asks for what is new since a time misses nothing.
     """
 
     order: Order
     actor: Actor
+    now: InitVar[datetime | None] = None
     at: datetime = field(init=False)
     events: list[OrderEvent] = field(default_factory=list)
     effects: list[outbox.Effect] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.at = max(database_time(), self.order.updated_at)
+    def __post_init__(self, now: datetime | None) -> None:
+        self.at = max(now or database_time(), self.order.updated_at)
 
     def move(self, wanted: OrderStatus, **data: Any) -> None:
         """Take the order to status `wanted`. Raises IllegalTransition."""
