@@ -29,6 +29,9 @@ time that names the neighbour and says when to ask again (`refusals`), nothing a
 BUDGET_SECONDS = 5.5
 """Promise P9: of a checkout, the longest of all answers."""
 
+SOLD_SECONDS = 5
+"""How long somebody who cancels waits for the stock to be sold before."""
+
 KEPT_SECONDS = 2
 """How long a connection is kept for the next question: uvicorn closes it after 5 s, even if one is just on its way then."""
 
@@ -191,8 +194,8 @@ class Load:
             case 0:
                 need_same(client.buy(purchase), answer.json())
             case 1:
-                if rng.random() < 0.5:
-                    self._is_soon_paid(client, purchase)
+                if rng.random() < 0.5 and self._is_soon_paid(client, purchase):
+                    self._is_soon_sold(purchase)
                 path = f"/orders/{purchase.order['id']}/cancel"
                 answer = client.ask("POST", path, ("customer", purchase.customer), {})
                 need(answer, 200)
@@ -216,6 +219,16 @@ class Load:
         caller = ("customer", purchase.customer)
         end = time.monotonic() + 3
         while client.ask("GET", f"/orders/{purchase.order['id']}", caller).json()["status"] != "confirmed":
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def _is_soon_sold(self, purchase: Purchase) -> bool:
+        """Whether Product sells the order's stock before long: then a cancellation has something to put back."""
+        assert purchase.order
+        end = time.monotonic() + SOLD_SECONDS
+        while self._world.sandbox.ledger("product", purchase.order["id"])["state"] != "COMMITTED":
             if time.monotonic() > end:
                 return False
             time.sleep(0.1)
