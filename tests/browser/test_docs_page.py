@@ -62,7 +62,8 @@ class DocsPage:
         """Fill in the parameters, press Execute, and read status and body off the page."""
         block = self.unfold(operation)
         for name, value in parameters.items():
-            field = block.find_element(By.CSS_SELECTOR, f'[data-param-name="{name.replace("_key", "-Key")}"] input')
+            selector = f'[data-param-name="{name.replace("_key", "-Key")}"] input'
+            field = self.until(lambda selector=selector: block.find_elements(By.CSS_SELECTOR, selector))[0]
             self.driver.execute_script("arguments[0].select()", field)
             field.send_keys(value)
         for old in block.find_elements(By.CSS_SELECTOR, ".btn-clear"):

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from compose import composition
-from compose.ports import HOST, free_port
+from compose.ports import HOST, free_port, is_free
 from compose.processes import Process
 from compose.servers import ONCE, _wheel
 from compose.stack import CHECKOUT, Stack
@@ -34,6 +34,13 @@ def cluster(folder: Path, port: int) -> Iterator[None]:
         process.stop()
 
 
+def cluster_port() -> int:
+    """A free port of which the cluster's bus port, 10 000 above, is free too."""
+    while not is_free((port := free_port()) + 10_000):
+        pass
+    return port
+
+
 def environment(stack: Stack, port: int) -> dict[str, str]:
     """The stack's settings, but for Redis, which is at this port."""
     address = f"redis://{HOST}:{port}"
@@ -43,7 +50,7 @@ def environment(stack: Stack, port: int) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["server", "worker", "beat"])
 def test_no_process_starts_with_a_redis_cluster(stack: Stack, tmp_path: Path, name: str) -> None:
     commands = {"server": composition.service(free_port()), "worker": composition.WORKER, "beat": composition.BEAT}
-    port = free_port()
+    port = cluster_port()
     log = tmp_path / "log"
     with cluster(tmp_path, port):
         process = Process(name, commands[name], log=log, cwd=CHECKOUT, environment=environment(stack, port))
@@ -57,7 +64,7 @@ def test_no_process_starts_with_a_redis_cluster(stack: Stack, tmp_path: Path, na
 
 
 def test_a_cluster_that_is_found_later_is_logged_and_the_server_is_not_ready(stack: Stack, tmp_path: Path) -> None:
-    port = free_port()
+    port = cluster_port()
     server = Server("clustered", stack, environment(stack, port))
 
     def is_up() -> bool:
