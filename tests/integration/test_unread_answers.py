@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,7 +15,7 @@ import pytest
 from compose.ports import HOST
 from compose.stack import Stack
 from tests.server import server
-from tests.world import Sandbox, World, eventually
+from tests.world import Person, Sandbox, World, eventually
 
 LIMIT = 8_000_000
 SECONDS = 3
@@ -104,6 +105,11 @@ def test_a_connection_goes_on_after_its_late_answers(url: str) -> None:
         assert heard.readline().startswith(b"HTTP/1.1 200")
 
 
+def are_answered(customer: Person, times: int) -> bool:
+    """Whether so many requests in a row are served."""
+    return all(customer.get("/orders").status_code == 200 for _ in range(times))
+
+
 def test_orders_that_nobody_reads_take_nobodys_place(stack: Stack, sandbox: Sandbox) -> None:
     settings = {"REQUESTS_IN_FLIGHT": "4"}
     with server(stack, "unread orders", **settings) as url, closing(World(stack, url, sandbox)) as world:
@@ -115,5 +121,4 @@ def test_orders_that_nobody_reads_take_nobodys_place(stack: Stack, sandbox: Sand
             for _ in range(12):
                 connection = closing_all.enter_context(ask(url, 0))
                 connection.sendall((request_of(BUNDLE) + orders) * PIPELINED)
-            free = lambda: all(customer.get("/orders").status_code == 200 for _ in range(20))  # noqa: E731
-            eventually(free, "the places to be free", seconds=10)
+            eventually(partial(are_answered, customer, 20), "the places to be free", seconds=10)
