@@ -94,7 +94,13 @@ def _open(request: HttpRequest) -> None:
     who = caller(request)
     if who.expires_at <= time.time():
         raise NotAuthenticated("The token was refused: it has expired. Ask for a new one.")
-    request.scope["state"]["at_end"].enter_context(_watch(request).streams.opened(who))  # type: ignore[attr-defined]
+    place = _watch(request).streams.opened(who)
+    if (
+        request.method == "HEAD"
+    ):  # no stream follows: a place kept until after the answer would refuse the caller's next request
+        with place:
+            return
+    request.scope["state"]["at_end"].enter_context(place)  # type: ignore[attr-defined]
 
 
 def _stream(request: HttpRequest, who: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> StreamingHttpResponse:
