@@ -1,8 +1,9 @@
 """The jobs of the Celery worker: they take ids and may run twice. Each worker process keeps its own loop and clients."""
 
 import asyncio
+import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar
 
@@ -14,6 +15,10 @@ from clients.neighbours import Neighbours, open_neighbours
 from orders import database
 from orders.errors import DependencyUnavailable
 from orders.services import ask_payment, effects, expire, reconcile, tidy
+
+RUN_SECONDS = 1
+"""How long a regular job works off a backlog, such as the orders of a sale that expire together. The jobs behind it in the
+queue belong to customers who are waiting; beat starts the next run within seconds."""
 
 log = structlog.get_logger()
 
@@ -62,14 +67,14 @@ def carry_out(ids: list[int]) -> None:
 @shared_task(name="orders.expire_overdue")
 def expire_overdue() -> None:
     """Expire the orders that nobody paid in time."""
-    _Process.run(_until_none(expire.expire_overdue))
+    _Process.run(_work_off(expire.expire_overdue))
 
 
 @shared_task(name="orders.ask_about_silent_payments")
 def ask_about_silent_payments() -> None:
     """Ask Payment about orders and refunds it has not spoken of."""
-    _Process.run(_until_none(ask_payment.ask_about_silent_payments))
-    _Process.run(_until_none(ask_payment.ask_about_silent_refunds))
+    _Process.run(_work_off(ask_payment.ask_about_silent_payments))
+    _Process.run(_work_off(ask_payment.ask_about_silent_refunds))
 
 
 @shared_task(name="orders.reconcile")
@@ -85,11 +90,13 @@ def reconcile_some() -> None:
 @shared_task(name="orders.tidy")
 def clear_old_rows() -> None:
     """Delete what nobody needs any more."""
-    _Process.run(_until_none(tidy.clear_old_rows))
+    _Process.run(_work_off(tidy.clear_old_rows))
 
 
-async def _until_none(work: Any) -> None:
-    while await database.run(work, str(uuid.uuid4())):
+async def _work_off(work: Callable[[str], int]) -> None:
+    """Repeat `work`, which returns how many rows it handled, until it finds none or RUN_SECONDS have passed."""
+    end = time.monotonic() + RUN_SECONDS
+    while await database.run(work, str(uuid.uuid4())) and time.monotonic() < end:
         pass
 
 
