@@ -333,7 +333,8 @@ def assert_one_order(customer: Person, answers: list[httpx.Response], product: s
     replayed = [answer for answer in answers if answer.headers.get("idempotent-replayed") == "true"]
     assert len(replayed) == len(answers) - 1
     assert orders_of(customer) == [answers[0].json()["id"]]
-    assert customer.world.stock(product)["held"] == held
+    # A copy that lost may have replaced the order's reservation: the order has answered, its own units come back in the background.
+    eventually(lambda: customer.world.stock(product)["held"] == held, f"Product to hold {held}")
 
 
 def at_once(requests: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Response]:

@@ -12,7 +12,8 @@ from tests.world import Person, World
 
 ORDERINGS = [sign + column for column in ("created_at", "total", "updated_at") for sign in ("-", "")]
 
-# Copies of one placed order, each a second older than the last; totals repeat, and so do times of each two.
+# Copies of one placed order, each a second older than the last; totals repeat, and so do times of each two. They don't expire in
+# the middle of the tests that follow: thousands that expire together keep the worker busy for minutes.
 COPY = """
 WITH copy AS (
     SELECT n, md5(o.id::text || n)::uuid AS new_id, 1 + n %% 7 AS times, n / 2 * interval '1 second' AS age, o.*
@@ -23,7 +24,8 @@ new_order AS (
         payment_check_at, payment_checks)
     SELECT new_id, regexp_replace(upper(left(md5(new_id::text), 12)), '(....)(....)(....)', '\\1-\\2-\\3'), customer_id,
         status, payment_status, currency, subtotal * times, discount, total * times, coupon_code, note, shipping_address,
-        cart_version, request_hash, version, event_count, created_at - age, updated_at - age, expires_at, expires_at, 0
+        cart_version, request_hash, version, event_count, created_at - age, updated_at - age,
+        expires_at + interval '1 day', expires_at + interval '1 day', 0
     FROM copy),
 new_part AS (
     INSERT INTO vendor_orders (id, order_id, vendor_id, status, currency, subtotal, discount, total, version,
