@@ -15,12 +15,12 @@ from django.conf import settings
 
 from asgi_app.handler import read_body
 from asgi_app.headers import with_headers
-from orders.api.errors import problem_body
-from orders.api.middleware import API, request_id_of
-from orders.errors import Overloaded
-from orders.metrics import SHED
-from orders.queueing import Room
-from orders.services.checkout import CheckoutDesk
+from orders.domain.errors import Overloaded
+from orders.http.middleware import API, request_id_of
+from orders.http.problems import problem_body
+from orders.runtime.concurrency import Room
+from orders.runtime.metrics import SHED
+from orders.services.checkout.checkout import CheckoutDesk
 
 Header = tuple[bytes, bytes]
 

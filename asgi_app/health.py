@@ -13,9 +13,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.exceptions import RedisError
 
 from messaging import bus
-from orders import database, reconnect
-from orders.errors import DependencyUnavailable
-from orders.loops import LoopHealth
+from orders.domain.errors import DependencyUnavailable
+from orders.runtime.loop_health import LoopHealth
+from orders.store import database, reconnect
 
 SECONDS = 3
 KEPT_SECONDS = 1

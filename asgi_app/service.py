@@ -16,11 +16,11 @@ from clients.neighbours import Neighbours, open_neighbours
 from messaging import bus
 from messaging.relay import Relay
 from messaging.subscriber import Subscriber
-from orders import database
-from orders.api.tokens import Tokens
-from orders.loops import LoopHealth
-from orders.services.checkout import CheckoutDesk
-from orders.services.watch import OpenStreams, Watch
+from orders.http.authentication import Tokens
+from orders.runtime.loop_health import LoopHealth
+from orders.services.checkout.checkout import CheckoutDesk
+from orders.services.reading.order_events import OpenStreams, Watch
+from orders.store import database
 
 STOP_SECONDS = 10
 

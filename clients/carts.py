@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from clients.breaker import guarded
 from clients.deadline import Deadline
 from clients.http import HttpNeighbour, decode, quote_id
-from orders.money import DECIMALS
+from orders.domain.money import DECIMALS
 
 MAX_VERSION = 2**63 - 1
 

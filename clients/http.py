@@ -14,7 +14,7 @@ from clients.errors import Belated, ContractBroken, DependencyRefused, NotAsked
 from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from clients.transport import AnswerTooLarge, KeepAliveTransport
-from orders.errors import DependencyUnavailable
+from orders.domain.errors import DependencyUnavailable
 
 RETRIED = frozenset({502, 503, 504})
 

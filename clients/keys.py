@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from clients.transport import KeepAliveTransport
-from orders.errors import DependencyUnavailable
+from orders.domain.errors import DependencyUnavailable
 
 FLOOR_SECONDS = 30
 """Between two fetches: tokens with made-up key ids must not make us ask without end."""

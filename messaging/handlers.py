@@ -7,9 +7,10 @@ import structlog
 from messaging import events
 from messaging.bus import PAYMENT_EVENTS
 from messaging.metrics import PAYMENT_MESSAGES
-from orders import database
-from orders.errors import DependencyUnavailable
-from orders.services import dead_letters, pay
+from orders.domain.errors import DependencyUnavailable
+from orders.outbox import dead_letters
+from orders.services.payments import events as payments
+from orders.store import database
 
 log = structlog.get_logger()
 
@@ -21,9 +22,9 @@ async def hear(raw: bytes) -> None:
     """
     try:
         event = events.parse(raw)
-        await database.run(pay.record, event, str(uuid.uuid4()))
+        await database.run(payments.record, event, str(uuid.uuid4()))
         PAYMENT_MESSAGES.labels("counted").inc()
-    except pay.Unusable as error:
+    except payments.Unusable as error:
         await bury(raw, str(error))
 
 
@@ -37,15 +38,15 @@ async def bury(raw: bytes, reason: str) -> None:
 
 async def retry_parked() -> None:
     """Try again what came before its order."""
-    await database.run(pay.retry_parked, str(uuid.uuid4()))
+    await database.run(payments.retry_parked, str(uuid.uuid4()))
 
 
 async def hear_again() -> None:
     """Take in anew the messages that an admin has taken out of the dead letters."""
     for letter_id, text in await database.run(dead_letters.to_hear_again):
         try:
-            await database.run(pay.record_again, letter_id, events.parse(text.encode()), str(uuid.uuid4()))
-        except pay.Unusable as error:
+            await database.run(payments.record_again, letter_id, events.parse(text.encode()), str(uuid.uuid4()))
+        except payments.Unusable as error:
             await database.run(dead_letters.fail_again, letter_id, str(error))
         except DependencyUnavailable:
             raise

@@ -18,11 +18,13 @@ from redis.exceptions import RedisError
 from messaging import bus, publications
 from messaging.metrics import OUTBOX_ROWS
 from messaging.publications import Publication
-from orders import database, outbox
-from orders.errors import DependencyUnavailable
-from orders.loops import LoopHealth
-from orders.outbox import Claimed, Queue
-from orders.services import dead_letters
+from orders.domain.errors import DependencyUnavailable
+from orders.outbox import dead_letters
+from orders.outbox import queue as outbox
+from orders.outbox.queue import Claimed, Queue
+from orders.runtime import commit_signal
+from orders.runtime.loop_health import LoopHealth
+from orders.store import database
 
 AT_ONCE = 200
 POLL_SECONDS = 1
@@ -65,13 +67,13 @@ class Relay:
                 queues.create_task(self._run(queue))
 
     async def _run(self, queue: Queue) -> None:
-        alarm = outbox.alarm()
+        committed = commit_signal.subscribe()
         is_last = False
         while not is_last:
             is_last = self._stopping
-            alarm.clear()
+            committed.clear()
             if not await self._try_round(queue) and not self._stopping:
-                await _ring(alarm)
+                await _wait(committed)
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _try_round(self, queue: Queue) -> int:
@@ -122,7 +124,7 @@ class Relay:
     def stop(self) -> None:
         """End `run` after one more round."""
         self._stopping = True
-        outbox.wake()
+        commit_signal.notify()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -214,9 +216,9 @@ async def _give_up(unusable: Mapping[int, str]) -> None:
         log.exception("messages_not_given_up")
 
 
-async def _ring(alarm: asyncio.Event) -> None:
+async def _wait(committed: asyncio.Event) -> None:
     try:
         async with asyncio.timeout(POLL_SECONDS):
-            await alarm.wait()
+            await committed.wait()
     except TimeoutError:
         pass  # a poll: others may have written something

@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from messaging import bus, handlers, upkeep
-from orders.errors import DependencyUnavailable
-from orders.loops import LoopHealth
+from orders.domain.errors import DependencyUnavailable
+from orders.runtime.loop_health import LoopHealth
 
 GROUP = "order-service"
 AT_ONCE = 100

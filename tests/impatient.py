@@ -2,10 +2,10 @@
 
 from asgi_app.asgi import application
 from clients import keys
-from orders.api import tokens
-from orders.api.views import streams
+from orders.api.orders import streams
+from orders.http import authentication
 
-keys.FLOOR_SECONDS, keys.LIFETIME_SECONDS, tokens.REMEMBERED_SECONDS = 1, 2, 0
+keys.FLOOR_SECONDS, keys.LIFETIME_SECONDS, authentication.REMEMBERED_SECONDS = 1, 2, 0
 streams.HEARTBEAT_SECONDS = 2
 
 __all__ = ["application"]

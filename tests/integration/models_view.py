@@ -18,7 +18,7 @@ django.setup()
 from django.core.exceptions import ValidationError  # noqa: E402
 from django.db import connection, models, transaction  # noqa: E402
 
-from orders.models import Order, OrderEvent  # noqa: E402
+from orders.store.models import Order, OrderEvent  # noqa: E402
 
 DECIMALS = {"EUR": 2, "JPY": 0}
 AMOUNTS = ("subtotal", "discount", "total", "unit_price")

@@ -12,16 +12,16 @@ import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "asgi_app.settings"
 django.setup()
 
-from orders import database, writer  # noqa: E402
-from orders.callers import Actor  # noqa: E402
-from orders.pricing import Product, price  # noqa: E402
-from orders.services.new_order import new_order  # noqa: E402
+from orders.domain.callers import Actor  # noqa: E402
+from orders.domain.pricing import Product, price  # noqa: E402
+from orders.services.checkout.new_order import new_order  # noqa: E402
+from orders.store import database, order_writer  # noqa: E402
 
 CUSTOMER = f"c-{uuid.uuid4()}"
 SECONDS = 5
 
 
-def order(cart_version: int) -> writer.NewOrder:
+def order(cart_version: int) -> order_writer.NewOrder:
     """An order that costs nothing and holds nothing at Product: nobody will be asked for its money."""
     mug = Product("p-none", "v-1", "Mug", "MUG", 0, "EUR", 1)
     actor, request_hash = Actor("customer", CUSTOMER, "r"), "\\x" + "00" * 32
@@ -31,8 +31,8 @@ def order(cart_version: int) -> writer.NewOrder:
 
 
 async def main() -> None:
-    writer.WRITES_AT_ONCE = 1
-    one = writer.Writer()
+    order_writer.WRITES_AT_ONCE = 1
+    one = order_writer.Writer()
     for cart_version in range(3):
         async with asyncio.timeout(SECONDS):
             assert await one.write(order(cart_version))

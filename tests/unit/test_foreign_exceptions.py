@@ -23,8 +23,8 @@ from clients.deadline import Deadline
 from clients.keys import KeySet
 from clients.neighbours import Neighbours, open_neighbours
 from messaging import relay, subscriber
-from orders import database
-from orders.errors import DependencyUnavailable, OrderError
+from orders.domain.errors import DependencyUnavailable, OrderError
+from orders.store import database
 from protos.product.v1 import product_pb2 as pb
 from tests.unit.raw_server import HOST, Manner, Peer, always, closed_port, full_port, once, serving, silence
 

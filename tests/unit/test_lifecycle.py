@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.errors import IllegalTransition
-from orders.lifecycle import (
+from orders.domain.errors import IllegalTransition
+from orders.domain.lifecycle import (
     DEAD,
     ORDER_STATUSES,
     PAYMENT_STATUSES,

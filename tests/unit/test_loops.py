@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from orders import loops
-from orders.loops import LONGEST_ROUND_SECONDS, PATIENCE_SECONDS, LoopHealth
+from orders.runtime import loop_health
+from orders.runtime.loop_health import LONGEST_ROUND_SECONDS, PATIENCE_SECONDS, LoopHealth
 
 Turn = Callable[[float], None]
 
@@ -14,7 +14,7 @@ Turn = Callable[[float], None]
 def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
     """Turns the clock on by so many seconds."""
     now = [1000.0]
-    monkeypatch.setattr(loops.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop_health.time, "monotonic", lambda: now[0])
 
     def turn(seconds: float) -> None:
         now[0] += seconds

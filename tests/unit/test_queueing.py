@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from orders import queueing
-from orders.errors import Overloaded
-from orders.queueing import REMEMBERED, Pace, Room
+from orders.domain.errors import Overloaded
+from orders.runtime import concurrency
+from orders.runtime.concurrency import REMEMBERED, Pace, Room
 
 
 class Clock:
@@ -21,7 +21,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(queueing, "time", clock)
+    monkeypatch.setattr(concurrency, "time", clock)
     return clock
 
 

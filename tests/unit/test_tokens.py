@@ -21,10 +21,10 @@ from django.test import override_settings
 
 from clients import keys as keys_module
 from clients.keys import KeySet
-from orders.api import tokens as tokens_module
-from orders.api.tokens import Tokens
-from orders.callers import Caller
-from orders.errors import DependencyUnavailable, NotAuthenticated
+from orders.domain.callers import Caller
+from orders.domain.errors import DependencyUnavailable, NotAuthenticated
+from orders.http import authentication as tokens_module
+from orders.http.authentication import Tokens
 from tests.unit.raw_server import Peer, RawServer, serving, silence
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")

@@ -13,10 +13,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from clients.neighbours import Neighbours, open_neighbours
-from orders import database
-from orders.errors import DependencyUnavailable
-from orders.services.mend import Finding, Problem, mend
-from orders.services.reconcile import SETTLED, Batch, look_at_all, look_at_some
+from orders.domain.errors import DependencyUnavailable
+from orders.services.operations.reconciliation import SETTLED, Batch, look_at_all, look_at_some
+from orders.services.operations.repairs import Finding, Problem, mend
+from orders.store import database
 
 DAYS = 3
 PROGRESS_SECONDS = 2
