@@ -18,9 +18,9 @@ from asgi_app.headers import with_headers
 from orders.domain.errors import Overloaded
 from orders.http.middleware import API, request_id_of
 from orders.http.problems import problem_body
-from orders.runtime.concurrency import Room
+from orders.runtime.concurrency import ConcurrencyLimiter
 from orders.runtime.metrics import SHED
-from orders.services.checkout.checkout import CheckoutDesk
+from orders.services.checkout.checkout import CheckoutService
 
 Header = tuple[bytes, bytes]
 
@@ -39,7 +39,7 @@ class Admission:
     def __init__(self, inner: ASGI3Application) -> None:
         self._inner = inner
         self._inside = {"checkout": 0, "request": 0}
-        self._opening = Room(OPENING_STREAMS, OPENING_SECONDS)
+        self._opening = ConcurrencyLimiter(OPENING_STREAMS, OPENING_SECONDS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         kind = kind_of(scope["method"], scope["path"].removeprefix(scope.get("root_path", "")))
@@ -65,7 +65,7 @@ class Admission:
         """A request that takes a place until its answer begins. Of many that come at once, all but a few wait for their turn."""
         async with AsyncExitStack() as opening:
             try:
-                await opening.enter_async_context(self._opening.entered())
+                await opening.enter_async_context(self._opening.slot())
             except Overloaded:
                 await _turn_away(scope, send, "stream")
                 return
@@ -81,8 +81,8 @@ class Admission:
     def has_room(self, kind: str, state: Mapping[str, Any]) -> bool:
         """Whether one more of that kind would be served in time. `state` is what the lifespan has opened."""
         if kind == "checkout":
-            desk: CheckoutDesk = state["desk"]
-            return desk.room.has_place_behind(self._inside[kind])
+            desk: CheckoutService = state["desk"]
+            return desk.limiter.would_admit(self._inside[kind])
         if kind == "stream" and state["watch"].streams.is_full():
             return False
         return self._inside["request"] < int(settings.REQUESTS_IN_FLIGHT)

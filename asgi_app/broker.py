@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from messaging.bus import need_primary_on_connect
 
-LONGEST_PAUSE_SECONDS = 5
+MAX_PAUSE_SECONDS = 5
 """Between two attempts to connect: kombu's own 30 s are all that a recovery may take (promise P10)."""
 
 
@@ -90,7 +90,7 @@ class BrokerConnection(Connection):
 
     def ensure_connection(self, *args: Any, **options: Any) -> Any:
         """Connect, however often it takes."""
-        return super().ensure_connection(*args, **{**options, "interval_max": LONGEST_PAUSE_SECONDS})
+        return super().ensure_connection(*args, **{**options, "interval_max": MAX_PAUSE_SECONDS})
 
 
 class Messaging(AMQP):

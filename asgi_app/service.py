@@ -11,15 +11,15 @@ import structlog
 from django.conf import settings
 
 from asgi_app.health import Loop, Readiness
-from clients.keys import KeySet
-from clients.neighbours import Neighbours, open_neighbours
+from clients.jwks import JWKSCache
+from clients.service_clients import ServiceClients, open_service_clients
 from messaging import bus
 from messaging.relay import Relay
 from messaging.subscriber import Subscriber
-from orders.http.authentication import Tokens
+from orders.http.authentication import JWTAuthenticator
 from orders.runtime.loop_health import LoopHealth
-from orders.services.checkout.checkout import CheckoutDesk
-from orders.services.reading.order_events import OpenStreams, Watch
+from orders.services.checkout.checkout import CheckoutService
+from orders.services.reading.order_events import OpenStreams, OrderEventNotifier
 from orders.store import database
 
 STOP_SECONDS = 10
@@ -31,11 +31,11 @@ log = structlog.get_logger()
 class Service:
     """One process's running parts. `loops` are the background tasks, by the name that readiness calls them."""
 
-    neighbours: Neighbours
-    desk: CheckoutDesk
-    tokens: Tokens
+    services: ServiceClients
+    desk: CheckoutService
+    tokens: JWTAuthenticator
     relay: Relay
-    watch: Watch
+    watch: OrderEventNotifier
     loops: dict[str, Loop]
     readiness: Readiness
     opened: AsyncExitStack
@@ -50,13 +50,13 @@ class Service:
             log.warning("payment_messages_are_not_signed", advice="Set PAYMENT_SIGNING_SECRET.")
         await bus.refuse_cluster(settings.REDIS_URL, settings.CELERY_BROKER_URL)
         async with AsyncExitStack() as opening:
-            neighbours = await opening.enter_async_context(open_neighbours())
-            published = KeySet(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
+            services = await opening.enter_async_context(open_service_clients())
+            published = JWKSCache(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
             if published:
                 opening.push_async_callback(published.close)
                 published.start()
             streams = OpenStreams(settings.STREAMS_IN_FLIGHT, settings.STREAMS_PER_CALLER)
-            subscriber, relay, watch = Subscriber(), Relay(), Watch(streams)
+            subscriber, relay, watch = Subscriber(), Relay(), OrderEventNotifier(streams)
             opening.push_async_callback(subscriber.close)
             opening.push_async_callback(relay.close)
             loops = {
@@ -70,13 +70,13 @@ class Service:
             if published:
                 readiness.checks["identity"] = published.check
             opening.push_async_callback(readiness.close)
-            desk, tokens = CheckoutDesk(neighbours), Tokens(published)
-            return cls(neighbours, desk, tokens, relay, watch, loops, readiness, opening.pop_all())
+            desk, tokens = CheckoutService(services), JWTAuthenticator(published)
+            return cls(services, desk, tokens, relay, watch, loops, readiness, opening.pop_all())
 
     def state(self) -> dict[str, Any]:
         """What requests find in `request.scope["state"]`."""
         return {
-            "neighbours": self.neighbours,
+            "neighbours": self.services,
             "desk": self.desk,
             "tokens": self.tokens,
             "watch": self.watch,

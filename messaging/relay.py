@@ -26,13 +26,13 @@ from orders.runtime import commit_signal
 from orders.runtime.loop_health import LoopHealth
 from orders.store import database
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
 """Commits that follow each other closely are handed on together: a batch costs hardly more than one."""
 
 PAUSE_SECONDS = 1
-FORGET_SECONDS = outbox.LONGEST_PAUSE_SECONDS + 5
+FORGET_SECONDS = outbox.MAX_PAUSE_SECONDS + 5
 """What was refused is tried again sooner than this; when it is not, another process was luckier."""
 
 JOBS_IN_ONE = 50
@@ -95,9 +95,9 @@ class Relay:
 
         Raises what Redis, the broker or the database raise when they are away; the rows come again.
         """
-        rows = await database.run(outbox.claim, AT_ONCE, queue)
+        rows = await database.run(outbox.claim, BATCH_SIZE, queue)
         if not rows:
-            await self._had_nothing_to_do(queue)
+            await self._idle(queue)
             return 0
         refusal = await self._hand_on[queue](rows)
         if refusal and queue is not Queue.ORDER_EVENTS:  # orders and payments go on without their events
@@ -109,10 +109,10 @@ class Relay:
             await asyncio.sleep(PAUSE_SECONDS)
         return len(rows)
 
-    async def _had_nothing_to_do(self, queue: Queue) -> None:
+    async def _idle(self, queue: Queue) -> None:
         """What was lost may be there again, though another process has handed on what waited."""
         if queue not in self._lost:
-            self.health[queue].had_nothing_to_do(FORGET_SECONDS)
+            self.health[queue].idle(FORGET_SECONDS)
             return
         if queue is Queue.JOBS:
             await asyncio.get_running_loop().run_in_executor(self._broker_thread, self._reach_broker)

@@ -11,7 +11,7 @@ import structlog
 from celery import shared_task
 from celery.signals import worker_process_shutdown
 
-from clients.neighbours import Neighbours, open_neighbours
+from clients.service_clients import ServiceClients, open_service_clients
 from orders.domain.errors import DependencyUnavailable
 from orders.services.lifecycle import expire
 from orders.services.operations import effects, reconciliation, retention
@@ -30,7 +30,7 @@ class _Process:
 
     runner: ClassVar[asyncio.Runner | None] = None
     opened: ClassVar[AsyncExitStack]
-    neighbours: ClassVar[Neighbours]
+    services: ClassVar[ServiceClients]
 
     @classmethod
     def run(cls, work: Coroutine[Any, Any, None]) -> None:
@@ -45,7 +45,7 @@ class _Process:
     @classmethod
     async def _open(cls) -> None:
         cls.opened = AsyncExitStack()
-        cls.neighbours = await cls.opened.enter_async_context(open_neighbours())
+        cls.services = await cls.opened.enter_async_context(open_service_clients())
 
     @classmethod
     def close(cls) -> None:
@@ -61,7 +61,7 @@ def carry_out(ids: list[int]) -> None:
     """Bring rows of the outbox into effect at the neighbours."""
 
     async def work() -> None:
-        await effects.carry_out(ids, _Process.neighbours)
+        await effects.carry_out(ids, _Process.services)
 
     _Process.run(work())
 
@@ -84,7 +84,7 @@ def reconcile_some() -> None:
     """Compare some recent orders with Product's books and the ledger, and mend what differs."""
 
     async def work() -> None:
-        await reconciliation.reconcile_some(_Process.neighbours)
+        await reconciliation.reconcile_some(_Process.services)
 
     _Process.run(work())
 

@@ -60,7 +60,7 @@ VENDOR_ORDER_STEPS: dict[str, frozenset[str]] = {
     VendorOrderStatus.CANCELLED: frozenset(),
 }
 
-DEAD = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
+TERMINATED = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 """Orders that keep no money and hold no stock."""
 
 _FULFILMENT = [OrderStatus.CONFIRMED, OrderStatus.PROCESSING, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
@@ -121,7 +121,7 @@ def cancellation_obstacle(role: str, status: str, vendor_statuses: Collection[st
     A customer can while every vendor order is pending; an admin, and the service itself, until something has shipped.
     """
     parts = set(vendor_statuses)
-    if status in DEAD:
+    if status in TERMINATED:
         return f"The order has {'expired' if status == OrderStatus.EXPIRED else 'been cancelled'}."
     if OrderStatus.CANCELLED not in ORDER_STEPS[status]:
         return f"The order has already been {status}."
@@ -163,7 +163,7 @@ VENDOR_ORDER_ACTIONS = {
 
 def vendor_order_actions(order_status: str, status: str) -> list[str]:
     """What a vendor (or an admin) can do with a vendor order now: nothing before the order is paid for or when it is dead."""
-    if order_status == OrderStatus.PENDING or order_status in DEAD:
+    if order_status == OrderStatus.PENDING or order_status in TERMINATED:
         return []
     return [action for action, wanted in VENDOR_ORDER_ACTIONS.items() if wanted in VENDOR_ORDER_STEPS[status]]
 

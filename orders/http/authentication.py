@@ -8,7 +8,7 @@ from typing import Any, cast
 import jwt
 from django.conf import settings
 
-from clients.keys import KeySet
+from clients.jwks import JWKSCache
 from orders.domain.callers import ROLES, Caller
 from orders.domain.errors import NotAuthenticated
 
@@ -25,10 +25,10 @@ Waiting = Callable[[], AbstractContextManager[None]]
 """Entered while a request waits for the issuer's keys."""
 
 
-class Tokens:
+class JWTAuthenticator:
     """Believes tokens signed with the secret, the public key or one of the published keys that the settings name."""
 
-    def __init__(self, published: KeySet | None) -> None:
+    def __init__(self, published: JWKSCache | None) -> None:
         self.published = published
         self._decoder = jwt.PyJWT({"require": ["exp", "iat", "iss", "aud", "sub"], "strict_aud": False})
         algorithm = jwt.get_algorithm_by_name(settings.JWT_ALGORITHM)
@@ -65,7 +65,7 @@ class Tokens:
         """The claims of a token that one of the keys has signed; for an unknown key the issuer is asked anew."""
         if self._key is not None:
             return self._decode(token, [self._key])
-        published = cast(KeySet, self.published)
+        published = cast(JWKSCache, self.published)
         key_id = jwt.get_unverified_header(token).get("kid")
         known = published.find(key_id)
         try:

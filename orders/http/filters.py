@@ -16,9 +16,9 @@ from orders.http.pagination import read_cursor, write_cursor
 from orders.http.problems import pointer
 from orders.store.paging import NEWEST, ORDERINGS, Listing, Page, Position
 
-DEFAULT_LIMIT, LARGEST_LIMIT = 20, 100
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 PAGING = ("limit", "cursor", "ordering")
-LONGEST_WORD = 100
+MAX_TEXT_LENGTH = 100
 PLAIN_OFFSET = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
 
 
@@ -42,8 +42,8 @@ def moment(text: str) -> datetime:
 
 def some_text(text: str) -> str:
     """Any text that PostgreSQL can compare with."""
-    if not 1 <= len(text) <= LONGEST_WORD or "\0" in text:
-        raise ValueError(f"Not 1 to {LONGEST_WORD} characters without NUL.")
+    if not 1 <= len(text) <= MAX_TEXT_LENGTH or "\0" in text:
+        raise ValueError(f"Not 1 to {MAX_TEXT_LENGTH} characters without NUL.")
     return text
 
 
@@ -123,9 +123,9 @@ def _only(query: QueryDict, name: str) -> str:
 
 
 def _limit(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LARGEST_LIMIT:
+    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
-    raise ValueError(f"Not a whole number from 1 to {LARGEST_LIMIT}.")
+    raise ValueError(f"Not a whole number from 1 to {MAX_LIMIT}.")
 
 
 def _ordering(text: str) -> str:

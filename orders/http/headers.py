@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from orders.domain.callers import Caller
 from orders.domain.errors import IdempotencyKeyRequired, Invalid
 
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 
 ONCE = {b"idempotency-key": "Idempotency-Key", b"x-request-id": "X-Request-ID", b"last-event-id": "Last-Event-ID"}
 """Headers of one value, by their names as they arrive."""
@@ -42,8 +42,8 @@ def idempotency_key(request: HttpRequest) -> str:
         raise IdempotencyKeyRequired(
             "Send an Idempotency-Key of your making, a new one for each order: a UUID will do."
         )
-    if len(key) > LONGEST_KEY or not all("!" <= letter <= "~" for letter in key):
-        errors = [_error("Idempotency-Key", f"Not 1 to {LONGEST_KEY} visible ASCII characters.")]
+    if len(key) > MAX_KEY_LENGTH or not all("!" <= letter <= "~" for letter in key):
+        errors = [_error("Idempotency-Key", f"Not 1 to {MAX_KEY_LENGTH} visible ASCII characters.")]
         raise Invalid("The header Idempotency-Key was refused.", errors=errors)
     return key
 
@@ -53,13 +53,13 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def has_it_already(request: HttpRequest, tag: str) -> bool:
+def not_modified(request: HttpRequest, tag: str) -> bool:
     """Whether the caller's copy is still good; compared weakly, as RFC 9110 has it for If-None-Match."""
     tags = _tags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     return tags == {"*"} or tag in {one.removeprefix("W/") for one in tags}
 
 
-def keep_until_changed(response: HttpResponse, tag: str) -> None:
+def set_cache_headers(response: HttpResponse, tag: str) -> None:
     """Let the caller alone keep the answer, and ask with its tag before using it again (RFC 9111, 5.2.2).
 
     One tag stands for what each caller may see of a version, so a copy is good for the same caller only.

@@ -18,7 +18,7 @@ from orders.http.problems import failure, problem
 
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-LONGEST_ID = 200
+MAX_ID_LENGTH = 200
 API = "/api/v1/"
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ def _authorization(request: HttpRequest) -> str:
 
 def request_id_of(given: Sequence[str]) -> str:
     """The caller's id if there is one, of 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
-    if len(given) == 1 and 1 <= len(given[0]) <= LONGEST_ID and given[0].isascii() and given[0].isprintable():
+    if len(given) == 1 and 1 <= len(given[0]) <= MAX_ID_LENGTH and given[0].isascii() and given[0].isprintable():
         return given[0]
     return str(
         uuid.UUID(int=random.getrandbits(128), version=4)

@@ -28,7 +28,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
     permissions: ClassVar[dict[str, type]] = {}
     query_parameters: ClassVar[dict[str, Collection[str]]] = {}
 
-    need: ClassVar[Any]
+    ensure_visible: ClassVar[Any]
     """For what has an id in its path: raises NotFound unless the caller may know of it."""
 
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -42,7 +42,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
             refused = refused_headers(request)
             if kwargs and (request.META["QUERY_STRING"] or refused or name != "GET"):
                 # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
-                await database.run(self.need, caller(request), *kwargs.values())
+                await database.run(self.ensure_visible, caller(request), *kwargs.values())
             if refused:
                 raise Invalid("Some of the headers were refused: see errors.", errors=refused)
             check_known(request, self.query_parameters.get(name, ()))

@@ -24,27 +24,27 @@ from orders.store.paging import Listing, Page, from_position, page_of
 PAYMENT_EVENTS, OUTBOX, REFUNDS = "payments.events", "outbox", "refunds"
 """Where letters come from: a message of Payment's, an effect that was given up, a refund that Payment does not make."""
 
-LONGEST_KEPT = 64 * 1024
+MAX_MESSAGE_LENGTH = 64 * 1024
 """Characters kept of a message: enough to understand it, too little to fill a disk."""
 
-LONGEST_SHOWN = 4096
+MAX_EXCERPT_LENGTH = 4096
 """Characters of a message that a list shows."""
 
-MOST_OF_NO_ORDER, MOST_OF_ONE_ORDER = 10_000, 100
+MAX_WITHOUT_ORDER, MAX_PER_ORDER = 10_000, 100
 """Letters kept of messages that name no order of ours, and of those about one order: a flood must not fill the disk, and what is
 about an order must not be lost in a flood of other messages."""
 
-RETRIED_AT_ONCE = 100
+RETRY_BATCH_SIZE = 100
 NO_ID = uuid.UUID(int=0)
 
 log = structlog.get_logger()
 
-_BURY = """
+_DEAD_LETTER = """
     INSERT INTO dead_letters AS known (id, fingerprint, source, reason, message, order_id) VALUES (%s, %s, %s, %s, %s, %s)
     ON CONFLICT (fingerprint) DO UPDATE SET attempts = known.attempts + 1, reason = excluded.reason, retrying = false"""
 
 
-def bury(
+def dead_letter(
     source: str,
     reason: str,
     message: str | dict[str, Any],
@@ -66,11 +66,11 @@ def bury(
         _fingerprint(source, text if same is None else same),
         source,
         _storable(reason)[:300],
-        text[:LONGEST_KEPT],
+        text[:MAX_MESSAGE_LENGTH],
         order_id,
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_BURY, letter)
+        cursor.execute(_DEAD_LETTER, letter)
 
 
 @transaction.atomic
@@ -78,10 +78,10 @@ def give_up(row: OutboxMessage, why: str) -> None:
     """Keep a row of the outbox, which can't take effect, as a dead letter in its place."""
     deleted, _ = OutboxMessage.objects.filter(id=row.id).delete()
     if deleted:  # else a copy of this job has brought it into effect meanwhile
-        _bury_row(row, why)
+        _dead_letter_row(row, why)
 
 
-def _bury_row(row: OutboxMessage, reason: str) -> None:
+def _dead_letter_row(row: OutboxMessage, reason: str) -> None:
     """Keep the row as a letter; the same effect of the same order, given up again, is the same letter."""
     tried_anew = DeadLetter.objects.filter(id=row.dead_letter_id or NO_ID)
     if tried_anew.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300]):
@@ -89,7 +89,7 @@ def _bury_row(row: OutboxMessage, reason: str) -> None:
     payload = msgspec.json.encode(row.payload, order="sorted").decode()
     letter = {"kind": row.kind, "lane": row.lane, "payload": row.payload, "request_id": row.request_id}
     same = f"{row.order_id} {row.kind} {row.lane} {payload}"
-    bury(OUTBOX, reason, {**letter, "order_id": str(row.order_id)}, row.order_id, same)
+    dead_letter(OUTBOX, reason, {**letter, "order_id": str(row.order_id)}, row.order_id, same)
 
 
 def give_up_if_old(row: OutboxMessage, why: str) -> bool:
@@ -112,9 +112,9 @@ def give_up_old_rows(reasons: Mapping[int, str]) -> None:
     queue.put_back([row.id for row in rows if not give_up_if_old(row, reasons[row.id])])
 
 
-def bury_refund(refund: Refund, reason: str) -> None:
+def dead_letter_refund(refund: Refund, reason: str) -> None:
     """Show admins a refund that Payment does not make; it goes when the refund has been made after all."""
-    bury(REFUNDS, reason, _refund_message(refund), refund.order_id, same=str(refund.id))
+    dead_letter(REFUNDS, reason, _refund_message(refund), refund.order_id, same=str(refund.id))
 
 
 def settle_refund(refund: Refund) -> None:
@@ -137,29 +137,29 @@ def fail_again(letter_id: uuid.UUID, reason: str) -> None:
     letter.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300], retrying=False)
 
 
-def to_hear_again() -> list[tuple[uuid.UUID, str]]:
+def marked_for_retry() -> list[tuple[uuid.UUID, str]]:
     """Messages of Payment's that admins want heard again, with the ids of their letters."""
     letters = DeadLetter.objects.filter(retrying=True).order_by("id")
-    return list(letters.values_list("id", "message")[:RETRIED_AT_ONCE])
+    return list(letters.values_list("id", "message")[:RETRY_BATCH_SIZE])
 
 
 def list_dead_letters(listing: Listing) -> Page[Any]:
     """A page of the dead letters, the newest first, with `shown`, the beginning of the message, instead of all of it."""
-    letters = DeadLetter.objects.annotate(shown=Left("message", LONGEST_SHOWN)).defer("message", "fingerprint")
+    letters = DeadLetter.objects.annotate(shown=Left("message", MAX_EXCERPT_LENGTH)).defer("message", "fingerprint")
     found = list(from_position(letters, listing)[: listing.limit + 1])
     return page_of(found, listing, place=lambda letter, _: (letter.created_at, letter.id))
 
 
-def need_dead_letter(_caller: Caller, letter_id: uuid.UUID) -> None:
+def ensure_dead_letter_exists(_caller: Caller, letter_id: uuid.UUID) -> None:
     """Raise NotFound unless there is such a letter."""
     if not DeadLetter.objects.filter(id=letter_id).exists():
         raise NotFound()
 
 
 def _has_room(fingerprint: bytes, order_id: uuid.UUID | None) -> bool:
-    letters, most = DeadLetter.objects.filter(source=PAYMENT_EVENTS), MOST_OF_NO_ORDER
+    letters, most = DeadLetter.objects.filter(source=PAYMENT_EVENTS), MAX_WITHOUT_ORDER
     if order_id and Order.objects.filter(id=order_id).exists():
-        letters, most = letters.filter(order_id=order_id), MOST_OF_ONE_ORDER
+        letters, most = letters.filter(order_id=order_id), MAX_PER_ORDER
     else:
         letters = letters.exclude(Exists(Order.objects.filter(id=OuterRef("order_id"))))
     there = letters.order_by()[:most].count()

@@ -16,7 +16,7 @@ from orders.outbox.effects import Effect
 from orders.runtime import commit_signal
 from orders.store.models import Order, OutboxMessage
 
-LONGEST_PAUSE_SECONDS = 15
+MAX_PAUSE_SECONDS = 15
 """So that what failed is in effect within half a minute of its neighbour's return (promise P10)."""
 
 LEASE_SECONDS = 20
@@ -85,4 +85,4 @@ def done(ids: Sequence[int]) -> None:
 def put_back(ids: Sequence[int]) -> None:
     """The effects of these rows did not happen: try again after a pause that grows with the attempts."""
     with connection.cursor() as cursor:
-        cursor.execute(_PUT_BACK, [LONGEST_PAUSE_SECONDS, list(ids)])
+        cursor.execute(_PUT_BACK, [MAX_PAUSE_SECONDS, list(ids)])

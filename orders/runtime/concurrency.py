@@ -12,7 +12,7 @@ REMEMBERED = 128
 """Departures that tell the pace. Fewer would mistake a batch, which leaves all at once, for speed."""
 
 
-class Room:
+class ConcurrencyLimiter:
     """Room for `size` at once. Who finds it full waits for `patience` seconds, then is refused."""
 
     def __init__(self, size: int, patience: float) -> None:
@@ -22,7 +22,7 @@ class Room:
         self._is_flooded = False
 
     @asynccontextmanager
-    async def entered(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         """While one is inside. Raises Overloaded when none of the others leaves in time."""
         try:
             async with asyncio.timeout(self._patience):
@@ -35,7 +35,7 @@ class Room:
             self._pace.departs(from_full=self._places.locked())
             self._places.release()
 
-    def has_place_behind(self, others: int) -> bool:
+    def would_admit(self, others: int) -> bool:
         """Whether one more would surely get in in time, with so many others inside or on their way.
 
         Surely: within a quarter of the longest wait, for who waits in vain has cost a third of who is served. In a flood

@@ -5,7 +5,7 @@ import time
 PATIENCE_SECONDS = 5
 """A failure that passes within this time, like a failover or a restart, is nobody's business."""
 
-LONGEST_ROUND_SECONDS = 30
+MAX_ROUND_SECONDS = 30
 """A loop that has not come round for so long is stuck."""
 
 
@@ -28,7 +28,7 @@ class LoopHealth:
         self._failing_since = self._failing_since or self._last_failure
         self._why = why
 
-    def had_nothing_to_do(self, forget_after: float) -> None:
+    def idle(self, forget_after: float) -> None:
         """The loop has come round, which proves nothing; a failure `forget_after` seconds ago is over all the same."""
         if self._failing_since is None or time.monotonic() - self._last_failure > forget_after:
             self.succeeded()
@@ -40,4 +40,4 @@ class LoopHealth:
         if self._failing_since is not None:
             return self._why if now - self._failing_since > PATIENCE_SECONDS else ""
         silent = now - self._last_success
-        return f"it has not come round for {silent:.0f} s" if silent > LONGEST_ROUND_SECONDS else ""
+        return f"it has not come round for {silent:.0f} s" if silent > MAX_ROUND_SECONDS else ""

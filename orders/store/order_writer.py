@@ -28,10 +28,10 @@ from orders.store import database
 from orders.store.models import Order, OrderEvent, OrderItem, OutboxMessage, VendorOrder
 from orders.store.reconnect import is_of_the_connection
 
-BATCH = 32
+BATCH_SIZE = 32
 """Orders in one statement: more would make the first of them wait for the last."""
 
-WRITES_AT_ONCE = 2
+MAX_CONCURRENT_WRITES = 2
 """While one statement waits for the disk, the next is on its way; more only make batches smaller."""
 
 
@@ -75,7 +75,7 @@ _MODELS: dict[str, type[models.Model]] = {
 }
 
 
-class Writer:
+class OrderWriter:
     """Collects the new orders of one process and writes them in batches. Belongs to one event loop."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Writer:
         """
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((order, written))
-        if self._writing < WRITES_AT_ONCE:
+        if self._writing < MAX_CONCURRENT_WRITES:
             self._writing += 1
             task = asyncio.create_task(self._flush())
             self._tasks.add(task)
@@ -107,7 +107,7 @@ class Writer:
 
     async def _write_all(self) -> None:
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
             try:
                 outcomes = await database.run(_write_or_each, [order for order, _ in batch])
             except Exception as error:  # whatever stopped the batch, everyone in it must hear of it

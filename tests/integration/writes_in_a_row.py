@@ -31,8 +31,8 @@ def order(cart_version: int) -> order_writer.NewOrder:
 
 
 async def main() -> None:
-    order_writer.WRITES_AT_ONCE = 1
-    one = order_writer.Writer()
+    order_writer.MAX_CONCURRENT_WRITES = 1
+    one = order_writer.OrderWriter()
     for cart_version in range(3):
         async with asyncio.timeout(SECONDS):
             assert await one.write(order(cart_version))

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from orders.http.openapi.outputs import Page
-from orders.outbox.dead_letters import LONGEST_SHOWN
+from orders.outbox.dead_letters import MAX_EXCERPT_LENGTH
 
 DEAD_LETTER_SOURCES = ["payments.events", "outbox", "refunds"]
 
@@ -23,7 +23,7 @@ class DeadLetter(serializers.Serializer[Any]):
     reason = serializers.CharField(help_text="Why it could not be used or done, the last time.")
     message = serializers.CharField(
         allow_blank=True,
-        max_length=LONGEST_SHOWN,
+        max_length=MAX_EXCERPT_LENGTH,
         help_text="As it came, as text: what is no UTF-8 is replaced, a long one is cut. Anybody may have written it.",
     )
     order_id = serializers.UUIDField(allow_null=True, help_text="As the message says: there may be no such order.")

@@ -13,7 +13,7 @@ from orders.http.headers import caller
 from orders.http.permissions import roles
 from orders.http.serializers import NoInput
 from orders.http.views import OrderAPIView, answer_json, read_json
-from orders.outbox.dead_letters import list_dead_letters, need_dead_letter
+from orders.outbox.dead_letters import ensure_dead_letter_exists, list_dead_letters
 from orders.services.operations.dead_letter_retry import retry
 from orders.store import database
 
@@ -22,7 +22,7 @@ NO_INPUT = NoInput()
 ADMINS = roles("admin")
 
 
-class DeadLetters(OrderAPIView):
+class DeadLetterListView(OrderAPIView):
     """`/api/v1/admin/dead-letters`"""
 
     permissions: ClassVar = {"GET": ADMINS}
@@ -36,10 +36,10 @@ class DeadLetters(OrderAPIView):
         return answer_json(page_body(request, listing, page, dead_letter_body))
 
 
-class Retry(OrderAPIView):
+class RetryDeadLetterView(OrderAPIView):
     """`/api/v1/admin/dead-letters/{id}/retry`"""
 
-    need: ClassVar = staticmethod(need_dead_letter)
+    ensure_visible: ClassVar = staticmethod(ensure_dead_letter_exists)
     permissions: ClassVar = {"POST": ADMINS}
 
     @openapi.RETRY_DEAD_LETTER

@@ -18,8 +18,13 @@ from orders.http.headers import caller, last_event_id
 from orders.http.permissions import roles
 from orders.http.problems import problem
 from orders.http.views import OrderAPIView
-from orders.services.reading.history import entries, need_order, need_vendor_order, vendor_order_entries
-from orders.services.reading.order_events import Listener, Watch
+from orders.services.reading.history import (
+    ensure_order_visible,
+    ensure_vendor_order_visible,
+    entries,
+    vendor_order_entries,
+)
+from orders.services.reading.order_events import OrderEventNotifier, Subscription
 from orders.store import database
 from orders.store.models import OrderEvent
 
@@ -28,7 +33,7 @@ HEARTBEAT_SECONDS = 15
 
 RETRY_MS = 1000
 
-Read = Callable[[Listener], Sequence[OrderEvent]]
+Read = Callable[[Subscription], Sequence[OrderEvent]]
 
 
 class StreamView(OrderAPIView):
@@ -44,10 +49,10 @@ class StreamView(OrderAPIView):
         return await super().async_dispatch(request, *args, **kwargs)
 
 
-class OrderStream(StreamView):
+class OrderStreamView(StreamView):
     """`/api/v1/orders/{id}/stream`"""
 
-    need: ClassVar = staticmethod(need_order)
+    ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     permissions: ClassVar = {"GET": roles("customer", "admin")}
 
     @STREAM_ORDER
@@ -55,19 +60,19 @@ class OrderStream(StreamView):
         """The order's trail from the first entry, or from behind `Last-Event-ID`, and every new entry as it is written."""
         who = caller(request)
         async with _watch(request).room:
-            await database.run(need_order, who, order_id)
+            await database.run(ensure_order_visible, who, order_id)
         after = last_event_id(request)
 
-        def unseen(listener: Listener) -> Sequence[OrderEvent]:
+        def unseen(listener: Subscription) -> Sequence[OrderEvent]:
             return entries(order_id, listener.seen)
 
         return _stream(request, who, order_id, after, unseen)
 
 
-class VendorOrderStream(StreamView):
+class VendorOrderStreamView(StreamView):
     """`/api/v1/vendor-orders/{id}/stream`"""
 
-    need: ClassVar = staticmethod(need_vendor_order)
+    ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"GET": roles("vendor", "admin")}
 
     @STREAM_VENDOR_ORDER
@@ -75,10 +80,10 @@ class VendorOrderStream(StreamView):
         """The vendor order's own entries, numbered by themselves, and every new one as it is written."""
         who = caller(request)
         async with _watch(request).room:
-            order_id = await database.run(need_vendor_order, who, vendor_order_id)
+            order_id = await database.run(ensure_vendor_order_visible, who, vendor_order_id)
         sent = last_event_id(request)
 
-        def unseen(listener: Listener) -> Sequence[OrderEvent]:
+        def unseen(listener: Subscription) -> Sequence[OrderEvent]:
             nonlocal sent
             own, listener.seen = vendor_order_entries(vendor_order_id, sent)
             sent += len(own)
@@ -112,8 +117,8 @@ def _stream(request: HttpRequest, who: Caller, order_id: uuid.UUID, after: int, 
     return response
 
 
-def _watch(request: HttpRequest) -> Watch:
-    watch: Watch = request.scope["state"]["watch"]  # type: ignore[attr-defined]
+def _watch(request: HttpRequest) -> OrderEventNotifier:
+    watch: OrderEventNotifier = request.scope["state"]["watch"]  # type: ignore[attr-defined]
     return watch
 
 
@@ -122,7 +127,9 @@ async def _nothing() -> AsyncIterator[bytes]:
     yield b""
 
 
-async def _events(watch: Watch, who: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> AsyncIterator[bytes]:
+async def _events(
+    watch: OrderEventNotifier, who: Caller, order_id: uuid.UUID, after: int, unseen: Read
+) -> AsyncIterator[bytes]:
     """Until the listener leaves, the token expires, or the process stops.
 
     `retry` and heartbeats are lines that begin the next event: a blank line behind them would end an event of its own, without
@@ -149,7 +156,9 @@ async def _events(watch: Watch, who: Caller, order_id: uuid.UUID, after: int, un
             reading.cancel()
 
 
-async def _read(watch: Watch, unseen: Read, listener: Listener, *, wait: bool = False) -> Sequence[OrderEvent]:
+async def _read(
+    watch: OrderEventNotifier, unseen: Read, listener: Subscription, *, wait: bool = False
+) -> Sequence[OrderEvent]:
     """The entries that the listener has not seen, once there may be some."""
     if wait:
         await listener.wait()

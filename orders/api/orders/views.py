@@ -11,14 +11,14 @@ from orders.api.orders.serializers import CancelInput, CheckoutInput
 from orders.api.representation import history_entry_body, order_body, quote_body, tracking_body
 from orders.http import filters
 from orders.http.filters import page_body, read_listing
-from orders.http.headers import caller, etag, has_it_already, idempotency_key, if_match, keep_until_changed
+from orders.http.headers import caller, etag, idempotency_key, if_match, not_modified, set_cache_headers
 from orders.http.permissions import roles
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.checkout.checkout import Checkout
 from orders.services.checkout.checkout_request import Wish
 from orders.services.checkout.quote import quote
 from orders.services.lifecycle.cancel import cancel_order
-from orders.services.reading.history import history, need_order, track
+from orders.services.reading.history import ensure_order_visible, history, track
 from orders.store import database
 from orders.store.order_lists import list_orders
 from orders.store.order_queries import read_order
@@ -30,7 +30,7 @@ CANCEL_INPUT = CancelInput()
 READERS = roles("customer", "admin")
 
 
-class Orders(OrderAPIView):
+class OrderListView(OrderAPIView):
     """`/api/v1/orders`"""
 
     permissions: ClassVar = {"GET": READERS, "POST": roles("customer")}
@@ -61,7 +61,7 @@ class Orders(OrderAPIView):
         return answer_json(page_body(request, listing, page, lambda order: order_body(order, who.role)))
 
 
-class Quotes(OrderAPIView):
+class QuoteView(OrderAPIView):
     """`/api/v1/orders/quote`"""
 
     permissions: ClassVar = {"POST": roles("customer")}
@@ -70,14 +70,14 @@ class Quotes(OrderAPIView):
     async def post(self, request: HttpRequest) -> HttpResponse:
         """What checkout would cost now."""
         wish = Wish(**read_json(request, CHECKOUT_INPUT))
-        neighbours = request.scope["state"]["neighbours"]  # type: ignore[attr-defined]
-        return answer_json(quote_body(await quote(caller(request), wish, neighbours)))
+        services = request.scope["state"]["neighbours"]  # type: ignore[attr-defined]
+        return answer_json(quote_body(await quote(caller(request), wish, services)))
 
 
-class OneOrder(OrderAPIView):
+class OrderDetailView(OrderAPIView):
     """`/api/v1/orders/{id}`"""
 
-    need: ClassVar = staticmethod(need_order)
+    ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     permissions: ClassVar = {"GET": READERS}
 
     @openapi.READ_ORDER
@@ -86,17 +86,15 @@ class OneOrder(OrderAPIView):
         who = caller(request)
         order = await database.run(read_order, who, order_id)
         tag = etag(order.row.version)
-        response = (
-            HttpResponse(status=304) if has_it_already(request, tag) else answer_json(order_body(order, who.role))
-        )
-        keep_until_changed(response, tag)
+        response = HttpResponse(status=304) if not_modified(request, tag) else answer_json(order_body(order, who.role))
+        set_cache_headers(response, tag)
         return response
 
 
-class Cancellation(OrderAPIView):
+class CancelOrderView(OrderAPIView):
     """`/api/v1/orders/{id}/cancel`"""
 
-    need: ClassVar = staticmethod(need_order)
+    ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     permissions: ClassVar = {"POST": READERS}
 
     @openapi.CANCEL_ORDER
@@ -110,10 +108,10 @@ class Cancellation(OrderAPIView):
         return response
 
 
-class Tracking(OrderAPIView):
+class OrderTrackingView(OrderAPIView):
     """`/api/v1/orders/{id}/tracking`"""
 
-    need: ClassVar = staticmethod(need_order)
+    ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     permissions: ClassVar = {"GET": READERS}
 
     @openapi.TRACK_ORDER
@@ -122,10 +120,10 @@ class Tracking(OrderAPIView):
         return answer_json(tracking_body(await database.run(track, caller(request), order_id)))
 
 
-class History(OrderAPIView):
+class OrderHistoryView(OrderAPIView):
     """`/api/v1/orders/{id}/history`"""
 
-    need: ClassVar = staticmethod(need_order)
+    ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     permissions: ClassVar = {"GET": READERS}
 
     @openapi.ORDER_HISTORY

@@ -12,13 +12,13 @@ from orders.api.vendor_orders import openapi
 from orders.api.vendor_orders.serializers import ShipInput
 from orders.http import filters
 from orders.http.filters import page_body, read_listing
-from orders.http.headers import caller, etag, has_it_already, if_match, keep_until_changed
+from orders.http.headers import caller, etag, if_match, not_modified, set_cache_headers
 from orders.http.permissions import roles
 from orders.http.serializers import NoInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.lifecycle import fulfil
 from orders.services.lifecycle.fulfil import Shipment
-from orders.services.reading.history import need_vendor_order
+from orders.services.reading.history import ensure_vendor_order_visible
 from orders.services.reading.summary import summarize
 from orders.store import database
 from orders.store.order_lists import list_vendor_orders
@@ -30,7 +30,7 @@ SHIP_INPUT = ShipInput()
 FULFILLERS = roles("vendor", "admin")
 
 
-class VendorOrders(OrderAPIView):
+class VendorOrderListView(OrderAPIView):
     """`/api/v1/vendor-orders`"""
 
     permissions: ClassVar = {"GET": FULFILLERS}
@@ -47,7 +47,7 @@ class VendorOrders(OrderAPIView):
         return answer_json(page_body(request, listing, page, vendor_order_body))
 
 
-class SummaryOfVendorOrders(OrderAPIView):
+class VendorOrderSummaryView(OrderAPIView):
     """`/api/v1/vendor-orders/summary`"""
 
     permissions: ClassVar = {"GET": FULFILLERS}
@@ -58,10 +58,10 @@ class SummaryOfVendorOrders(OrderAPIView):
         return answer_json(summary_body(await database.run(summarize, caller(request))))
 
 
-class OneVendorOrder(OrderAPIView):
+class VendorOrderDetailView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}`"""
 
-    need: ClassVar = staticmethod(need_vendor_order)
+    ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"GET": FULFILLERS}
 
     @openapi.READ_VENDOR_ORDER
@@ -69,15 +69,15 @@ class OneVendorOrder(OrderAPIView):
         """One vendor order."""
         record = await database.run(read_vendor_order, caller(request), vendor_order_id)
         tag = etag(record.row.version)
-        response = HttpResponse(status=304) if has_it_already(request, tag) else answer_json(vendor_order_body(record))
-        keep_until_changed(response, tag)
+        response = HttpResponse(status=304) if not_modified(request, tag) else answer_json(vendor_order_body(record))
+        set_cache_headers(response, tag)
         return response
 
 
-class Acceptance(OrderAPIView):
+class AcceptVendorOrderView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/accept`"""
 
-    need: ClassVar = staticmethod(need_vendor_order)
+    ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"POST": FULFILLERS}
 
     @openapi.ACCEPT
@@ -87,10 +87,10 @@ class Acceptance(OrderAPIView):
         return await _act(request, fulfil.accept, vendor_order_id)
 
 
-class Shipping(OrderAPIView):
+class ShipVendorOrderView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/ship`"""
 
-    need: ClassVar = staticmethod(need_vendor_order)
+    ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"POST": FULFILLERS}
 
     @openapi.SHIP
@@ -99,10 +99,10 @@ class Shipping(OrderAPIView):
         return await _act(request, fulfil.ship, vendor_order_id, Shipment(**read_json(request, SHIP_INPUT)))
 
 
-class Delivery(OrderAPIView):
+class DeliverVendorOrderView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/deliver`"""
 
-    need: ClassVar = staticmethod(need_vendor_order)
+    ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"POST": FULFILLERS}
 
     @openapi.DELIVER
@@ -112,10 +112,10 @@ class Delivery(OrderAPIView):
         return await _act(request, fulfil.deliver, vendor_order_id)
 
 
-class VendorCancellation(OrderAPIView):
+class CancelVendorOrderView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/cancel`"""
 
-    need: ClassVar = staticmethod(need_vendor_order)
+    ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"POST": FULFILLERS}
 
     @openapi.CANCEL_VENDOR_ORDER

@@ -5,12 +5,12 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
-from orders.http.filters import DEFAULT_LIMIT, LARGEST_LIMIT, LONGEST_WORD
-from orders.http.headers import LONGEST_KEY
+from orders.http.filters import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT_LENGTH
+from orders.http.headers import MAX_KEY_LENGTH
 from orders.store.paging import NEWEST, ORDERINGS
 
 Schema = dict[str, Any]
-TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD}
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH}
 TAG: Schema = {"type": "string", "examples": ['"1"']}
 
 
@@ -38,8 +38,8 @@ def _amount(name: str, text: str) -> OpenApiParameter:
 
 KEY = _header(
     "Idempotency-Key",
-    {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": LONGEST_KEY},
-    f"1–{LONGEST_KEY} visible ASCII characters of your making, new for each order: a UUID will do. The same key with the"
+    {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+    f"1–{MAX_KEY_LENGTH} visible ASCII characters of your making, new for each order: a UUID will do. The same key with the"
     " same body answers the same order again.",
     required=True,
 )
@@ -54,7 +54,7 @@ LAST_EVENT_ID = _header(
 PAGING = [
     _query(
         "limit",
-        {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
         "Results on a page.",
     ),
     _query("cursor", OpenApiTypes.STR, "As it stands in `next` and `previous`."),

@@ -15,8 +15,8 @@ from django.conf import settings
 from clients.carts import Cart
 from clients.deadline import Deadline
 from clients.errors import HoldCommitted, NotAsked
-from clients.neighbours import Neighbours
 from clients.products import Held
+from clients.service_clients import ServiceClients
 from orders.domain.callers import Actor, Caller
 from orders.domain.errors import (
     CartAlreadyOrdered,
@@ -27,15 +27,15 @@ from orders.domain.errors import (
 )
 from orders.domain.pricing import Pricing, price
 from orders.domain.records import OrderRecord
-from orders.runtime.concurrency import Room
+from orders.runtime.concurrency import ConcurrencyLimiter
 from orders.runtime.metrics import CHECKOUTS_IN_FLIGHT
 from orders.services.checkout.checkout_request import Wish, check_cart, check_total, customer_and_cart, delivery_address
 from orders.services.checkout.new_order import new_order
-from orders.services.checkout.reservations import DoubtfulHolds
+from orders.services.checkout.reservations import UnresolvedReservations
 from orders.store import database
 from orders.store.models import order_id_of
 from orders.store.order_queries import as_placed, find, find_order_of_cart
-from orders.store.order_writer import Writer
+from orders.store.order_writer import OrderWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,15 @@ class Placed:
     replayed: bool
 
 
-class CheckoutDesk:
+class CheckoutService:
     """The checkouts of one process. Copies of one request share one task, which no disconnect can cancel."""
 
-    def __init__(self, neighbours: Neighbours) -> None:
-        self._neighbours = neighbours
-        self._writer = Writer()
+    def __init__(self, services: ServiceClients) -> None:
+        self._services = services
+        self._writer = OrderWriter()
         self._under_way: dict[UUID, asyncio.Task[Placed]] = {}
-        self._doubtful = DoubtfulHolds(neighbours.products, self._under_way.__contains__)
-        self.room = Room(settings.CHECKOUTS_IN_FLIGHT, settings.CHECKOUT_QUEUE_MS / 1000)
+        self._unresolved = UnresolvedReservations(services.products, self._under_way.__contains__)
+        self.limiter = ConcurrencyLimiter(settings.CHECKOUTS_IN_FLIGHT, settings.CHECKOUT_QUEUE_MS / 1000)
 
     async def place(self, checkout: Checkout) -> Placed:
         """Turn the customer's cart into a placed order, or raise the OrderError that stops it."""
@@ -99,10 +99,10 @@ class CheckoutDesk:
         """Wait for the checkouts under way, and some seconds for what the last of them may have left held."""
         if self._under_way:
             await asyncio.wait(self._under_way.values())
-        await self._doubtful.finish()
+        await self._unresolved.finish()
 
     async def _admit(self, checkout: Checkout) -> Placed:
-        async with self.room.entered():
+        async with self.limiter.slot():
             with CHECKOUTS_IN_FLIGHT.track_inprogress():
                 return await self._in_time(checkout)
 
@@ -112,7 +112,7 @@ class CheckoutDesk:
             async with asyncio.timeout(settings.CHECKOUT_BUDGET_SECONDS):
                 return await self._place(checkout, Deadline.after(settings.CHECKOUT_BUDGET_SECONDS))
         except TimeoutError:
-            self._doubtful.settle_later(checkout.order_id)
+            self._unresolved.resolve_later(checkout.order_id)
             raise DependencyUnavailable("database", "the time for a checkout is over") from None
 
     async def _place(self, checkout: Checkout, deadline: Deadline) -> Placed:
@@ -134,16 +134,16 @@ class CheckoutDesk:
         return await self._write(checkout, cart, held, pricing, address)
 
     async def _customer_and_cart(self, checkout: Checkout, deadline: Deadline) -> tuple[dict[str, str], Cart]:
-        customer, cart = await customer_and_cart(checkout.caller.id, self._neighbours, deadline)
+        customer, cart = await customer_and_cart(checkout.caller.id, self._services, deadline)
         return delivery_address(checkout.wish, customer), check_cart(cart, checkout.wish)
 
     async def _reserve(self, order_id: UUID, cart: Cart, deadline: Deadline) -> Held:
         try:
-            return await self._neighbours.products.reserve(order_id, cart.lines, settings.STOCK_HOLD_SECONDS, deadline)
+            return await self._services.products.reserve(order_id, cart.lines, settings.STOCK_HOLD_SECONDS, deadline)
         except NotAsked:
             raise
         except DependencyUnavailable:
-            self._doubtful.settle_later(order_id)
+            self._unresolved.resolve_later(order_id)
             raise
 
     async def _write(
@@ -157,7 +157,7 @@ class CheckoutDesk:
             if await self._writer.write(order):
                 return Placed(order.record, replayed=False)
         except Exception:  # whatever it was, nobody else would give the hold back
-            self._doubtful.settle_later(checkout.order_id)
+            self._unresolved.resolve_later(checkout.order_id)
             raise
         return await self._lose(checkout, cart, held)
 
@@ -174,15 +174,15 @@ class CheckoutDesk:
         """
         if placed := await database.run(find, checkout.order_id):
             if held.revision > placed.row.stock_revision:  # this request has replaced that order's reservation
-                self._doubtful.settle_later(checkout.order_id)
+                self._unresolved.resolve_later(checkout.order_id)
             return _replay(placed, checkout)
         if held.revision > 1:
-            self._doubtful.settle_later(checkout.order_id)
+            self._unresolved.resolve_later(checkout.order_id)
             raise refusal
         try:
-            await self._neighbours.products.release(checkout.order_id, held.revision, Deadline.after(1))
+            await self._services.products.release(checkout.order_id, held.revision, Deadline.after(1))
         except DependencyUnavailable:
-            self._doubtful.settle_later(checkout.order_id)
+            self._unresolved.resolve_later(checkout.order_id)
         raise refusal
 
     async def _found_or(self, checkout: Checkout, cart: Cart, otherwise: OrderError, cause: Exception | None) -> Placed:

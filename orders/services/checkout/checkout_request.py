@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from clients.carts import Cart
 from clients.deadline import Deadline
-from clients.neighbours import Neighbours
+from clients.service_clients import ServiceClients
 from clients.users import Customer
 from orders.domain.addresses import read_address
 from orders.domain.errors import (
@@ -32,12 +32,12 @@ class Wish:
 
 
 async def customer_and_cart(
-    customer_id: str, neighbours: Neighbours, deadline: Deadline
+    customer_id: str, services: ServiceClients, deadline: Deadline
 ) -> tuple[Customer, Cart | None]:
     """Ask for both at the same time; when one fails, the other is not waited for. Raises CustomerInactive."""
     asking = (
-        asyncio.ensure_future(neighbours.users.active_customer(customer_id, deadline)),
-        asyncio.ensure_future(neighbours.carts.filled_cart(customer_id, deadline)),
+        asyncio.ensure_future(services.users.active_customer(customer_id, deadline)),
+        asyncio.ensure_future(services.carts.filled_cart(customer_id, deadline)),
     )
     try:
         customer, cart = await asyncio.gather(*asking)

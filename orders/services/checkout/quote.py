@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from clients.deadline import Deadline
-from clients.neighbours import Neighbours
+from clients.service_clients import ServiceClients
 from orders.domain.callers import Caller
 from orders.domain.pricing import Pricing, price
 from orders.services.checkout.checkout_request import Wish, check_cart, check_total, customer_and_cart
@@ -30,12 +30,12 @@ class Quote:
     shortages: list[Shortage]
 
 
-async def quote(caller: Caller, wish: Wish, neighbours: Neighbours) -> Quote:
+async def quote(caller: Caller, wish: Wish, services: ServiceClients) -> Quote:
     """Price the caller's cart. Raises what would stop the checkout, missing stock and a missing address aside."""
     deadline = Deadline.after(settings.CHECKOUT_BUDGET_SECONDS)
-    _, asked = await customer_and_cart(caller.id, neighbours, deadline)
+    _, asked = await customer_and_cart(caller.id, services, deadline)
     cart = check_cart(asked, wish)
-    products = await neighbours.products.prices(cart.lines, deadline)
+    products = await services.products.prices(cart.lines, deadline)
     pricing = price(_known(cart.lines, products), products, cart.currency)
     check_total(wish, pricing)
     available = {product_id: product.available for product_id, product in products.items()}

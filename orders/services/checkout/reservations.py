@@ -14,7 +14,7 @@ from django.conf import settings
 from clients.deadline import Deadline
 from clients.products import Products, Stock
 from orders.domain.errors import DependencyUnavailable
-from orders.domain.lifecycle import DEAD
+from orders.domain.lifecycle import TERMINATED
 from orders.domain.records import OrderRecord
 from orders.services.operations.stock import request_sync
 from orders.store import database
@@ -38,14 +38,14 @@ FINISH_SECONDS = 5
 """How long a process that is to end stays for them (promise P3)."""
 
 
-class DoubtfulHolds:
+class UnresolvedReservations:
     """Those of one process. `is_under_way` says of an order's id whether this process is placing it right now."""
 
     def __init__(self, products: Products, is_under_way: Callable[[UUID], bool]) -> None:
         self._products, self._is_under_way = products.apart(LEFT_ALONE_SECONDS), is_under_way
         self._settling: set[asyncio.Task[None]] = set()
 
-    def settle_later(self, order_id: UUID) -> None:
+    def resolve_later(self, order_id: UUID) -> None:
         """Find out about this order's hold, in a task of its own."""
         task = asyncio.create_task(self._settle(order_id))
         self._settling.add(task)
@@ -81,7 +81,7 @@ class DoubtfulHolds:
 
 def _is_foreign(stock: Stock, order: OrderRecord) -> bool:
     """Whether something is held that is not this order's reservation, or that the order needs no more."""
-    return stock.state == "held" and (stock.revision != order.row.stock_revision or order.row.status in DEAD)
+    return stock.state == "held" and (stock.revision != order.row.stock_revision or order.row.status in TERMINATED)
 
 
 def _is_unchanged(stock: Stock, watched: int) -> bool:

@@ -10,7 +10,7 @@ from orders.domain.lifecycle import OrderStatus, VendorOrderStatus, cancellation
 from orders.outbox.effects import publish, release_stock, restock_items
 from orders.outbox.messages import payment_command
 from orders.services.lifecycle.fulfil import Tags, check_version
-from orders.services.lifecycle.transition import Change, locked
+from orders.services.lifecycle.transition import OrderTransition, locked
 from orders.services.payments.ledger import ledger_of
 from orders.services.payments.refunds import refund_due
 from orders.store.models import Order, VendorOrder
@@ -29,10 +29,10 @@ def cancel_order(caller: Caller, order_id: uuid.UUID, if_match: Tags, request_id
     check_version(if_match, order.version)
     if obstacle := cancellation_obstacle(caller.role, order.status, _statuses(order)):
         raise NotCancellable(obstacle)
-    change = Change(order, Actor.of(caller, request_id))
-    change.then(release_stock() if order.status == OrderStatus.PENDING else restock_items())
-    cancel(change, reason)
-    change.save()
+    transition = OrderTransition(order, Actor.of(caller, request_id))
+    transition.enqueue(release_stock() if order.status == OrderStatus.PENDING else restock_items())
+    cancel(transition, reason)
+    transition.save()
 
 
 @transaction.atomic
@@ -46,31 +46,31 @@ def cancel_for_lack_of_stock(order_id: uuid.UUID, request_id: str) -> None:
         return
     if obstacle := cancellation_obstacle("system", order.status, _statuses(order)):
         raise NotCancellable(f"It is out of stock, and can't be cancelled. {obstacle}")
-    change = Change(order, Actor("system", None, request_id))
-    cancel(change, "out_of_stock")
-    change.save()
+    transition = OrderTransition(order, Actor("system", None, request_id))
+    cancel(transition, "out_of_stock")
+    transition.save()
 
 
-def cancel(change: Change, reason: str) -> None:
+def cancel(transition: OrderTransition, reason: str) -> None:
     """Cancel every part of the order, ask for the money back, or call the payment off when none was captured."""
-    cancel_parts(change, reason)
-    change.move(OrderStatus.CANCELLED, reason=reason)
-    change.announce("order.cancelled", reason=reason)
-    call_off_payment(change)
+    cancel_parts(transition, reason)
+    transition.transition_to(OrderStatus.CANCELLED, reason=reason)
+    transition.announce("order.cancelled", reason=reason)
+    call_off_payment(transition)
 
 
-def cancel_parts(change: Change, reason: str) -> None:
+def cancel_parts(transition: OrderTransition, reason: str) -> None:
     """Cancel what is left of the vendor orders."""
-    for part in _living(change.order):
-        change.move_vendor_order(part, VendorOrderStatus.CANCELLED, reason=reason)
+    for part in _living(transition.order):
+        transition.transition_vendor_order(part, VendorOrderStatus.CANCELLED, reason=reason)
 
 
-def call_off_payment(change: Change) -> None:
+def call_off_payment(transition: OrderTransition) -> None:
     """The order keeps no money any more: return what was captured, and let nothing more be captured."""
-    ledger = ledger_of(change.order)
-    refund_due(change, ledger)
-    if not ledger.captured and change.order.total:
-        change.then(publish(payment_command("payment.cancel_requested", change.order, change.at)))
+    ledger = ledger_of(transition.order)
+    refund_due(transition, ledger)
+    if not ledger.captured and transition.order.total:
+        transition.enqueue(publish(payment_command("payment.cancel_requested", transition.order, transition.at)))
 
 
 def _living(order: Order) -> list[VendorOrder]:

@@ -7,10 +7,10 @@ from orders.domain.callers import Actor
 from orders.domain.lifecycle import OrderStatus
 from orders.outbox.effects import release_stock
 from orders.services.lifecycle.cancel import call_off_payment, cancel_parts
-from orders.services.lifecycle.transition import Change
+from orders.services.lifecycle.transition import OrderTransition
 from orders.store.models import Order
 
-AT_ONCE = 10
+BATCH_SIZE = 10
 """Orders in one transaction: short enough that a step of their customers doesn't have to give up waiting for it."""
 
 
@@ -18,13 +18,13 @@ AT_ONCE = 10
 def expire_overdue(request_id: str) -> int:
     """Expire up to AT_ONCE overdue orders; answers how many. Orders that someone else is changing are left for the next time."""
     overdue = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=Now()).order_by("expires_at")
-    orders = list(overdue.select_for_update(skip_locked=True)[:AT_ONCE])
+    orders = list(overdue.select_for_update(skip_locked=True)[:BATCH_SIZE])
     for order in orders:
-        change = Change(order, Actor("system", None, request_id))
-        cancel_parts(change, "expired")
-        change.move(OrderStatus.EXPIRED)
-        change.announce("order.expired")
-        change.then(release_stock())
-        call_off_payment(change)
-        change.save()
+        transition = OrderTransition(order, Actor("system", None, request_id))
+        cancel_parts(transition, "expired")
+        transition.transition_to(OrderStatus.EXPIRED)
+        transition.announce("order.expired")
+        transition.enqueue(release_stock())
+        call_off_payment(transition)
+        transition.save()
     return len(orders)

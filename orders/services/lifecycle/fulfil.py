@@ -13,7 +13,7 @@ from orders.domain.callers import Actor, Caller
 from orders.domain.errors import IllegalTransition, NotFound, PreconditionFailed
 from orders.domain.lifecycle import VENDOR_ORDER_ACTIONS, OrderStatus, VendorOrderStatus, roll_up, vendor_order_actions
 from orders.outbox.effects import restock_items
-from orders.services.lifecycle.transition import Change, locked
+from orders.services.lifecycle.transition import OrderTransition, locked
 from orders.services.payments.ledger import ledger_of
 from orders.services.payments.refunds import refund_due
 from orders.store.models import Order, VendorOrder
@@ -76,26 +76,26 @@ def _act(
     if vendor_order.status == wanted and (shipment is None or _travels(vendor_order) == shipment):
         return
     check_version(if_match, vendor_order.version)
-    change = Change(order, Actor.of(caller, request_id))
+    transition = OrderTransition(order, Actor.of(caller, request_id))
     if shipment is not None and vendor_order.status == wanted:
         replaced = asdict(_travels(vendor_order))
         _set_shipment(vendor_order, shipment)
-        change.correct_tracking(vendor_order, replaced=replaced)
-        change.save()
+        transition.correct_tracking(vendor_order, replaced=replaced)
+        transition.save()
         return
     if action not in vendor_order_actions(order.status, vendor_order.status):
         why = "the order is not confirmed yet" if order.status == OrderStatus.PENDING else ""
         raise IllegalTransition(vendor_order.status, wanted, why)
     if shipment is not None:
         _set_shipment(vendor_order, shipment)
-        vendor_order.shipped_at = change.at
+        vendor_order.shipped_at = transition.at
     if wanted == VendorOrderStatus.DELIVERED:
-        vendor_order.delivered_at = change.at
-    change.move_vendor_order(vendor_order, wanted)
+        vendor_order.delivered_at = transition.at
+    transition.transition_vendor_order(vendor_order, wanted)
     if wanted == VendorOrderStatus.CANCELLED:
-        change.then(restock_items())
-    _follow(change)
-    change.save()
+        transition.enqueue(restock_items())
+    _follow(transition)
+    transition.save()
 
 
 def check_version(if_match: Tags, present: int) -> None:
@@ -104,14 +104,14 @@ def check_version(if_match: Tags, present: int) -> None:
         raise PreconditionFailed(f"This is at version {present} now: look at it again, then act.")
 
 
-def _follow(change: Change) -> None:
+def _follow(transition: OrderTransition) -> None:
     """Let the order be what its parts make it, and return the money for those that were cancelled."""
-    statuses = list(change.order.vendor_orders.values_list("status", flat=True))
-    for step in roll_up(change.order.status, statuses):
-        change.move(step)
+    statuses = list(transition.order.vendor_orders.values_list("status", flat=True))
+    for step in roll_up(transition.order.status, statuses):
+        transition.transition_to(step)
         if step in ANNOUNCED:
-            change.announce(f"order.{step}")
-    refund_due(change, ledger_of(change.order))
+            transition.announce(f"order.{step}")
+    refund_due(transition, ledger_of(transition.order))
 
 
 def _set_shipment(vendor_order: VendorOrder, shipment: Shipment) -> None:

@@ -24,7 +24,7 @@ CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
 
 
 @dataclass
-class Change:
+class OrderTransition:
     """One change of one locked order by one actor. Nothing is written before `save`.
 
     `at` is the database's time (asked for unless `now` says it), for the clocks of servers differ, and never before the order's
@@ -41,7 +41,7 @@ class Change:
     def __post_init__(self, now: datetime | None) -> None:
         self.at = max(now or database_time(), self.order.updated_at)
 
-    def move(self, wanted: OrderStatus, **data: Any) -> None:
+    def transition_to(self, wanted: OrderStatus, **data: Any) -> None:
         """Take the order to status `wanted`. Raises IllegalTransition."""
         check_order_step(self.order.status, wanted)
         self._note(f"order.{wanted}", self.order.status, wanted, data)
@@ -49,7 +49,7 @@ class Change:
         if wanted == OrderStatus.CONFIRMED:  # vendors see it, so their vendor orders have changed
             self.order.vendor_orders.update(version=F("version") + 1, updated_at=self.at)
 
-    def move_vendor_order(self, vendor_order: VendorOrder, wanted: VendorOrderStatus, **data: Any) -> None:
+    def transition_vendor_order(self, vendor_order: VendorOrder, wanted: VendorOrderStatus, **data: Any) -> None:
         """Take one vendor's part to status `wanted`, keep it and announce it. Raises IllegalTransition."""
         check_vendor_order_step(vendor_order.status, wanted)
         self._note(f"vendor_order.{wanted}", vendor_order.status, wanted, data, vendor_order)
@@ -63,19 +63,19 @@ class Change:
         self._note("vendor_order.tracking_changed", status, status, data, vendor_order)
         self._save_vendor_order(vendor_order)
 
-    def move_payment(self, wanted: str) -> None:
+    def transition_payment(self, wanted: str) -> None:
         """Take the payment to what the ledger says, if that is new."""
         if wanted != self.order.payment_status:
             self._note(f"payment.{wanted}", self.order.payment_status, wanted, {})
             self.order.payment_status = wanted
 
-    def then(self, *effects: Effect) -> None:
+    def enqueue(self, *effects: Effect) -> None:
         """Let `effects` happen after the commit."""
         self.effects += effects
 
     def announce(self, type_: str, **more: Any) -> None:
         """Tell whoever listens to `orders.events`."""
-        self.then(publish(order_event(type_, self.order, self.at, **more)))
+        self.enqueue(publish(order_event(type_, self.order, self.at, **more)))
 
     def save(self) -> Order:
         """Write the order, its new audit entries and its effects."""

@@ -10,7 +10,7 @@ from orders.domain.errors import NotFound
 from orders.outbox.dead_letters import OUTBOX, PAYMENT_EVENTS, REFUNDS
 from orders.outbox.effects import Effect, Kind
 from orders.runtime import commit_signal
-from orders.services.lifecycle.transition import Change
+from orders.services.lifecycle.transition import OrderTransition
 from orders.services.payments.ledger import ledger_of
 from orders.services.payments.refunds import retry_refund
 from orders.store.models import DeadLetter, Order, OutboxMessage, Refund
@@ -34,7 +34,7 @@ def retry(caller: Caller, letter_id: uuid.UUID, request_id: str) -> None:
     elif order and letter.source == OUTBOX:
         _back_into_the_outbox(letter, order)
     elif order and letter.source == REFUNDS:
-        _ask_for_refund(letter, Change(order, Actor.of(caller, request_id)))
+        _ask_for_refund(letter, OrderTransition(order, Actor.of(caller, request_id)))
 
 
 def _back_into_the_outbox(letter: DeadLetter, order: Order) -> None:
@@ -46,11 +46,11 @@ def _back_into_the_outbox(letter: DeadLetter, order: Order) -> None:
     transaction.on_commit(commit_signal.notify)
 
 
-def _ask_for_refund(letter: DeadLetter, change: Change) -> None:
+def _ask_for_refund(letter: DeadLetter, transition: OrderTransition) -> None:
     refund_id = msgspec.json.decode(letter.message)["refund_id"]
-    refund = Refund.objects.filter(id=refund_id, order=change.order).first()
+    refund = Refund.objects.filter(id=refund_id, order=transition.order).first()
     if refund is None or refund.status in (Refund.Status.REFUNDED, Refund.Status.SETTLED):
         letter.delete()
         return
-    retry_refund(change, refund, ledger_of(change.order))
-    change.save()
+    retry_refund(transition, refund, ledger_of(transition.order))
+    transition.save()

@@ -12,7 +12,7 @@ import structlog
 
 from clients.deadline import Deadline
 from clients.errors import HoldGone
-from clients.neighbours import Neighbours
+from clients.service_clients import ServiceClients
 from clients.tracing import request_id
 from orders.domain.errors import DependencyUnavailable, NotCancellable
 from orders.outbox import queue
@@ -22,7 +22,7 @@ from orders.services.operations.stock import OrderStock, StockDiffers, stock_of_
 from orders.store import database
 from orders.store.models import OutboxMessage
 
-AT_ONCE = 20
+BATCH_SIZE = 20
 """Effects under way in one worker process."""
 
 SECONDS = 5
@@ -31,11 +31,11 @@ SECONDS = 5
 log = structlog.get_logger()
 
 
-async def carry_out(ids: Sequence[int], neighbours: Neighbours) -> None:
+async def carry_out(ids: Sequence[int], services: ServiceClients) -> None:
     """Bring the outbox rows of these ids into effect, as many at once as is polite. Rows already done are passed over."""
     rows, stock = await database.run(_read, ids)
-    room = asyncio.Semaphore(AT_ONCE)
-    outcomes = await asyncio.gather(*(_carry_out(row, stock, neighbours, room) for row in rows))
+    room = asyncio.Semaphore(BATCH_SIZE)
+    outcomes = await asyncio.gather(*(_carry_out(row, stock, services, room) for row in rows))
     done = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if in_effect]
     failed = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if not in_effect]
     if done:
@@ -54,15 +54,15 @@ def _read(ids: Sequence[int]) -> tuple[list[OutboxMessage], dict[UUID, OrderStoc
 
 
 async def _carry_out(
-    row: OutboxMessage, stock: Mapping[UUID, OrderStock], neighbours: Neighbours, room: asyncio.Semaphore
+    row: OutboxMessage, stock: Mapping[UUID, OrderStock], services: ServiceClients, room: asyncio.Semaphore
 ) -> bool:
     request_id.set(row.request_id)
     async with room:
         try:
             if row.kind == Kind.CLEAR_CART:
-                await _clear_cart(row, neighbours, Deadline.after(SECONDS))
+                await _clear_cart(row, services, Deadline.after(SECONDS))
             else:
-                await sync_stock(stock[row.order_id], neighbours.products, row.request_id, Deadline.after(SECONDS))
+                await sync_stock(stock[row.order_id], services.products, row.request_id, Deadline.after(SECONDS))
         except (NotCancellable, StockDiffers) as error:
             await database.run(give_up, row, str(error) or type(error).__name__)
         except Exception as error:  # one effect that fails, however it fails, must not take the others with it
@@ -74,5 +74,5 @@ async def _carry_out(
     return True
 
 
-async def _clear_cart(row: OutboxMessage, neighbours: Neighbours, deadline: Deadline) -> None:
-    await neighbours.carts.clear(row.payload["customer_id"], row.order_id, row.payload["version"], deadline)
+async def _clear_cart(row: OutboxMessage, services: ServiceClients, deadline: Deadline) -> None:
+    await services.carts.clear(row.payload["customer_id"], row.order_id, row.payload["version"], deadline)

@@ -19,13 +19,13 @@ from django.db.models import Q
 from django.db.models.fields.tuple_lookups import TupleGreaterThan
 
 from clients.deadline import Deadline
-from clients.neighbours import Neighbours
 from clients.products import Stock
-from orders.domain.lifecycle import DEAD, OrderStatus, VendorOrderStatus, payment_status
+from clients.service_clients import ServiceClients
+from orders.domain.lifecycle import TERMINATED, OrderStatus, VendorOrderStatus, payment_status
 from orders.domain.money import to_decimal_string
 from orders.outbox.dead_letters import orders_given_up
 from orders.outbox.effects import STOCK
-from orders.services.operations.repairs import Finding, Problem, comes_again, mend, stuck
+from orders.services.operations.repairs import Finding, Problem, comes_again, repair, stuck
 from orders.services.operations.stock import OrderStock, stock_of_orders
 from orders.services.payments.ledger import Ledger, kept, ledgers_of
 from orders.services.payments.refunds import Balance
@@ -46,7 +46,7 @@ RUN_SECONDS = 5
 """The jobs behind it in the queue belong to customers who are waiting."""
 
 BATCH = 100
-ASKED_AT_ONCE = 10
+MAX_CONCURRENT_REQUESTS = 10
 """Questions to Product under way: customers come first."""
 
 SECONDS = 5
@@ -57,8 +57,8 @@ Batch = tuple[int, list[Finding]]
 """How many more orders have been looked at, and what was found."""
 
 
-async def look_at_all(
-    neighbours: Neighbours, since: datetime, until: datetime, limit: int | None = None
+async def compare_all(
+    services: ServiceClients, since: datetime, until: datetime, limit: int | None = None
 ) -> AsyncIterator[Batch]:
     """What is late, and what is wrong with up to `limit` orders that were changed last between these moments, oldest first.
 
@@ -70,21 +70,21 @@ async def look_at_all(
         orders = await database.run(_stretch, place, until, min(BATCH, limit or BATCH))
         if not orders:
             return
-        yield len(orders), await look_at(orders, neighbours)
+        yield len(orders), await compare(orders, services)
         place = (orders[-1].updated_at, orders[-1].id)
         limit = limit and limit - len(orders)
 
 
-async def look_at_some(neighbours: Neighbours, order_ids: Collection[uuid.UUID]) -> AsyncIterator[Batch]:
+async def compare_some(services: ServiceClients, order_ids: Collection[uuid.UUID]) -> AsyncIterator[Batch]:
     """What is wrong with these orders, however young they are. Raises DependencyUnavailable."""
     yield 0, await database.run(late, order_ids)
     orders = await database.run(lambda: list(Order.objects.filter(id__in=order_ids)))
-    yield len(orders), await look_at(orders, neighbours)
+    yield len(orders), await compare(orders, services)
 
 
-async def look_at(orders: Sequence[Order], neighbours: Neighbours) -> list[Finding]:
+async def compare(orders: Sequence[Order], services: ServiceClients) -> list[Finding]:
     """What is wrong with the money and the stock of these orders."""
-    return [*await database.run(_money, orders), *await _stock(orders, neighbours)]
+    return [*await database.run(_money, orders), *await _stock(orders, services)]
 
 
 def late(order_ids: Collection[uuid.UUID] | None = None) -> list[Finding]:
@@ -148,20 +148,20 @@ def _money_of(order: Order, ledger: Ledger, has_cancelled_parts: bool) -> Iterat
     if ledger.captured > keeps and (due := Balance.of(order, ledger).unknown_to_admins) > 0:
         what = f"{to_decimal_string(due, order.currency)} {order.currency} must go back and were not asked for"
         yield Finding(Problem.REFUND_MISSING, order.id, what, "ask Payment for the refund")
-    if order.status not in (OrderStatus.PENDING, *DEAD) and left < keeps:
+    if order.status not in (OrderStatus.PENDING, *TERMINATED) and left < keeps:
         amounts = (to_decimal_string(amount, order.currency) for amount in (left, keeps))
         what = "it has {} of {} {}: too much went back".format(*amounts, order.currency)
         yield Finding(Problem.MONEY_SHORT, order.id, what)
 
 
-async def _stock(orders: Sequence[Order], neighbours: Neighbours) -> list[Finding]:
+async def _stock(orders: Sequence[Order], services: ServiceClients) -> list[Finding]:
     """Where Product's books are not what an order says, though nothing is on its way that would mend it."""
     on_the_way, given_up, wanted = await database.run(_stock_here, [order.id for order in orders])
-    room = asyncio.Semaphore(ASKED_AT_ONCE)
+    room = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def ask(order: OrderStock) -> Finding | None:
         async with room:
-            found = _stock_of(order, await neighbours.products.stock_of(order.order.id, Deadline.after(SECONDS)))
+            found = _stock_of(order, await services.products.stock_of(order.order.id, Deadline.after(SECONDS)))
         if found and order.order.id in given_up:
             return Finding(found.problem, found.order_id, f"{found.what}; retry its dead letter when that can work")
         return found
@@ -181,7 +181,7 @@ def _stock_of(wanted: OrderStock, stock: Stock) -> Finding | None:
     order = wanted.order
     if order.status == OrderStatus.PENDING:
         return _hold_of(wanted, stock)
-    if order.status in DEAD:
+    if order.status in TERMINATED:
         if stock.state == "held":
             what = f"it is {order.status}, Product still holds its stock"
             return Finding(Problem.STILL_HELD, order.id, what, "release")
@@ -209,7 +209,7 @@ def _hold_of(wanted: OrderStock, stock: Stock) -> Finding | None:
 
 
 # --- the regular job --------------------------------------------------------------------------------------------------
-async def reconcile_some(neighbours: Neighbours) -> None:
+async def reconcile_some(services: ServiceClients) -> None:
     """Mend what is wrong with up to IN_ONE_RUN recent orders, from a random moment on: run after run, all come up.
 
     What was found is logged, for the worker has no metrics of its own. Raises DependencyUnavailable.
@@ -220,9 +220,9 @@ async def reconcile_some(neighbours: Neighbours) -> None:
     with suppress(TimeoutError):  # the rest has its turn another time
         async with asyncio.timeout(RUN_SECONDS):
             unpaid = await database.run(_some_unpaid, until)
-            await _mend_all(await look_at(unpaid, neighbours))
+            await _mend_all(await compare(unpaid, services))
             for begin, end in ((middle, until), (until - RECENT, middle)):
-                async for number, found in look_at_all(neighbours, begin, end, IN_ONE_RUN - looked_at):
+                async for number, found in compare_all(services, begin, end, IN_ONE_RUN - looked_at):
                     looked_at += number
                     await _mend_all(found)
     log.info("reconciled", orders=looked_at)
@@ -231,8 +231,8 @@ async def reconcile_some(neighbours: Neighbours) -> None:
 async def _mend_all(found: Sequence[Finding]) -> None:
     for finding in found:
         log.warning("reconcile_found", problem=finding.problem, order_id=str(finding.order_id), what=finding.what)
-        if finding.mend:
-            await database.run(mend, finding, str(uuid.uuid4()))
+        if finding.repair:
+            await database.run(repair, finding, str(uuid.uuid4()))
 
 
 def span(length: timedelta) -> str:

@@ -15,11 +15,11 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from orders.domain.callers import Actor
-from orders.domain.lifecycle import DEAD, OrderStatus
+from orders.domain.lifecycle import TERMINATED, OrderStatus
 from orders.outbox import queue
 from orders.outbox.dead_letters import orders_given_up
 from orders.outbox.effects import Effect, commit_stock, hold_stock, release_stock
-from orders.services.lifecycle.transition import Change
+from orders.services.lifecycle.transition import OrderTransition
 from orders.services.payments.events import follow
 from orders.services.payments.ledger import ledger_of
 from orders.services.payments.status_requests import ask_about_silent_payments, ask_about_silent_refunds
@@ -48,17 +48,17 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong with an order: `what` it is, and `mend`, what is done about it; empty where people must decide."""
+    """Something wrong with an order: `what` it is, and `repair`, what is done about it; empty where people must decide."""
 
     problem: Problem
     order_id: uuid.UUID
     what: str
-    mend: str = ""
+    repair: str = ""
 
 
-def mend(finding: Finding, request_id: str) -> None:
-    """Do what `finding.mend` says, unless that is needed no more. Repeatable."""
-    MENDS[finding.problem](finding.order_id, request_id)
+def repair(finding: Finding, request_id: str) -> None:
+    """Do what `finding.repair` says, unless that is needed no more. Repeatable."""
+    REPAIRS[finding.problem](finding.order_id, request_id)
 
 
 def stuck(rows: QuerySet[OutboxMessage]) -> QuerySet[OutboxMessage]:
@@ -87,9 +87,9 @@ def _ask_about_refund(_order_id: uuid.UUID, request_id: str) -> None:
 
 @transaction.atomic
 def _follow(order_id: uuid.UUID, request_id: str) -> None:
-    change = Change(Order.objects.select_for_update().get(id=order_id), Actor("system", None, request_id))
-    follow(change, ledger_of(change.order))
-    change.save()
+    transition = OrderTransition(Order.objects.select_for_update().get(id=order_id), Actor("system", None, request_id))
+    follow(transition, ledger_of(transition.order))
+    transition.save()
 
 
 def _then(effect: Effect, statuses: Collection[OrderStatus]) -> Callable[[uuid.UUID, str], None]:
@@ -109,7 +109,7 @@ def _then(effect: Effect, statuses: Collection[OrderStatus]) -> Callable[[uuid.U
     return then
 
 
-MENDS: Mapping[Problem, Callable[[uuid.UUID, str], None]] = {
+REPAIRS: Mapping[Problem, Callable[[uuid.UUID, str], None]] = {
     Problem.STUCK_EFFECT: _make_due,
     Problem.SILENT_PAYMENT: _ask_about_payment,
     Problem.SILENT_REFUND: _ask_about_refund,
@@ -117,6 +117,6 @@ MENDS: Mapping[Problem, Callable[[uuid.UUID, str], None]] = {
     Problem.REFUND_MISSING: _follow,
     Problem.HOLD_LAPSED: _then(hold_stock(), [OrderStatus.PENDING]),
     Problem.WRONG_HOLD: _then(hold_stock(), [OrderStatus.PENDING]),
-    Problem.NOT_SOLD: _then(commit_stock(), set(OrderStatus) - DEAD - {OrderStatus.PENDING}),
-    Problem.STILL_HELD: _then(release_stock(), DEAD),
+    Problem.NOT_SOLD: _then(commit_stock(), set(OrderStatus) - TERMINATED - {OrderStatus.PENDING}),
+    Problem.STILL_HELD: _then(release_stock(), TERMINATED),
 }

@@ -9,7 +9,7 @@ from orders.outbox.dead_letters import PAYMENT_EVENTS
 from orders.store.models import DeadLetter, Order
 
 KEEP_DEAD_LETTERS = timedelta(days=90)
-AT_ONCE = 1000
+BATCH_SIZE = 1000
 
 
 def clear_old_rows(_request_id: str) -> int:
@@ -20,4 +20,4 @@ def clear_old_rows(_request_id: str) -> int:
     """
     old = DeadLetter.objects.filter(source=PAYMENT_EVENTS, retrying=False, created_at__lt=Now() - KEEP_DEAD_LETTERS)
     unsettled = Exists(Order.objects.filter(id=OuterRef("order_id")))
-    return DeadLetter.objects.filter(id__in=old.exclude(unsettled).values("id")[:AT_ONCE]).delete()[0]
+    return DeadLetter.objects.filter(id__in=old.exclude(unsettled).values("id")[:BATCH_SIZE]).delete()[0]

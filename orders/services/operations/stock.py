@@ -17,7 +17,7 @@ from clients.deadline import Deadline
 from clients.errors import HoldCommitted, HoldGone, RestockRefused
 from clients.products import Products, Stock
 from orders.domain.errors import OutOfStock
-from orders.domain.lifecycle import DEAD, OrderStatus, VendorOrderStatus
+from orders.domain.lifecycle import TERMINATED, OrderStatus, VendorOrderStatus
 from orders.outbox import queue
 from orders.outbox.effects import commit_stock, hold_stock, release_stock
 from orders.services.lifecycle.cancel import cancel_for_lack_of_stock
@@ -64,7 +64,7 @@ def request_sync(order_id: UUID, request_id: str) -> None:
     """Have the order synchronized with Product by the worker."""
     with transaction.atomic():
         order = Order.objects.get(id=order_id)
-        effects = {OrderStatus.PENDING: hold_stock, **dict.fromkeys(DEAD, release_stock)}
+        effects = {OrderStatus.PENDING: hold_stock, **dict.fromkeys(TERMINATED, release_stock)}
         effect = effects.get(OrderStatus(order.status), commit_stock)
         queue.add(order, request_id, [effect()])
 
@@ -76,7 +76,7 @@ async def sync_stock(wanted: OrderStock, products: Products, request_id: str, de
     """
     if wanted.order.status == OrderStatus.PENDING:
         await _hold(wanted, products, request_id, deadline)
-    elif wanted.order.status in DEAD:
+    elif wanted.order.status in TERMINATED:
         stock = await products.release(wanted.order.id, 0, deadline)
         if stock.state == "sold":
             await _restock(wanted, products, deadline)

@@ -13,15 +13,15 @@ from django.db import transaction
 
 from orders.domain.callers import Actor
 from orders.domain.lifecycle import OrderStatus, payment_status
-from orders.outbox.dead_letters import PAYMENT_EVENTS, bury, fail_again
+from orders.outbox.dead_letters import PAYMENT_EVENTS, dead_letter, fail_again
 from orders.outbox.effects import commit_stock, publish
 from orders.outbox.messages import payment_command
-from orders.services.lifecycle.transition import Change
+from orders.services.lifecycle.transition import OrderTransition
 from orders.services.payments.ledger import Ledger, ledger_of
 from orders.services.payments.refunds import follow_refund, refund_due
 from orders.store.models import DeadLetter, Order, PaymentEvent
 
-PARKED_AT_ONCE = 500
+PARKED_BATCH_SIZE = 500
 """Parked events looked at in one go; the rest wait a second."""
 
 
@@ -59,7 +59,7 @@ def record(event: PaymentMessage, request_id: str) -> None:
 
 def retry_parked(request_id: str) -> int:
     """Try every parked event again, burying those that waited too long; answers how many there were."""
-    parked = list(PaymentEvent.objects.filter(order=None).order_by("id")[:PARKED_AT_ONCE])
+    parked = list(PaymentEvent.objects.filter(order=None).order_by("id")[:PARKED_BATCH_SIZE])
     for entry in parked:
         _retry(entry, request_id)
     return len(parked)
@@ -78,7 +78,7 @@ def _retry(entry: PaymentEvent, request_id: str) -> None:
     except (Parked, Unusable) as error:
         if isinstance(error, Parked) and datetime.now(UTC) - entry.received_at < patience:
             return
-        bury(PAYMENT_EVENTS, str(error), event.message, event.order_id)
+        dead_letter(PAYMENT_EVENTS, str(error), event.message, event.order_id)
         entry.delete()
 
 
@@ -112,31 +112,31 @@ def _count(event: PaymentMessage, request_id: str) -> None:
     entry = known or _entry(event)
     entry.order = order
     entry.save()
-    change = Change(order, Actor("payment", event.payment_id and event.payment_id[:64], request_id))
+    transition = OrderTransition(order, Actor("payment", event.payment_id and event.payment_id[:64], request_id))
     if event.type == "payment.unknown":
-        _ask_again(change)
+        _ask_again(transition)
     ledger = ledger_of(order)
     if event.refund_id is not None and event.type in ("payment.refunded", "payment.refund_failed"):
-        follow_refund(change, event.refund_id, event.type == "payment.refund_failed", ledger)
-    follow(change, ledger)
-    change.save()
+        follow_refund(transition, event.refund_id, event.type == "payment.refund_failed", ledger)
+    follow(transition, ledger)
+    transition.save()
 
 
-def follow(change: Change, ledger: Ledger) -> None:
+def follow(transition: OrderTransition, ledger: Ledger) -> None:
     """Let the order be what the ledger says: paid, confirmed, or owed its money back."""
-    order = change.order
-    change.move_payment(payment_status(order.total, ledger.captured, ledger.refunded, ledger.words))
+    order = transition.order
+    transition.transition_payment(payment_status(order.total, ledger.captured, ledger.refunded, ledger.words))
     if order.status == OrderStatus.PENDING and ledger.captured and ledger.captured - ledger.refunded >= order.total:
-        change.move(OrderStatus.CONFIRMED)
-        change.announce("order.confirmed")
-        change.then(commit_stock())
-    refund_due(change, ledger)
+        transition.transition_to(OrderStatus.CONFIRMED)
+        transition.announce("order.confirmed")
+        transition.enqueue(commit_stock())
+    refund_due(transition, ledger)
 
 
-def _ask_again(change: Change) -> None:
+def _ask_again(transition: OrderTransition) -> None:
     """Payment never heard of the order: ask for its payment again, while it still wants one."""
-    if change.order.status == OrderStatus.PENDING:
-        change.then(publish(payment_command("payment.requested", change.order, change.at)))
+    if transition.order.status == OrderStatus.PENDING:
+        transition.enqueue(publish(payment_command("payment.requested", transition.order, transition.at)))
 
 
 def _entry(event: PaymentMessage) -> PaymentEvent:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from django.db.models import Sum
 
-from orders.domain.lifecycle import DEAD, VendorOrderStatus
+from orders.domain.lifecycle import TERMINATED, VendorOrderStatus
 from orders.store.models import Order, PaymentEvent
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -46,7 +46,7 @@ def ledgers_of(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ledger]:
 
 def kept(order: Order) -> int:
     """What the order may keep of the money captured for it, in minor units."""
-    if order.status in DEAD:
+    if order.status in TERMINATED:
         return 0
     cancelled = order.vendor_orders.filter(status=VendorOrderStatus.CANCELLED).aggregate(sum=Sum("total", default=0))
     return order.total - int(cancelled["sum"])

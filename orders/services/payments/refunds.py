@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from orders.outbox.dead_letters import bury_refund, settle_refund
+from orders.outbox.dead_letters import dead_letter_refund, settle_refund
 from orders.outbox.effects import publish
 from orders.outbox.messages import payment_command
-from orders.services.lifecycle.transition import Change
+from orders.services.lifecycle.transition import OrderTransition
 from orders.services.payments.ledger import Ledger, kept
 from orders.store.models import Order, OutboxMessage, PaymentEvent, Refund
 
@@ -59,27 +59,27 @@ class Balance:
         return self.missing - self.sum_left(self.having(Status.FAILED))
 
 
-def refund_due(change: Change, ledger: Ledger) -> None:
+def refund_due(transition: OrderTransition, ledger: Ledger) -> None:
     """Ask Payment for what is owed and not asked for yet; settle or shrink what is asked for and no longer owed.
 
     A terminated order keeps nothing; an active one its total without the parts of vendors who cancelled. One rule for late
     money, too much money, and cancellations.
     """
-    balance = Balance.of(change.order, ledger)
+    balance = Balance.of(transition.order, ledger)
     if balance.missing < 0:
-        _shrink(change, balance, -balance.missing)
+        _shrink(transition, balance, -balance.missing)
     elif balance.unknown_to_admins > 0:
         for refund in balance.having(Status.FAILED):
             _settle(refund)
-        refund = Refund(order=change.order, amount=balance.missing)
-        refund.ask_again_at = change.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
+        refund = Refund(order=transition.order, amount=balance.missing)
+        refund.ask_again_at = transition.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
         refund.save(force_insert=True)
-        request_refund(change, refund)
+        request_refund(transition, refund)
 
 
-def follow_refund(change: Change, refund_id: str, is_refused: bool, ledger: Ledger) -> None:
+def follow_refund(transition: OrderTransition, refund_id: str, is_refused: bool, ledger: Ledger) -> None:
     """Keep what became of the refund of this id; one that Payment has just refused is asked for again, a few times."""
-    refund = next((r for r in Refund.objects.filter(order=change.order) if str(r.id) == refund_id), None)
+    refund = next((r for r in Refund.objects.filter(order=transition.order) if str(r.id) == refund_id), None)
     if refund is None:
         return
     if ledger.refunded_as.get(refund_id, 0) >= refund.amount:
@@ -93,44 +93,44 @@ def follow_refund(change: Change, refund_id: str, is_refused: bool, ledger: Ledg
         return
     elif refund.attempts < ATTEMPTS:
         refund.status, refund.asked = Status.REQUESTED, 1
-        refund.ask_again_at = change.at + timedelta(seconds=PAUSE_SECONDS * refund.attempts)
+        refund.ask_again_at = transition.at + timedelta(seconds=PAUSE_SECONDS * refund.attempts)
         refund.attempts += 1
     else:
         refund.status = Status.FAILED
-        bury_refund(refund, "Payment refuses the refund")
+        dead_letter_refund(refund, "Payment refuses the refund")
     refund.save()
 
 
-def retry_refund(change: Change, refund: Refund, ledger: Ledger) -> None:
+def retry_refund(transition: OrderTransition, refund: Refund, ledger: Ledger) -> None:
     """Ask again for a refund that an admin retries, as far as it is still owed; else settle it."""
-    others = [each for each in Refund.objects.filter(order=change.order) if each.id != refund.id]
-    balance = Balance(ledger, kept(change.order), others)
+    others = [each for each in Refund.objects.filter(order=transition.order) if each.id != refund.id]
+    balance = Balance(ledger, kept(transition.order), others)
     left = min(balance.left_of(refund), balance.missing)
     if left <= 0:
         _settle(refund)
         return
     refund.amount -= balance.left_of(refund) - left
     refund.status, refund.attempts, refund.asked = Status.REQUESTED, 1, 1
-    refund.ask_again_at = change.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
+    refund.ask_again_at = transition.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
     refund.save()
-    request_refund(change, refund)
+    request_refund(transition, refund)
 
 
-def request_refund(change: Change, refund: Refund) -> None:
+def request_refund(transition: OrderTransition, refund: Refund) -> None:
     """Send Payment the request for `refund`, under the same id each time."""
-    last = PaymentEvent.objects.filter(order=change.order, payment_id__isnull=False).order_by("-id").first()
+    last = PaymentEvent.objects.filter(order=transition.order, payment_id__isnull=False).order_by("-id").first()
     command = payment_command(
         "payment.refund_requested",
-        change.order,
-        change.at,
+        transition.order,
+        transition.at,
         amount_minor=refund.amount,
         refund_id=str(refund.id),
         payment_id=last and last.payment_id,
     )
-    change.then(publish(command))
+    transition.enqueue(publish(command))
 
 
-def _shrink(change: Change, balance: Balance, excess: int) -> None:
+def _shrink(transition: OrderTransition, balance: Balance, excess: int) -> None:
     """Take `excess` off what is asked for, from the latest request on. A request that is still to be sent is replaced."""
     for refund in reversed(balance.having(Status.REQUESTED)):
         less = min(excess, balance.left_of(refund))
@@ -138,14 +138,14 @@ def _shrink(change: Change, balance: Balance, excess: int) -> None:
             continue
         excess -= less
         unsent = [{"message": {"refund_id": str(refund.id)}}]
-        withdrawn, _ = OutboxMessage.objects.filter(order=change.order, payload__messages__contains=unsent).delete()
+        withdrawn, _ = OutboxMessage.objects.filter(order=transition.order, payload__messages__contains=unsent).delete()
         if less == balance.left_of(refund):
             _settle(refund)
             continue
         refund.amount -= less
         refund.save()
         if withdrawn:
-            request_refund(change, refund)
+            request_refund(transition, refund)
 
 
 def _settle(refund: Refund) -> None:

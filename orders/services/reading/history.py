@@ -15,7 +15,7 @@ from orders.store.order_queries import read_order
 
 CONFIRMED = f"order.{OrderStatus.CONFIRMED}"
 
-LONGEST = 1000
+MAX_ENTRIES = 1000
 """Entries read at once; no order has come near it."""
 
 
@@ -34,17 +34,17 @@ def track(caller: Caller, order_id: uuid.UUID) -> Tracked:
 
 def history(caller: Caller, order_id: uuid.UUID) -> Sequence[OrderEvent]:
     """The order's audit trail, oldest first. Raises NotFound."""
-    need_order(caller, order_id)
+    ensure_order_visible(caller, order_id)
     return entries(order_id)
 
 
-def need_order(caller: Caller, order_id: uuid.UUID) -> None:
+def ensure_order_visible(caller: Caller, order_id: uuid.UUID) -> None:
     """Raise NotFound unless this caller may know of the order."""
     if not Order.objects.visible_to(caller).filter(id=order_id).exists():
         raise NotFound()
 
 
-def need_vendor_order(caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
+def ensure_vendor_order_visible(caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
     """The id of the order that the vendor order belongs to. Raises NotFound unless this caller may know of it."""
     visible = VendorOrder.objects.visible_to(caller).filter(id=vendor_order_id)
     order_id = visible.values_list("order_id", flat=True).first()
@@ -55,7 +55,7 @@ def need_vendor_order(caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
 
 def entries(order_id: uuid.UUID, after: int = 0) -> list[OrderEvent]:
     """The order's entries behind sequence `after`, oldest first."""
-    return list(OrderEvent.objects.filter(order_id=order_id, sequence__gt=after).order_by("sequence")[:LONGEST])
+    return list(OrderEvent.objects.filter(order_id=order_id, sequence__gt=after).order_by("sequence")[:MAX_ENTRIES])
 
 
 def vendor_order_entries(vendor_order_id: uuid.UUID, after: int) -> tuple[list[OrderEvent], int]:
@@ -66,7 +66,7 @@ def vendor_order_entries(vendor_order_id: uuid.UUID, after: int) -> tuple[list[O
     """
     (order_id, event_count) = VendorOrder.objects.values_list("order_id", "order__event_count").get(id=vendor_order_id)
     trail = OrderEvent.objects.filter(order_id=order_id).order_by("sequence")
-    own = trail.filter(Q(vendor_order_id=vendor_order_id) | Q(type=CONFIRMED))[:LONGEST]
+    own = trail.filter(Q(vendor_order_id=vendor_order_id) | Q(type=CONFIRMED))[:MAX_ENTRIES]
     numbered = (_numbered(entry, number) for number, entry in enumerate(own, start=1))
     return [entry for entry in numbered if entry.sequence > after], event_count
 

@@ -22,7 +22,7 @@ from orders.store import database
 
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
-READS_AT_ONCE = 2
+MAX_CONCURRENT_READS = 2
 """A crowd of listeners must not take all of the database's threads from those who order."""
 
 _GROWN = """
@@ -35,7 +35,7 @@ Answer = TypeVar("Answer")
 log = structlog.get_logger()
 
 
-class Listener:
+class Subscription:
     """Somebody who has seen an order's trail up to sequence `seen` and waits for more."""
 
     __slots__ = ("_news", "order_id", "seen")
@@ -87,13 +87,13 @@ class OpenStreams:
                 del self._callers[key]
 
 
-class Watch:
+class OrderEventNotifier:
     """The listeners of one process."""
 
     def __init__(self, streams: OpenStreams) -> None:
         self.streams = streams
-        self._listeners: dict[uuid.UUID, set[Listener]] = {}
-        self.room = asyncio.Semaphore(READS_AT_ONCE)
+        self._listeners: dict[uuid.UUID, set[Subscription]] = {}
+        self.room = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self.closed = False
         self.health = LoopHealth()
 
@@ -114,9 +114,9 @@ class Watch:
         return None
 
     @contextmanager
-    def listen(self, order_id: uuid.UUID, seen: int) -> Iterator[Listener]:
+    def listen(self, order_id: uuid.UUID, seen: int) -> Iterator[Subscription]:
         """Listen to an order whose trail is known up to `seen`."""
-        listener = Listener(order_id, seen)
+        listener = Subscription(order_id, seen)
         self._listeners.setdefault(order_id, set()).add(listener)
         try:
             yield listener

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from clients.carts import Carts
-from clients.http import HttpNeighbour
+from clients.http import ServiceHttpClient
 from clients.products import Products
 from clients.users import Users
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
+class ServiceClients:
     """Whom the service asks. Belongs to the event loop it was opened in."""
 
     users: Users
@@ -22,11 +22,11 @@ class Neighbours:
 
 
 @asynccontextmanager
-async def open_neighbours() -> AsyncIterator[Neighbours]:
+async def open_service_clients() -> AsyncIterator[ServiceClients]:
     """Clients for User, Cart and Product as the settings name them. Nothing is connected before the first call."""
     limits = settings.NEIGHBOUR_CONNECT_SECONDS, settings.NEIGHBOUR_READ_SECONDS, settings.NEIGHBOUR_CALLS_IN_FLIGHT
-    user = HttpNeighbour("user", settings.USER_SERVICE_URL, settings.SERVICE_TOKEN, *limits)
-    cart = HttpNeighbour("cart", settings.CART_SERVICE_URL, settings.SERVICE_TOKEN, *limits)
+    user = ServiceHttpClient("user", settings.USER_SERVICE_URL, settings.SERVICE_TOKEN, *limits)
+    cart = ServiceHttpClient("cart", settings.CART_SERVICE_URL, settings.SERVICE_TOKEN, *limits)
     products = Products(
         settings.PRODUCT_SERVICE_ADDR,
         settings.PRODUCT_SERVICE_TLS,
@@ -36,7 +36,7 @@ async def open_neighbours() -> AsyncIterator[Neighbours]:
         settings.NEIGHBOUR_CALLS_IN_FLIGHT,
     )
     try:
-        yield Neighbours(Users(user), Carts(cart), products)
+        yield ServiceClients(Users(user), Carts(cart), products)
     finally:
         await user.close()
         await cart.close()

@@ -40,7 +40,7 @@ class _Entry(msgspec.Struct):
     alg: str | None = None
 
 
-class KeySet:
+class JWKSCache:
     """The keys published at `url`; the old ones stay when a fetch fails."""
 
     def __init__(self, url: str, algorithm: str) -> None:
