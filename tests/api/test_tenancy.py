@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from tests.api.test_fulfilment import SHIPMENT, Market, Sale
-from tests.invariants import check_at_rest
-from tests.world import Person, World
+from tests.support.invariants import check_at_rest
+from tests.support.world import Person, World
 
 MISSING = str(uuid.UUID(int=7))
 ORDER_ROUTES = [("GET", ""), ("POST", "/cancel"), ("GET", "/tracking"), ("GET", "/history"), ("GET", "/stream")]
@@ -160,8 +160,8 @@ def test_dead_letters_are_for_admins_alone(town: Town) -> None:
 def test_a_customers_lists_hold_their_own_orders_only(town: Town) -> None:
     orders = listed(town.bob, "/orders")
     assert [order["id"] for order in orders.json()["results"]] == [town.bobs["id"]]
-    assert town.of("ada") not in orders.domain.text
-    assert town.of("first") not in orders.domain.text
+    assert town.of("ada") not in orders.text
+    assert town.of("first") not in orders.text
     assert [order["id"] for order in listed(town.ada, "/orders").json()["results"]] == [town.shared.id]
 
 

@@ -13,9 +13,9 @@ import httpx
 
 from compose.ports import HOST
 from tests.faults.conftest import kills
-from tests.faults.fleet import Fleet, Server
-from tests.faults.load import Load
-from tests.world import Person, World, eventually
+from tests.support.checkout_load import Load
+from tests.support.fleet import Fleet, Server
+from tests.support.world import Person, World, eventually
 
 SHUTDOWN_SECONDS = 25
 RESTARTS_AT_MOST = 20

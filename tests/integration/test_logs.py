@@ -14,8 +14,8 @@ import pytest
 import redis
 
 from compose.stack import Stack
-from tests.integration.payment import Payment
-from tests.world import Person, Sandbox, World, eventually
+from tests.support.payment import Payment
+from tests.support.world import Person, Sandbox, World, eventually
 
 ADDRESS = {
     "name": "Canary Doe",

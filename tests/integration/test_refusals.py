@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 
 from compose.stack import Stack
-from tests.server import server
-from tests.world import eventually
+from tests.support.server import server
+from tests.support.world import eventually
 
 SILENCE_SECONDS = 3
 """After which a server has nothing more to say; less than it keeps an idle connection."""

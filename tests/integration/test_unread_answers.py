@@ -14,8 +14,8 @@ import pytest
 
 from compose.ports import HOST
 from compose.stack import Stack
-from tests.server import server
-from tests.world import Person, Sandbox, World, eventually
+from tests.support.server import server
+from tests.support.world import Person, Sandbox, World, eventually
 
 LIMIT = 8_000_000
 SECONDS = 3

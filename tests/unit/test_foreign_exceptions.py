@@ -26,7 +26,7 @@ from messaging import relay, subscriber
 from orders.domain.errors import DependencyUnavailable, OrderError
 from orders.store import database
 from protos.product.v1 import product_pb2 as pb
-from tests.unit.raw_server import HOST, Manner, Peer, always, closed_port, full_port, once, serving, silence
+from tests.support.raw_server import HOST, Manner, Peer, always, closed_port, full_port, once, serving, silence
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
 

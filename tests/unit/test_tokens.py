@@ -25,7 +25,7 @@ from orders.domain.callers import Caller
 from orders.domain.errors import DependencyUnavailable, NotAuthenticated
 from orders.http import authentication as tokens_module
 from orders.http.authentication import JWTAuthenticator
-from tests.unit.raw_server import Peer, RawServer, serving, silence
+from tests.support.raw_server import Peer, RawServer, serving, silence
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
 

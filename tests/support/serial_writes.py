@@ -1,4 +1,4 @@
-"""`python -m tests.integration.writes_in_a_row`: one process writes orders, each the moment it hears that the last one is written.
+"""`python -m tests.support.serial_writes`: one process writes orders, each the moment it hears that the last one is written.
 
 It prints whose orders they are. A program of its own, because Django is set up once a process.
 """

@@ -15,8 +15,8 @@ from compose import composition
 from compose.ports import HOST, free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.faults.proxy import Proxy
-from tests.world import eventually
+from tests.support.tcp_proxy import Proxy
+from tests.support.world import eventually
 
 RECOVERY_SECONDS = 30
 """Promise P10."""

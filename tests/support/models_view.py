@@ -1,4 +1,4 @@
-"""`python -m tests.integration.models_view ORDER_ID…`: orders as the models see them, as JSON.
+"""`python -m tests.support.models_view ORDER_ID…`: orders as the models see them, as JSON.
 
 A program of its own, because Django is set up once a process and the tests know the service from outside.
 """

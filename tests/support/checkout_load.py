@@ -13,9 +13,9 @@ from typing import Any, Literal, Self
 
 import httpx
 
-from tests.faults.fleet import RECOVERY_SECONDS
-from tests.invariants import check_at_rest, check_invariants
-from tests.world import World, eventually
+from tests.support.fleet import RECOVERY_SECONDS
+from tests.support.invariants import check_at_rest, check_invariants
+from tests.support.world import World, eventually
 
 PATIENCE_SECONDS = 40
 """A client gives up after this: recovery takes 30 s at most, then come the answers."""

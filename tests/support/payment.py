@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from tests.world import World, eventually
+from tests.support.world import World, eventually
 
 Message = dict[str, Any]
 

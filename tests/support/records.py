@@ -7,7 +7,7 @@ import httpx
 from celery import Celery
 
 from protos.product.v1 import product_pb2 as pb
-from tests.world import PATIENCE_SECONDS, World, eventually
+from tests.support.world import PATIENCE_SECONDS, World, eventually
 
 Row = dict[str, Any]
 

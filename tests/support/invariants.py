@@ -8,7 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-from tests.world import PATIENCE_SECONDS, World, eventually
+from tests.support.world import PATIENCE_SECONDS, World, eventually
 
 PARTS = """
     SELECT count(*) AS everyone, count(*) FILTER (WHERE status = 'pending') AS pending,
