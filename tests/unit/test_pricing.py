@@ -118,6 +118,11 @@ def test_an_adjuster_that_takes_what_is_not_there_is_an_error(discounts: list[in
         price({"p": 1}, {"p": product("p", 1000)}, "EUR", [lambda _: discounts])
 
 
+def test_discounts_together_are_held_to_what_a_line_costs() -> None:
+    with pytest.raises(ValueError, match="600"):
+        price({"p": 1}, {"p": product("p", 1000)}, "EUR", [lambda _: [600]] * 2)
+
+
 def test_what_is_given_away_costs_nothing_and_still_has_a_share() -> None:
     pricing = price({"p": 3}, {"p": product("p", 0)}, "EUR")
     assert (pricing.total, pricing.shares["v-1"].total) == (0, 0)
