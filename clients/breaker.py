@@ -1,4 +1,4 @@
-"""Circuit breakers: a neighbour that keeps failing is left alone for a while, and who needs it hears so at once."""
+"""Circuit breakers: while a neighbour keeps failing, calls to it fail at once."""
 
 import asyncio
 import math
@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 class CircuitBreaker:
-    """The breaker before one neighbour of this process.
+    """The circuit breaker of one neighbour in this process.
 
     It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call goes through as a probe, and
     its end decides (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). A refusal that the neighbour's contract knows
@@ -40,7 +40,7 @@ class CircuitBreaker:
         self._in_flight, self._is_open = IN_FLIGHT.labels(name), CIRCUIT_OPEN.labels(circuit or name)
 
     async def call(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What `ask` answers. Raises NotAsked, without calling it, while the circuit is open."""
+        """Return the result of `ask`. Raises NotAsked, without calling it, while the circuit is open."""
         probing = self._admit()
         began = time.perf_counter()
         outcome = None
@@ -63,7 +63,7 @@ class CircuitBreaker:
             self._seconds[outcome or "unknown"].observe(time.perf_counter() - began)
 
     def _admit(self) -> bool:
-        """Whether this call is the probe."""
+        """Return whether this call is the probe."""
         if self._open_until is None:
             return False
         left = self._open_until - time.monotonic()

@@ -1,4 +1,4 @@
-"""The Cart Service: what the customer wants, and that it has been ordered (contract: neighbours, "Cart Service")."""
+"""Client of the Cart Service: read a customer's cart, clear it once it has been ordered (contract: neighbours, "Cart Service")."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -28,7 +28,7 @@ class _Cart(Struct):
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """A cart that holds something. `lines` are quantities by product id, in the cart's order, equal products added up."""
+    """A cart that is not empty. `lines` are quantities by product id, in the cart's order, equal products added up."""
 
     version: int
     currency: str
@@ -36,14 +36,14 @@ class Cart:
 
 
 class Carts:
-    """Asks the Cart Service."""
+    """Client of the Cart Service."""
 
     def __init__(self, http: ServiceHttpClient) -> None:
         self._http, self.breaker = http, http.breaker
 
     @guarded
     async def filled_cart(self, customer_id: str, deadline: Deadline) -> Cart | None:
-        """The customer's cart, None when it is empty. Raises DependencyUnavailable("cart")."""
+        """Return the customer's cart, None when it is empty. Raises DependencyUnavailable("cart")."""
         answer = await self._http.get(f"/carts/{quote_id(customer_id)}", deadline)
         if answer.status_code == 404:
             return None
@@ -61,7 +61,7 @@ class Carts:
 
     @guarded
     async def clear(self, customer_id: str, order_id: UUID, version: int, deadline: Deadline) -> None:
-        """Empty the cart if it still is this version. Repeatable; a cart that has moved on or gone is left alone.
+        """Empty the cart if it is still at this version. Repeatable; a cart of another version, or none, is left as it is.
 
         Raises DependencyUnavailable("cart") when it is not known whether that happened.
         """

@@ -1,4 +1,4 @@
-"""How long a caller is still willing to wait, handed down from call to call."""
+"""The time budget of a request, handed down from call to call."""
 
 import asyncio
 import time
@@ -15,14 +15,14 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
-        """The moment `seconds` from now."""
+        """Return the deadline `seconds` from now."""
         return cls(time.monotonic() + seconds)
 
     def left(self, at_most: float) -> float:
-        """Seconds until then, no more than `at_most` and never negative."""
+        """Return the seconds until then, no more than `at_most` and never negative."""
         return max(0.0, min(at_most, self.at - time.monotonic()))
 
 
 def was_late(limit: asyncio.Timeout) -> bool:
-    """Whether a timeout was noticed so long after its time that this process must have been busy with something else."""
+    """Return whether a timeout was noticed so late that this process must have been busy with something else."""
     return asyncio.get_running_loop().time() - (limit.when() or 0.0) > LATE_SECONDS

@@ -1,25 +1,25 @@
-"""What a neighbour can refuse, and the shades of one that gave no usable answer (`DependencyUnavailable`, orders.domain.errors)."""
+"""Refusals of the neighbours, and kinds of a missing or unusable response (`DependencyUnavailable`, orders.domain.errors)."""
 
 from orders.domain.errors import DependencyUnavailable
 
 
 class NotAsked(DependencyUnavailable):
-    """The neighbour was not even asked: its circuit is open, or no time was left. It has heard nothing of this."""
+    """No request was sent: the circuit breaker is open, or no time was left."""
 
 
 class DependencyRefused(DependencyUnavailable):
-    """The neighbour works, and has refused a question that its contract allows: what is wrong is ours."""
+    """The neighbour works, and has refused the request (a 4xx): the fault is in the request."""
 
 
 class ContractBroken(DependencyUnavailable):
-    """The neighbour works, and has answered what its contract does not allow.
+    """The neighbour works, and its response breaks its contract.
 
-    That says something about one user, cart or product, and nothing about the neighbour.
+    That is a fault of the data of one user, cart or product, and says nothing about the neighbour's health.
     """
 
 
 class Belated(DependencyUnavailable):
-    """The time was over, but this process was too busy to see in time whether there was an answer: no fault of the neighbour's."""
+    """The timeout was noticed late because this process was busy: it says nothing about the neighbour's health."""
 
 
 class HoldGone(Exception):
@@ -27,7 +27,7 @@ class HoldGone(Exception):
 
 
 class HoldCommitted(Exception):
-    """The order's hold is already a sale: it can't be replaced."""
+    """The order's hold has been committed: it can't be replaced."""
 
 
 class RestockRefused(Exception):

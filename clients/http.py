@@ -1,4 +1,4 @@
-"""Asking a neighbour over HTTP: its address, our token, a deadline, one retry of what is safe to repeat."""
+"""HTTP calls to one neighbour: its address, the service token, a deadline, one retry of calls that are safe to repeat."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class ServiceHttpClient:
-    """One neighbour at `base_url`. `name` is what a 503 calls it; no more than `at_once` calls are under way at a time."""
+    """Client of one neighbour at `base_url`. A 503 names it by `name`; at most `at_once` calls are in flight at a time."""
 
     def __init__(
         self, name: str, base_url: str, service_token: str, connect_seconds: float, read_seconds: float, at_once: int
@@ -33,20 +33,20 @@ class ServiceHttpClient:
         self._base = base_url
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
-        self._room = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
         # The transport without a client on it: there are no cookies, redirects or proxies that a client would see to.
         self._transport = KeepAliveTransport(connect_seconds)
 
     async def get(self, path: str, deadline: Deadline) -> httpx.Response:
         """GET `path` (already quoted), once more after a failed connection or a 502, 503, 504.
 
-        Raises DependencyUnavailable when neither try gave an answer in time.
+        Raises DependencyUnavailable when neither attempt gets a response in time.
         """
         try:
             answer = await self._send("GET", path, None, deadline)
         except DependencyUnavailable as error:
             if not isinstance(error.__cause__, httpx.NetworkError | httpx.ConnectTimeout):
-                raise  # it had its time; asking again would double the wait
+                raise  # it had its time; another attempt would double the wait
             answer = None
         if answer is not None and answer.status_code not in RETRIED:
             return answer
@@ -55,7 +55,7 @@ class ServiceHttpClient:
         return await self._send("GET", path, None, deadline)
 
     async def post(self, path: str, body: object, deadline: Deadline) -> httpx.Response:
-        """POST `body` as JSON, once. Raises DependencyUnavailable when no answer came in time."""
+        """POST `body` as JSON, once. Raises DependencyUnavailable when no response comes in time."""
         return await self._send("POST", path, msgspec.json.encode(body), deadline)
 
     async def close(self) -> None:
@@ -63,11 +63,11 @@ class ServiceHttpClient:
         await self._transport.aclose()
 
     def broken(self, why: str) -> ContractBroken:
-        """The error for an answer that breaks the contract."""
+        """Return the error for a response that breaks the contract."""
         return ContractBroken(self.name, why)
 
     def unexpected(self, status: int) -> DependencyUnavailable:
-        """The error for an answer with a status that its contract doesn't know."""
+        """Return the error for a status that the contract doesn't have."""
         if status < 400:
             return self.broken(f"it answered {status}")
         error = DependencyRefused if status < 500 else DependencyUnavailable
@@ -81,7 +81,7 @@ class ServiceHttpClient:
         if not (left := deadline.left(self._seconds)):
             raise NotAsked(self.name, "no time was left to ask")
         try:
-            async with asyncio.timeout(left) as limit, self._room:
+            async with asyncio.timeout(left) as limit, self._slots:
                 return await self._transport.handle_async_request(request)
         except TimeoutError as error:
             too_late = Belated if was_late(limit) else DependencyUnavailable
@@ -93,12 +93,12 @@ class ServiceHttpClient:
 
 
 def quote_id(id_: str) -> str:
-    """An id as one segment of a path; dots too, for ".." would be another path."""
+    """Return an id quoted as one segment of a path; dots too, for ".." would be another path."""
     return quote(id_, safe="").replace(".", "%2E")
 
 
 def decode(neighbour: ServiceHttpClient, answer: httpx.Response, shape: type[Any]) -> Any:
-    """The answer's JSON as `shape` (a msgspec.Struct), every type and range checked.
+    """Decode the response's JSON as `shape` (a msgspec.Struct), every type and range checked.
 
     Raises DependencyUnavailable for another status than 200, ContractBroken for what breaks the contract.
     """

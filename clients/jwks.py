@@ -14,10 +14,10 @@ from clients.transport import KeepAliveTransport
 from orders.domain.errors import DependencyUnavailable
 
 FLOOR_SECONDS = 30
-"""Between two fetches: tokens with made-up key ids must not make us ask without end."""
+"""Between two fetches: tokens with invented key ids must not cause a fetch each."""
 
 RETRY_SECONDS = 2
-"""Between two fetches while none has ever succeeded: until then every caller is refused."""
+"""Between two fetches while none has ever succeeded: until then every request is refused."""
 
 LIFETIME_SECONDS = 600
 """After this long a known key is fetched anew, so that a withdrawn one stops working."""
@@ -56,7 +56,7 @@ class JWKSCache:
 
     @property
     def is_known(self) -> bool:
-        """Whether the keys have been fetched once."""
+        """Return whether the keys have been fetched once."""
         return bool(self._keys)
 
     async def check(self) -> None:
@@ -69,13 +69,13 @@ class JWKSCache:
         self._starting = asyncio.create_task(self._fetch_first(), context=contextvars.Context())
 
     def find(self, key_id: str | None) -> list[Any]:
-        """The keys of this id; for a token that names none, every key."""
+        """Return the keys of this id; for a token that names none, every key."""
         if self._keys and time.monotonic() - self._fetched > LIFETIME_SECONDS:
             self._begin_fetch()
         return [key.key for key in self._keys if key_id is None or key.key_id == key_id]
 
     async def fetch(self) -> None:
-        """Wait for the keys as they are published now, unless they were asked for just before.
+        """Wait for the keys as they are published now, unless they were fetched just before.
 
         Raises DependencyUnavailable while they could never be fetched, and when too many requests wait already.
         """
@@ -91,7 +91,7 @@ class JWKSCache:
         await self.check()
 
     async def close(self) -> None:
-        """Give up a fetch, close the connection."""
+        """Cancel a fetch, close the connection."""
         for task in filter(None, (self._starting, self._fetching)):
             task.cancel()
             await asyncio.wait([task])
@@ -106,7 +106,7 @@ class JWKSCache:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _begin_fetch(self) -> None:
-        """One fetch at a time, in a task of its own: the caller who caused it may leave."""
+        """Start a fetch unless one is in progress, in a task of its own: the request that caused it may be cancelled."""
         now = time.monotonic()
         pause = FLOOR_SECONDS if self._keys else RETRY_SECONDS
         if now - self._tried >= pause and (self._fetching is None or self._fetching.done()):
@@ -129,7 +129,7 @@ class JWKSCache:
         return keys
 
     def _read(self, published: Any) -> jwt.PyJWK | None:
-        """The key, if it is one that signs tokens with our algorithm; one that can't be read is passed over."""
+        """Return the key if it signs tokens with our algorithm; a key that can't be read is passed over."""
         try:
             entry = msgspec.convert(published, _Entry)
             key = jwt.PyJWK(published) if entry.use == "sig" else None

@@ -1,4 +1,4 @@
-"""What the clients count, for `/metrics`."""
+"""Metrics of the clients, for `/metrics`."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,7 +1,7 @@
-"""The Product Service over gRPC: prices, and the hold that each order has on its stock (contract: product.proto).
+"""Client of the Product Service over gRPC: prices, and the hold that each order has on its stock (contract: product.proto).
 
 The order's id is the hold's key, so every call may be repeated. UNAVAILABLE is tried again within the deadline; any other
-failure leaves it unknown whether the call was executed, and is said so (`DependencyUnavailable`).
+failure leaves it unknown whether the call was executed, and raises `DependencyUnavailable`.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ _REFUSALS = (
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.RESOURCE_EXHAUSTED,  # 429; also an answer over 1 MiB, which says something about one product
 )
-"""What a 4xx is in HTTP."""
+"""Statuses that mean what a 4xx means in HTTP."""
 
 Answer = TypeVar("Answer")
 HoldState = pb.StockHold.State
@@ -59,10 +59,10 @@ _STATES: Mapping[int, StockState] = {
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What an order has at Product.
+    """The stock of an order at Product.
 
     `revision` names the reservation that made it. `lines` are the units by product id that are held, or were sold (units
-    that were restocked since are counted all the same); empty where nothing is, or where Product does not tell.
+    that were restocked since are counted all the same); empty where nothing is, or where Product does not name them.
     """
 
     state: StockState
@@ -72,14 +72,14 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The order holds its lines. `revision` names this very hold; `products` has every line's product."""
+    """A hold on all lines of an order. `revision` names this very hold; `products` has every line's product."""
 
     revision: int
     products: Mapping[str, Product]
 
 
 class Products:
-    """Asks the Product Service over one channel, which belongs to the event loop that made it."""
+    """Client of the Product Service over one channel, which belongs to the event loop that made it."""
 
     def __init__(
         self, address: str, tls: bool, service_token: str, reserve_seconds: float, read_seconds: float, at_once: int
@@ -87,7 +87,7 @@ class Products:
         self.breaker = CircuitBreaker("product")
         self._token = service_token
         self._reserve_seconds, self._read_seconds = reserve_seconds, read_seconds
-        self._room = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
         self._channel = (
             grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(), options=_CHANNEL_OPTIONS)
             if tls
@@ -96,9 +96,9 @@ class Products:
         self._stub: Any = rpc.ProductServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def apart(self, open_seconds: float) -> "Products":
-        """The same client with a circuit of its own, for calls that must be made though those of customers keep failing.
+        """Return the same client with a circuit breaker of its own, for calls that must go on while those of customers fail.
 
-        When they fail themselves, Product is left alone for `open_seconds`.
+        When these calls fail themselves, their circuit opens for `open_seconds`.
         """
         apart = copy.copy(self)
         apart.breaker = CircuitBreaker("product", "product, apart", open_seconds)
@@ -110,21 +110,21 @@ class Products:
 
     @guarded
     async def prices(self, product_ids: Collection[str], deadline: Deadline) -> dict[str, Product]:
-        """The products of these ids that exist. Holds nothing."""
+        """Return the products of these ids that exist. Holds nothing."""
         request = pb.GetProductsRequest(product_ids=product_ids)
-        answer = await self._ask(self._stub.GetProducts, request, self._read_seconds, 3, deadline)
+        answer = await self._call(self._stub.GetProducts, request, self._read_seconds, 3, deadline)
         return _products(answer.products, product_ids)
 
     @guarded
     async def reserve(self, order_id: UUID, lines: Mapping[str, int], hold_seconds: int, deadline: Deadline) -> Held:
-        """Make the order's hold exactly these lines for `hold_seconds`, and learn their prices.
+        """Make the order's hold exactly these lines for `hold_seconds`, and return their prices.
 
         Raises OutOfStock (nothing changed), HoldCommitted (the order is sold already), or DependencyUnavailable: then
-        the hold may or may not be there.
+        the hold may or may not exist.
         """
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
         request = pb.ReserveStockRequest(order_id=str(order_id), lines=wanted, ttl_seconds=hold_seconds)
-        answer = await self._ask(self._stub.ReserveStock, request, self._reserve_seconds, 2, deadline, HoldCommitted)
+        answer = await self._call(self._stub.ReserveStock, request, self._reserve_seconds, 2, deadline, HoldCommitted)
         _check(answer.hold.order_id == str(order_id), "its answer is about another order")
         if answer.hold.state == HoldState.REJECTED:
             _check(len(answer.shortages) > 0, "it held nothing, but names no shortage")
@@ -146,35 +146,35 @@ class Products:
         Raise HoldGone when that hold expired, was released or replaced.
         """
         request = pb.CommitStockRequest(order_id=str(order_id), revision=revision)
-        hold = await self._ask(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline, HoldGone)
+        hold = await self._call(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline, HoldGone)
         stock = _stock(hold, order_id)
         _check(stock.state == "sold", "it did not commit")
         return stock
 
     @guarded
     async def release(self, order_id: UUID, revision: int, deadline: Deadline) -> Stock:
-        """Give back the hold of this revision (0: whatever the order holds); repeatable. Return what there is afterwards.
+        """Release the hold of this revision (0: whatever the order holds); repeatable. Return the stock after that.
 
         What is sold stays sold.
         """
         request = pb.ReleaseStockRequest(order_id=str(order_id), revision=revision)
-        return _stock(await self._ask(self._stub.ReleaseStock, request, self._reserve_seconds, 2, deadline), order_id)
+        return _stock(await self._call(self._stub.ReleaseStock, request, self._reserve_seconds, 2, deadline), order_id)
 
     @guarded
     async def restock(self, restock_id: UUID, order_id: UUID, lines: Mapping[str, int], deadline: Deadline) -> None:
-        """Put committed units back on the shelf, once for each `restock_id`. Raises RestockRefused beyond what was sold."""
+        """Put committed units back into stock, once for each `restock_id`. Raises RestockRefused beyond what was sold."""
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
         request = pb.RestockItemsRequest(restock_id=str(restock_id), order_id=str(order_id), lines=wanted)
-        hold = await self._ask(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline, RestockRefused)
+        hold = await self._call(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline, RestockRefused)
         _check(hold.order_id == str(order_id), "its answer is about another order")
 
     @guarded
     async def stock_of(self, order_id: UUID, deadline: Deadline) -> Stock:
-        """Return what the order has at Product now."""
+        """Return the stock of the order at Product now."""
         request = pb.GetStockHoldRequest(order_id=str(order_id))
-        return _stock(await self._ask(self._stub.GetStockHold, request, self._read_seconds, 3, deadline), order_id)
+        return _stock(await self._call(self._stub.GetStockHold, request, self._read_seconds, 3, deadline), order_id)
 
-    async def _ask(
+    async def _call(
         self,
         call: Callable[..., Awaitable[Answer]],
         request: Any,
@@ -189,7 +189,7 @@ class Products:
             raise NotAsked("product", "no time was left to ask")
         for last in (*[False] * (tries - 1), True):
             try:
-                async with asyncio.timeout(deadline.left(seconds)) as limit, self._room:
+                async with asyncio.timeout(deadline.left(seconds)) as limit, self._slots:
                     answer = await call(request, timeout=deadline.left(seconds), metadata=metadata)
                 _check(answer is not None, "its answer can't be read")
                 return answer
@@ -206,7 +206,7 @@ class Products:
 
 
 def _failure(code: grpc.StatusCode, limit: asyncio.Timeout) -> type[DependencyUnavailable]:
-    """The error for a call that ended with this status, whose time was over at `limit`."""
+    """Return the class of error for a call that ended with this status; `limit` is its timeout."""
     if code in _REFUSALS:
         return DependencyRefused
     return Belated if code == grpc.StatusCode.DEADLINE_EXCEEDED and was_late(limit) else DependencyUnavailable

@@ -1,4 +1,4 @@
-"""The neighbours of one process, opened together and closed together."""
+"""The clients of one process, opened together and closed together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from clients.users import Users
 
 @dataclass(frozen=True, slots=True)
 class ServiceClients:
-    """Whom the service asks. Belongs to the event loop it was opened in."""
+    """The clients of User, Cart and Product. They belong to the event loop that they were opened in."""
 
     users: Users
     carts: Carts
@@ -23,7 +23,7 @@ class ServiceClients:
 
 @asynccontextmanager
 async def open_service_clients() -> AsyncIterator[ServiceClients]:
-    """Clients for User, Cart and Product as the settings name them. Nothing is connected before the first call."""
+    """Open the clients as the settings configure them. Nothing is connected before the first call."""
     limits = settings.NEIGHBOUR_CONNECT_SECONDS, settings.NEIGHBOUR_READ_SECONDS, settings.NEIGHBOUR_CALLS_IN_FLIGHT
     user = ServiceHttpClient("user", settings.USER_SERVICE_URL, settings.SERVICE_TOKEN, *limits)
     cart = ServiceHttpClient("cart", settings.CART_SERVICE_URL, settings.SERVICE_TOKEN, *limits)

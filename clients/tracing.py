@@ -1,4 +1,4 @@
-"""What each outgoing call says of the request it belongs to: `X-Request-ID` and W3C `traceparent`."""
+"""The headers that link an outgoing call to its request: `X-Request-ID` and W3C `traceparent`."""
 
 import random
 import uuid
@@ -9,7 +9,7 @@ trace_id: ContextVar[str] = ContextVar("trace_id", default="")
 
 
 def call_headers(service_token: str) -> dict[str, str]:
-    """The headers (or gRPC metadata) of a call to a neighbour: our token, the request's id, a span of its trace.
+    """Return the headers (or gRPC metadata) of a call to a neighbour: the service token, the request's id, a span of its trace.
 
     Outside a request both ids are new.
     """

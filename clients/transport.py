@@ -13,14 +13,14 @@ import httpx
 from httptools import HttpParserError, HttpResponseParser
 
 MAX_BYTES = 1024 * 1024
-"""Cap on an answer, head and body together (contract: neighbours)."""
+"""Limit of a response, head and body together (contract: neighbours)."""
 
 IDLE_SECONDS = 4
-"""How long a connection is kept for the next request: shorter than servers do, which close it at 5 s or later."""
+"""How long an idle connection is kept: shorter than servers keep it, which is 5 s or more."""
 
 
 class AnswerTooLarge(httpx.RemoteProtocolError):
-    """The answer is larger than MAX_BYTES."""
+    """The response is larger than MAX_BYTES."""
 
 
 _PORTS = {"http": 80, "https": 443}
@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
 
 
 class KeepAliveTransport(httpx.AsyncBaseTransport):
-    """httpx's way to one neighbour. `connect_seconds` bounds the opening of a connection; the caller bounds the rest."""
+    """httpx's transport to one neighbour. `connect_seconds` bounds the opening of a connection; the caller bounds the rest."""
 
     def __init__(self, connect_seconds: float) -> None:
         self._connect_seconds = connect_seconds
@@ -125,7 +125,7 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
         self._sweep: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`, whose body is already bytes, and answer what came back, read whole.
+        """Send `request`, whose body is already bytes, and return the response, read whole.
 
         Raises httpx.ConnectError or ConnectTimeout when nothing was sent, ReadError or RemoteProtocolError afterwards.
         """
@@ -150,7 +150,7 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
             self._sweep = loop.call_later(IDLE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
-        """Close what nobody has needed for IDLE_SECONDS; the connection that was used last is used first."""
+        """Close connections that were idle for IDLE_SECONDS; the one that was used last is used first."""
         loop = asyncio.get_running_loop()
         while self._idle and self._idle[0].idle_since + IDLE_SECONDS <= loop.time():
             self._idle.popleft().transport.abort()

@@ -1,4 +1,4 @@
-"""The User Service: who the customer is and where they live (contract: neighbours, "User Service")."""
+"""Client of the User Service: a customer's account and default address (contract: neighbours, "User Service")."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class _User(Struct):
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An active user. The default address is read when it is needed, so that a broken one is in nobody else's way."""
+    """An active user. The default address is decoded when it is needed: a broken one fails no checkout that has its own."""
 
     id: str
     address: Raw
@@ -48,14 +48,14 @@ class Customer:
 
 
 class Users:
-    """Asks the User Service."""
+    """Client of the User Service."""
 
     def __init__(self, http: ServiceHttpClient) -> None:
         self._http, self.breaker = http, http.breaker
 
     @guarded
     async def active_customer(self, customer_id: str, deadline: Deadline) -> Customer | None:
-        """The active user of this id, None when there is none. Raises DependencyUnavailable("user")."""
+        """Return the active user of this id, None when there is none. Raises DependencyUnavailable("user")."""
         answer = await self._http.get(f"/users/{quote_id(customer_id)}", deadline)
         if answer.status_code == 404:
             return None

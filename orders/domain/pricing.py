@@ -1,7 +1,7 @@
 """What an order costs: products and quantities in, exact totals for the order and each vendor out. Pure; amounts in minor units."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from orders.domain.errors import CartTooLarge, CurrencyMismatch
 from orders.domain.money import MAX_MINOR
@@ -12,7 +12,7 @@ MAX_QUANTITY = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What Product says of one article. `unit_price` in minor units of `currency`."""
+    """A product as the Product Service describes it. `unit_price` in minor units of `currency`."""
 
     product_id: str
     vendor_id: str
@@ -25,11 +25,21 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """One article of the order with its price; `total` is `unit_price` × `quantity`."""
+    """One product of the order with its price: `total` is `unit_price` × `quantity`, `discount` its share of all discounts."""
 
     product: Product
     quantity: int
     total: int
+    discount: int = 0
+
+    @property
+    def left(self) -> int:
+        """What the line still costs: a further discount takes off no more than this."""
+        return self.total - self.discount
+
+
+Adjuster = Callable[[Sequence[PricedLine]], Sequence[int]]
+"""A pure function of the lines as the adjusters before it have left them. It returns one further discount for each line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +80,43 @@ def check_size(lines: Mapping[str, int]) -> None:
             )
 
 
-def price(lines: Mapping[str, int], products: Mapping[str, Product], currency: str) -> Pricing:
-    """Price `lines` (product id → quantity) at what `products` cost, which must cover every line.
+def price(
+    lines: Mapping[str, int], products: Mapping[str, Product], currency: str, adjusters: Iterable[Adjuster] = ()
+) -> Pricing:
+    """Price `lines` (product id → quantity) at what `products` cost, which must cover every line, then apply `adjusters` in turn.
 
     Raises CurrencyMismatch when a product isn't priced in the cart's currency, CartTooLarge for an amount beyond what
-    can be kept.
+    can be kept, ValueError for an adjuster that takes off less than nothing, or more than a line still costs.
     """
-    priced = []
-    subtotals: dict[str, int] = {}
-    for product_id, quantity in lines.items():
-        product = products[product_id]
-        if product.currency != currency:
-            raise CurrencyMismatch(
-                f"The cart is in {currency}, but {product_id} is sold in {product.currency}: take it out of the cart."
-            )
-        total = product.unit_price * quantity
-        priced.append(PricedLine(product, quantity, total))
-        subtotals[product.vendor_id] = subtotals.get(product.vendor_id, 0) + total
-    subtotal = sum(subtotals.values())
-    if subtotal > MAX_MINOR:
+    priced = [_priced(products[product_id], quantity, currency) for product_id, quantity in lines.items()]
+    if sum(line.total for line in priced) > MAX_MINOR:
         raise CartTooLarge("The order comes to more than can be charged at once: order in two parts.")
-    shares = {vendor_id: Share(subtotals[vendor_id], 0) for vendor_id in sorted(subtotals)}
-    return Pricing(currency, tuple(priced), shares, subtotal, 0)
+    for adjust in adjusters:
+        discounts = adjust(tuple(priced))
+        priced = [_discounted(line, discount) for line, discount in zip(priced, discounts, strict=True)]
+    return _summed_up(currency, tuple(priced))
+
+
+def _priced(product: Product, quantity: int, currency: str) -> PricedLine:
+    if product.currency != currency:
+        raise CurrencyMismatch(
+            f"The cart is in {currency}, but {product.product_id} is sold in {product.currency}: take it out of the cart."
+        )
+    return PricedLine(product, quantity, product.unit_price * quantity)
+
+
+def _discounted(line: PricedLine, discount: int) -> PricedLine:
+    if not 0 <= discount <= line.left:
+        raise ValueError(f"A discount of {discount} on a line that costs {line.left}.")
+    return replace(line, discount=line.discount + discount)
+
+
+def _summed_up(currency: str, lines: tuple[PricedLine, ...]) -> Pricing:
+    subtotals: dict[str, int] = {}
+    discounts: dict[str, int] = {}
+    for line in lines:
+        vendor_id = line.product.vendor_id
+        subtotals[vendor_id] = subtotals.get(vendor_id, 0) + line.total
+        discounts[vendor_id] = discounts.get(vendor_id, 0) + line.discount
+    shares = {vendor_id: Share(subtotals[vendor_id], discounts[vendor_id]) for vendor_id in sorted(subtotals)}
+    return Pricing(currency, lines, shares, sum(subtotals.values()), sum(discounts.values()))

@@ -1,4 +1,4 @@
-"""Room for so many at once, and a short queue in front of it that knows how long it is in seconds."""
+"""A limit on concurrent work, with a short queue whose length is known in seconds."""
 
 import asyncio
 import time
@@ -8,67 +8,68 @@ from contextlib import asynccontextmanager
 
 from orders.domain.errors import Overloaded
 
-REMEMBERED = 128
-"""Departures that tell the pace. Fewer would mistake a batch, which leaves all at once, for speed."""
+SAMPLES = 128
+"""Releases that the rate is measured over. Fewer would mistake a batch, which ends all at once, for speed."""
 
 
 class ConcurrencyLimiter:
-    """Room for `size` at once. Who finds it full waits for `patience` seconds, then is refused."""
+    """At most `limit` slots in use at a time. A task that finds none waits for up to `max_wait` seconds, then is refused."""
 
-    def __init__(self, size: int, patience: float) -> None:
-        self._size, self._patience = size, patience
-        self._places = asyncio.Semaphore(size)
-        self._pace = Pace()
-        self._is_flooded = False
+    def __init__(self, limit: int, max_wait: float) -> None:
+        self._limit, self._max_wait = limit, max_wait
+        self._slots = asyncio.Semaphore(limit)
+        self._rate = ReleaseRate()
+        self._is_overloaded = False
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """While one is inside. Raises Overloaded when none of the others leaves in time."""
+        """Hold a slot. Raises Overloaded when none becomes free in time."""
         try:
-            async with asyncio.timeout(self._patience):
-                await self._places.acquire()
+            async with asyncio.timeout(self._max_wait):
+                await self._slots.acquire()
         except TimeoutError:
             raise Overloaded("Too many at once: send the same request again in a second.") from None
         try:
             yield
         finally:
-            self._pace.departs(from_full=self._places.locked())
-            self._places.release()
+            self._rate.record_release(all_in_use=self._slots.locked())
+            self._slots.release()
 
     def would_admit(self, others: int) -> bool:
-        """Whether one more would surely get in in time, with so many others inside or on their way.
+        """Return whether one more task would surely get a slot in time, with `others` holding or awaiting one.
 
-        Surely: within a quarter of the longest wait, for who waits in vain has cost a third of who is served. In a flood
-        nobody waits at all: there is always somebody at the door when a place is free.
+        Surely means within a quarter of the longest wait: a request that waits in vain has cost a third of one that is
+        served. Once overloaded, no task is let into the queue until half of the slots are free: there is always another
+        request at the moment a slot becomes free.
         """
-        waiting = others + 1 - self._size
-        if others < self._size // 2:
-            self._is_flooded = False
-        if waiting <= 0:
+        position = others + 1 - self._limit
+        if others < self._limit // 2:
+            self._is_overloaded = False
+        if position <= 0:
             return True
-        if self._is_flooded:
+        if self._is_overloaded:
             return False
-        wait = self._pace.wait(waiting)
-        has_place = waiting <= self._size if wait is None else wait <= self._patience / 4
-        self._is_flooded = not has_place
-        return has_place
+        wait = self._rate.seconds_until(position)
+        is_admitted = position <= self._limit if wait is None else wait <= self._max_wait / 4
+        self._is_overloaded = not is_admitted
+        return is_admitted
 
 
-class Pace:
-    """How fast people leave a room that is full."""
+class ReleaseRate:
+    """How fast slots become free while all of them are in use."""
 
     def __init__(self) -> None:
-        self._departures: deque[float] = deque(maxlen=REMEMBERED)
+        self._releases: deque[float] = deque(maxlen=SAMPLES)
 
-    def departs(self, *, from_full: bool) -> None:
-        """Somebody leaves the room. Only while it is full does that tell the pace: else it is the arrivals' own."""
-        if from_full:
-            self._departures.append(time.monotonic())
+    def record_release(self, *, all_in_use: bool) -> None:
+        """Count a release. It measures the rate only while all slots are in use: else it follows the rate of arrivals."""
+        if all_in_use:
+            self._releases.append(time.monotonic())
         else:
-            self._departures.clear()
+            self._releases.clear()
 
-    def wait(self, waiting: int) -> float | None:
-        """In how many seconds so many will have got in, at the pace of late. None while that is not known."""
-        if len(self._departures) < REMEMBERED:
+    def seconds_until(self, position: int) -> float | None:
+        """Return the seconds until this position in the queue gets a slot, None while the rate is unknown."""
+        if len(self._releases) < SAMPLES:
             return None
-        return waiting * (time.monotonic() - self._departures[0]) / REMEMBERED
+        return position * (time.monotonic() - self._releases[0]) / SAMPLES

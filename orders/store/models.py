@@ -27,14 +27,6 @@ from orders.domain.callers import Caller
 from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
 from orders.domain.money import DECIMALS
 
-ORDER_IDS = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
-"""Namespace of the ids that are made of a customer and an Idempotency-Key."""
-
-
-def order_id_of(customer_id: str, idempotency_key: str) -> uuid.UUID:
-    """The id of the one order that this customer's key can make (UUIDv5, RFC 9562)."""
-    return uuid.uuid5(ORDER_IDS, f"{customer_id}\n{idempotency_key}")
-
 
 class OrderQuerySet(models.QuerySet["Order"]):
     """Orders, and the one gate through which callers see them."""

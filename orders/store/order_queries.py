@@ -15,11 +15,18 @@ from orders.store.models import Order, VendorOrder
 # Stand-ins for the values that a compiled statement is run with.
 CALLER = "\N{BLACK SQUARE} caller"
 ID = uuid.UUID(int=1)
+EARLIER_ID = uuid.UUID(int=2)
 
 
 def find(order_id: uuid.UUID) -> OrderRecord | None:
     """The order of this id, whoever asks; None when there is none."""
     return next(iter(fetch(_order(None), ORDERS, {ID: order_id})), None)
+
+
+def find_by_ids(order_id: uuid.UUID, earlier_id: uuid.UUID) -> OrderRecord | None:
+    """Return the order of one of these ids, the first placed where both exist; None when there is none."""
+    orders = fetch(_order_by_ids(), ORDERS, {ID: order_id, EARLIER_ID: earlier_id})
+    return min(orders, key=lambda order: order.row.created_at, default=None)
 
 
 def find_order_of_cart(customer_id: str, cart_version: int) -> uuid.UUID | None:
@@ -71,6 +78,11 @@ def anyone(role: Role) -> Caller:
 def _order(role: Role | None) -> Statement:
     orders = Order.objects.visible_to(anyone(role)) if role else Order.objects.all()
     return compiled(orders.filter(id=ID))
+
+
+@lru_cache(maxsize=1)
+def _order_by_ids() -> Statement:
+    return compiled(Order.objects.filter(id__in=[ID, EARLIER_ID]))
 
 
 @lru_cache(maxsize=8)

@@ -1,18 +1,18 @@
-"""Writing new orders: everything an order consists of in one statement, orders that arrive together in the same one.
+"""Write new orders: all rows of an order in one statement, orders that arrive together in the same statement.
 
-The statement takes one JSON document of rows and is made once from the models' own columns. It skips `save()`, so a
-test compares what it wrote with the models. An order that meets another one (its id exists, or its cart's version has
-made an order) is left out without harming the others.
+The statement takes one JSON document of rows and is built once from the models' columns. It skips `save()`, so a test
+compares the rows that it writes with the models. An order that conflicts with another one (its id exists, or its cart
+version has made an order) is left out without an effect on the others.
 
-Times are the database's: a row comes with those of this process's clock, and all of them are moved by the difference
-between the two clocks. A clock that is wrong would hide the order from a client that asks for what is new since a time.
+Times are the database's: a row arrives with the times of this process's clock, and all of them are moved by the difference
+between the two clocks. A wrong clock would hide the order from a client that asks for what is new since a time.
 """
 
 import asyncio
 import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -32,38 +32,36 @@ BATCH_SIZE = 32
 """Orders in one statement: more would make the first of them wait for the last."""
 
 MAX_CONCURRENT_WRITES = 2
-"""While one statement waits for the disk, the next is on its way; more only make batches smaller."""
+"""While one statement waits for the disk, the next one is being processed; more would only make batches smaller."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """An order's rows, by column; parents before what refers to them."""
+    """An order's rows, the parts by their tables."""
 
-    orders: Sequence[OrderRow]
+    order: OrderRow
     vendor_orders: Sequence[VendorOrderRow]
     order_items: Sequence[OrderItemRow]
     order_events: Sequence[OrderEventRow]
     outbox: Sequence[Mapping[str, Any]]
 
     @property
-    def id(self) -> uuid.UUID:
-        return self.orders[0].id
-
-    @property
     def record(self) -> OrderRecord:
-        return OrderRecord(self.orders[0], self.order_items, self.vendor_orders)
+        return OrderRecord(self.order, self.order_items, self.vendor_orders)
 
     def move(self, difference: timedelta) -> None:
         """Move the times that the record shows by the difference between the database's clock and this process's."""
-        rows: list[OrderRow | VendorOrderRow] = [*self.orders, *self.vendor_orders]
+        rows: list[OrderRow | VendorOrderRow] = [self.order, *self.vendor_orders]
         for row in rows:
             row.created_at += difference
             row.updated_at += difference
-        self.orders[0].expires_at += difference
-        self.orders[0].payment_check_at += difference
+        self.order.expires_at += difference
+        self.order.payment_check_at += difference
 
 
-TABLES = [field.name for field in fields(NewOrder)]
+PARTS = ("vendor_orders", "order_items", "order_events", "outbox")
+"""Tables of the rows that refer to an order; a table before those that refer to it."""
+
 ROWS: dict[str, type[Struct]] = {
     "orders": OrderRow,
     "vendor_orders": VendorOrderRow,
@@ -84,7 +82,7 @@ class OrderWriter:
         self._writing = 0
 
     async def write(self, order: NewOrder) -> bool:
-        """Write `order`, all of it or nothing. False when it met another order: of its id, or of its cart's version.
+        """Write `order`, all of it or nothing. Return False for a conflict with another order of its id or its cart version.
 
         Raises DependencyUnavailable("database") when it isn't known whether it was written.
         """
@@ -95,13 +93,13 @@ class OrderWriter:
             task = asyncio.create_task(self._flush())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        was_new: bool = await written
-        return was_new
+        is_new: bool = await written
+        return is_new
 
     async def _flush(self) -> None:
         try:
             await self._write_all()
-        finally:  # not in a callback of the task: an order that came before that ran would wait for the next one
+        finally:  # not in a callback of the task: an order that arrived before it ran would wait for the next order
             self._writing -= 1
         commit_signal.notify()
 
@@ -110,7 +108,7 @@ class OrderWriter:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
             try:
                 outcomes = await database.run(_write_or_each, [order for order, _ in batch])
-            except Exception as error:  # whatever stopped the batch, everyone in it must hear of it
+            except Exception as error:  # every order of the batch must get an answer
                 outcomes = [error] * len(batch)
             for (_, written), outcome in zip(batch, outcomes, strict=True):
                 if written.cancelled():
@@ -122,9 +120,9 @@ class OrderWriter:
 
 
 def _write_or_each(batch: list[NewOrder]) -> list[bool | Exception]:
-    """Write the batch; when the database refuses it, one by one, so that a bad order is told from the good ones.
+    """Write the batch; when the database refuses it, write the orders one by one, so that one bad order fails alone.
 
-    What tells of the connection instead of the orders is raised: `database.run` writes all of them again on another one.
+    An error of the connection is raised: `database.run` repeats the whole batch on another connection.
     """
     try:
         written = insert(batch)
@@ -132,7 +130,7 @@ def _write_or_each(batch: list[NewOrder]) -> list[bool | Exception]:
         if len(batch) == 1 or is_of_the_connection(error):
             raise
         return [_write_alone(order) for order in batch]
-    return [order.id in written for order in batch]
+    return [new.order.id in written for new in batch]
 
 
 def _write_alone(order: NewOrder) -> bool | Exception:
@@ -145,23 +143,24 @@ def _write_alone(order: NewOrder) -> bool | Exception:
 
 
 def insert(batch: Iterable[NewOrder]) -> set[uuid.UUID]:
-    """Insert the orders of `batch` that meet no other order, in one statement; return their ids."""
-    # Orders meet others of the same customer: two batches in one order do not wait for each other.
-    in_order = sorted(batch, key=lambda order: (order.orders[0].customer_id, order.id))
-    rows: dict[str, Any] = {table: [row for order in in_order for row in getattr(order, table)] for table in TABLES}
+    """Insert the orders of `batch` that conflict with no other order, in one statement; return their ids."""
+    # Conflicts are between orders of one customer: two batches in the same order do not wait for each other.
+    in_order = sorted(batch, key=lambda new: (new.order.customer_id, new.order.id))
+    rows: dict[str, Any] = {table: [row for new in in_order for row in getattr(new, table)] for table in PARTS}
+    document = {**rows, "orders": [new.order for new in in_order], "at": datetime.now(UTC)}
     cursor: CursorWrapper
     with connection.cursor() as cursor:
-        cursor.execute(_statement(), [msgspec.json.encode({**rows, "at": datetime.now(UTC)}).decode()])
+        cursor.execute(_statement(), [msgspec.json.encode(document).decode()])
         written: dict[uuid.UUID, timedelta] = dict(cursor.fetchall())
-    for order in in_order:
-        if order.id in written:
-            order.move(written[order.id])
+    for new in in_order:
+        if new.order.id in written:
+            new.move(written[new.order.id])
     return set(written)
 
 
 @cache
 def _statement() -> str:
-    inserts = ", ".join(f"new_{table} AS ({_insert(table)})" for table in TABLES)
+    inserts = ", ".join(f"new_{table} AS ({_insert(table)})" for table in ("orders", *PARTS))
     clocks = "clock_timestamp() - (rows->>'at')::timestamptz AS difference FROM (SELECT %s::jsonb AS rows) AS given"
     return f"WITH document AS MATERIALIZED (SELECT rows, {clocks}), {inserts} SELECT id, difference FROM new_orders, document"
 
@@ -181,7 +180,7 @@ def _insert(table: str) -> str:
 
 
 def _columns(table: str) -> "list[models.Field[Any, Any]]":
-    """The columns that a row brings along; the database gives the others their values."""
+    """Return the columns that a row has values for; the database fills in the others."""
     columns = _MODELS[table]._meta.concrete_fields
     if row := ROWS.get(table):
         return [column for column in columns if column.column in row.__struct_fields__]

@@ -73,7 +73,7 @@ def test_the_first_answer_comes_again_whatever_has_become_of_cart_price_account_
             {"shipping_address": {**ADDRESS, "line2": "", "state": None, "phone": ""}, "note": ""},
         ),
     ],
-    ids=["wishes", "address"],
+    ids=["fields", "address"],
 )
 def test_a_body_with_its_defaults_spelled_out_is_the_same_body(
     either_world: World, first: dict[str, object], again: dict[str, object]

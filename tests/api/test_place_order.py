@@ -123,7 +123,7 @@ def test_the_answer_carries_the_callers_request_id(either_world: World) -> None:
     assert (answer.status_code, answer.headers["x-request-id"]) == (201, "shop 7/a")
 
 
-def test_a_checkout_without_any_body_is_one_without_wishes(either_world: World) -> None:
+def test_a_checkout_without_any_body_has_the_default_of_every_field(either_world: World) -> None:
     ada = either_world.shopper()
     answer = ada.http.post("/api/v1/orders", headers={"Idempotency-Key": "k"})
     assert answer.status_code == 201
@@ -480,7 +480,7 @@ def test_an_order_that_costs_nothing_is_confirmed_at_once_and_payment_is_not_ask
     assert (order["status"], order["payment_status"], order["total"]) == ("confirmed", "paid", "0.00")
     assert (order["version"], order["available_actions"]) == (1, ["cancel"])
     assert ada.order(order["id"]) == order
-    eventually(lambda: settled(world, order["id"]), "all effects of the order")
+    eventually(lambda: is_in_effect(world, order["id"]), "all effects of the order")
     assert world.sandbox.ledger("payment", order["id"])["heard"] == {}
     assert world.sandbox.ledger("product", order["id"])["state"] == "COMMITTED"
     assert world.stock(gift)["sold"] == 2
@@ -511,7 +511,7 @@ def test_every_call_to_a_neighbour_names_the_request_and_its_trace(either_world:
     ada = world.shopper()
     sent = {"X_Request_ID": request, "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     order = ada.post("/orders", Idempotency_Key="k", **sent).json()
-    eventually(lambda: settled(world, order["id"]), "the cart to be cleared")
+    eventually(lambda: is_in_effect(world, order["id"]), "the cart to be cleared")
     ledgers = [world.sandbox.ledger(neighbour) for neighbour in ("user", "cart", "product")]
     calls = [call for ledger in ledgers for call in ledger["recent"] if call["request_id"] == request]
     assert sorted(call["call"] for call in calls) == ["ReserveStock", "clear", "get", "get"]
@@ -523,7 +523,7 @@ def test_the_ordered_cart_is_cleared(either_world: World) -> None:
     world = either_world
     ada = world.shopper()
     order = ada.place()
-    eventually(lambda: settled(world, order["id"]), "the cart to be cleared")
+    eventually(lambda: is_in_effect(world, order["id"]), "the cart to be cleared")
     assert cart_of(ada)["items"] == []
     assert world.sandbox.ledger("cart", order["id"]) == {"heard": 1, "in_effect": 1}
 
@@ -534,12 +534,12 @@ def test_a_cart_that_has_moved_on_is_left_alone(either_world: World) -> None:
     with world.sandbox.fault("cart", kind="delay", value=0.5, call="clear"):
         order = ada.place()
         world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])
-        eventually(lambda: settled(world, order["id"]), "the cart to be asked for")
+        eventually(lambda: is_in_effect(world, order["id"]), "the cart to be asked for")
     assert cart_of(ada)["items"] == [{"product_id": mug, "quantity": 1}]
     assert world.sandbox.ledger("cart", order["id"])["in_effect"] == 0
 
 
-def settled(world: World, order_id: str) -> bool:
+def is_in_effect(world: World, order_id: str) -> bool:
     """Whether everything that follows from the order so far is in effect."""
     return not world.sql("SELECT id FROM outbox WHERE order_id = %s", order_id)
 

@@ -229,7 +229,7 @@ def test_while_one_circuit_is_open_the_rest_of_the_service_works(guarded: World)
         assert httpx.get(f"{guarded.url}/readyz", trust_env=False).status_code == 200
 
 
-def test_what_is_held_in_the_dark_is_given_back_though_the_circuit_for_reserving_stays_open(
+def test_an_unresolved_reservation_is_released_though_the_circuit_for_reserving_stays_open(
     stack: Stack, sandbox: Sandbox
 ) -> None:
     settings = {**SETTINGS, "CIRCUIT_OPEN_SECONDS": "60"}
@@ -244,7 +244,7 @@ def test_what_is_held_in_the_dark_is_given_back_though_the_circuit_for_reserving
             eventually(lambda: world.stock(product)["held"] == 0, "the holds to be given back", seconds=5)
 
 
-def test_while_product_fails_altogether_holds_in_the_dark_leave_it_alone_too_and_are_given_back_once_it_is_well(
+def test_while_all_calls_to_product_fail_unresolved_reservations_wait_and_are_released_once_it_is_well(
     stack: Stack, sandbox: Sandbox
 ) -> None:
     as_delivered = {"CIRCUIT_FAILURE_RATIO": "0.5"}

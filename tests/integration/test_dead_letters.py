@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.test_parked_payment_events import ORDER_IDS
 from tests.integration.test_refunds import asked_back, until_asked_back
+from tests.support import ids
 from tests.support.payment import Payment
 from tests.support.records import hold, ledger, letters, pay, refunds, until_done, until_stock_is, waiting
 from tests.support.world import Person, World, eventually
@@ -115,7 +115,7 @@ def test_what_is_no_letter_is_missing(world: World, letter_id: str) -> None:
 def test_a_message_that_can_be_used_now_counts_and_its_letter_goes(world: World, payment: Payment) -> None:
     """Its order did not come to be known in time."""
     ada, admin, key = world.shopper(), world.admin(), str(uuid.uuid4())
-    order_id = str(uuid.uuid5(ORDER_IDS, f"{ada.id}\n{key}"))
+    order_id = ids.order_id(ada.id, key)
     payment.say("captured", order_id)
     letter_id = str(letter_of(world, order_id)["id"])
     assert ada.checkout(key=key).json()["id"] == order_id

@@ -3,13 +3,10 @@
 import uuid
 from datetime import timedelta
 
+from tests.support import ids
 from tests.support.payment import Payment
 from tests.support.records import ledger, letters, parked, until_stock_is
 from tests.support.world import World, eventually
-
-ORDER_IDS = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
-"""Namespace of the ids that are made of a customer and an Idempotency-Key; they outlive every version of the service."""
-
 
 PARKING_TIME = timedelta(seconds=3)
 
@@ -23,7 +20,7 @@ def age(world: World, order_id: str) -> None:
 
 def test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
-    order_id = str(uuid.uuid5(ORDER_IDS, f"{ada.id}\n{key}"))
+    order_id = ids.order_id(ada.id, key)
     payment.say("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     placed = ada.checkout(key=key)
@@ -35,7 +32,7 @@ def test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed(world:
 
 def test_a_parked_event_told_again_after_its_order_came_counts_once(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
-    order_id = str(uuid.uuid5(ORDER_IDS, f"{ada.id}\n{key}"))
+    order_id = ids.order_id(ada.id, key)
     message = payment.say("captured", order_id, 500)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     ada.checkout(key=key)
@@ -74,7 +71,7 @@ def test_a_dead_letter_counts_after_all_when_its_order_comes_and_payment_repeats
     world: World, payment: Payment
 ) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
-    order_id = str(uuid.uuid5(ORDER_IDS, f"{ada.id}\n{key}"))
+    order_id = ids.order_id(ada.id, key)
     message = payment.say("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     age(world, order_id)
@@ -105,7 +102,7 @@ def test_what_can_not_be_kept_does_not_block_the_parked_ones_behind_it(world: Wo
     payment.say("captured", unknown, occurred_at="9999-12-31T23:59:59-01:00")
     payment.wait_until_all_is_heard()
     ada, key = world.shopper(), str(uuid.uuid4())
-    order_id = str(uuid.uuid5(ORDER_IDS, f"{ada.id}\n{key}"))
+    order_id = ids.order_id(ada.id, key)
     payment.say("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     ada.checkout(key=key)

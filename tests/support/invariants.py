@@ -44,15 +44,16 @@ BROKEN = {
             ('pending', 'confirmed'), ('pending', 'cancelled'), ('pending', 'expired'),
             ('confirmed', 'processing'), ('confirmed', 'cancelled'),
             ('processing', 'shipped'), ('processing', 'cancelled'), ('shipped', 'delivered'))""",
-    "items do not add up to the subtotal": """
-        SELECT o.id FROM orders o WHERE subtotal <> (SELECT sum(total) FROM order_items i WHERE i.order_id = o.id)""",
+    "items do not add up to the order": """
+        SELECT o.id FROM orders o WHERE (subtotal, discount) IS DISTINCT FROM (
+            SELECT (sum(total)::bigint, sum(discount)::bigint) FROM order_items i WHERE i.order_id = o.id)""",
     "vendor orders do not add up to the order": """
         SELECT o.id FROM orders o WHERE (subtotal, discount, total) IS DISTINCT FROM (
             SELECT (sum(subtotal)::bigint, sum(discount)::bigint, sum(total)::bigint)
             FROM vendor_orders v WHERE v.order_id = o.id)""",
     "items do not add up to their vendor order": """
-        SELECT v.id FROM vendor_orders v
-        WHERE subtotal <> (SELECT sum(total) FROM order_items i WHERE i.vendor_order_id = v.id)""",
+        SELECT v.id FROM vendor_orders v WHERE (subtotal, discount) IS DISTINCT FROM (
+            SELECT (sum(total)::bigint, sum(discount)::bigint) FROM order_items i WHERE i.vendor_order_id = v.id)""",
     "an item lies with another vendor than its vendor order": """
         SELECT i.id FROM order_items i JOIN vendor_orders v ON v.id = i.vendor_order_id
         WHERE i.vendor_id <> v.vendor_id OR i.order_id <> v.order_id""",

@@ -26,7 +26,14 @@ def order(cart_version: int) -> order_writer.NewOrder:
     mug = Product("p-none", "v-1", "Mug", "MUG", 0, "EUR", 1)
     actor, request_hash = Actor("customer", CUSTOMER, "r"), "\\x" + "00" * 32
     return new_order(
-        uuid.uuid4(), actor, price({"p-none": 1}, {"p-none": mug}, "EUR"), {}, "", cart_version, request_hash, 1
+        order_id=uuid.uuid4(),
+        actor=actor,
+        pricing=price({"p-none": 1}, {"p-none": mug}, "EUR"),
+        address={},
+        note="",
+        cart_version=cart_version,
+        request_hash=request_hash,
+        stock_revision=1,
     )
 
 

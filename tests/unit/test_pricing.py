@@ -1,14 +1,16 @@
 """What an order costs: every minor unit is somebody's, and none is nobody's."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.domain.errors import CartTooLarge, CurrencyMismatch
-from orders.domain.money import MAX_MINOR
-from orders.domain.pricing import MAX_LINES, MAX_QUANTITY, Product, check_size, price
+from orders.domain.money import DECIMALS, MAX_MINOR, to_decimal
+from orders.domain.pricing import MAX_LINES, MAX_QUANTITY, Adjuster, PricedLine, Product, check_size, price
 
 
 def product(product_id: str, unit_price: int = 1000, vendor_id: str = "v-1", currency: str = "EUR") -> Product:
@@ -55,6 +57,70 @@ def test_the_lines_keep_the_carts_order_and_quantities(cart: tuple[dict[str, int
     priced = price(lines, products, "EUR").lines
     assert [(line.product, line.quantity) for line in priced] == [(products[id_], n) for id_, n in lines.items()]
     assert all(line.total == line.product.unit_price * line.quantity for line in priced)
+
+
+def taking(shares: Sequence[Fraction]) -> Adjuster:
+    """An adjuster that takes such a share off what is left of each line; the last share counts for all lines after it."""
+
+    def adjust(lines: Sequence[PricedLine]) -> list[int]:
+        return [int(line.left * shares[min(place, len(shares) - 1)]) for place, line in enumerate(lines)]
+
+    return adjust
+
+
+SHARES = st.lists(st.fractions(0, 1, max_denominator=1000), min_size=1, max_size=10)
+
+
+@given(carts(), st.lists(SHARES, max_size=5), st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
+def test_discounts_of_items_vendors_and_the_order_add_up_in_every_currency(
+    cart: tuple[dict[str, int], dict[str, Product]], adjusters: list[list[Fraction]], currency: str
+) -> None:
+    lines, euros = cart
+    products = {
+        id_: product(id_, each.unit_price // 10**2 * 10 ** DECIMALS[currency], each.vendor_id, currency)
+        for id_, each in euros.items()
+    }
+    plain = price(lines, products, currency)
+    pricing = price(lines, products, currency, [taking(shares) for shares in adjusters])
+
+    assert [(line.product, line.quantity, line.total) for line in pricing.lines] == [
+        (line.product, line.quantity, line.total) for line in plain.lines
+    ]
+    assert pricing.subtotal == plain.subtotal
+    assert all(0 <= line.discount <= line.total for line in pricing.lines)
+    assert pricing.discount == sum(line.discount for line in pricing.lines)
+    assert (
+        pricing.total
+        == sum(line.left for line in pricing.lines)
+        == sum(share.total for share in pricing.shares.values())
+    )
+    for vendor_id, share in pricing.shares.items():
+        own = [line for line in pricing.lines if line.product.vendor_id == vendor_id]
+        assert (share.subtotal, share.discount) == (sum(line.total for line in own), sum(line.discount for line in own))
+    whole_units = [to_decimal(line.discount, currency) for line in pricing.lines]
+    assert sum(whole_units) == to_decimal(pricing.discount, currency)
+
+
+def test_an_adjuster_sees_what_those_before_it_have_left() -> None:
+    half = taking([Fraction(1, 2)])
+    pricing = price({"p": 1}, {"p": product("p", 1001)}, "EUR", [half, half])
+    assert (pricing.discount, pricing.total) == (500 + 250, 251)
+
+
+def test_an_order_may_be_discounted_to_nothing() -> None:
+    pricing = price({"p": 3}, {"p": product("p")}, "EUR", [taking([Fraction(1)])])
+    assert (pricing.subtotal, pricing.discount, pricing.total) == (3000, 3000, 0)
+
+
+@pytest.mark.parametrize("discounts", [[-1], [1001], [], [1, 1]])
+def test_an_adjuster_that_takes_what_is_not_there_is_an_error(discounts: list[int]) -> None:
+    with pytest.raises(ValueError):
+        price({"p": 1}, {"p": product("p", 1000)}, "EUR", [lambda _: discounts])
+
+
+def test_discounts_together_are_held_to_what_a_line_costs() -> None:
+    with pytest.raises(ValueError, match="600"):
+        price({"p": 1}, {"p": product("p", 1000)}, "EUR", [lambda _: [600]] * 2)
 
 
 def test_what_is_given_away_costs_nothing_and_still_has_a_share() -> None:

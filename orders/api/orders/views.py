@@ -14,8 +14,7 @@ from orders.http.filters import page_body, read_listing
 from orders.http.headers import caller, etag, idempotency_key, if_match, not_modified, set_cache_headers
 from orders.http.permissions import roles
 from orders.http.views import OrderAPIView, answer_json, read_json
-from orders.services.checkout.checkout import Checkout
-from orders.services.checkout.checkout_request import Wish
+from orders.services.checkout.checkout_request import CheckoutBody, CheckoutRequest
 from orders.services.checkout.quote import quote
 from orders.services.lifecycle.cancel import cancel_order
 from orders.services.reading.history import ensure_order_visible, history, track
@@ -40,9 +39,9 @@ class OrderListView(OrderAPIView):
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Turn the caller's cart into a placed order."""
         key = idempotency_key(request)
-        wish = Wish(**read_json(request, CHECKOUT_INPUT))
+        body = CheckoutBody(**read_json(request, CHECKOUT_INPUT))
         desk = request.scope["state"]["desk"]  # type: ignore[attr-defined]
-        placed = await desk.place(Checkout(caller(request), key, request_id.get(), wish))
+        placed = await desk.place(request=CheckoutRequest(caller(request), key, request_id.get(), body))
         response = answer_json(order_body(placed.order, "customer"), 201)
         response["Location"] = f"{request.path}/{placed.order.row.id}"
         response["ETag"] = etag(placed.order.row.version)
@@ -69,9 +68,9 @@ class QuoteView(OrderAPIView):
     @openapi.QUOTE
     async def post(self, request: HttpRequest) -> HttpResponse:
         """What checkout would cost now."""
-        wish = Wish(**read_json(request, CHECKOUT_INPUT))
+        body = CheckoutBody(**read_json(request, CHECKOUT_INPUT))
         services = request.scope["state"]["neighbours"]  # type: ignore[attr-defined]
-        return answer_json(quote_body(await quote(caller(request), wish, services)))
+        return answer_json(quote_body(await quote(caller=caller(request), body=body, services=services)))
 
 
 class OrderDetailView(OrderAPIView):

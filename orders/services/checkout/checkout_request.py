@@ -1,13 +1,19 @@
-"""What a customer wishes to order, who they are, and whether cart and price are what they wished: for a checkout and a quote."""
+"""The request of a checkout or a quote, and the checks of customer, cart and total that both have in common."""
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+import msgspec
 
 from clients.carts import Cart
 from clients.deadline import Deadline
 from clients.service_clients import ServiceClients
 from clients.users import Customer
 from orders.domain.addresses import read_address
+from orders.domain.callers import Caller
 from orders.domain.errors import (
     AddressRequired,
     CartChanged,
@@ -16,13 +22,17 @@ from orders.domain.errors import (
     EmptyCart,
     TotalChanged,
 )
+from orders.domain.ids import earlier_order_id_of, order_id_of
 from orders.domain.money import same_amount, to_decimal_string
 from orders.domain.pricing import Pricing, check_size
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the body of a checkout or a quote says; None where it says nothing."""
+class CheckoutBody:
+    """The body of a checkout or a quote; None where it has no value.
+
+    The fields and their defaults are part of `CheckoutRequest.hash`, which orders placed before are compared by.
+    """
 
     shipping_address: dict[str, str] | None
     cart_version: int | None
@@ -31,31 +41,55 @@ class Wish:
     note: str
 
 
+@dataclass(frozen=True)
+class CheckoutRequest:
+    """One request to check out."""
+
+    caller: Caller
+    idempotency_key: str
+    request_id: str
+    body: CheckoutBody
+
+    @cached_property
+    def order_id(self) -> UUID:
+        return order_id_of(self.caller.id, self.idempotency_key)
+
+    @cached_property
+    def earlier_order_id(self) -> UUID:
+        """The id of this request's order if it was placed before ids carried a shard."""
+        return earlier_order_id_of(self.caller.id, self.idempotency_key)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the body with its defaults filled in: tells a copy from another request under the same key."""
+        return "\\x" + hashlib.sha256(msgspec.json.encode(self.body, order="deterministic")).hexdigest()
+
+
 async def customer_and_cart(
     customer_id: str, services: ServiceClients, deadline: Deadline
 ) -> tuple[Customer, Cart | None]:
-    """Ask for both at the same time; when one fails, the other is not waited for. Raises CustomerInactive."""
-    asking = (
+    """Ask User and Cart at the same time; when one call fails, the other is cancelled. Raises CustomerInactive."""
+    calls = (
         asyncio.ensure_future(services.users.active_customer(customer_id, deadline)),
         asyncio.ensure_future(services.carts.filled_cart(customer_id, deadline)),
     )
     try:
-        customer, cart = await asyncio.gather(*asking)
+        customer, cart = await asyncio.gather(*calls)
     finally:
-        for task in asking:
+        for task in calls:
             task.cancel()
     if customer is None:
         raise CustomerInactive("This account is unknown or closed: orders can't be placed with it.")
     return customer, cart
 
 
-def delivery_address(wish: Wish, customer: Customer) -> dict[str, str]:
+def delivery_address(body: CheckoutBody, customer: Customer) -> dict[str, str]:
     """Return the address of the request, or else the customer's default address, which is held to the same rules.
 
     Raises AddressRequired when there is no usable one, ContractBroken when the default address is no address at all.
     """
-    if wish.shipping_address is not None:
-        return wish.shipping_address
+    if body.shipping_address is not None:
+        return body.shipping_address
     address, errors = read_address(customer.default_address())
     if errors:
         raise AddressRequired(
@@ -68,24 +102,24 @@ def delivery_address(wish: Wish, customer: Customer) -> dict[str, str]:
     return address
 
 
-def check_cart(cart: Cart | None, wish: Wish) -> Cart:
-    """The cart, when it can be ordered as wished. Raises the OrderError that says why not."""
+def check_cart(cart: Cart | None, body: CheckoutBody) -> Cart:
+    """Return the cart when it can be ordered as the body asks for. Raises the OrderError that says why not."""
     if cart is None:
         raise EmptyCart("The cart is empty: put something into it first.")
     check_size(cart.lines)
-    if wish.cart_version not in (None, cart.version):
+    if body.cart_version not in (None, cart.version):
         raise CartChanged(
-            f"The cart is at version {cart.version}, not {wish.cart_version}: look at it again, then order.",
+            f"The cart is at version {cart.version}, not {body.cart_version}: look at it again, then order.",
             current_version=cart.version,
         )
-    if wish.coupon_code is not None:
-        raise CouponUnavailable(f"The coupon {wish.coupon_code} can't be used: order without it.")
+    if body.coupon_code is not None:
+        raise CouponUnavailable(f"The coupon {body.coupon_code} can't be used: order without it.")
     return cart
 
 
-def check_total(wish: Wish, pricing: Pricing) -> None:
-    """Raise TotalChanged when the order comes to something else than the customer agreed to."""
-    if wish.expected_total is None or same_amount(wish.expected_total, pricing.total, pricing.currency):
+def check_total(body: CheckoutBody, pricing: Pricing) -> None:
+    """Raise TotalChanged when the order's total is not the one that the body expects."""
+    if body.expected_total is None or same_amount(body.expected_total, pricing.total, pricing.currency):
         return
     total = to_decimal_string(pricing.total, pricing.currency)
     raise TotalChanged(

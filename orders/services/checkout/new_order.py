@@ -1,15 +1,14 @@
 """The rows of an order that is about to be placed: the order, its parts, its first audit entries, its first effects."""
 
-import os
-import secrets
-import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
 from orders.domain.callers import Actor
+from orders.domain.ids import ids_of_parts, number_of
 from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
 from orders.domain.pricing import Pricing, Share
 from orders.domain.records import OrderEventRow, OrderItemRow, OrderRow, VendorOrderRow
@@ -17,12 +16,10 @@ from orders.outbox.effects import clear_cart, commit_stock, publish
 from orders.outbox.messages import order_event, payment_command
 from orders.store.order_writer import NewOrder
 
-NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no letter that is mistaken for a digit when read aloud."""
-
 
 def new_order(
-    order_id: uuid.UUID,
+    *,
+    order_id: UUID,
     actor: Actor,
     pricing: Pricing,
     address: dict[str, str],
@@ -31,12 +28,12 @@ def new_order(
     request_hash: str,
     stock_revision: int,
 ) -> NewOrder:
-    """All rows of the order, ready to be written at once. One that costs nothing is confirmed from the start."""
+    """Return all rows of the order, ready to be written at once. An order that costs nothing is confirmed from the start."""
     now = datetime.now(UTC)
     events = _events(order_id, actor, pricing, now)
     order = OrderRow(
         id=order_id,
-        number=number(),
+        number=number_of(order_id),
         customer_id=actor.id or "",
         status=OrderStatus.PENDING if pricing.total else OrderStatus.CONFIRMED,
         payment_status=PaymentStatus.UNPAID if pricing.total else PaymentStatus.PAID,
@@ -58,28 +55,20 @@ def new_order(
         payment_check_at=now + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS),
         payment_checks=0,
     )
-    ids = fresh_ids(len(pricing.shares) + len(pricing.lines))
+    ids = ids_of_parts(order_id, len(pricing.shares) + len(pricing.lines))
     vendor_orders = {
         vendor_id: _vendor_order(next(ids), order, vendor_id, share) for vendor_id, share in pricing.shares.items()
     }
-    items = _items(ids, vendor_orders, pricing)
-    return NewOrder([order], list(vendor_orders.values()), items, events, _effects(order, actor, now))
+    return NewOrder(
+        order=order,
+        vendor_orders=list(vendor_orders.values()),
+        order_items=_items(ids, vendor_orders, pricing),
+        order_events=events,
+        outbox=_effects(order, actor, now),
+    )
 
 
-def number() -> str:
-    """What people call the order: 60 random bits, readable and unguessable, like "7KQM-3XPA-9T2F"."""
-    bits = secrets.randbits(60)
-    letters = "".join(NUMBER_ALPHABET[bits >> shift & 31] for shift in range(0, 60, 5))
-    return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
-
-
-def fresh_ids(count: int) -> Iterator[uuid.UUID]:
-    """Random ids (UUIDv4, RFC 9562), the randomness for all of them asked for at once."""
-    random = os.urandom(16 * count)
-    return (uuid.UUID(bytes=random[start : start + 16], version=4) for start in range(0, len(random), 16))
-
-
-def _vendor_order(id_: uuid.UUID, order: OrderRow, vendor_id: str, share: Share) -> VendorOrderRow:
+def _vendor_order(id_: UUID, order: OrderRow, vendor_id: str, share: Share) -> VendorOrderRow:
     return VendorOrderRow(
         id=id_,
         order_id=order.id,
@@ -95,9 +84,7 @@ def _vendor_order(id_: uuid.UUID, order: OrderRow, vendor_id: str, share: Share)
     )
 
 
-def _items(
-    ids: Iterator[uuid.UUID], vendor_orders: Mapping[str, VendorOrderRow], pricing: Pricing
-) -> list[OrderItemRow]:
+def _items(ids: Iterator[UUID], vendor_orders: Mapping[str, VendorOrderRow], pricing: Pricing) -> list[OrderItemRow]:
     parts = [vendor_orders[line.product.vendor_id] for line in pricing.lines]
     return [
         OrderItemRow(
@@ -112,13 +99,13 @@ def _items(
             quantity=line.quantity,
             unit_price=line.product.unit_price,
             total=line.total,
-            discount=0,
+            discount=line.discount,
         )
         for position, (part, line) in enumerate(zip(parts, pricing.lines, strict=True))
     ]
 
 
-def _events(order_id: uuid.UUID, actor: Actor, pricing: Pricing, now: datetime) -> list[OrderEventRow]:
+def _events(order_id: UUID, actor: Actor, pricing: Pricing, now: datetime) -> list[OrderEventRow]:
     system = Actor("system", None, actor.request_id)
     steps: list[tuple[Actor, str, str | None, str]] = [(actor, "order.placed", None, OrderStatus.PENDING)]
     if not pricing.total:
@@ -133,13 +120,13 @@ def _events(order_id: uuid.UUID, actor: Actor, pricing: Pricing, now: datetime) 
             type=type_,
             from_status=from_status,
             to_status=to_status,
-            actor_role=who.role,
-            actor_id=who.id,
-            request_id=who.request_id,
+            actor_role=by.role,
+            actor_id=by.id,
+            request_id=by.request_id,
             data={},
             at=now,
         )
-        for sequence, (who, type_, from_status, to_status) in enumerate(steps, start=1)
+        for sequence, (by, type_, from_status, to_status) in enumerate(steps, start=1)
     ]
 
 

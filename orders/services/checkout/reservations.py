@@ -1,88 +1,147 @@
-"""Stock reservations whose checkout has ended without knowing whether there is one, or whether an order needs it.
+"""The stock reservation of a checkout at Product: made on entry, kept, released or resolved later on exit.
 
-Each is looked up until that is known, then released, or the order that came to be is synchronized with Product. What can't
-be looked up in time, the reservation's own expiry gives back.
+A reservation is unresolved when the checkout ended without knowing whether it exists, or whether an order needs it. It is
+looked up until both are known, then released, or the order that has been placed is synchronized with Product. What can't be
+looked up in time, the reservation's own expiry gives back.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
 from clients.deadline import Deadline
+from clients.errors import HoldCommitted, NotAsked
 from clients.products import Products, Stock
-from orders.domain.errors import DependencyUnavailable
+from orders.domain.errors import DependencyUnavailable, OrderError, OutOfStock
 from orders.domain.lifecycle import TERMINATED
+from orders.domain.pricing import Product
 from orders.domain.records import OrderRecord
 from orders.services.operations.stock import request_sync
 from orders.store import database
 from orders.store.order_queries import find
 
-LEFT_ALONE_SECONDS = 1
-"""How long a Product that keeps failing is left alone. With the two below it is less than the 5 s of promise P3,
-which count from the moment at which Product can be asked again."""
+CIRCUIT_OPEN_SECONDS = 1
+"""How long the circuit of these calls stays open. With the two below it is less than the 5 s of promise P3, which count
+from the moment at which Product can be asked again."""
 
-AGAIN_SECONDS = 0.5
-"""Between two tries to ask who can't be asked."""
+RETRY_SECONDS = 0.5
+"""Between two tries to ask a Product that can't be asked."""
 
 WATCH_SECONDS = 2
-"""How long a hold is watched before it is given back: longer than another process needs, unless something is amiss, between
-reserving under the same key and writing. Should it lose its hold all the same, the commit reserves again."""
+"""How long a reservation must stay unchanged before it is released: longer than another process needs, unless something is
+wrong, between reserving under the same key and writing. Should it lose its reservation all the same, the commit reserves again."""
 
 LATE_SECONDS = 10
-"""How long a hold that isn't there is watched for: a call that was given up may still be on its way."""
+"""How long a reservation that isn't there is looked for: a call that was given up may still be on its way."""
 
 FINISH_SECONDS = 5
-"""How long a process that is to end stays for them (promise P3)."""
+"""How long a process that is about to stop waits for unresolved reservations (promise P3)."""
 
 
-class UnresolvedReservations:
-    """Those of one process. `is_under_way` says of an order's id whether this process is placing it right now."""
+@dataclass(slots=True)
+class Reservation:
+    """Stock that Product holds for an order that is to be written. `revision` names this very reservation."""
 
-    def __init__(self, products: Products, is_under_way: Callable[[UUID], bool]) -> None:
-        self._products, self._is_under_way = products.apart(LEFT_ALONE_SECONDS), is_under_way
-        self._settling: set[asyncio.Task[None]] = set()
+    revision: int
+    products: Mapping[str, Product]
+    is_kept: bool = False
 
-    def resolve_later(self, order_id: UUID) -> None:
-        """Find out about this order's hold, in a task of its own."""
-        task = asyncio.create_task(self._settle(order_id))
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+    def keep(self) -> None:
+        """Leave the reservation to the order that has been written with its revision."""
+        self.is_kept = True
+
+
+class StockReservations:
+    """The reservations of one process. `is_in_flight` says of an order's id whether this process is placing that order now."""
+
+    def __init__(self, products: Products, is_in_flight: Callable[[UUID], bool]) -> None:
+        self._products, self._products_apart = products, products.apart(CIRCUIT_OPEN_SECONDS)
+        self._is_in_flight = is_in_flight
+        self._resolving: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def reserve(
+        self, *, order_id: UUID, lines: Mapping[str, int], deadline: Deadline
+    ) -> AsyncIterator[Reservation]:
+        """Reserve `lines` for the order of this id. The exit decides what becomes of the reservation:
+
+        - kept, when `keep` was called;
+        - released, when the block ended without it, or with a refusal: no order will be written with this reservation;
+        - resolved later in every other case (the outcome of a call is unknown, the time is over, the task is cancelled), and
+          when the reservation replaced another one, for it may belong to a copy's order.
+
+        Raises OutOfStock or HoldCommitted (nothing is reserved), or DependencyUnavailable.
+        """
+        with ExitStack() as unless_resolved:
+            unless_resolved.callback(self._resolve_later, order_id)
+            try:
+                held = await self._products.reserve(order_id, lines, settings.STOCK_HOLD_SECONDS, deadline)
+            except (NotAsked, OutOfStock, HoldCommitted):  # nothing has been reserved
+                unless_resolved.pop_all()
+                raise
+            reservation = Reservation(held.revision, held.products)
+            try:
+                yield reservation
+            except OrderError as error:
+                if not isinstance(error, DependencyUnavailable) and await self._is_released(order_id, reservation):
+                    unless_resolved.pop_all()
+                raise
+            if reservation.is_kept or await self._is_released(order_id, reservation):
+                unless_resolved.pop_all()
 
     async def finish(self) -> None:
-        """Settle what can be settled before the process ends; the rest is left to its expiry."""
-        if self._settling:
-            await asyncio.wait(self._settling, timeout=FINISH_SECONDS)
-        for task in self._settling:
+        """Resolve what can be resolved before the process stops; the rest is left to its expiry."""
+        if self._resolving:
+            await asyncio.wait(self._resolving, timeout=FINISH_SECONDS)
+        for task in self._resolving:
             task.cancel()
 
-    async def _settle(self, order_id: UUID) -> None:
-        watched = 0
+    async def _is_released(self, order_id: UUID, reservation: Reservation) -> bool:
+        """Release the reservation, unless a copy in another process may be about to write an order with it."""
+        if reservation.revision > 1:
+            return False
+        try:
+            await self._products.release(order_id, reservation.revision, Deadline.after(1))
+        except DependencyUnavailable:
+            return False
+        return True
+
+    def _resolve_later(self, order_id: UUID) -> None:
+        task = asyncio.create_task(self._resolve(order_id))
+        self._resolving.add(task)
+        task.add_done_callback(self._resolving.discard)
+
+    async def _resolve(self, order_id: UUID) -> None:
+        """Look the reservation up until it is known which order needs it, if any; then synchronize that order, or release."""
+        seen_revision = 0
         began = time.monotonic()
         while time.monotonic() < began + settings.STOCK_HOLD_SECONDS:
             try:
-                stock = await self._products.stock_of(order_id, Deadline.after(1))
-                placed = await database.run(find, order_id)
-                if placed and _is_foreign(stock, placed):
+                stock = await self._products_apart.stock_of(order_id, Deadline.after(1))
+                order = await database.run(find, order_id)
+                if order and _is_foreign(stock, order):
                     await database.run(request_sync, order_id, str(uuid4()))
                     return
-                if (placed or stock.state != "held") and time.monotonic() > began + LATE_SECONDS:
+                if (order or stock.state != "held") and time.monotonic() > began + LATE_SECONDS:
                     return
-                if not placed and _is_unchanged(stock, watched) and not self._is_under_way(order_id):
-                    await self._products.release(order_id, stock.revision, Deadline.after(1))
+                if not order and _is_unchanged(stock, seen_revision) and not self._is_in_flight(order_id):
+                    await self._products_apart.release(order_id, stock.revision, Deadline.after(1))
                     return
-                watched = stock.revision if stock.state == "held" else 0
+                seen_revision = stock.revision if stock.state == "held" else 0
                 await asyncio.sleep(WATCH_SECONDS)
             except DependencyUnavailable:
-                await asyncio.sleep(AGAIN_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
 
 
 def _is_foreign(stock: Stock, order: OrderRecord) -> bool:
-    """Whether something is held that is not this order's reservation, or that the order needs no more."""
+    """Whether what is held is not this order's reservation, or the order no longer needs it."""
     return stock.state == "held" and (stock.revision != order.row.stock_revision or order.row.status in TERMINATED)
 
 
-def _is_unchanged(stock: Stock, watched: int) -> bool:
-    return stock.state == "held" and stock.revision == watched
+def _is_unchanged(stock: Stock, seen_revision: int) -> bool:
+    return stock.state == "held" and stock.revision == seen_revision

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from orders.domain.ids import ids_of_parts
 from orders.outbox.dead_letters import dead_letter_refund, settle_refund
 from orders.outbox.effects import publish
 from orders.outbox.messages import payment_command
@@ -71,7 +72,8 @@ def refund_due(transition: OrderTransition, ledger: Ledger) -> None:
     elif balance.unknown_to_admins > 0:
         for refund in balance.having(Status.FAILED):
             _settle(refund)
-        refund = Refund(order=transition.order, amount=balance.missing)
+        (refund_id,) = ids_of_parts(transition.order.id, 1)
+        refund = Refund(id=refund_id, order=transition.order, amount=balance.missing)
         refund.ask_again_at = transition.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
         refund.save(force_insert=True)
         request_refund(transition, refund)

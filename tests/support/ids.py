@@ -1,0 +1,28 @@
+"""The ids of orders, calculated from their definition (docs/decisions.md) and not by the service's own code."""
+
+import hashlib
+import uuid
+
+NAMESPACE = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
+"""Namespace of the ids that are made of a customer and an Idempotency-Key; it outlives every version of the service."""
+
+
+def bits(data: bytes) -> str:
+    """`data` as zeros and ones."""
+    return "".join(f"{byte:08b}" for byte in data)
+
+
+def shard(customer_id: str) -> str:
+    """The ten bits that the ids of a customer's orders end with."""
+    return bits(hashlib.sha256(customer_id.encode()).digest())[:10]
+
+
+def order_id(customer_id: str, key: str) -> str:
+    """The id of the order that a customer's Idempotency-Key makes."""
+    named = bits(hashlib.sha256(NAMESPACE.bytes + f"{customer_id}\n{key}".encode()).digest())
+    return str(uuid.UUID(int=int(named[:48] + "1000" + named[52:64] + "10" + named[66:118] + shard(customer_id), 2)))
+
+
+def earlier_order_id(customer_id: str, key: str) -> str:
+    """The same before ids carried a shard."""
+    return str(uuid.uuid5(NAMESPACE, f"{customer_id}\n{key}"))
