@@ -66,7 +66,7 @@ class UnresolvedReservations:
                 stock = await self._products.stock_of(order_id, Deadline.after(1))
                 placed = await database.run(find, order_id)
                 if placed and _is_foreign(stock, placed):
-                    await database.run(request_sync, order_id, str(uuid4()))
+                    await database.run(request_sync, order_id=order_id, request_id=str(uuid4()))
                     return
                 if (placed or stock.state != "held") and time.monotonic() > began + LATE_SECONDS:
                     return
