@@ -1,4 +1,4 @@
-"""The tasks of the worker: the regular ones leave it to the others before long, and all are known by the names they are sent under."""
+"""The tasks of the worker: a regular one leaves it to the others before long, and each is known by the name it is sent under."""
 
 import asyncio
 import time
