@@ -165,8 +165,8 @@ class Relay:
                     pipe.xadd(name, {"message": text}, maxlen=STREAM_LENGTH, approximate=True)
                     owners.append(publication.row_id)
             outcomes = await pipe.execute(raise_on_error=False)
-        answers = zip(owners, outcomes, strict=True)
-        return {row_id: str(outcome) for row_id, outcome in answers if isinstance(outcome, Exception)}
+        results = zip(owners, outcomes, strict=True)
+        return {row_id: str(outcome) for row_id, outcome in results if isinstance(outcome, Exception)}
 
     async def _reconnect(self) -> None:
         """Have the next messages sent to whatever server the name leads to by then: this one may no longer be the primary."""

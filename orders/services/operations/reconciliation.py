@@ -3,7 +3,7 @@
 The comparison writes nothing and asks Product only for its stock of an order. A finding is repaired
 (`orders.services.operations.repairs`) or, where only an admin can decide, reported. No lock is held during a call.
 
-Limits: Payment has no books to read, so captured money without an event is found by asking about unpaid orders alone;
+Limits: Payment has no ledger that others can read, so captured money without an event is found by asking about unpaid orders alone;
 Product reports what is held or was sold, not how many of the sold units were restocked.
 """
 
