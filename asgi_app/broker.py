@@ -19,7 +19,7 @@ from kombu import Connection
 from kombu.transport import redis, virtual
 from redis.exceptions import RedisError
 
-from messaging.bus import need_primary_on_connect
+from messaging.bus import ensure_primary_on_connect
 
 MAX_PAUSE_SECONDS = 5
 """Between two attempts to connect: kombu's own 30 s are all that a recovery may take (promise P10)."""
@@ -48,14 +48,14 @@ class PrimaryConnection(redis_py.Connection):
     """A connection to the primary, or none."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(redis_connect_func=need_primary_on_connect, **options)  # type: ignore[no-untyped-call]
+        super().__init__(redis_connect_func=ensure_primary_on_connect, **options)  # type: ignore[no-untyped-call]
 
 
 class TLSPrimaryConnection(redis_py.SSLConnection):
     """The same over TLS."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(redis_connect_func=need_primary_on_connect, **options)
+        super().__init__(redis_connect_func=ensure_primary_on_connect, **options)
 
 
 class QoS(redis.QoS):

@@ -59,7 +59,7 @@ app.conf.update(
             "schedule": settings.RECONCILE_SECONDS,
             "options": {"expires": settings.RECONCILE_SECONDS},
         },
-        "clear old rows": {"task": "orders.tidy", "schedule": 3600.0},
+        "delete expired rows": {"task": "orders.delete_expired_rows", "schedule": 3600.0},
     },
 )
 app.autodiscover_tasks(["orders"])

@@ -1,7 +1,7 @@
-"""Redis as the bus between the services: connections, and the names that are spoken under (contract: neighbours).
+"""Redis as the bus between the services: connections, and the names of channels and streams (contract: neighbours).
 
 A name in REDIS_URL may lead to another server after a failover, and the old one may go on answering, as a replica. So each
-new connection makes sure that it has found the primary, and after a failure nobody keeps a connection.
+new connection checks that it has found the primary, and after a failure no connection is kept.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ CHANNELS = frozenset({"payments.commands"})
 
 
 class NotThePrimary(RedisConnectionError):
-    """This server is a replica: writing to it is refused, and what is published here nobody else hears."""
+    """This server is a replica: writing to it is refused, and messages published here reach no other server."""
 
 
 class ClusterNotSupported(RedisConnectionError):
@@ -31,7 +31,7 @@ class ClusterNotSupported(RedisConnectionError):
 
 
 def connect(url: str = "") -> redis.Redis:
-    """A client with a pool of its own, of REDIS_URL unless another is given. What it sends is never repeated behind our back:
+    """Return a client with a pool of its own, of REDIS_URL unless another is given. It never repeats a command by itself:
     a repeated write is a second message."""
     return redis.Redis.from_url(
         url or settings.REDIS_URL,
@@ -50,16 +50,16 @@ async def check(client: redis.Redis) -> None:
         pong, hello = await pipe.execute(raise_on_error=False)
     if isinstance(pong, ResponseError):
         raise pong
-    need_primary(hello)
+    ensure_primary(hello)
 
 
 async def disconnect(client: redis.Redis) -> None:
-    """Close the idle connections of `client`: the next command looks the name up and connects anew."""
+    """Close the idle connections of `client`: the next command resolves the name and connects again."""
     await client.connection_pool.disconnect(inuse_connections=False)
 
 
 async def refuse_cluster(*urls: str) -> None:
-    """Raise ClusterNotSupported when one of these leads to a Redis Cluster. A Redis that can't be asked now is none of that."""
+    """Raise ClusterNotSupported when one of these leads to a Redis Cluster. One that can't be asked now passes."""
     for url in urls:
         if not url.startswith(("redis://", "rediss://")):
             continue
@@ -72,15 +72,15 @@ async def refuse_cluster(*urls: str) -> None:
                 pass
 
 
-def need_primary(hello: object) -> None:
-    """Raise NotThePrimary or ClusterNotSupported after what a server said to HELLO (in either version of the protocol)."""
-    said = _fields(hello)
-    if said.get("mode") == "cluster":
+def ensure_primary(hello: object) -> None:
+    """Raise NotThePrimary or ClusterNotSupported by a server's reply to HELLO (in either version of the protocol)."""
+    reply = _fields(hello)
+    if reply.get("mode") == "cluster":
         raise ClusterNotSupported(
             "This is a Redis Cluster, which is not supported: name a single Redis, with replicas or without, in REDIS_URL"
             " and CELERY_BROKER_URL."
         )
-    if said.get("role", "master") != "master":
+    if reply.get("role", "master") != "master":
         raise NotThePrimary("This Redis is a replica, not the primary.")
 
 
@@ -104,13 +104,13 @@ async def _on_connect(connection: AbstractConnection) -> None:
         refused = error
     await connection.send_command("HELLO", check_health=False)
     with suppress(ResponseError):  # a server older than HELLO, or one that does not allow it
-        need_primary(await connection.read_response())
+        ensure_primary(await connection.read_response())
     if refused:
         raise refused
 
 
-def need_primary_on_connect(connection: Any) -> None:
-    """The same for a client that blocks: Celery's."""
+def ensure_primary_on_connect(connection: Any) -> None:
+    """Check the connection of a blocking client, Celery's, as `connect` does."""
     refused: ResponseError | None = None
     try:
         connection.on_connect()
@@ -118,6 +118,6 @@ def need_primary_on_connect(connection: Any) -> None:
         refused = error
     connection.send_command("HELLO", check_health=False)
     with suppress(ResponseError):
-        need_primary(connection.read_response())
+        ensure_primary(connection.read_response())
     if refused:
         raise refused

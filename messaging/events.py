@@ -1,4 +1,4 @@
-"""From bytes on the wire to a payment message that can be believed: shape, ranges and signature are checked here."""
+"""Decode a payment message from the bytes on the wire: shape, ranges and signature are checked here."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from orders.services.payments.events import PaymentMessage, Unusable
 MAX_BYTES = 1024 * 1024
 
 TYPES = frozenset(
-    f"payment.{word}" for word in ("authorized", "captured", "failed", "voided", "refunded", "refund_failed", "unknown")
+    f"payment.{name}" for name in ("authorized", "captured", "failed", "voided", "refunded", "refund_failed", "unknown")
 )
 
 _NO_NUL = r"^[^\x00]*$"
@@ -37,7 +37,7 @@ class _Message(Struct):
 
 
 def parse(raw: bytes) -> PaymentMessage:
-    """The payment message in `raw`. Raises Unusable with the reason why there is none."""
+    """Return the payment message in `raw`. Raises Unusable with the reason why there is none."""
     if len(raw) > MAX_BYTES:
         raise Unusable(f"it has {len(raw)} bytes, more than 1 MiB")
     try:
@@ -47,14 +47,14 @@ def parse(raw: bytes) -> PaymentMessage:
     fields = msgspec.to_builtins(message)
     if settings.PAYMENT_SIGNING_SECRET and not is_signed(fields, settings.PAYMENT_SIGNING_SECRET):
         raise Unusable("its signature is missing or wrong")
-    if message.type not in TYPES:  # msgspec would name what stands there, and reasons are logged
+    if message.type not in TYPES:  # msgspec would quote the value, and reasons are logged
         raise Unusable("its type is none of Payment's")
     if message.type in ("payment.captured", "payment.refunded") and not (message.amount_minor and message.currency):
         raise Unusable("it moves money, but names no amount or currency")
     return PaymentMessage(
         message.event_id,
         message.type,
-        _moment(message.occurred_at),
+        _timestamp(message.occurred_at),
         _order_id(message.order_id),
         message.payment_id,
         message.amount_minor or 0,
@@ -65,7 +65,7 @@ def parse(raw: bytes) -> PaymentMessage:
 
 
 def claimed_order_id(raw: bytes) -> UUID | None:
-    """The order that an unusable message speaks of, as far as that can be told."""
+    """Return the order id of an unusable message, as far as it can be read."""
     try:
         fields: Any = msgspec.json.decode(raw)
         return UUID(fields["order_id"])
@@ -73,7 +73,7 @@ def claimed_order_id(raw: bytes) -> UUID | None:
         return None
 
 
-def _moment(text: str) -> datetime:
+def _timestamp(text: str) -> datetime:
     try:
         return read_timestamp(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What becomes of a message that was heard: it is counted, parked, or buried with its reason. Either way it is kept."""
+"""Handle a received message: record it, park it, or keep it as a dead letter with its reason. Nothing is lost."""
 
 import uuid
 
@@ -16,13 +16,13 @@ log = structlog.get_logger()
 
 
 async def handle(raw: bytes) -> None:
-    """Take in one message of `payments.events`. Once this returns, its outcome is committed.
+    """Handle one message of `payments.events`. Once this returns, its outcome is committed.
 
-    Raises DependencyUnavailable("database") when it could not be, and the message must be heard again.
+    Raises DependencyUnavailable("database") when it could not be, and the message must be handled again.
     """
     try:
         event = events.parse(raw)
-        await database.run(payments.record, event, str(uuid.uuid4()))
+        await database.run(payments.record, event=event, request_id=str(uuid.uuid4()))
         PAYMENT_MESSAGES.labels("counted").inc()
     except payments.Unusable as error:
         await dead_letter(raw, str(error))
@@ -37,19 +37,20 @@ async def dead_letter(raw: bytes, reason: str) -> None:
 
 
 async def retry_parked() -> None:
-    """Try again what came before its order."""
-    await database.run(payments.retry_parked, str(uuid.uuid4()))
+    """Retry the events that came before their order."""
+    await database.run(payments.retry_parked, request_id=str(uuid.uuid4()))
 
 
-async def handle_again() -> None:
-    """Take in anew the messages that an admin has taken out of the dead letters."""
+async def retry_dead_letters() -> None:
+    """Handle the dead letters again that an admin has marked for a retry."""
     for letter_id, text in await database.run(dead_letters.marked_for_retry):
         try:
-            await database.run(payments.record_again, letter_id, events.parse(text.encode()), str(uuid.uuid4()))
+            event, request_id = events.parse(text.encode()), str(uuid.uuid4())
+            await database.run(payments.retry_dead_letter, letter_id=letter_id, event=event, request_id=request_id)
         except payments.Unusable as error:
             await database.run(dead_letters.fail_again, letter_id, str(error))
         except DependencyUnavailable:
             raise
-        except Exception as error:  # a poisonous message must not stop those behind it
+        except Exception as error:  # a message that can't be handled must not stop those behind it
             log.exception("payment_message_failed")
             await database.run(dead_letters.fail_again, letter_id, f"handling it fails: {type(error).__name__}")

@@ -1,4 +1,4 @@
-"""From rows of the outbox to messages on the wire. Each row is read by itself: one that says nothing usable spoils no other."""
+"""Encode rows of the outbox as messages on the wire. Each row is decoded by itself: an unusable one harms no other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ class _Payload(Struct):
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What one row wants published: names of streams and the bytes for each, in this order."""
+    """The messages of one row: names of streams and the bytes for each, in this order."""
 
     row_id: int
     messages: list[tuple[str, bytes]]
 
 
 def read(rows: Sequence[Claimed]) -> tuple[list[Publication], dict[int, str]]:
-    """What `rows` want published, and by row id why the others never can be."""
+    """Return the publications of `rows`, and by row id the reason why the others can't be published."""
     ready: list[Publication] = []
     unusable: dict[int, str] = {}
     for row in rows:
         try:
             ready.append(Publication(row.id, _messages(row.payload)))
-        except Exception as error:  # reading has no effect, so whatever it raised it raises every time
+        except Exception as error:  # decoding has no side effects: the error is the same every time
             unusable[row.id] = f"it can't be published: {type(error).__name__}: {error}"
     return ready, unusable
 

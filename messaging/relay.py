@@ -1,8 +1,8 @@
-"""The relay: takes rows from the outbox and lets them happen. Messages it publishes itself, jobs it hands to Celery.
+"""The relay: claims rows of the outbox, publishes their messages itself, and sends the other effects to Celery.
 
-One runs in each server process; rows are claimed, so that any number of relays share the work. A commit in this process
-wakes it, a poll finds what others wrote or what failed before. Payment's commands, events of orders and jobs are queues
-apart: what holds up one of them holds up no other.
+One runs in each server process; rows are claimed, so that any number of relays share the work. The commit signal starts a
+round, a poll finds the rows of other processes and those to retry. Payment's commands, events of orders and jobs are separate
+queues: an outage that delays one of them delays no other.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from orders.store import database
 BATCH_SIZE = 200
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
-"""Commits that follow each other closely are handed on together: a batch costs hardly more than one."""
+"""Commits that follow each other closely share a batch: it costs hardly more than one row."""
 
 PAUSE_SECONDS = 1
 FORGET_SECONDS = outbox.MAX_PAUSE_SECONDS + 5
-"""What was refused is tried again sooner than this; when it is not, another process was luckier."""
+"""A refused row is retried sooner than this; when it is not, another process was successful with it."""
 
-JOBS_IN_ONE = 50
+MAX_ROWS_PER_TASK = 50
 STREAM_LENGTH = 100_000
-"""Entries kept of what others read at their own pace; Redis trims about there."""
+"""Entries kept for subscribers that read at their own pace; Redis trims to about as many."""
 
 TASK = "orders.carry_out"
 
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 
 class Relay:
-    """The relay of one process. `health` says of each queue how it fares."""
+    """The relay of one process, with the health of each queue."""
 
     def __init__(self) -> None:
         self.health: Mapping[Queue, LoopHealth] = {queue: LoopHealth() for queue in Queue}
@@ -54,14 +54,14 @@ class Relay:
         self._broker = current_app.connection_for_write()
         self._broker_thread = ThreadPoolExecutor(1, thread_name_prefix="broker")  # Celery's client blocks
         self._stopping = False
-        self._hand_on: Mapping[Queue, Callable[[Sequence[Claimed]], Awaitable[str]]] = {
+        self._process: Mapping[Queue, Callable[[Sequence[Claimed]], Awaitable[str]]] = {
             Queue.PAYMENT_COMMANDS: self._publish,
             Queue.ORDER_EVENTS: self._publish,
-            Queue.JOBS: self._hand_to_celery,
+            Queue.JOBS: self._send_tasks,
         }
 
     async def run(self) -> None:
-        """Hand on what the outbox holds, until `stop`."""
+        """Process the rows of the outbox, until `stop`."""
         async with asyncio.TaskGroup() as queues:
             for queue in Queue:
                 queues.create_task(self._run(queue))
@@ -81,25 +81,25 @@ class Relay:
             return await self.round(queue)
         except (DependencyUnavailable, BrokerError, RedisError, OSError, TimeoutError) as error:
             why = str(error) or type(error).__name__
-            log.warning("relay_waits", queue=queue, why=why[:200])
+            log.warning("relay_postponed", queue=queue, why=why[:200])
             self.health[queue].failed(why)
             self._lost.add(queue)
-        except Exception as error:  # whatever it was, the rows are still there and come again
+        except Exception as error:  # whatever it was, the rows are still there and are claimed again
             log.exception("relay_failed", queue=queue)
             self.health[queue].failed(type(error).__name__)
         await asyncio.sleep(PAUSE_SECONDS)
         return 0
 
     async def round(self, queue: Queue) -> int:
-        """Claim what is due in `queue` and hand it on; answers how much it was. What lies behind it in its lane may be due now.
+        """Claim and process the due rows of `queue`; return how many. Later rows of their lanes may be due now.
 
-        Raises what Redis, the broker or the database raise when they are away; the rows come again.
+        Raises the errors of Redis, the broker or the database when they are unavailable; the rows are claimed again.
         """
         rows = await database.run(outbox.claim, BATCH_SIZE, queue)
         if not rows:
             await self._idle(queue)
             return 0
-        refusal = await self._hand_on[queue](rows)
+        refusal = await self._process[queue](rows)
         if refusal and queue is not Queue.ORDER_EVENTS:  # orders and payments go on without their events
             self.health[queue].failed(refusal)
         else:
@@ -110,7 +110,7 @@ class Relay:
         return len(rows)
 
     async def _idle(self, queue: Queue) -> None:
-        """What was lost may be there again, though another process has handed on what waited."""
+        """Check whether a lost server is back, though another process has processed the rows that waited."""
         if queue not in self._lost:
             self.health[queue].idle(FORGET_SECONDS)
             return
@@ -133,7 +133,7 @@ class Relay:
         await self._redis.aclose()
 
     async def _publish(self, rows: Sequence[Claimed]) -> str:
-        """Publish the messages of `rows`; a row is done once Redis has taken all it says. Answers why, if it took nothing."""
+        """Publish the messages of `rows`; a row is done once Redis has taken all of them. Return why, if it took none."""
         ready, unusable = publications.read(rows)
         if unusable:
             await _give_up(unusable)
@@ -148,13 +148,13 @@ class Relay:
             await database.run(outbox.done, sent)
             OUTBOX_ROWS.labels("publish").inc(len(sent))
         if refused:
-            log.warning("messages_refused", rows=len(refused), why=next(iter(refused.values())))
+            log.warning("messages_rejected", rows=len(refused), why=next(iter(refused.values())))
             await self._reconnect()
             await database.run(dead_letters.give_up_old_rows, refused)
         return "" if sent else next(iter(refused.values()), "")
 
     async def _send(self, publications: Sequence[Publication]) -> dict[int, str]:
-        """Send the messages in one go; answers, by row, why Redis refused some of its messages."""
+        """Send the messages in one pipeline; return, by row, why Redis refused some of its messages."""
         owners = []
         async with self._redis.pipeline(transaction=False) as pipe:
             for publication in publications:
@@ -165,21 +165,21 @@ class Relay:
                     pipe.xadd(name, {"message": text}, maxlen=STREAM_LENGTH, approximate=True)
                     owners.append(publication.row_id)
             outcomes = await pipe.execute(raise_on_error=False)
-        answers = zip(owners, outcomes, strict=True)
-        return {row_id: str(outcome) for row_id, outcome in answers if isinstance(outcome, Exception)}
+        results = zip(owners, outcomes, strict=True)
+        return {row_id: str(outcome) for row_id, outcome in results if isinstance(outcome, Exception)}
 
     async def _reconnect(self) -> None:
-        """Let the next messages go to whatever server the name leads to by then: this one may be the primary no more."""
+        """Have the next messages sent to whatever server the name leads to by then: this one may no longer be the primary."""
         with suppress(RedisError, OSError, TimeoutError):
             await bus.disconnect(self._redis)
 
-    async def _hand_to_celery(self, rows: Sequence[Claimed]) -> str:
-        """Queue the jobs of `rows`; the rows are done when the worker has seen their effect."""
+    async def _send_tasks(self, rows: Sequence[Claimed]) -> str:
+        """Send `rows` to Celery; the rows are done when the worker has confirmed their effects."""
         ids = [row.id for row in rows]
-        for start in range(0, len(ids), JOBS_IN_ONE):
-            batch = ids[start : start + JOBS_IN_ONE]
+        for start in range(0, len(ids), MAX_ROWS_PER_TASK):
+            batch = ids[start : start + MAX_ROWS_PER_TASK]
             try:
-                await asyncio.get_running_loop().run_in_executor(self._broker_thread, self._send_job, batch)
+                await asyncio.get_running_loop().run_in_executor(self._broker_thread, self._send_task, batch)
             except (BrokerError, OSError):
                 await database.run(outbox.put_back, ids[start:])
                 raise
@@ -189,8 +189,8 @@ class Relay:
     def _reach_broker(self) -> None:
         self._broker.ensure_connection(max_retries=1, interval_start=0)
 
-    def _send_job(self, ids: list[int]) -> None:
-        """Queue a job. It expires with its rows' lease: a worker that is far behind finds no copies of it, only the latest."""
+    def _send_task(self, ids: list[int]) -> None:
+        """Send a task. It expires with its rows' lease: a worker with a backlog runs no copies of it, only the latest."""
         try:
             current_app.send_task(
                 TASK,
@@ -207,13 +207,13 @@ class Relay:
 
 
 async def _give_up(unusable: Mapping[int, str]) -> None:
-    log.error("messages_unusable", rows=len(unusable), why=next(iter(unusable.values())))
+    log.error("messages_invalid", rows=len(unusable), why=next(iter(unusable.values())))
     try:
         await database.run(dead_letters.give_up_rows, unusable)
     except DependencyUnavailable:
         raise
-    except Exception:  # what can't even be kept as a dead letter must not hold up the others
-        log.exception("messages_not_given_up")
+    except Exception:  # a row that can't even be kept as a dead letter must not delay the others
+        log.exception("dead_lettering_failed")
 
 
 async def _wait(committed: asyncio.Event) -> None:

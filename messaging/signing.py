@@ -8,12 +8,12 @@ SIGNED = ("event_id", "type", "occurred_at", "order_id", "payment_id", "amount_m
 
 
 def signature(message: Mapping[str, Any], secret: str) -> str:
-    """What `signature` must be on `message`."""
+    """Return the right signature of `message`."""
     signed = "\n".join("" if message[name] is None else str(message[name]) for name in SIGNED)
     return hmac.digest(secret.encode(), signed.encode(), "sha256").hex()
 
 
 def is_signed(message: Mapping[str, Any], secret: str) -> bool:
-    """Whether `message` carries its right signature; compared in constant time."""
+    """Return whether `message` has its right signature; compared in constant time."""
     given = message["signature"]
     return isinstance(given, str) and hmac.compare_digest(given.encode(), signature(message, secret).encode())

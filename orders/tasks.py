@@ -1,4 +1,4 @@
-"""The jobs of the Celery worker: they take ids and may run twice. Each worker process keeps its own loop and clients."""
+"""The tasks of the Celery worker: they take ids and may run twice. Each worker process keeps its own loop and clients."""
 
 import asyncio
 import time
@@ -19,14 +19,14 @@ from orders.services.payments import status_requests
 from orders.store import database
 
 RUN_SECONDS = 1
-"""How long a regular job works off a backlog, such as the orders of a sale that expire together. The jobs behind it in the
+"""How long a regular task works off a backlog, such as the orders of a sale that expire together. The tasks behind it in the
 queue belong to customers who are waiting; beat starts the next run within seconds."""
 
 log = structlog.get_logger()
 
 
 class _Process:
-    """The event loop and clients of this worker process, made by its first job: neither survives a fork."""
+    """The event loop and clients of this worker process, made by its first task: neither survives a fork."""
 
     runner: ClassVar[asyncio.Runner | None] = None
     opened: ClassVar[AsyncExitStack]
@@ -39,8 +39,8 @@ class _Process:
             cls.runner.run(cls._open())
         try:
             cls.runner.run(work)
-        except DependencyUnavailable as error:  # rows come again, beat ticks again: nothing is to be done here
-            log.warning("job_waits", dependency=error.dependency, why=error.why)
+        except DependencyUnavailable as error:  # the rows are claimed again, beat ticks again
+            log.warning("task_postponed", dependency=error.dependency, why=error.why)
 
     @classmethod
     async def _open(cls) -> None:
@@ -56,50 +56,55 @@ class _Process:
         database.close()
 
 
+# The name stays: servers and workers of two versions exchange these tasks while one replaces the other.
 @shared_task(name="orders.carry_out")
-def carry_out(ids: list[int]) -> None:
-    """Bring rows of the outbox into effect at the neighbours."""
+def run_effects(ids: list[int]) -> None:
+    """Run the effects of these rows of the outbox."""
 
     async def work() -> None:
-        await effects.carry_out(ids, _Process.services)
+        await effects.run_effects(ids=ids, services=_Process.services)
 
     _Process.run(work())
 
 
 @shared_task(name="orders.expire_overdue")
 def expire_overdue() -> None:
-    """Expire the orders that nobody paid in time."""
-    _Process.run(_work_off(expire.expire_overdue))
+    """Expire the orders that were not paid in time."""
+    _Process.run(_work_off(lambda: expire.expire_overdue(request_id=_request_id())))
 
 
 @shared_task(name="orders.ask_about_silent_payments")
-def ask_about_silent_payments() -> None:
-    """Ask Payment about orders and refunds it has not spoken of."""
-    _Process.run(_work_off(status_requests.ask_about_silent_payments))
-    _Process.run(_work_off(status_requests.ask_about_silent_refunds))
+def request_payment_statuses() -> None:
+    """Ask Payment about the orders and refunds that it has not reported on."""
+    _Process.run(_work_off(lambda: status_requests.request_payment_statuses(request_id=_request_id())))
+    _Process.run(_work_off(lambda: status_requests.repeat_refund_requests(request_id=_request_id())))
 
 
 @shared_task(name="orders.reconcile")
 def reconcile_some() -> None:
-    """Compare some recent orders with Product's books and the ledger, and mend what differs."""
+    """Compare some recent orders with their ledgers and Product's stock, and repair what differs."""
 
     async def work() -> None:
-        await reconciliation.reconcile_some(_Process.services)
+        await reconciliation.reconcile_some(services=_Process.services)
 
     _Process.run(work())
 
 
-@shared_task(name="orders.tidy")
-def clear_old_rows() -> None:
-    """Delete what nobody needs any more."""
-    _Process.run(_work_off(retention.clear_old_rows))
+@shared_task(name="orders.delete_expired_rows")
+def delete_expired_rows() -> None:
+    """Delete the rows whose time is over."""
+    _Process.run(_work_off(retention.delete_expired_rows))
 
 
-async def _work_off(work: Callable[[str], int]) -> None:
+async def _work_off(work: Callable[[], int]) -> None:
     """Repeat `work`, which returns how many rows it handled, until it finds none or RUN_SECONDS have passed."""
     end = time.monotonic() + RUN_SECONDS
-    while await database.run(work, str(uuid.uuid4())) and time.monotonic() < end:
+    while await database.run(work) and time.monotonic() < end:
         pass
+
+
+def _request_id() -> str:
+    return str(uuid.uuid4())
 
 
 @worker_process_shutdown.connect

@@ -42,7 +42,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
             refused = refused_headers(request)
             if kwargs and (request.META["QUERY_STRING"] or refused or name != "GET"):
                 # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
-                await database.run(self.ensure_visible, caller(request), *kwargs.values())
+                await database.run(self.ensure_visible, caller=caller(request), **kwargs)
             if refused:
                 raise Invalid("Some of the headers were refused: see errors.", errors=refused)
             check_known(request, self.query_parameters.get(name, ()))

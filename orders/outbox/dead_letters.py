@@ -1,4 +1,4 @@
-"""Dead letters: what nobody could use or deliver, kept with its reason until it works or an admin has looked at it."""
+"""Dead letters: messages and effects that failed for good, kept with the reason until a retry works or an admin has decided."""
 
 import hashlib
 import json
@@ -18,21 +18,21 @@ from orders.domain.callers import Caller
 from orders.domain.errors import NotFound
 from orders.outbox import queue
 from orders.runtime.metrics import DEAD_LETTERS_DROPPED
-from orders.store.models import DeadLetter, Order, OutboxMessage, Refund
+from orders.store.models import DeadLetter, Order, OutboxMessage
 from orders.store.paging import Listing, Page, from_position, page_of
 
-PAYMENT_EVENTS, OUTBOX, REFUNDS = "payments.events", "outbox", "refunds"
-"""Where letters come from: a message of Payment's, an effect that was given up, a refund that Payment does not make."""
+PAYMENT_EVENTS, OUTBOX = "payments.events", "outbox"
+"""Sources of letters: a message of Payment's, an effect that was given up. Capabilities add their own."""
 
 MAX_MESSAGE_LENGTH = 64 * 1024
-"""Characters kept of a message: enough to understand it, too little to fill a disk."""
+"""Characters kept of a message: enough to understand it, too few to fill a disk."""
 
 MAX_EXCERPT_LENGTH = 4096
 """Characters of a message that a list shows."""
 
 MAX_WITHOUT_ORDER, MAX_PER_ORDER = 10_000, 100
-"""Letters kept of messages that name no order of ours, and of those about one order: a flood must not fill the disk, and what is
-about an order must not be lost in a flood of other messages."""
+"""Letters kept of messages without a known order, and of those about one order: a flood must not fill the disk, and messages
+about an order must not be lost in a flood of others."""
 
 RETRY_BATCH_SIZE = 100
 NO_ID = uuid.UUID(int=0)
@@ -51,10 +51,10 @@ def dead_letter(
     order_id: uuid.UUID | None = None,
     same: str | None = None,
 ) -> None:
-    """Keep `message` from `source` with the `reason` why it can't be used; a copy of one kept before only counts.
+    """Keep `message` from `source` with the `reason` why it failed; a copy of a kept one only counts one more attempt.
 
-    A copy is a message with the same text, or the same `same` where the text says more than what failed. A message of
-    Payment's is counted and dropped when as many as may be kept are there already.
+    A copy has the same text, or the same `same` where the text holds more than identifies the failure. A message of
+    Payment's is dropped and counted when the limit is reached.
     """
     text = _text(message)
     if source == PAYMENT_EVENTS and not _has_room(_fingerprint(source, text), order_id):
@@ -75,16 +75,16 @@ def dead_letter(
 
 @transaction.atomic
 def give_up(row: OutboxMessage, why: str) -> None:
-    """Keep a row of the outbox, which can't take effect, as a dead letter in its place."""
+    """Replace a row of the outbox, which can't take effect, by a dead letter."""
     deleted, _ = OutboxMessage.objects.filter(id=row.id).delete()
-    if deleted:  # else a copy of this job has brought it into effect meanwhile
+    if deleted:  # else a copy of this task has brought it into effect meanwhile
         _dead_letter_row(row, why)
 
 
 def _dead_letter_row(row: OutboxMessage, reason: str) -> None:
     """Keep the row as a letter; the same effect of the same order, given up again, is the same letter."""
-    tried_anew = DeadLetter.objects.filter(id=row.dead_letter_id or NO_ID)
-    if tried_anew.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300]):
+    retried = DeadLetter.objects.filter(id=row.dead_letter_id or NO_ID)
+    if retried.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300]):
         return
     payload = msgspec.json.encode(row.payload, order="sorted").decode()
     letter = {"kind": row.kind, "lane": row.lane, "payload": row.payload, "request_id": row.request_id}
@@ -93,7 +93,7 @@ def _dead_letter_row(row: OutboxMessage, reason: str) -> None:
 
 
 def give_up_if_old(row: OutboxMessage, why: str) -> bool:
-    """Give up a row that has failed for OUTBOX_GIVE_UP_SECONDS; False when it has not, and must come again."""
+    """Give up a row that has failed for OUTBOX_GIVE_UP_SECONDS; return False when it has not, and must be retried."""
     if datetime.now(UTC) - row.created_at < timedelta(seconds=settings.OUTBOX_GIVE_UP_SECONDS):
         return False
     give_up(row, why)
@@ -101,58 +101,45 @@ def give_up_if_old(row: OutboxMessage, why: str) -> bool:
 
 
 def give_up_rows(reasons: Mapping[int, str]) -> None:
-    """Give up these rows of the outbox; `reasons` says by row id why each can never take effect."""
+    """Give up these rows of the outbox; `reasons` has by row id why each can never take effect."""
     for row in OutboxMessage.objects.filter(id__in=reasons):
         give_up(row, reasons[row.id])
 
 
 def give_up_old_rows(reasons: Mapping[int, str]) -> None:
-    """Give up those of these rows that have failed for too long; the others come again after a pause."""
+    """Give up those of these rows that have failed for too long; the others are retried after a pause."""
     rows = OutboxMessage.objects.filter(id__in=reasons)
     queue.put_back([row.id for row in rows if not give_up_if_old(row, reasons[row.id])])
 
 
-def dead_letter_refund(refund: Refund, reason: str) -> None:
-    """Show admins a refund that Payment does not make; it goes when the refund has been made after all."""
-    dead_letter(REFUNDS, reason, _refund_message(refund), refund.order_id, same=str(refund.id))
-
-
-def settle_refund(refund: Refund) -> None:
-    """Remove the refund's dead letter: it has been made, or is owed no more."""
-    before = _text(_refund_message(refund))  # told copies apart in earlier versions
-    DeadLetter.objects.filter(
-        fingerprint__in=[_fingerprint(REFUNDS, text) for text in (str(refund.id), before)]
-    ).delete()
-
-
 def orders_given_up(order_ids: Collection[uuid.UUID], lane: str) -> set[uuid.UUID]:
-    """Return those of the orders of which an effect of this lane lies among the dead letters."""
+    """Return those of the orders that have a dead letter of an effect of this lane."""
     letters = DeadLetter.objects.filter(source=OUTBOX, order_id__in=order_ids, message__contains=f'"lane":"{lane}"')
     return {order_id for order_id in letters.values_list("order_id", flat=True) if order_id}
 
 
 def fail_again(letter_id: uuid.UUID, reason: str) -> None:
-    """The letter was tried anew, in vain; it counts once, however many processes have tried it at the same time."""
+    """Count a failed retry of the letter, once, however many processes have retried it at the same time."""
     letter = DeadLetter.objects.filter(id=letter_id, retrying=True)
     letter.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300], retrying=False)
 
 
 def marked_for_retry() -> list[tuple[uuid.UUID, str]]:
-    """Messages of Payment's that admins want heard again, with the ids of their letters."""
+    """Return the messages of Payment's that are to be handled again, with the ids of their letters."""
     letters = DeadLetter.objects.filter(retrying=True).order_by("id")
     return list(letters.values_list("id", "message")[:RETRY_BATCH_SIZE])
 
 
 def list_dead_letters(listing: Listing) -> Page[Any]:
-    """A page of the dead letters, the newest first, with `shown`, the beginning of the message, instead of all of it."""
+    """Return a page of the dead letters, the newest first, with `shown`, the beginning of the message, instead of all of it."""
     letters = DeadLetter.objects.annotate(shown=Left("message", MAX_EXCERPT_LENGTH)).defer("message", "fingerprint")
     found = list(from_position(letters, listing)[: listing.limit + 1])
     return page_of(found, listing, place=lambda letter, _: (letter.created_at, letter.id))
 
 
-def ensure_dead_letter_exists(_caller: Caller, letter_id: uuid.UUID) -> None:
-    """Raise NotFound unless there is such a letter."""
-    if not DeadLetter.objects.filter(id=letter_id).exists():
+def ensure_dead_letter_exists(*, caller: Caller, dead_letter_id: uuid.UUID) -> None:
+    """Raise NotFound unless there is such a letter; every admin may see it."""
+    if not DeadLetter.objects.filter(id=dead_letter_id).exists():
         raise NotFound()
 
 
@@ -162,16 +149,12 @@ def _has_room(fingerprint: bytes, order_id: uuid.UUID | None) -> bool:
         letters, most = letters.filter(order_id=order_id), MAX_PER_ORDER
     else:
         letters = letters.exclude(Exists(Order.objects.filter(id=OuterRef("order_id"))))
-    there = letters.order_by()[:most].count()
-    return there < most or DeadLetter.objects.filter(fingerprint=fingerprint).exists()
-
-
-def _refund_message(refund: Refund) -> dict[str, Any]:
-    return {"refund_id": str(refund.id), "order_id": str(refund.order_id), "amount_minor": refund.amount}
+    kept = letters.order_by()[:most].count()
+    return kept < most or DeadLetter.objects.filter(fingerprint=fingerprint).exists()
 
 
 def _text(message: str | dict[str, Any]) -> str:
-    """`message` as it is kept; the standard library writes what msgspec refuses, like a number beyond 64 bits."""
+    """Return `message` as it is stored; the standard library encodes what msgspec refuses, like a number beyond 64 bits."""
     if isinstance(message, dict):
         message = json.dumps(message, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return _storable(message)

@@ -1,4 +1,4 @@
-"""What must happen after a commit, as values: messages published, a cart cleared, the stock at Product brought up to date."""
+"""The effects of a commit, as values: messages published, a cart cleared, Product's stock synchronized."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from orders.outbox.messages import ORDER_EVENTS
 class Kind(StrEnum):
     """How a row takes effect: `publish` by the relay itself, the others by the Celery task `orders.carry_out`.
 
-    The stock kinds say why Product is called; what it is asked for depends on the order's state by then alone
-    (`orders.services.operations.stock`), so that no row can do what the order does not want any more.
+    The stock kinds say why Product is called; the call itself depends on the order's state by then alone
+    (`orders.services.operations.stock`), so that no row has an effect that is outdated.
     """
 
     PUBLISH = "publish"
@@ -26,19 +26,19 @@ class Kind(StrEnum):
 STOCK_KINDS = (Kind.HOLD_STOCK, Kind.COMMIT_STOCK, Kind.RELEASE_STOCK, Kind.RESTOCK_ITEMS)
 
 STOCK, PAYMENTS, EVENTS = "stock", "payments", "events"
-"""Lanes: all that happens to an order's hold, what Payment is asked for, what is told on `orders.events`."""
+"""Lanes: an order's stock, the commands for Payment, the events on `orders.events`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something to happen after the commit. `payload` is what the relay or the task needs, in plain JSON values."""
+    """An effect to happen after the commit. `payload` holds the relay's or the task's arguments, in plain JSON values."""
 
     kind: Kind
     payload: dict[str, Any]
     lane: str
 
     def as_row(self, order_id: uuid.UUID, request_id: str) -> dict[str, Any]:
-        """The row's columns; the database adds the rest."""
+        """Return the row's columns; the database adds the rest."""
         return {
             "order_id": order_id,
             "kind": self.kind,
@@ -49,7 +49,7 @@ class Effect:
 
 
 def publish(first: dict[str, Any], *more: dict[str, Any]) -> Effect:
-    """Messages for one stream that go out together, in this order, in the lane of that stream."""
+    """Publish messages to one stream together, in this order, in the lane of that stream."""
     lane = EVENTS if first["name"] == ORDER_EVENTS else PAYMENTS
     return Effect(Kind.PUBLISH, {"messages": [first, *more]}, lane)
 
@@ -60,7 +60,7 @@ def clear_cart(customer_id: str, cart_version: int) -> Effect:
 
 
 def hold_stock() -> Effect:
-    """Hold again what a pending order holds no more."""
+    """Reserve the stock of a pending order again."""
     return Effect(Kind.HOLD_STOCK, {}, STOCK)
 
 
@@ -70,10 +70,10 @@ def commit_stock() -> Effect:
 
 
 def restock_items() -> Effect:
-    """Put the sold units of cancelled vendor orders back on the shelf."""
+    """Restock the sold units of cancelled vendor orders."""
     return Effect(Kind.RESTOCK_ITEMS, {}, STOCK)
 
 
 def release_stock() -> Effect:
-    """Give back whatever the order holds."""
+    """Release the order's hold."""
     return Effect(Kind.RELEASE_STOCK, {}, STOCK)

@@ -9,7 +9,7 @@ ORDER_EVENTS = "orders.events"
 
 
 class Payable(Protocol):
-    """What messages say of an order; its model and its row both have it."""
+    """The fields of an order that messages carry; its model and its row both have them."""
 
     id: uuid.UUID
     total: int
@@ -17,7 +17,7 @@ class Payable(Protocol):
 
 
 def message(name: str, type_: str, at: datetime, order_id: uuid.UUID, **more: Any) -> dict[str, Any]:
-    """A message for the channel and stream `name` (contract: neighbours). Its `event_id` stays the same over every retry."""
+    """Return a message for the channel and stream `name` (contract: neighbours). Its `event_id` is the same in every retry."""
     return {
         "name": name,
         "message": {
@@ -36,12 +36,12 @@ def message(name: str, type_: str, at: datetime, order_id: uuid.UUID, **more: An
 
 
 def order_event(type_: str, order: Payable, at: datetime, **more: Any) -> dict[str, Any]:
-    """The message that tells anyone who listens what became of `order`."""
+    """Return a message for the subscribers of `orders.events`."""
     return message(ORDER_EVENTS, type_, at, order.id, amount_minor=order.total, currency=order.currency, **more)
 
 
 def payment_command(type_: str, order: Payable, at: datetime, **more: Any) -> dict[str, Any]:
-    """The message that asks Payment for something; it carries the order's total unless `more` says otherwise."""
+    """Return a command for Payment; it carries the order's total unless `more` says otherwise."""
     return message(
         PAYMENT_COMMANDS, type_, at, order.id, **{"amount_minor": order.total, "currency": order.currency, **more}
     )

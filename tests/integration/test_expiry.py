@@ -47,7 +47,7 @@ def test_a_job_that_the_database_let_down_is_done_at_a_later_tick(world: World) 
     with psycopg.connect(world.stack.postgres.url) as connection:
         connection.execute("LOCK TABLE refunds IN ACCESS EXCLUSIVE MODE")  # longer than anybody waits for a lock
         world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])
-        eventually(lambda: b'"job_waits"' in log.read_bytes()[begin:], "the job to give way")
+        eventually(lambda: b'"task_postponed"' in log.read_bytes()[begin:], "the job to give way")
     ada.order_becomes(order["id"], status="expired")
     assert b"Traceback" not in log.read_bytes()[begin:], "it is nothing to be alarmed about"
 

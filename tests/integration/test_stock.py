@@ -239,5 +239,5 @@ def test_only_what_is_settled_is_cleared_away(world: World) -> None:
         rows = world.sql("SELECT id::text FROM dead_letters WHERE id = ANY(%s::uuid[])", [*kept, *gone, young])
         return {row["id"] for row in rows}
 
-    start_job(world, "orders.tidy")
+    start_job(world, "orders.delete_expired_rows")
     eventually(lambda: left() == {*kept, young}, "the settled ones to be cleared away")

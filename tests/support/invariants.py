@@ -73,8 +73,10 @@ BROKEN = {
         AND (type, sequence, to_status) <> ('order.placed', 1, 'pending')
         AND type <> 'vendor_order.tracking_changed'""",
     "an entry does not say who it was, or because of which request": """
-        SELECT id FROM order_events WHERE request_id = '' OR actor_role NOT IN ('customer', 'vendor', 'admin', 'system', 'payment')
-        OR (actor_role IN ('customer', 'vendor', 'admin') AND actor_id IS NULL)""",
+        SELECT id FROM order_events e WHERE actor_role NOT IN ('customer', 'vendor', 'admin', 'system', 'payment')
+        OR (actor_role IN ('customer', 'vendor', 'admin') AND actor_id IS NULL)
+        OR (request_id = '' AND NOT EXISTS (
+            SELECT FROM order_events WHERE order_id = e.order_id AND sequence = 1 AND actor_id LIKE 'erased-%%'))""",
     "an entry of a vendor order stands in another order's trail": """
         SELECT e.id FROM order_events e LEFT JOIN vendor_orders v ON v.id = e.vendor_order_id
         WHERE (e.type LIKE 'vendor_order.%%') <> (v.id IS NOT NULL) OR v.order_id <> e.order_id""",

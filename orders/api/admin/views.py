@@ -1,4 +1,4 @@
-"""Dead letters, for admins: what is there, and trying it anew."""
+"""Dead letters, for admins: list them, and retry one."""
 
 import uuid
 from typing import ClassVar
@@ -9,12 +9,11 @@ from clients.tracing import request_id
 from orders.api.admin import openapi
 from orders.api.representation import dead_letter_body
 from orders.http.filters import page_body, read_listing
-from orders.http.headers import caller
 from orders.http.permissions import roles
 from orders.http.serializers import NoInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.outbox.dead_letters import ensure_dead_letter_exists, list_dead_letters
-from orders.services.operations.dead_letter_retry import retry
+from orders.services.operations.dead_letters import retry_dead_letter
 from orders.store import database
 
 NO_INPUT = NoInput()
@@ -30,7 +29,7 @@ class DeadLetterListView(OrderAPIView):
 
     @openapi.LIST_DEAD_LETTERS
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """What nobody could use or deliver, the newest first."""
+        """Return the dead letters, the newest first."""
         listing = read_listing(request, {})
         page = await database.run(list_dead_letters, listing)
         return answer_json(page_body(request, listing, page, dead_letter_body))
@@ -44,7 +43,7 @@ class RetryDeadLetterView(OrderAPIView):
 
     @openapi.RETRY_DEAD_LETTER
     async def post(self, request: HttpRequest, dead_letter_id: uuid.UUID) -> HttpResponse:
-        """Try anew what was buried."""
+        """Retry the dead letter."""
         read_json(request, NO_INPUT)
-        await database.run(retry, caller(request), dead_letter_id, request_id.get())
+        await database.run(retry_dead_letter, dead_letter_id=dead_letter_id, request_id=request_id.get())
         return answer_json({"id": dead_letter_id, "status": "retrying"}, 202)

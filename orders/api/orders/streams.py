@@ -59,12 +59,12 @@ class OrderStreamView(StreamView):
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> StreamingHttpResponse:
         """The order's trail from the first entry, or from behind `Last-Event-ID`, and every new entry as it is written."""
         who = caller(request)
-        async with _watch(request).room:
-            await database.run(ensure_order_visible, who, order_id)
+        async with _watch(request).slots:
+            await database.run(ensure_order_visible, caller=who, order_id=order_id)
         after = last_event_id(request)
 
         def unseen(listener: Subscription) -> Sequence[OrderEvent]:
-            return entries(order_id, listener.seen)
+            return entries(order_id=order_id, after=listener.seen)
 
         return _stream(request, who, order_id, after, unseen)
 
@@ -79,13 +79,13 @@ class VendorOrderStreamView(StreamView):
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> StreamingHttpResponse:
         """The vendor order's own entries, numbered by themselves, and every new one as it is written."""
         who = caller(request)
-        async with _watch(request).room:
-            order_id = await database.run(ensure_vendor_order_visible, who, vendor_order_id)
+        async with _watch(request).slots:
+            order_id = await database.run(ensure_vendor_order_visible, caller=who, vendor_order_id=vendor_order_id)
         sent = last_event_id(request)
 
         def unseen(listener: Subscription) -> Sequence[OrderEvent]:
             nonlocal sent
-            own, listener.seen = vendor_order_entries(vendor_order_id, sent)
+            own, listener.seen = vendor_order_entries(vendor_order_id=vendor_order_id, after=sent)
             sent += len(own)
             return own
 

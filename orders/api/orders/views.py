@@ -100,8 +100,14 @@ class CancelOrderView(OrderAPIView):
     async def post(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Cancel the order, its stock and its money given back."""
         who, reason = caller(request), read_json(request, CANCEL_INPUT)["reason"]
-        await database.run(cancel_order, who, order_id, if_match(request), request_id.get(), reason)
-        order = await database.run(read_order, who, order_id)
+        order = await database.run(
+            cancel_order,
+            caller=who,
+            order_id=order_id,
+            if_match=if_match(request),
+            request_id=request_id.get(),
+            reason=reason,
+        )
         response = answer_json(order_body(order, who.role))
         response["ETag"] = etag(order.row.version)
         return response
@@ -116,7 +122,7 @@ class OrderTrackingView(OrderAPIView):
     @openapi.TRACK_ORDER
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Where the parcels are."""
-        return answer_json(tracking_body(await database.run(track, caller(request), order_id)))
+        return answer_json(tracking_body(await database.run(track, caller=caller(request), order_id=order_id)))
 
 
 class OrderHistoryView(OrderAPIView):
@@ -129,5 +135,5 @@ class OrderHistoryView(OrderAPIView):
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """What has happened to the order."""
         who = caller(request)
-        entries = await database.run(history, who, order_id)
+        entries = await database.run(history, caller=who, order_id=order_id)
         return answer_json({"results": [history_entry_body(entry, who.role) for entry in entries]})

@@ -10,6 +10,7 @@ from clients.tracing import request_id
 from orders.api.representation import summary_body, vendor_order_body
 from orders.api.vendor_orders import openapi
 from orders.api.vendor_orders.serializers import ShipInput
+from orders.domain.records import VendorOrderRecord
 from orders.http import filters
 from orders.http.filters import page_body, read_listing
 from orders.http.headers import caller, etag, if_match, not_modified, set_cache_headers
@@ -55,7 +56,7 @@ class VendorOrderSummaryView(OrderAPIView):
     @openapi.SUMMARIZE_VENDOR_ORDERS
     async def get(self, request: HttpRequest) -> HttpResponse:
         """Counts, revenue, and who has waited longest."""
-        return answer_json(summary_body(await database.run(summarize, caller(request))))
+        return answer_json(summary_body(await database.run(summarize, caller=caller(request))))
 
 
 class VendorOrderDetailView(OrderAPIView):
@@ -96,7 +97,8 @@ class ShipVendorOrderView(OrderAPIView):
     @openapi.SHIP
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
         """Send the parcel off."""
-        return await _act(request, fulfil.ship, vendor_order_id, Shipment(**read_json(request, SHIP_INPUT)))
+        shipment = Shipment(**read_json(request, SHIP_INPUT))
+        return await _act(request, fulfil.ship, vendor_order_id, shipment=shipment)
 
 
 class DeliverVendorOrderView(OrderAPIView):
@@ -126,11 +128,16 @@ class CancelVendorOrderView(OrderAPIView):
 
 
 async def _act(
-    request: HttpRequest, action: Callable[..., None], vendor_order_id: uuid.UUID, *more: Any
+    request: HttpRequest, action: Callable[..., VendorOrderRecord], vendor_order_id: uuid.UUID, **more: Any
 ) -> HttpResponse:
-    who = caller(request)
-    await database.run(action, who, vendor_order_id, if_match(request), request_id.get(), *more)
-    record = await database.run(read_vendor_order, who, vendor_order_id)
+    record = await database.run(
+        action,
+        caller=caller(request),
+        vendor_order_id=vendor_order_id,
+        if_match=if_match(request),
+        request_id=request_id.get(),
+        **more,
+    )
     response = answer_json(vendor_order_body(record))
     response["ETag"] = etag(record.row.version)
     return response

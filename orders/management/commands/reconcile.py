@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: find what is wrong with orders, and mend it, or with `--dry-run` only show it."""
+"""`manage.py reconcile`: find what is wrong with orders, and repair it, or with `--dry-run` only show it."""
 
 import asyncio
 import sys
@@ -25,18 +25,18 @@ WIDTHS = max(map(len, Problem)), 36
 
 
 class Command(BaseCommand):
-    """Exit status: 0 nothing is wrong, or all of it was mended; 1 something is left; 2 not everything could be looked at."""
+    """Exit status: 0 nothing is wrong, or all of it was repaired; 1 something is left; 2 the comparison is incomplete."""
 
-    help = "Compare orders with Product's books, the ledger and the outbox; mend what differs."
+    help = "Compare orders with Product's stock, the ledger and the outbox; repair what differs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """What to look at, and whether to touch it."""
+        """Declare which orders to compare, and whether to repair them."""
         parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
         parser.add_argument("--days", type=float, default=DAYS, help=f"orders changed in the last N days ({DAYS})")
         parser.add_argument("--order", type=uuid.UUID, action="append", help="this order's id only; may be repeated")
 
     def handle(self, *, dry_run: bool, days: float, order: list[uuid.UUID] | None, **_: Any) -> None:
-        """Look, show, mend, sum up."""
+        """Compare the orders, show and repair the findings, and sum them up."""
         try:
             left = asyncio.run(self._reconcile(dry_run, days, order))
         except DependencyUnavailable as error:
@@ -48,13 +48,13 @@ class Command(BaseCommand):
             sys.exit(FOUND)
 
     async def _reconcile(self, dry_run: bool, days: float, order_ids: list[uuid.UUID] | None) -> int:
-        """Answers how many findings are left as they are."""
+        """Return how many findings are left as they are."""
         counts: Counter[str] = Counter()
-        left = looked_at = 0
+        left = compared = 0
         reported = time.monotonic()
         async with open_service_clients() as services:
-            async for number, found in _look(services, days, order_ids):
-                looked_at += number
+            async for number, found in _compare(services, days, order_ids):
+                compared += number
                 for finding in found:
                     if not any(counts.values()):
                         self._show_heading(dry_run)
@@ -62,12 +62,12 @@ class Command(BaseCommand):
                     counts[finding.problem] += 1
                     left += dry_run or not finding.repair
                     if finding.repair and not dry_run:
-                        await database.run(repair, finding, str(uuid.uuid4()))
+                        await database.run(repair, finding=finding, request_id=str(uuid.uuid4()))
                 if time.monotonic() - reported > PROGRESS_SECONDS:
                     reported = time.monotonic()
-                    self.stderr.write(f"… orders looked at: {looked_at}")
+                    self.stderr.write(f"… orders looked at: {compared}")
         summary = ", ".join(f"{problem}: {count}" for problem, count in counts.items()) or "nothing is wrong"
-        self.stdout.write(f"Orders looked at: {looked_at}; {summary}.")
+        self.stdout.write(f"Orders looked at: {compared}; {summary}.")
         return left
 
     def _show_heading(self, dry_run: bool) -> None:
@@ -81,8 +81,8 @@ class Command(BaseCommand):
         )
 
 
-def _look(services: ServiceClients, days: float, order_ids: list[uuid.UUID] | None) -> AsyncIterator[Batch]:
+def _compare(services: ServiceClients, days: float, order_ids: list[uuid.UUID] | None) -> AsyncIterator[Batch]:
     if order_ids:
-        return compare_some(services, order_ids)
+        return compare_some(services=services, order_ids=order_ids)
     until = datetime.now(UTC) - SETTLED
-    return compare_all(services, until - timedelta(days=days), until)
+    return compare_all(services=services, since=until - timedelta(days=days), until=until)

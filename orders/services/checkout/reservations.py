@@ -125,7 +125,7 @@ class StockReservations:
                 stock = await self._products_apart.stock_of(order_id, Deadline.after(1))
                 order = await database.run(find, order_id)
                 if order and _is_foreign(stock, order):
-                    await database.run(request_sync, order_id, str(uuid4()))
+                    await database.run(request_sync, order_id=order_id, request_id=str(uuid4()))
                     return
                 if (order or stock.state != "held") and time.monotonic() > began + LATE_SECONDS:
                     return

@@ -1,81 +1,69 @@
-"""Cancelling a whole order: by its customer, an admin, or the service itself when its stock is gone."""
+"""Cancel a whole order: for its customer, an admin, or the service itself when its stock is gone."""
 
 import uuid
+from collections.abc import Sequence
 
 from django.db import transaction
 
 from orders.domain.callers import Actor, Caller
 from orders.domain.errors import NotCancellable
 from orders.domain.lifecycle import OrderStatus, VendorOrderStatus, cancellation_obstacle
-from orders.outbox.effects import publish, release_stock, restock_items
-from orders.outbox.messages import payment_command
-from orders.services.lifecycle.fulfil import Tags, check_version
-from orders.services.lifecycle.transition import OrderTransition, locked
-from orders.services.payments.ledger import ledger_of
-from orders.services.payments.refunds import refund_due
+from orders.domain.records import OrderRecord
+from orders.outbox.effects import release_stock, restock_items
+from orders.services.lifecycle.transition import OrderTransition, Tags, check_version, lock_order
+from orders.services.payments.refunds import return_or_cancel_payment
 from orders.store.models import Order, VendorOrder
+from orders.store.order_queries import read_order
 
 
 @transaction.atomic
-def cancel_order(caller: Caller, order_id: uuid.UUID, if_match: Tags, request_id: str, reason: str) -> None:
-    """Cancel the order, give its stock and its money back; an order that is cancelled already stays as it is.
+def cancel_order(*, caller: Caller, order_id: uuid.UUID, if_match: Tags, request_id: str, reason: str) -> OrderRecord:
+    """Cancel the order, return its stock and its money, and return its record; one that is cancelled stays as it is.
 
     A customer can while every vendor order is pending, an admin until one has shipped. Raises NotFound,
     PreconditionFailed, NotCancellable.
     """
-    order = locked(Order.objects.visible_to(caller), order_id)
-    if order.status == OrderStatus.CANCELLED:
-        return
-    check_version(if_match, order.version)
-    if obstacle := cancellation_obstacle(caller.role, order.status, _statuses(order)):
-        raise NotCancellable(obstacle)
-    transition = OrderTransition(order, Actor.of(caller, request_id))
-    transition.enqueue(release_stock() if order.status == OrderStatus.PENDING else restock_items())
-    cancel(transition, reason)
-    transition.save()
+    order = lock_order(orders=Order.objects.visible_to(caller).filter(id=order_id))
+    if order.status != OrderStatus.CANCELLED:
+        check_version(if_match=if_match, version=order.version)
+        vendor_orders = list(order.vendor_orders.order_by("vendor_id"))
+        if obstacle := _obstacle(caller.role, order, vendor_orders):
+            raise NotCancellable(obstacle)
+        transition = OrderTransition(order, Actor.of(caller, request_id))
+        transition.enqueue(release_stock() if order.status == OrderStatus.PENDING else restock_items())
+        _cancel(transition, vendor_orders, reason)
+    return read_order(caller, order_id)
 
 
 @transaction.atomic
-def cancel_for_lack_of_stock(order_id: uuid.UUID, request_id: str) -> None:
-    """The hold is gone and the stock is short: cancel the order and give back what money came.
+def cancel_for_lack_of_stock(*, order_id: uuid.UUID, request_id: str) -> None:
+    """Cancel an order whose hold is gone and whose stock is short, and return its money. Repeatable.
 
-    Repeatable. Raises NotCancellable when something has been shipped all the same.
+    Raises NotCancellable when something has been shipped all the same.
     """
-    order = locked(Order.objects.all(), order_id)
+    order = lock_order(orders=Order.objects.filter(id=order_id))
     if order.status == OrderStatus.CANCELLED:
         return
-    if obstacle := cancellation_obstacle("system", order.status, _statuses(order)):
+    vendor_orders = list(order.vendor_orders.order_by("vendor_id"))
+    if obstacle := _obstacle("system", order, vendor_orders):
         raise NotCancellable(f"It is out of stock, and can't be cancelled. {obstacle}")
-    transition = OrderTransition(order, Actor("system", None, request_id))
-    cancel(transition, "out_of_stock")
-    transition.save()
+    _cancel(OrderTransition(order, Actor("system", None, request_id)), vendor_orders, "out_of_stock")
 
 
-def cancel(transition: OrderTransition, reason: str) -> None:
-    """Cancel every part of the order, ask for the money back, or call the payment off when none was captured."""
-    cancel_parts(transition, reason)
+def cancel_vendor_orders(*, transition: OrderTransition, vendor_orders: Sequence[VendorOrder], reason: str) -> None:
+    """Cancel those of the vendor orders that are not cancelled yet."""
+    for vendor_order in vendor_orders:
+        if vendor_order.status != VendorOrderStatus.CANCELLED:
+            transition.transition_vendor_order(vendor_order, VendorOrderStatus.CANCELLED, reason=reason)
+
+
+def _obstacle(role: str, order: Order, vendor_orders: Sequence[VendorOrder]) -> str | None:
+    return cancellation_obstacle(role, order.status, [vendor_order.status for vendor_order in vendor_orders])
+
+
+def _cancel(transition: OrderTransition, vendor_orders: Sequence[VendorOrder], reason: str) -> None:
+    cancel_vendor_orders(transition=transition, vendor_orders=vendor_orders, reason=reason)
     transition.transition_to(OrderStatus.CANCELLED, reason=reason)
     transition.announce("order.cancelled", reason=reason)
-    call_off_payment(transition)
-
-
-def cancel_parts(transition: OrderTransition, reason: str) -> None:
-    """Cancel what is left of the vendor orders."""
-    for part in _living(transition.order):
-        transition.transition_vendor_order(part, VendorOrderStatus.CANCELLED, reason=reason)
-
-
-def call_off_payment(transition: OrderTransition) -> None:
-    """The order keeps no money any more: return what was captured, and let nothing more be captured."""
-    ledger = ledger_of(transition.order)
-    refund_due(transition, ledger)
-    if not ledger.captured and transition.order.total:
-        transition.enqueue(publish(payment_command("payment.cancel_requested", transition.order, transition.at)))
-
-
-def _living(order: Order) -> list[VendorOrder]:
-    return list(order.vendor_orders.exclude(status=VendorOrderStatus.CANCELLED).order_by("vendor_id"))
-
-
-def _statuses(order: Order) -> list[str]:
-    return list(order.vendor_orders.values_list("status", flat=True))
+    transition.enqueue(*return_or_cancel_payment(order=transition.order, at=transition.at))
+    transition.save()

@@ -1,4 +1,4 @@
-"""Orders that nobody paid in time: they expire, and their stock goes back."""
+"""Expire the orders that were not paid in time, and release their stock."""
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -6,25 +6,29 @@ from django.db.models.functions import Now
 from orders.domain.callers import Actor
 from orders.domain.lifecycle import OrderStatus
 from orders.outbox.effects import release_stock
-from orders.services.lifecycle.cancel import call_off_payment, cancel_parts
+from orders.services.lifecycle.cancel import cancel_vendor_orders
 from orders.services.lifecycle.transition import OrderTransition
+from orders.services.payments.refunds import return_or_cancel_payment
 from orders.store.models import Order
 
 BATCH_SIZE = 10
-"""Orders in one transaction: short enough that a step of their customers doesn't have to give up waiting for it."""
+"""Orders in one transaction: short enough that a request of their customers doesn't time out waiting for the lock."""
 
 
 @transaction.atomic
-def expire_overdue(request_id: str) -> int:
-    """Expire up to AT_ONCE overdue orders; answers how many. Orders that someone else is changing are left for the next time."""
+def expire_overdue(*, request_id: str) -> int:
+    """Expire up to BATCH_SIZE overdue orders; return how many. Orders that are locked are left for the next run."""
     overdue = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=Now()).order_by("expires_at")
     orders = list(overdue.select_for_update(skip_locked=True)[:BATCH_SIZE])
     for order in orders:
-        transition = OrderTransition(order, Actor("system", None, request_id))
-        cancel_parts(transition, "expired")
-        transition.transition_to(OrderStatus.EXPIRED)
-        transition.announce("order.expired")
-        transition.enqueue(release_stock())
-        call_off_payment(transition)
-        transition.save()
+        _expire(OrderTransition(order, Actor("system", None, request_id)))
     return len(orders)
+
+
+def _expire(transition: OrderTransition) -> None:
+    vendor_orders = list(transition.order.vendor_orders.order_by("vendor_id"))
+    cancel_vendor_orders(transition=transition, vendor_orders=vendor_orders, reason="expired")
+    transition.transition_to(OrderStatus.EXPIRED)
+    transition.announce("order.expired")
+    transition.enqueue(release_stock(), *return_or_cancel_payment(order=transition.order, at=transition.at))
+    transition.save()

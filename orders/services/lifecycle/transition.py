@@ -1,10 +1,9 @@
-"""What every change of an order has in common: the row is locked, the step is legal, the audit trail grows, the version too.
+"""The parts of every change of an order: lock the row, check the version and the step, extend the audit trail, enqueue effects.
 
-Used by the use cases beside this file, inside their transaction.
+Used inside the transactions of the use cases.
 """
 
-import uuid
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ from django.db import connection
 from django.db.models import F
 
 from orders.domain.callers import Actor
-from orders.domain.errors import NotFound
+from orders.domain.errors import NotFound, PreconditionFailed
 from orders.domain.lifecycle import OrderStatus, VendorOrderStatus, check_order_step, check_vendor_order_step
 from orders.outbox import queue
 from orders.outbox.effects import Effect, publish
@@ -22,62 +21,64 @@ from orders.store.models import Order, OrderEvent, OrderQuerySet, VendorOrder
 CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
 """The columns of an order that ever change after it is placed."""
 
+Tags = frozenset[str] | None
+"""The entity tags of an If-Match header, quotes included; None when any version will do."""
+
 
 @dataclass
 class OrderTransition:
-    """One change of one locked order by one actor. Nothing is written before `save`.
+    """One change of one locked order by one actor. `save` writes the order, its audit entries and its effects.
 
-    `at` is the database's time (asked for unless `now` says it), for the clocks of servers differ, and never before the order's
-    last change: a client that asks for what is new since a time misses nothing.
+    `at` is the database's time, for the clocks of servers differ, and never before the order's last change: a client that
+    polls with `updated_since` misses nothing.
     """
 
     order: Order
     actor: Actor
-    now: InitVar[datetime | None] = None
     at: datetime = field(init=False)
     events: list[OrderEvent] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
 
-    def __post_init__(self, now: datetime | None) -> None:
-        self.at = max(now or database_time(), self.order.updated_at)
+    def __post_init__(self) -> None:
+        self.at = max(database_time(), self.order.updated_at)
 
     def transition_to(self, wanted: OrderStatus, **data: Any) -> None:
         """Take the order to status `wanted`. Raises IllegalTransition."""
         check_order_step(self.order.status, wanted)
-        self._note(f"order.{wanted}", self.order.status, wanted, data)
+        self._record(f"order.{wanted}", self.order.status, wanted, data)
         self.order.status = wanted
         if wanted == OrderStatus.CONFIRMED:  # vendors see it, so their vendor orders have changed
             self.order.vendor_orders.update(version=F("version") + 1, updated_at=self.at)
 
     def transition_vendor_order(self, vendor_order: VendorOrder, wanted: VendorOrderStatus, **data: Any) -> None:
-        """Take one vendor's part to status `wanted`, keep it and announce it. Raises IllegalTransition."""
+        """Take a vendor order to status `wanted`, save it and announce it. Raises IllegalTransition."""
         check_vendor_order_step(vendor_order.status, wanted)
-        self._note(f"vendor_order.{wanted}", vendor_order.status, wanted, data, vendor_order)
+        self._record(f"vendor_order.{wanted}", vendor_order.status, wanted, data, vendor_order)
         vendor_order.status = wanted
         self._save_vendor_order(vendor_order)
         self.announce(f"vendor_order.{wanted}", vendor_order_id=str(vendor_order.id), vendor_id=vendor_order.vendor_id)
 
     def correct_tracking(self, vendor_order: VendorOrder, **data: Any) -> None:
-        """Keep what is said anew of a parcel that is on its way. It is no step, so `orders.events` does not tell it."""
+        """Save the new tracking of a shipped vendor order. It is no transition, so `orders.events` has no message of it."""
         status = vendor_order.status
-        self._note("vendor_order.tracking_changed", status, status, data, vendor_order)
+        self._record("vendor_order.tracking_changed", status, status, data, vendor_order)
         self._save_vendor_order(vendor_order)
 
     def transition_payment(self, wanted: str) -> None:
-        """Take the payment to what the ledger says, if that is new."""
+        """Take the payment to status `wanted`, unless it has it."""
         if wanted != self.order.payment_status:
-            self._note(f"payment.{wanted}", self.order.payment_status, wanted, {})
+            self._record(f"payment.{wanted}", self.order.payment_status, wanted, {})
             self.order.payment_status = wanted
 
     def enqueue(self, *effects: Effect) -> None:
-        """Let `effects` happen after the commit."""
+        """Have `effects` happen after the commit."""
         self.effects += effects
 
     def announce(self, type_: str, **more: Any) -> None:
-        """Tell whoever listens to `orders.events`."""
+        """Publish an event of the order to `orders.events`."""
         self.enqueue(publish(order_event(type_, self.order, self.at, **more)))
 
-    def save(self) -> Order:
+    def save(self) -> None:
         """Write the order, its new audit entries and its effects."""
         if self.events:
             self.order.version += 1
@@ -85,14 +86,13 @@ class OrderTransition:
             self.order.save(update_fields=CHANGING)
             OrderEvent.objects.bulk_create(self.events)
         queue.add(self.order, self.actor.request_id, self.effects)
-        return self.order
 
     def _save_vendor_order(self, vendor_order: VendorOrder) -> None:
         vendor_order.updated_at = self.at
         vendor_order.version += 1
         vendor_order.save()
 
-    def _note(
+    def _record(
         self, type_: str, from_: str, to: str, data: dict[str, Any], vendor_order: VendorOrder | None = None
     ) -> None:
         self.order.event_count += 1
@@ -120,9 +120,15 @@ def database_time() -> datetime:
     return now
 
 
-def locked(orders: OrderQuerySet, order_id: uuid.UUID) -> Order:
-    """The order of this id among `orders`, locked until the transaction ends. Raises NotFound."""
-    order = orders.select_for_update(of=("self",)).filter(id=order_id).first()
+def lock_order(*, orders: OrderQuerySet) -> Order:
+    """Return the one order of `orders`, locked until the transaction ends. Raises NotFound."""
+    order = orders.select_for_update(of=("self",)).first()
     if order is None:
         raise NotFound()
     return order
+
+
+def check_version(*, if_match: Tags, version: int) -> None:
+    """Raise PreconditionFailed when an action was meant for another version than the present one."""
+    if if_match is not None and f'"{version}"' not in if_match:
+        raise PreconditionFailed(f"This is at version {version} now: look at it again, then act.")

@@ -1,7 +1,7 @@
-"""What Celery carries out after a commit: carts cleared, holds committed or released. Every effect is repeatable.
+"""The effects that Celery runs after a commit: carts cleared, stock held, committed or released. Every effect is repeatable.
 
-A row of the outbox is done when its neighbour has confirmed the effect; until then it comes again. What a neighbour
-refuses for good becomes a dead letter.
+A row of the outbox is deleted when the other service has confirmed its effect; until then it is retried. An effect that is
+refused for good becomes a dead letter.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from orders.services.operations.stock import OrderStock, StockDiffers, stock_of_
 from orders.store import database
 from orders.store.models import OutboxMessage
 
-BATCH_SIZE = 20
+MAX_CONCURRENT_EFFECTS = 20
 """Effects under way in one worker process."""
 
 SECONDS = 5
-"""What one effect may take, retries included; shorter than a row's lease."""
+"""The time for one effect, retries included; shorter than a row's lease."""
 
 log = structlog.get_logger()
 
 
-async def carry_out(ids: Sequence[int], services: ServiceClients) -> None:
-    """Bring the outbox rows of these ids into effect, as many at once as is polite. Rows already done are passed over."""
+async def run_effects(*, ids: Sequence[int], services: ServiceClients) -> None:
+    """Run the effects of the outbox rows of these ids. Rows that are done already are skipped."""
     rows, stock = await database.run(_read, ids)
-    room = asyncio.Semaphore(BATCH_SIZE)
-    outcomes = await asyncio.gather(*(_carry_out(row, stock, services, room) for row in rows))
+    slots = asyncio.Semaphore(MAX_CONCURRENT_EFFECTS)
+    outcomes = await asyncio.gather(*(_run_effect(row, stock, services, slots) for row in rows))
     done = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if in_effect]
     failed = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if not in_effect]
     if done:
@@ -45,24 +45,22 @@ async def carry_out(ids: Sequence[int], services: ServiceClients) -> None:
 
 
 def _read(ids: Sequence[int]) -> tuple[list[OutboxMessage], dict[UUID, OrderStock]]:
-    """The rows of these ids, and the orders that some of them bring Product in step with.
+    """Return the rows of these ids, and the orders that some of them synchronize with Product.
 
-    An order that changes meanwhile has a row for that behind this one in its lane.
+    An order that changes meanwhile has a later row for that in the same lane.
     """
     rows = list(OutboxMessage.objects.filter(id__in=ids))
-    return rows, stock_of_orders([row.order_id for row in rows if row.kind in STOCK_KINDS])
+    return rows, stock_of_orders(order_ids=[row.order_id for row in rows if row.kind in STOCK_KINDS])
 
 
-async def _carry_out(
-    row: OutboxMessage, stock: Mapping[UUID, OrderStock], services: ServiceClients, room: asyncio.Semaphore
+async def _run_effect(
+    row: OutboxMessage, stock: Mapping[UUID, OrderStock], services: ServiceClients, slots: asyncio.Semaphore
 ) -> bool:
+    """Return whether the row is done: in effect, or a dead letter."""
     request_id.set(row.request_id)
-    async with room:
+    async with slots:
         try:
-            if row.kind == Kind.CLEAR_CART:
-                await _clear_cart(row, services, Deadline.after(SECONDS))
-            else:
-                await sync_stock(stock[row.order_id], services.products, row.request_id, Deadline.after(SECONDS))
+            await _call_service(row, stock, services)
         except (NotCancellable, StockDiffers) as error:
             await database.run(give_up, row, str(error) or type(error).__name__)
         except Exception as error:  # one effect that fails, however it fails, must not take the others with it
@@ -74,5 +72,10 @@ async def _carry_out(
     return True
 
 
-async def _clear_cart(row: OutboxMessage, services: ServiceClients, deadline: Deadline) -> None:
-    await services.carts.clear(row.payload["customer_id"], row.order_id, row.payload["version"], deadline)
+async def _call_service(row: OutboxMessage, stock: Mapping[UUID, OrderStock], services: ServiceClients) -> None:
+    deadline = Deadline.after(SECONDS)
+    if row.kind == Kind.CLEAR_CART:
+        await services.carts.clear(row.payload["customer_id"], row.order_id, row.payload["version"], deadline)
+    else:
+        wanted = stock[row.order_id]
+        await sync_stock(wanted=wanted, products=services.products, request_id=row.request_id, deadline=deadline)

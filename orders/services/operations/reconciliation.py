@@ -1,10 +1,10 @@
-"""Reconciliation: what our books, Product's and the outbox say of an order is compared, and what differs is found.
+"""Reconciliation: compare the orders with their ledgers, Product's stock and the outbox, and report the differences.
 
-Looking writes nothing and asks Product only what it has for an order. What is found is repaired
-(`orders.services.operations.repairs`) or, where only people can decide, shown. No lock is held while a neighbour is asked.
+The comparison writes nothing and asks Product only for its stock of an order. A finding is repaired
+(`orders.services.operations.repairs`) or, where only an admin can decide, reported. No lock is held during a call.
 
-What can't be known: Payment has no books to look into, so money that it took and never told of is found by asking about
-unpaid orders alone; Product tells what is held or was sold, not how many of the sold units were restocked.
+Limits: Payment has no ledger that others can read, so captured money without an event is found by asking about unpaid orders alone;
+Product reports what is held or was sold, not how many of the sold units were restocked.
 """
 
 import asyncio
@@ -21,112 +21,112 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan
 from clients.deadline import Deadline
 from clients.products import Stock
 from clients.service_clients import ServiceClients
-from orders.domain.lifecycle import TERMINATED, OrderStatus, VendorOrderStatus, payment_status
+from orders.domain.lifecycle import TERMINATED, OrderStatus, VendorOrderStatus
 from orders.domain.money import to_decimal_string
 from orders.outbox.dead_letters import orders_given_up
 from orders.outbox.effects import STOCK
-from orders.services.operations.repairs import Finding, Problem, comes_again, repair, stuck
+from orders.services.operations.repairs import Finding, Problem, is_retried_soon, repair, stuck
 from orders.services.operations.stock import OrderStock, stock_of_orders
-from orders.services.payments.ledger import Ledger, kept, ledgers_of
+from orders.services.payments.ledger import Ledger, amount_to_keep, ledgers_of
 from orders.services.payments.refunds import Balance
 from orders.store import database
 from orders.store.models import Order, OutboxMessage, Refund, VendorOrder
 
 SETTLED = timedelta(minutes=1)
-"""An order that has just changed may still be on its way: it is looked at a minute later."""
+"""An order that has just changed may still have effects to come: it is compared a minute later."""
 
 RECENT = timedelta(days=2)
 """How far back the regular job looks; `manage.py reconcile --days` goes further."""
 
-IN_ONE_RUN = 500
-"""Orders that the regular job looks at, beside so many of those whose customers have not paid yet: a hold that lapsed
-under one of these is one that another customer gets."""
+MAX_ORDERS_PER_RUN = 500
+"""Orders that the regular job compares, and as many unpaid ones: another customer can get the stock of a lapsed hold."""
 
 RUN_SECONDS = 5
 """The jobs behind it in the queue belong to customers who are waiting."""
 
-BATCH = 100
+BATCH_SIZE = 100
 MAX_CONCURRENT_REQUESTS = 10
-"""Questions to Product under way: customers come first."""
+"""Requests to Product under way: customers come first."""
 
 SECONDS = 5
 
 log = structlog.get_logger()
 
 Batch = tuple[int, list[Finding]]
-"""How many more orders have been looked at, and what was found."""
+"""How many more orders have been compared, and their findings."""
 
 
 async def compare_all(
-    services: ServiceClients, since: datetime, until: datetime, limit: int | None = None
+    *, services: ServiceClients, since: datetime, until: datetime, limit: int | None = None
 ) -> AsyncIterator[Batch]:
-    """What is late, and what is wrong with up to `limit` orders that were changed last between these moments, oldest first.
+    """Compare up to `limit` orders that were last changed between these times, oldest first, after what is late of all.
 
     Raises DependencyUnavailable when Product or the database can't be asked.
     """
     yield 0, await database.run(late)
-    place: tuple[datetime, uuid.UUID] = (since, uuid.UUID(int=0))
+    position: tuple[datetime, uuid.UUID] = (since, uuid.UUID(int=0))
     while limit is None or limit > 0:
-        orders = await database.run(_stretch, place, until, min(BATCH, limit or BATCH))
+        orders = await database.run(_orders_after, position, until, min(BATCH_SIZE, limit or BATCH_SIZE))
         if not orders:
             return
-        yield len(orders), await compare(orders, services)
-        place = (orders[-1].updated_at, orders[-1].id)
+        yield len(orders), await compare(services=services, orders=orders)
+        position = (orders[-1].updated_at, orders[-1].id)
         limit = limit and limit - len(orders)
 
 
-async def compare_some(services: ServiceClients, order_ids: Collection[uuid.UUID]) -> AsyncIterator[Batch]:
-    """What is wrong with these orders, however young they are. Raises DependencyUnavailable."""
-    yield 0, await database.run(late, order_ids)
+async def compare_some(*, services: ServiceClients, order_ids: Collection[uuid.UUID]) -> AsyncIterator[Batch]:
+    """Compare these orders, however recently they changed. Raises DependencyUnavailable."""
+    yield 0, await database.run(late, order_ids=order_ids)
     orders = await database.run(lambda: list(Order.objects.filter(id__in=order_ids)))
-    yield len(orders), await compare(orders, services)
+    yield len(orders), await compare(services=services, orders=orders)
 
 
-async def compare(orders: Sequence[Order], services: ServiceClients) -> list[Finding]:
-    """What is wrong with the money and the stock of these orders."""
+async def compare(*, services: ServiceClients, orders: Sequence[Order]) -> list[Finding]:
+    """Return the problems with the money and the stock of these orders."""
     return [*await database.run(_money, orders), *await _stock(orders, services)]
 
 
-def late(order_ids: Collection[uuid.UUID] | None = None) -> list[Finding]:
-    """Effects and questions that should have happened long ago, of these orders or of all; a hundred of each."""
+def late(*, order_ids: Collection[uuid.UUID] | None = None) -> list[Finding]:
+    """Return the effects and requests of these orders, or of all, that are long overdue; a hundred of each."""
     now = datetime.now(UTC)
     of_these = Q() if order_ids is None else Q(order_id__in=order_ids)
-    rows = stuck(OutboxMessage.objects.filter(of_these))
+    rows = stuck(rows=OutboxMessage.objects.filter(of_these))
     orders = Order.objects.filter(Q() if order_ids is None else Q(id__in=order_ids), status=OrderStatus.PENDING)
     unasked = orders.filter(payment_check_at__lt=now - SETTLED).order_by("payment_check_at")
     refunds = Refund.objects.filter(of_these, status=Refund.Status.REQUESTED, ask_again_at__lt=now - SETTLED)
     ask = "ask Payment"
     return [
-        *(_stuck(row, now) for row in rows.order_by("id")[:BATCH]),
+        *(_stuck(row, now) for row in rows.order_by("id")[:BATCH_SIZE]),
         *(
-            Finding(Problem.SILENT_PAYMENT, o.id, f"due to be asked about {span(now - o.payment_check_at)} ago", ask)
-            for o in unasked[:BATCH]
+            Finding(Problem.SILENT_PAYMENT, o.id, f"due to be asked about {_span(now - o.payment_check_at)} ago", ask)
+            for o in unasked[:BATCH_SIZE]
         ),
         *(
-            Finding(Problem.SILENT_REFUND, r.order_id, f"due to be asked for {span(now - r.ask_again_at)} ago", ask)
-            for r in refunds.order_by("ask_again_at")[:BATCH]
+            Finding(Problem.SILENT_REFUND, r.order_id, f"due to be asked for {_span(now - r.ask_again_at)} ago", ask)
+            for r in refunds.order_by("ask_again_at")[:BATCH_SIZE]
         ),
     ]
 
 
 def _stuck(row: OutboxMessage, now: datetime) -> Finding:
-    what = f"{row.kind} has waited for {span(now - row.created_at)}, {row.attempts} attempts"
-    return Finding(Problem.STUCK_EFFECT, row.order_id, what, "" if comes_again(row) else "make it due now")
+    what = f"{row.kind} has waited for {_span(now - row.created_at)}, {row.attempts} attempts"
+    return Finding(Problem.STUCK_EFFECT, row.order_id, what, "" if is_retried_soon(row=row) else "make it due now")
 
 
-def _stretch(place: tuple[datetime, uuid.UUID], until: datetime, limit: int) -> list[Order]:
-    behind = Order.objects.filter(TupleGreaterThan(("updated_at", "id"), place), updated_at__lt=until)
-    return list(behind.order_by("updated_at", "id")[:limit])
+def _orders_after(position: tuple[datetime, uuid.UUID], until: datetime, limit: int) -> list[Order]:
+    after = Order.objects.filter(TupleGreaterThan(("updated_at", "id"), position), updated_at__lt=until)
+    return list(after.order_by("updated_at", "id")[:limit])
 
 
 def _some_unpaid(until: datetime) -> list[Order]:
-    return list(Order.objects.filter(status=OrderStatus.PENDING, updated_at__lt=until).order_by("?")[:IN_ONE_RUN])
+    unpaid = Order.objects.filter(status=OrderStatus.PENDING, updated_at__lt=until)
+    return list(unpaid.order_by("?")[:MAX_ORDERS_PER_RUN])
 
 
 def _money(orders: Sequence[Order]) -> list[Finding]:
-    """Where an order is not what its ledger says, or money is not where it belongs."""
+    """Return where an order is not what its ledger says, or has too much or too little money."""
     ids = [order.id for order in orders]
-    ledgers = ledgers_of(ids)
+    ledgers = ledgers_of(order_ids=ids)
     cancelled = VendorOrder.objects.filter(order_id__in=ids, status=VendorOrderStatus.CANCELLED)
     with_less = set(cancelled.values_list("order_id", flat=True))
     found = [finding for order in orders for finding in _money_of(order, ledgers[order.id], order.id in with_less)]
@@ -137,44 +137,41 @@ def _money(orders: Sequence[Order]) -> list[Finding]:
 
 
 def _money_of(order: Order, ledger: Ledger, has_cancelled_parts: bool) -> Iterator[Finding]:
-    derived = payment_status(order.total, ledger.captured, ledger.refunded, ledger.words)
-    left = ledger.captured - ledger.refunded
-    if derived != order.payment_status or (
-        order.status == OrderStatus.PENDING and ledger.captured and left >= order.total
-    ):
+    derived = ledger.payment_status(order.total)
+    if derived != order.payment_status or (order.status == OrderStatus.PENDING and ledger.covers(order.total)):
         what = f"it is {order.status} and {order.payment_status}, its ledger says {derived}"
         yield Finding(Problem.PAYMENT_DIFFERS, order.id, what, "follow the ledger")
-    keeps = kept(order) if has_cancelled_parts else order.total
-    if ledger.captured > keeps and (due := Balance.of(order, ledger).unknown_to_admins) > 0:
+    to_keep = amount_to_keep(order=order) if has_cancelled_parts else order.total
+    if ledger.captured > to_keep and (due := Balance.of(order, ledger).unknown_to_admins) > 0:
         what = f"{to_decimal_string(due, order.currency)} {order.currency} must go back and were not asked for"
         yield Finding(Problem.REFUND_MISSING, order.id, what, "ask Payment for the refund")
-    if order.status not in (OrderStatus.PENDING, *TERMINATED) and left < keeps:
-        amounts = (to_decimal_string(amount, order.currency) for amount in (left, keeps))
+    if order.status not in (OrderStatus.PENDING, *TERMINATED) and ledger.balance < to_keep:
+        amounts = (to_decimal_string(amount, order.currency) for amount in (ledger.balance, to_keep))
         what = "it has {} of {} {}: too much went back".format(*amounts, order.currency)
         yield Finding(Problem.MONEY_SHORT, order.id, what)
 
 
 async def _stock(orders: Sequence[Order], services: ServiceClients) -> list[Finding]:
-    """Where Product's books are not what an order says, though nothing is on its way that would mend it."""
-    on_the_way, given_up, wanted = await database.run(_stock_here, [order.id for order in orders])
-    room = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
+    """Return where Product's stock is not what an order says, and no row of the outbox is about to repair it."""
+    enqueued, given_up, wanted = await database.run(_stock_here, [order.id for order in orders])
+    slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def ask(order: OrderStock) -> Finding | None:
-        async with room:
+        async with slots:
             found = _stock_of(order, await services.products.stock_of(order.order.id, Deadline.after(SECONDS)))
         if found and order.order.id in given_up:
             return Finding(found.problem, found.order_id, f"{found.what}; retry its dead letter when that can work")
         return found
 
-    asked = await asyncio.gather(*(ask(order) for id_, order in wanted.items() if id_ not in on_the_way))
+    asked = await asyncio.gather(*(ask(order) for id_, order in wanted.items() if id_ not in enqueued))
     return [finding for finding in asked if finding]
 
 
 def _stock_here(order_ids: list[uuid.UUID]) -> tuple[set[uuid.UUID], set[uuid.UUID], dict[uuid.UUID, OrderStock]]:
-    """The orders with something on its way to Product, those with something given up, and what each has to have there."""
+    """Return the orders with a stock effect in the outbox, those with one among the dead letters, and the stock of each."""
     rows = OutboxMessage.objects.filter(order_id__in=order_ids, lane=STOCK)
-    on_the_way = set(rows.values_list("order_id", flat=True))
-    return on_the_way, orders_given_up(order_ids, STOCK), stock_of_orders(order_ids)
+    enqueued = set(rows.values_list("order_id", flat=True))
+    return enqueued, orders_given_up(order_ids, STOCK), stock_of_orders(order_ids=order_ids)
 
 
 def _stock_of(wanted: OrderStock, stock: Stock) -> Finding | None:
@@ -209,34 +206,35 @@ def _hold_of(wanted: OrderStock, stock: Stock) -> Finding | None:
 
 
 # --- the regular job --------------------------------------------------------------------------------------------------
-async def reconcile_some(services: ServiceClients) -> None:
-    """Mend what is wrong with up to IN_ONE_RUN recent orders, from a random moment on: run after run, all come up.
+async def reconcile_some(*, services: ServiceClients) -> None:
+    """Compare and repair up to MAX_ORDERS_PER_RUN recent orders, from a random time on: over many runs, all of them.
 
-    What was found is logged, for the worker has no metrics of its own. Raises DependencyUnavailable.
+    Findings are logged, for the worker has no metrics of its own. Raises DependencyUnavailable.
     """
     until = datetime.now(UTC) - SETTLED
     middle = until - random() * RECENT
-    looked_at = 0
-    with suppress(TimeoutError):  # the rest has its turn another time
+    compared = 0
+    with suppress(TimeoutError):  # a later run has the rest
         async with asyncio.timeout(RUN_SECONDS):
             unpaid = await database.run(_some_unpaid, until)
-            await _mend_all(await compare(unpaid, services))
+            await _repair_all(await compare(services=services, orders=unpaid))
             for begin, end in ((middle, until), (until - RECENT, middle)):
-                async for number, found in compare_all(services, begin, end, IN_ONE_RUN - looked_at):
-                    looked_at += number
-                    await _mend_all(found)
-    log.info("reconciled", orders=looked_at)
+                limit = MAX_ORDERS_PER_RUN - compared
+                async for number, found in compare_all(services=services, since=begin, until=end, limit=limit):
+                    compared += number
+                    await _repair_all(found)
+    log.info("reconciled", orders=compared)
 
 
-async def _mend_all(found: Sequence[Finding]) -> None:
+async def _repair_all(found: Sequence[Finding]) -> None:
     for finding in found:
         log.warning("reconcile_found", problem=finding.problem, order_id=str(finding.order_id), what=finding.what)
         if finding.repair:
-            await database.run(repair, finding, str(uuid.uuid4()))
+            await database.run(repair, finding=finding, request_id=str(uuid.uuid4()))
 
 
-def span(length: timedelta) -> str:
-    """A length of time for people, in its largest unit."""
+def _span(length: timedelta) -> str:
+    """Return a length of time for people, in its largest unit."""
     seconds = int(length.total_seconds())
     units = (("d", 86400), ("h", 3600), ("min", 60))
     return next((f"{seconds // size} {unit}" for unit, size in units if seconds >= size), f"{seconds} s")

@@ -1,4 +1,4 @@
-"""Clearing away what nobody needs any more. Orders, their audit trail and the ledger are kept for good."""
+"""Retention: rows are deleted when their time is over. Orders, their audit trail and the ledger are kept for good."""
 
 from datetime import timedelta
 
@@ -12,11 +12,11 @@ KEEP_DEAD_LETTERS = timedelta(days=90)
 BATCH_SIZE = 1000
 
 
-def clear_old_rows(_request_id: str) -> int:
-    """Delete up to AT_ONCE messages that could not be used for 90 days and concern no order; return how many.
+def delete_expired_rows() -> int:
+    """Delete up to BATCH_SIZE payment messages that could not be used for 90 days and concern no order; return how many.
 
     A refund, an effect or an order's payment event that failed stays until it is settled: its dead letter is the only way
-    to try it again.
+    to retry it.
     """
     old = DeadLetter.objects.filter(source=PAYMENT_EVENTS, retrying=False, created_at__lt=Now() - KEEP_DEAD_LETTERS)
     unsettled = Exists(Order.objects.filter(id=OuterRef("order_id")))

@@ -1,8 +1,8 @@
-"""Product's stock is brought to what an order says: held while it is pending, sold once it is confirmed, else given back.
+"""Synchronize Product's stock with an order's state: held while it is pending, sold once it is confirmed, else released.
 
-One function for every step of an order's life, for it looks at the order's state alone: whatever is called late, twice or
-after something else has failed ends in the same place. Only the lines of active vendor orders are ever reserved, and only
-the reservation that the order has written down (`stock_revision`) is ever sold.
+One function serves every status, for it looks at the order's state alone: a call that is late, repeated, or comes after a
+failure has the same result. Only the lines of active vendor orders are ever reserved, and only the reservation that the
+order has stored (`stock_revision`) is ever sold.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ Lines = Mapping[str, int]
 
 
 class StockDiffers(Exception):
-    """Product has sold other units than the order has, or refuses to take back what it sold: people must decide."""
+    """Product has sold other units than the order has, or refuses to take back sold units: an admin must decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class OrderStock:
     cancelled: Mapping[UUID, Lines]
 
     def is_sold_in(self, sold: Lines) -> bool:
-        """Whether `sold` are this order's units: all active lines, and besides none but those of cancelled vendor orders."""
+        """Return whether `sold` are this order's units: all active lines, and at most those of cancelled vendor orders."""
         cancelled = {product_id: units for lines in self.cancelled.values() for product_id, units in lines.items()}
         return self.active.items() <= sold.items() <= {**cancelled, **self.active}.items()
 
 
-def stock_of_orders(order_ids: list[UUID]) -> dict[UUID, OrderStock]:
+def stock_of_orders(*, order_ids: list[UUID]) -> dict[UUID, OrderStock]:
     """Return these orders with their lines."""
     active: dict[UUID, dict[str, int]] = {order_id: {} for order_id in order_ids}
     cancelled: dict[UUID, dict[UUID, dict[str, int]]] = {order_id: {} for order_id in order_ids}
@@ -60,7 +60,7 @@ def stock_of_orders(order_ids: list[UUID]) -> dict[UUID, OrderStock]:
     return {order.id: OrderStock(order, active[order.id], cancelled[order.id]) for order in orders}
 
 
-def request_sync(order_id: UUID, request_id: str) -> None:
+def request_sync(*, order_id: UUID, request_id: str) -> None:
     """Have the order synchronized with Product by the worker."""
     with transaction.atomic():
         order = Order.objects.get(id=order_id)
@@ -69,10 +69,10 @@ def request_sync(order_id: UUID, request_id: str) -> None:
         queue.add(order, request_id, [effect()])
 
 
-async def sync_stock(wanted: OrderStock, products: Products, request_id: str, deadline: Deadline) -> None:
-    """Make Product hold, sell or take back what the order's state asks for. Repeatable.
+async def sync_stock(*, wanted: OrderStock, products: Products, request_id: str, deadline: Deadline) -> None:
+    """Make Product hold, sell or take back the units that the order's state asks for. Repeatable.
 
-    Raise StockDiffers or NotCancellable when that can't be done, DependencyUnavailable when it isn't known to be done.
+    Raises StockDiffers or NotCancellable when that can't be done, DependencyUnavailable when it isn't known to be done.
     """
     if wanted.order.status == OrderStatus.PENDING:
         await _hold(wanted, products, request_id, deadline)
@@ -92,8 +92,8 @@ async def _hold(wanted: OrderStock, products: Products, request_id: str, deadlin
     try:
         await _reserve(wanted, seconds, products, request_id, deadline)
     except HoldCommitted as error:
-        now = await database.run(stock_of_orders, [order.id])
-        if now[order.id].order.status == OrderStatus.PENDING:  # else a later step was quicker
+        now = await database.run(stock_of_orders, order_ids=[order.id])
+        if now[order.id].order.status == OrderStatus.PENDING:  # else a later effect was quicker
             raise StockDiffers("Product has sold the stock of an order that nobody has paid for") from error
 
 
@@ -129,25 +129,25 @@ async def _reserve(
 ) -> int | None:
     """Make the reservation exactly the active lines; return its revision, None when the order had to be cancelled.
 
-    Whatever else is held under the order's id goes with it, also when the stock is short.
+    Any other hold under the order's id is replaced, or released when the stock is short.
     """
     order_id = wanted.order.id
     try:
         held = await products.reserve(order_id, wanted.active, seconds, deadline)
     except OutOfStock:
         await products.release(order_id, 0, deadline)
-        await database.run(cancel_for_lack_of_stock, order_id, request_id)
+        await database.run(cancel_for_lack_of_stock, order_id=order_id, request_id=request_id)
         return None
-    await database.run(_remember, order_id, held.revision)
+    await database.run(_store_revision, order_id, held.revision)
     return held.revision
 
 
-def _remember(order_id: UUID, revision: int) -> None:
+def _store_revision(order_id: UUID, revision: int) -> None:
     Order.objects.filter(id=order_id).update(stock_revision=revision)
 
 
 async def _restock(wanted: OrderStock, products: Products, deadline: Deadline) -> None:
-    """Put back what cancelled vendor orders sold, once for each; one that was never sold has nothing to put back."""
+    """Restock the sold units of cancelled vendor orders, once each; one that was never sold has nothing to restock."""
     for vendor_order_id, lines in wanted.cancelled.items():
         try:
             await products.restock(vendor_order_id, wanted.order.id, lines, deadline)

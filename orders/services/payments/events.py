@@ -1,4 +1,4 @@
-"""A payment event: what Payment says happened is written into the ledger, and the order follows what the ledger says.
+"""Payment events: each is written into the ledger once, and its order follows the ledger.
 
 Events arrive late, repeated and in any order, so nothing here depends on which came first: sums are taken anew each time.
 """
@@ -12,17 +12,17 @@ from django.conf import settings
 from django.db import transaction
 
 from orders.domain.callers import Actor
-from orders.domain.lifecycle import OrderStatus, payment_status
+from orders.domain.lifecycle import OrderStatus
 from orders.outbox.dead_letters import PAYMENT_EVENTS, dead_letter, fail_again
 from orders.outbox.effects import commit_stock, publish
 from orders.outbox.messages import payment_command
 from orders.services.lifecycle.transition import OrderTransition
 from orders.services.payments.ledger import Ledger, ledger_of
-from orders.services.payments.refunds import follow_refund, refund_due
+from orders.services.payments.refunds import follow_refund, request_due_refund
 from orders.store.models import DeadLetter, Order, PaymentEvent
 
 PARKED_BATCH_SIZE = 500
-"""Parked events looked at in one go; the rest wait a second."""
+"""Parked events retried at once; the rest wait a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +41,24 @@ class PaymentMessage:
 
 
 class Parked(Exception):
-    """The event can't be counted yet: its order isn't known, or it returns money that isn't known."""
+    """The event can't be recorded yet: its order isn't known, or it returns money that isn't known."""
 
 
 class Unusable(Exception):
-    """The event will never count: it contradicts its order."""
+    """The event can never be recorded: it contradicts its order."""
 
 
-def record(event: PaymentMessage, request_id: str) -> None:
-    """Count `event` once and let its order follow; one that comes too early is parked. Raises Unusable."""
+def record(*, event: PaymentMessage, request_id: str) -> None:
+    """Record `event` once and let its order follow; park one that comes too early. Raises Unusable."""
     try:
         with transaction.atomic():
-            _count(event, request_id)
+            _record(event, request_id)
     except Parked:
         PaymentEvent.objects.bulk_create([_entry(event)], ignore_conflicts=True)
 
 
-def retry_parked(request_id: str) -> int:
-    """Try every parked event again, burying those that waited too long; answers how many there were."""
+def retry_parked(*, request_id: str) -> int:
+    """Retry the parked events, and dead-letter those that waited too long; return how many there were."""
     parked = list(PaymentEvent.objects.filter(order=None).order_by("id")[:PARKED_BATCH_SIZE])
     for entry in parked:
         _retry(entry, request_id)
@@ -67,14 +67,14 @@ def retry_parked(request_id: str) -> int:
 
 @transaction.atomic
 def _retry(entry: PaymentEvent, request_id: str) -> None:
-    """Count a parked event, leave it parked, or bury it; unless another process is doing that or has done it."""
+    """Record a parked event, leave it parked, or dead-letter it; unless another process is doing that or has done it."""
     Order.objects.select_for_update().filter(id=entry.claimed_order_id).first()  # the order first, as everywhere
     if not PaymentEvent.objects.select_for_update(skip_locked=True).filter(id=entry.id, order=None).exists():
         return
     event = _event(entry)
     patience = timedelta(seconds=settings.PAYMENT_PARKING_SECONDS)
     try:
-        _count(event, request_id)
+        _record(event, request_id)
     except (Parked, Unusable) as error:
         if isinstance(error, Parked) and datetime.now(UTC) - entry.received_at < patience:
             return
@@ -83,60 +83,66 @@ def _retry(entry: PaymentEvent, request_id: str) -> None:
 
 
 @transaction.atomic
-def record_again(letter_id: UUID, event: PaymentMessage, request_id: str) -> None:
-    """Count `event`, which an admin wants heard again: its letter goes, or counts one more attempt. It isn't parked."""
+def retry_dead_letter(*, letter_id: UUID, event: PaymentMessage, request_id: str) -> None:
+    """Record the event of a dead letter: delete the letter, or count one more attempt. The event isn't parked."""
     Order.objects.select_for_update().filter(id=event.order_id).first()  # the order first, as everywhere
     letter = DeadLetter.objects.select_for_update(skip_locked=True).filter(id=letter_id, retrying=True).first()
     if letter is None:
         return
     try:
-        _count(event, request_id)
+        _record(event, request_id)
     except (Parked, Unusable) as error:
         fail_again(letter_id, str(error))
     else:
         letter.delete()
 
 
-def _count(event: PaymentMessage, request_id: str) -> None:
+def follow_ledger(*, transition: OrderTransition, ledger: Ledger) -> None:
+    """Take the order where its ledger says: its payment status, its confirmation, and the refund that is due."""
+    order = transition.order
+    transition.transition_payment(ledger.payment_status(order.total))
+    if order.status == OrderStatus.PENDING and ledger.covers(order.total):
+        transition.transition_to(OrderStatus.CONFIRMED)
+        transition.announce("order.confirmed")
+        transition.enqueue(commit_stock())
+    transition.enqueue(*request_due_refund(order=order, ledger=ledger, at=transition.at))
+
+
+def _record(event: PaymentMessage, request_id: str) -> None:
     order = Order.objects.select_for_update().filter(id=event.order_id).first()
     known = PaymentEvent.objects.filter(event_id=event.event_id).first()
     if known is not None and known.order_id is not None:
         return
     if order is None:
         raise Parked("no order of this id came to be known in time")
-    if event.currency not in ("", order.currency):
-        raise Unusable(f"the order is in {order.currency}, the event in {event.currency}")
-    before = ledger_of(order)
-    if event.type == "payment.refunded" and before.refunded + event.amount > max(before.captured, order.total):
-        raise Parked("it returns more than was captured or than the order's total")
+    _check(event, order)
     entry = known or _entry(event)
     entry.order = order
     entry.save()
+    _follow_event(event, order, request_id)
+
+
+def _check(event: PaymentMessage, order: Order) -> None:
+    """Raise Parked or Unusable unless the event fits the order."""
+    if event.currency not in ("", order.currency):
+        raise Unusable(f"the order is in {order.currency}, the event in {event.currency}")
+    if event.type == "payment.refunded":
+        ledger = ledger_of(order=order)
+        if ledger.refunded + event.amount > max(ledger.captured, order.total):
+            raise Parked("it returns more than was captured or than the order's total")
+
+
+def _follow_event(event: PaymentMessage, order: Order, request_id: str) -> None:
+    """Let the order follow its ledger, of which `event` is the latest entry."""
     transition = OrderTransition(order, Actor("payment", event.payment_id and event.payment_id[:64], request_id))
-    if event.type == "payment.unknown":
-        _ask_again(transition)
-    ledger = ledger_of(order)
+    if event.type == "payment.unknown" and order.status == OrderStatus.PENDING:  # Payment has lost the request
+        transition.enqueue(publish(payment_command("payment.requested", order, transition.at)))
+    ledger = ledger_of(order=order)
     if event.refund_id is not None and event.type in ("payment.refunded", "payment.refund_failed"):
-        follow_refund(transition, event.refund_id, event.type == "payment.refund_failed", ledger)
-    follow(transition, ledger)
+        is_refused = event.type == "payment.refund_failed"
+        follow_refund(order=order, refund_id=event.refund_id, is_refused=is_refused, ledger=ledger, at=transition.at)
+    follow_ledger(transition=transition, ledger=ledger)
     transition.save()
-
-
-def follow(transition: OrderTransition, ledger: Ledger) -> None:
-    """Let the order be what the ledger says: paid, confirmed, or owed its money back."""
-    order = transition.order
-    transition.transition_payment(payment_status(order.total, ledger.captured, ledger.refunded, ledger.words))
-    if order.status == OrderStatus.PENDING and ledger.captured and ledger.captured - ledger.refunded >= order.total:
-        transition.transition_to(OrderStatus.CONFIRMED)
-        transition.announce("order.confirmed")
-        transition.enqueue(commit_stock())
-    refund_due(transition, ledger)
-
-
-def _ask_again(transition: OrderTransition) -> None:
-    """Payment never heard of the order: ask for its payment again, while it still wants one."""
-    if transition.order.status == OrderStatus.PENDING:
-        transition.enqueue(publish(payment_command("payment.requested", transition.order, transition.at)))
 
 
 def _entry(event: PaymentMessage) -> PaymentEvent:

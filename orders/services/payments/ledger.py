@@ -1,4 +1,4 @@
-"""What Payment has told of an order, summed up: late, repeated and contradictory events come to the same in any order."""
+"""What Payment has reported of an order, summed up: late, repeated and contradictory events give the same sums in any order."""
 
 import uuid
 from collections import defaultdict
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from django.db.models import Sum
 
-from orders.domain.lifecycle import TERMINATED, VendorOrderStatus
+from orders.domain.lifecycle import TERMINATED, PaymentStatus, VendorOrderStatus, payment_status
 from orders.store.models import Order, PaymentEvent
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -16,26 +16,38 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The sums, in minor units of the order's currency.
+    """The sums of an order's payment events, in minor units of its currency.
 
-    `words` are the types of all events without their prefix. `refunded_as` is what went back under each `refund_id` (None: a
-    refund that names none), `failed` the ids of the refunds about which a failure is the latest word.
+    `types` are the types of all events without their prefix. `refunded_by_id` has the amount returned under each `refund_id`
+    (None: a refund without one), `failed` the ids of the refunds whose latest event is a failure.
     """
 
     captured: int
     refunded: int
-    words: frozenset[str]
-    refunded_as: Mapping[str | None, int]
+    types: frozenset[str]
+    refunded_by_id: Mapping[str | None, int]
     failed: frozenset[str]
 
+    @property
+    def balance(self) -> int:
+        return self.captured - self.refunded
 
-def ledger_of(order: Order) -> Ledger:
-    """Sum up what Payment has told of `order`."""
-    return ledgers_of([order.id])[order.id]
+    def covers(self, total: int) -> bool:
+        """Return whether money was captured, and enough of it is left for `total`."""
+        return self.captured > 0 and self.balance >= total
+
+    def payment_status(self, total: int) -> PaymentStatus:
+        """Return the payment status of an order of this total."""
+        return payment_status(total, self.captured, self.refunded, self.types)
 
 
-def ledgers_of(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ledger]:
-    """Sum up what Payment has told of each of these orders."""
+def ledger_of(*, order: Order) -> Ledger:
+    """Return the ledger of `order`."""
+    return ledgers_of(order_ids=[order.id])[order.id]
+
+
+def ledgers_of(*, order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ledger]:
+    """Return the ledger of each of these orders."""
     entries: dict[uuid.UUID, list[PaymentEvent]] = {order_id: [] for order_id in order_ids}
     events = PaymentEvent.objects.filter(order_id__in=order_ids)
     for event in events.only("order_id", "type", "amount", "refund_id", "occurred_at"):
@@ -44,8 +56,11 @@ def ledgers_of(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ledger]:
     return {order_id: _sum(of_order) for order_id, of_order in entries.items()}
 
 
-def kept(order: Order) -> int:
-    """What the order may keep of the money captured for it, in minor units."""
+def amount_to_keep(*, order: Order) -> int:
+    """Return how much of the captured money the order may keep, in minor units.
+
+    A terminated order keeps nothing, an active one its total without the vendor orders that were cancelled.
+    """
     if order.status in TERMINATED:
         return 0
     cancelled = order.vendor_orders.filter(status=VendorOrderStatus.CANCELLED).aggregate(sum=Sum("total", default=0))
@@ -56,19 +71,20 @@ def _sum(entries: Iterable[PaymentEvent]) -> Ledger:
     captured = 0
     refunds: defaultdict[str | None, list[PaymentEvent]] = defaultdict(list)
     failures: defaultdict[str | None, datetime] = defaultdict(lambda: NEVER)
-    words = set()
+    types = set()
     for entry in entries:
-        words.add(entry.type.removeprefix("payment."))
+        types.add(entry.type.removeprefix("payment."))
         if entry.type == "payment.captured":
             captured += entry.amount
         elif entry.type == "payment.refunded":
             refunds[entry.refund_id].append(entry)
         elif entry.type == "payment.refund_failed" and entry.refund_id is not None:
             failures[entry.refund_id] = max(failures[entry.refund_id], entry.occurred_at)
-    # About one refund_id the latest word counts: a refund that fails later has not been made (contract: neighbours).
-    standing = {
-        id_: [one for one in made if one.occurred_at >= failures.get(id_, NEVER)] for id_, made in refunds.items()
+    # The latest event about a refund_id counts: a refund that fails later has not been made (contract: neighbours).
+    made = {
+        id_: [entry.amount for entry in refunded if entry.occurred_at >= failures.get(id_, NEVER)]
+        for id_, refunded in refunds.items()
     }
-    refunded_as = {id_: sum(one.amount for one in made) for id_, made in standing.items()}
-    failed = frozenset(id_ for id_ in failures if id_ is not None and not standing.get(id_))
-    return Ledger(captured, sum(refunded_as.values()), frozenset(words), refunded_as, failed)
+    refunded_by_id = {id_: sum(amounts) for id_, amounts in made.items()}
+    failed = frozenset(id_ for id_ in failures if id_ is not None and not made.get(id_))
+    return Ledger(captured, sum(refunded_by_id.values()), frozenset(types), refunded_by_id, failed)

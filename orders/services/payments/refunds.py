@@ -1,27 +1,37 @@
-"""Money that an order may not keep is asked back from Payment, once: before each request and at each event the sums decide.
+"""Refunds: every request to return money, its retries, its dead letter and its end.
 
-Owed is what was captured, less what the order may keep and what has gone back; a request is for what is owed and not asked
-for yet. What has gone back some other way (by hand, at Payment) makes the requests that are still open smaller, or settles them.
+Money that an order may not keep is requested from Payment once: before each request and at each event the sums decide. Owed
+is what was captured, less what the order may keep and what has been returned; a request is for what is owed and not yet
+requested. Money that was returned some other way (by hand, at Payment) reduces the open requests, or settles them.
+
+The functions take an order that the caller has locked, and return the effects for the caller to enqueue.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import msgspec
 from django.conf import settings
 
 from orders.domain.ids import ids_of_parts
-from orders.outbox.dead_letters import dead_letter_refund, settle_refund
-from orders.outbox.effects import publish
+from orders.outbox.dead_letters import dead_letter
+from orders.outbox.effects import Effect, publish
 from orders.outbox.messages import payment_command
-from orders.services.lifecycle.transition import OrderTransition
-from orders.services.payments.ledger import Ledger, kept
-from orders.store.models import Order, OutboxMessage, PaymentEvent, Refund
+from orders.services.payments.ledger import Ledger, amount_to_keep, ledger_of
+from orders.store.models import DeadLetter, Order, OutboxMessage, PaymentEvent, Refund
 
-ATTEMPTS = 5
-"""How often a refund that Payment refuses is asked for before an admin has to look at it."""
+DEAD_LETTERS = "refunds"
+"""The source of the dead letters about refunds."""
+
+MAX_ATTEMPTS = 5
+"""How often a refund that Payment refuses is requested before an admin has to look at it."""
 
 PAUSE_SECONDS = 5
+"""The pause after the first refusal; it grows with each."""
+
+MAX_SILENT_REQUESTS = 7
+"""How often a refund is requested without an answer, about an hour long, before admins see it; requests go on all the same."""
 
 Status = Refund.Status
 
@@ -31,126 +41,172 @@ class Balance:
     """An order's ledger beside its refunds; amounts in minor units."""
 
     ledger: Ledger
-    keeps: int
+    to_keep: int
     refunds: Sequence[Refund]
 
     @classmethod
     def of(cls, order: Order, ledger: Ledger) -> "Balance":
-        return cls(ledger, kept(order), list(Refund.objects.filter(order=order).order_by("created_at", "id")))
+        refunds = Refund.objects.filter(order=order).order_by("created_at", "id")
+        return cls(ledger, amount_to_keep(order=order), list(refunds))
 
-    def left_of(self, refund: Refund) -> int:
-        """What Payment has still to give back under this refund's id."""
-        return max(0, refund.amount - self.ledger.refunded_as.get(str(refund.id), 0))
+    def outstanding(self, refund: Refund) -> int:
+        """Return what Payment has still to return under this refund's id."""
+        return max(0, refund.amount - self.ledger.refunded_by_id.get(str(refund.id), 0))
+
+    def sum_outstanding(self, refunds: Iterable[Refund]) -> int:
+        return sum(self.outstanding(refund) for refund in refunds)
 
     def having(self, status: Refund.Status) -> list[Refund]:
         return [refund for refund in self.refunds if refund.status == status]
 
-    def sum_left(self, refunds: Iterable[Refund]) -> int:
-        return sum(self.left_of(refund) for refund in refunds)
-
     @property
-    def missing(self) -> int:
-        """What is owed and not asked for; below zero, more is asked for than is owed."""
-        owed = self.ledger.captured - self.keeps - self.ledger.refunded
-        return owed - self.sum_left(self.having(Status.REQUESTED))
+    def unrequested(self) -> int:
+        """What is owed and not requested; below zero, more is requested than is owed."""
+        return self.ledger.balance - self.to_keep - self.sum_outstanding(self.having(Status.REQUESTED))
 
     @property
     def unknown_to_admins(self) -> int:
-        """What is missing besides the refunds that failed, whose dead letters wait for an admin."""
-        return self.missing - self.sum_left(self.having(Status.FAILED))
+        """What is unrequested besides the failed refunds, whose dead letters wait for an admin."""
+        return self.unrequested - self.sum_outstanding(self.having(Status.FAILED))
 
 
-def refund_due(transition: OrderTransition, ledger: Ledger) -> None:
-    """Ask Payment for what is owed and not asked for yet; settle or shrink what is asked for and no longer owed.
+def request_due_refund(*, order: Order, ledger: Ledger, at: datetime) -> list[Effect]:
+    """Request what is owed and not yet requested; reduce or settle what is requested and no longer owed.
 
-    A terminated order keeps nothing; an active one its total without the parts of vendors who cancelled. One rule for late
-    money, too much money, and cancellations.
+    The one rule for late money, too much money, and cancellations. A new request includes the refunds that failed.
     """
-    balance = Balance.of(transition.order, ledger)
-    if balance.missing < 0:
-        _shrink(transition, balance, -balance.missing)
-    elif balance.unknown_to_admins > 0:
-        for refund in balance.having(Status.FAILED):
-            _settle(refund)
-        (refund_id,) = ids_of_parts(transition.order.id, 1)
-        refund = Refund(id=refund_id, order=transition.order, amount=balance.missing)
-        refund.ask_again_at = transition.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
-        refund.save(force_insert=True)
-        request_refund(transition, refund)
+    balance = Balance.of(order, ledger)
+    if balance.unrequested < 0:
+        return _reduce(order, balance, -balance.unrequested, at)
+    if balance.unknown_to_admins <= 0:
+        return []
+    for failed in balance.having(Status.FAILED):
+        _settle(failed)
+    (refund_id,) = ids_of_parts(order.id, 1)
+    refund = Refund(id=refund_id, order=order, amount=balance.unrequested, ask_again_at=_first_repetition(at))
+    refund.save(force_insert=True)
+    return [_request(order, refund, at)]
 
 
-def follow_refund(transition: OrderTransition, refund_id: str, is_refused: bool, ledger: Ledger) -> None:
-    """Keep what became of the refund of this id; one that Payment has just refused is asked for again, a few times."""
-    refund = next((r for r in Refund.objects.filter(order=transition.order) if str(r.id) == refund_id), None)
+def return_or_cancel_payment(*, order: Order, at: datetime) -> list[Effect]:
+    """Request all money of a terminated order back; where none was captured, cancel its payment."""
+    ledger = ledger_of(order=order)
+    effects = request_due_refund(order=order, ledger=ledger, at=at)
+    if not ledger.captured and order.total:
+        effects.append(publish(payment_command("payment.cancel_requested", order, at)))
+    return effects
+
+
+def repeat_refund_request(*, order: Order, refund: Refund, ledger: Ledger, at: datetime) -> list[Effect]:
+    """Request a refund of which Payment says nothing once more, under its id, as far as it is still owed."""
+    effects = request_due_refund(order=order, ledger=ledger, at=at)
+    refund.refresh_from_db()
+    if refund.status != Status.REQUESTED:
+        return effects
+    if refund.asked > MAX_SILENT_REQUESTS:
+        _dead_letter(refund, "Payment says nothing new of the refund, however often it is asked")
+    return [*effects, _request(order, refund, at)]
+
+
+def follow_refund(*, order: Order, refund_id: str, is_refused: bool, ledger: Ledger, at: datetime) -> None:
+    """Update the refund of this id by the ledger; one that Payment has just refused is requested again, a few times."""
+    refund = next((r for r in Refund.objects.filter(order=order) if str(r.id) == refund_id), None)
     if refund is None:
         return
-    if ledger.refunded_as.get(refund_id, 0) >= refund.amount:
-        refund.status = Status.REFUNDED
-        settle_refund(refund)
+    if ledger.refunded_by_id.get(refund_id, 0) >= refund.amount:
+        _end(refund, Status.REFUNDED)
     elif refund.status in (Status.FAILED, Status.SETTLED):
         return
     elif refund_id not in ledger.failed:
         refund.status = Status.REQUESTED
-    elif not is_refused:
-        return
-    elif refund.attempts < ATTEMPTS:
-        refund.status, refund.asked = Status.REQUESTED, 1
-        refund.ask_again_at = transition.at + timedelta(seconds=PAUSE_SECONDS * refund.attempts)
-        refund.attempts += 1
-    else:
-        refund.status = Status.FAILED
-        dead_letter_refund(refund, "Payment refuses the refund")
-    refund.save()
+        refund.save()
+    elif is_refused:
+        _refused(refund, at)
 
 
-def retry_refund(transition: OrderTransition, refund: Refund, ledger: Ledger) -> None:
-    """Ask again for a refund that an admin retries, as far as it is still owed; else settle it."""
-    others = [each for each in Refund.objects.filter(order=transition.order) if each.id != refund.id]
-    balance = Balance(ledger, kept(transition.order), others)
-    left = min(balance.left_of(refund), balance.missing)
-    if left <= 0:
+def retry_refund(*, order: Order, letter: DeadLetter, at: datetime) -> list[Effect]:
+    """Request the refund of a dead letter again, as far as it is still owed; else settle it and delete the letter."""
+    refund_id = msgspec.json.decode(letter.message)["refund_id"]
+    refund = Refund.objects.filter(id=refund_id, order=order).first()
+    if refund is None or refund.status in (Status.REFUNDED, Status.SETTLED):
+        letter.delete()
+        return []
+    others = list(Refund.objects.filter(order=order).exclude(id=refund.id))
+    balance = Balance(ledger_of(order=order), amount_to_keep(order=order), others)
+    owed = min(balance.outstanding(refund), balance.unrequested)
+    if owed <= 0:
         _settle(refund)
-        return
-    refund.amount -= balance.left_of(refund) - left
+        return []
+    refund.amount -= balance.outstanding(refund) - owed
     refund.status, refund.attempts, refund.asked = Status.REQUESTED, 1, 1
-    refund.ask_again_at = transition.at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
+    refund.ask_again_at = _first_repetition(at)
     refund.save()
-    request_refund(transition, refund)
+    return [_request(order, refund, at)]
 
 
-def request_refund(transition: OrderTransition, refund: Refund) -> None:
-    """Send Payment the request for `refund`, under the same id each time."""
-    last = PaymentEvent.objects.filter(order=transition.order, payment_id__isnull=False).order_by("-id").first()
+def _request(order: Order, refund: Refund, at: datetime) -> Effect:
+    """Return the request for `refund`, under the same id each time."""
+    last = PaymentEvent.objects.filter(order=order, payment_id__isnull=False).order_by("-id").first()
     command = payment_command(
         "payment.refund_requested",
-        transition.order,
-        transition.at,
+        order,
+        at,
         amount_minor=refund.amount,
         refund_id=str(refund.id),
         payment_id=last and last.payment_id,
     )
-    transition.enqueue(publish(command))
+    return publish(command)
 
 
-def _shrink(transition: OrderTransition, balance: Balance, excess: int) -> None:
-    """Take `excess` off what is asked for, from the latest request on. A request that is still to be sent is replaced."""
+def _first_repetition(at: datetime) -> datetime:
+    return at + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS)
+
+
+def _refused(refund: Refund, at: datetime) -> None:
+    if refund.attempts < MAX_ATTEMPTS:
+        refund.status, refund.asked = Status.REQUESTED, 1
+        refund.ask_again_at = at + timedelta(seconds=PAUSE_SECONDS * refund.attempts)
+        refund.attempts += 1
+    else:
+        refund.status = Status.FAILED
+        _dead_letter(refund, "Payment refuses the refund")
+    refund.save()
+
+
+def _reduce(order: Order, balance: Balance, excess: int, at: datetime) -> list[Effect]:
+    """Take `excess` off what is requested, from the latest request on. A request that is still to be sent is replaced."""
+    effects = []
     for refund in reversed(balance.having(Status.REQUESTED)):
-        less = min(excess, balance.left_of(refund))
+        outstanding = balance.outstanding(refund)
+        less = min(excess, outstanding)
         if not less:
             continue
         excess -= less
         unsent = [{"message": {"refund_id": str(refund.id)}}]
-        withdrawn, _ = OutboxMessage.objects.filter(order=transition.order, payload__messages__contains=unsent).delete()
-        if less == balance.left_of(refund):
+        withdrawn, _ = OutboxMessage.objects.filter(order=order, payload__messages__contains=unsent).delete()
+        if less == outstanding:
             _settle(refund)
             continue
         refund.amount -= less
         refund.save()
         if withdrawn:
-            request_refund(transition, refund)
+            effects.append(_request(order, refund, at))
+    return effects
 
 
 def _settle(refund: Refund) -> None:
-    refund.status = Status.SETTLED
+    _end(refund, Status.SETTLED)
+
+
+def _end(refund: Refund, status: Refund.Status) -> None:
+    """Take the refund to its last status, and delete its dead letter."""
+    refund.status = status
     refund.save()
-    settle_refund(refund)
+    letters = DeadLetter.objects.filter(source=DEAD_LETTERS, order_id=refund.order_id)
+    letters.filter(message__contains=str(refund.id)).delete()
+
+
+def _dead_letter(refund: Refund, reason: str) -> None:
+    """Show the refund to admins, until it has been made or is no longer owed."""
+    message = {"refund_id": str(refund.id), "order_id": str(refund.order_id), "amount_minor": refund.amount}
+    dead_letter(DEAD_LETTERS, reason, message, refund.order_id, same=str(refund.id))

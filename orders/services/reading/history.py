@@ -1,4 +1,4 @@
-"""What has happened to an order, read from its audit trail: for people, for tracking, and entry by entry for streams."""
+"""An order's history, read from its audit trail: for callers, for tracking, and entry by entry for streams."""
 
 import uuid
 from collections.abc import Sequence
@@ -16,36 +16,36 @@ from orders.store.order_queries import read_order
 CONFIRMED = f"order.{OrderStatus.CONFIRMED}"
 
 MAX_ENTRIES = 1000
-"""Entries read at once; no order has come near it."""
+"""Entries read at once; no order has come near this limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """An order and what became of it, oldest first."""
+    """An order and its audit trail, oldest first."""
 
     order: OrderRecord
     timeline: Sequence[OrderEvent]
 
 
-def track(caller: Caller, order_id: uuid.UUID) -> Tracked:
-    """The order's shipments and timeline. Raises NotFound."""
-    return Tracked(read_order(caller, order_id), entries(order_id))
+def track(*, caller: Caller, order_id: uuid.UUID) -> Tracked:
+    """Return the order's shipments and timeline. Raises NotFound."""
+    return Tracked(read_order(caller, order_id), entries(order_id=order_id))
 
 
-def history(caller: Caller, order_id: uuid.UUID) -> Sequence[OrderEvent]:
-    """The order's audit trail, oldest first. Raises NotFound."""
-    ensure_order_visible(caller, order_id)
-    return entries(order_id)
+def history(*, caller: Caller, order_id: uuid.UUID) -> Sequence[OrderEvent]:
+    """Return the order's audit trail, oldest first. Raises NotFound."""
+    ensure_order_visible(caller=caller, order_id=order_id)
+    return entries(order_id=order_id)
 
 
-def ensure_order_visible(caller: Caller, order_id: uuid.UUID) -> None:
-    """Raise NotFound unless this caller may know of the order."""
+def ensure_order_visible(*, caller: Caller, order_id: uuid.UUID) -> None:
+    """Raise NotFound unless this caller may see the order."""
     if not Order.objects.visible_to(caller).filter(id=order_id).exists():
         raise NotFound()
 
 
-def ensure_vendor_order_visible(caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
-    """The id of the order that the vendor order belongs to. Raises NotFound unless this caller may know of it."""
+def ensure_vendor_order_visible(*, caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
+    """Raise NotFound unless this caller may see the vendor order; return the id of its order."""
     visible = VendorOrder.objects.visible_to(caller).filter(id=vendor_order_id)
     order_id = visible.values_list("order_id", flat=True).first()
     if order_id is None:
@@ -53,16 +53,16 @@ def ensure_vendor_order_visible(caller: Caller, vendor_order_id: uuid.UUID) -> u
     return order_id
 
 
-def entries(order_id: uuid.UUID, after: int = 0) -> list[OrderEvent]:
-    """The order's entries behind sequence `after`, oldest first."""
+def entries(*, order_id: uuid.UUID, after: int = 0) -> list[OrderEvent]:
+    """Return the order's entries behind sequence `after`, oldest first."""
     return list(OrderEvent.objects.filter(order_id=order_id, sequence__gt=after).order_by("sequence")[:MAX_ENTRIES])
 
 
-def vendor_order_entries(vendor_order_id: uuid.UUID, after: int) -> tuple[list[OrderEvent], int]:
-    """The vendor order's own entries behind number `after`, and how far the whole order's trail is known with them.
+def vendor_order_entries(*, vendor_order_id: uuid.UUID, after: int) -> tuple[list[OrderEvent], int]:
+    """Return the vendor order's own entries behind number `after`, and the length of the order's trail that they cover.
 
-    They are numbered by themselves: those of other vendors leave no gap that tells of them. The first is the order's
-    confirmation, before which no vendor acts: it stands once in the order's trail, and concerns each of its vendors.
+    They have numbers of their own: entries of other vendors leave no gap. The first is the order's confirmation, before
+    which no vendor acts: it is one entry of the order's trail, and concerns each of its vendors.
     """
     (order_id, event_count) = VendorOrder.objects.values_list("order_id", "order__event_count").get(id=vendor_order_id)
     trail = OrderEvent.objects.filter(order_id=order_id).order_by("sequence")

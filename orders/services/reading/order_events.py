@@ -1,7 +1,7 @@
-"""Watching orders: who listens to an order is told when its audit trail has grown, whichever process made it grow.
+"""Notify the subscriptions of an order when its audit trail has grown, whichever process wrote the entries.
 
-The trail in the database is the truth. One question a second tells which of the watched orders have new entries, for all
-listeners of the process together; a commit of this process asks it at once. So nothing is lost when anything else is away.
+The trail in the database is the source of truth. One query a second finds the orders with new entries, for all
+subscriptions of the process together; a commit of this process runs it at once. Nothing is lost in an outage of Redis.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from orders.store import database
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
 MAX_CONCURRENT_READS = 2
-"""A crowd of listeners must not take all of the database's threads from those who order."""
+"""Many streams must not take all of the database's threads from checkouts."""
 
 _GROWN = """
     SELECT o.id FROM orders o
-    JOIN unnest(%s::uuid[], %s::int[]) AS watched(id, seen) ON o.id = watched.id AND o.event_count > watched.seen"""
+    JOIN unnest(%s::uuid[], %s::int[]) AS known(id, seen) ON o.id = known.id AND o.event_count > known.seen"""
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -36,22 +36,22 @@ log = structlog.get_logger()
 
 
 class Subscription:
-    """Somebody who has seen an order's trail up to sequence `seen` and waits for more."""
+    """A stream that has sent an order's trail up to sequence `seen` and waits for more."""
 
-    __slots__ = ("_news", "order_id", "seen")
+    __slots__ = ("_notified", "order_id", "seen")
 
     def __init__(self, order_id: uuid.UUID, seen: int) -> None:
         self.order_id, self.seen = order_id, seen
-        self._news = asyncio.Event()
+        self._notified = asyncio.Event()
 
     async def wait(self) -> None:
-        """Wait for news."""
-        await self._news.wait()
-        self._news.clear()
+        """Wait for the next notification."""
+        await self._notified.wait()
+        self._notified.clear()
 
-    def tell(self) -> None:
-        """There is news."""
-        self._news.set()
+    def notify(self) -> None:
+        """End `wait`."""
+        self._notified.set()
 
 
 class OpenStreams:
@@ -63,12 +63,12 @@ class OpenStreams:
         self._count = 0
 
     def is_full(self) -> bool:
-        """Whether the process has all the streams that it carries."""
+        """Return whether the process has as many streams as it may."""
         return self._count >= self._limit
 
     @contextmanager
     def opened(self, caller: Caller) -> Iterator[None]:
-        """While one of the caller's is open. Raises Overloaded or RateLimited."""
+        """Count one of the caller's streams for the length of the context. Raises Overloaded or RateLimited."""
         key = caller.role, caller.id
         if self.is_full():
             raise Overloaded("This server has all the streams it can carry: send the same request again in a second.")
@@ -88,52 +88,52 @@ class OpenStreams:
 
 
 class OrderEventNotifier:
-    """The listeners of one process."""
+    """The subscriptions of one process."""
 
     def __init__(self, streams: OpenStreams) -> None:
         self.streams = streams
-        self._listeners: dict[uuid.UUID, set[Subscription]] = {}
-        self.room = asyncio.Semaphore(MAX_CONCURRENT_READS)
+        self._subscriptions: dict[uuid.UUID, set[Subscription]] = {}
+        self.slots = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self.closed = False
         self.health = LoopHealth()
 
     async def read(
         self, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Answer | None:
-        """Run `work` at the database, one of few listeners at a time; while the database is away, wait for it.
+        """Run `work` at the database, a few at a time; while the database is unavailable, retry.
 
-        None when the process stops before.
+        Return None when the process stops before.
         """
         while not self.closed:
             try:
-                async with self.room:
+                async with self.slots:
                     return await database.run(work, *args, **kwargs)
             except DependencyUnavailable as error:
-                log.warning("listener_waits", why=error.why)
+                log.warning("stream_read_postponed", why=error.why)
                 await asyncio.sleep(POLL_SECONDS)
         return None
 
     @contextmanager
     def listen(self, order_id: uuid.UUID, seen: int) -> Iterator[Subscription]:
-        """Listen to an order whose trail is known up to `seen`."""
-        listener = Subscription(order_id, seen)
-        self._listeners.setdefault(order_id, set()).add(listener)
+        """Subscribe to an order whose trail is known up to `seen`, for the length of the context."""
+        subscription = Subscription(order_id, seen)
+        self._subscriptions.setdefault(order_id, set()).add(subscription)
         try:
-            yield listener
+            yield subscription
         finally:
-            self._listeners[order_id].discard(listener)
-            if not self._listeners[order_id]:
-                del self._listeners[order_id]
+            self._subscriptions[order_id].discard(subscription)
+            if not self._subscriptions[order_id]:
+                del self._subscriptions[order_id]
 
     def close(self) -> None:
-        """Send every listener home."""
+        """End every subscription."""
         self.closed = True
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.tell()
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions:
+                subscription.notify()
 
     async def run(self) -> None:
-        """Tell the listeners what is new, for ever."""
+        """Notify the subscriptions of new entries, for ever."""
         committed = commit_signal.subscribe()
         while True:
             try:
@@ -143,27 +143,27 @@ class OrderEventNotifier:
             except TimeoutError:
                 pass  # a poll: another process may have changed something
             committed.clear()
-            if not self._listeners:
+            if not self._subscriptions:
                 self.health.succeeded()
             else:
-                await self._ask()
+                await self._poll()
 
-    async def _ask(self) -> None:
-        seen = {order_id: min(one.seen for one in those) for order_id, those in self._listeners.items()}
+    async def _poll(self) -> None:
+        seen = {order_id: min(one.seen for one in those) for order_id, those in self._subscriptions.items()}
         try:
             grown = await database.run(_grown, list(seen), list(seen.values()))
         except DependencyUnavailable as error:
-            log.warning("watch_waits", why=error.why)
+            log.warning("order_event_poll_postponed", why=error.why)
             self.health.failed(str(error))
             return
-        except Exception as error:  # whatever it was, the next poll asks again
-            log.exception("watch_failed")
+        except Exception as error:  # whatever it was, the next poll repeats the query
+            log.exception("order_event_poll_failed")
             self.health.failed(type(error).__name__)
             return
         self.health.succeeded()
         for order_id in grown:
-            for listener in self._listeners.get(order_id, ()):
-                listener.tell()
+            for subscription in self._subscriptions.get(order_id, ()):
+                subscription.notify()
 
 
 def _grown(ids: list[uuid.UUID], seen: list[int]) -> list[uuid.UUID]:

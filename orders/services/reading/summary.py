@@ -1,4 +1,4 @@
-"""A vendor's day at a glance: how many vendor orders stand where, what they come to, and which has waited longest."""
+"""The summary of a vendor's orders: counts by status, revenue, and the oldest one to accept."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from orders.store.models import Order, VendorOrder
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`revenue` in minor units by currency, of what was paid for and not cancelled.
+    """`revenue` in minor units by currency, of vendor orders that are paid and not cancelled.
 
-    `to_accept` are paid for and not accepted; `oldest_waiting_at` is when the oldest of these was placed.
+    `to_accept` counts those that are paid and not accepted; `oldest_waiting_at` is when the oldest of these was placed.
     """
 
     counts: dict[str, int]
@@ -24,8 +24,8 @@ class Summary:
     oldest_waiting_at: datetime | None
 
 
-def summarize(caller: Caller) -> Summary:
-    """Sum up the vendor orders that this caller may know of, as they stand at one moment."""
+def summarize(*, caller: Caller) -> Summary:
+    """Sum up the vendor orders that this caller may see, in one statement."""
     counts = dict.fromkeys(map(str, VendorOrderStatus), 0)
     revenue: Counter[str] = Counter()
     to_accept, waiting = 0, []
@@ -42,9 +42,9 @@ def summarize(caller: Caller) -> Summary:
 
 
 def _groups(caller: Caller) -> list[tuple[str, str, str, int, int, datetime]]:
-    """By status and currency, in one statement: how many, what they come to, and when the first was placed.
+    """Return count, total and oldest creation by status and currency.
 
-    Pending ones also by their order's status; the others are paid for, or cancelled, whatever it is.
+    Pending ones are grouped by their order's status too; the others are paid for, or cancelled, whatever it is.
     """
     order_status = Subquery(Order.objects.filter(id=OuterRef("order_id")).values("status"))
     of_pending = Case(When(status=VendorOrderStatus.PENDING, then=order_status), default=Value(""))

@@ -1,10 +1,5 @@
-"""What the service keeps. Amounts are minor units of the order's currency; times are UTC.
+"""Orders, their vendor orders and their items. `visible_to` is the one rule of which caller sees which rows."""
 
-Users, products and vendors live in other services and are indexed ids here; what is ours hangs together by foreign keys.
-What must never be false is a constraint of the database, and the audit trail (`OrderEvent`) is append-only by a trigger.
-"""
-
-import uuid
 from decimal import Decimal
 from typing import ClassVar
 
@@ -21,7 +16,6 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Now
 
 from orders.domain.callers import Caller
 from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
@@ -29,10 +23,10 @@ from orders.domain.money import DECIMALS
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
-    """Orders, and the one gate through which callers see them."""
+    """Orders, and the one rule of which caller sees which."""
 
     def visible_to(self, caller: Caller) -> "OrderQuerySet":
-        """The orders this caller may know of: an admin all, a customer their own, a vendor none."""
+        """Return the orders that this caller may see: an admin all, a customer their own, a vendor none."""
         if caller.role == "admin":
             return self.all()
         if caller.role == "customer":
@@ -41,10 +35,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 class VendorOrderQuerySet(models.QuerySet["VendorOrder"]):
-    """Vendor orders, and the one gate through which callers see them."""
+    """Vendor orders, and the one rule of which caller sees which."""
 
     def visible_to(self, caller: Caller) -> "VendorOrderQuerySet":
-        """The vendor orders this caller may know of: an admin all, a vendor their own, a customer none."""
+        """Return the vendor orders that this caller may see: an admin all, a vendor their own, a customer none."""
         if caller.role == "admin":
             return self.all()
         if caller.role == "vendor":
@@ -53,9 +47,9 @@ class VendorOrderQuerySet(models.QuerySet["VendorOrder"]):
 
 
 def _legal(
-    column: str, words: type[OrderStatus] | type[VendorOrderStatus] | type[PaymentStatus], name: str
+    column: str, choices: type[OrderStatus] | type[VendorOrderStatus] | type[PaymentStatus], name: str
 ) -> CheckConstraint:
-    return CheckConstraint(condition=Q(**{f"{column}__in": [str(word) for word in words]}), name=name)
+    return CheckConstraint(condition=Q(**{f"{column}__in": [str(choice) for choice in choices]}), name=name)
 
 
 def _sums(name: str) -> CheckConstraint:
@@ -65,7 +59,7 @@ def _sums(name: str) -> CheckConstraint:
 
 
 def _whole_units() -> GeneratedField:
-    """`total` in whole units of the currency (19.99), kept by the database: what lists are filtered and ordered by."""
+    """Return the column `total` in whole units of the currency (19.99), by which lists are filtered and ordered."""
     units = [
         When(
             currency__in=[code for code, n in DECIMALS.items() if n == decimals],
@@ -220,154 +214,3 @@ class OrderItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
-
-
-class OrderEvent(models.Model):
-    """One entry of an order's audit trail; `sequence` runs 1, 2, 3 … without a gap. Never changed, never deleted."""
-
-    id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="events", db_index=False)
-    vendor_order = models.ForeignKey(VendorOrder, models.PROTECT, related_name="events", null=True, db_index=False)
-    sequence = models.IntegerField()
-    type = models.CharField(max_length=40)
-    from_status = models.CharField(max_length=20, null=True)
-    to_status = models.CharField(max_length=20)
-    actor_role = models.CharField(max_length=10)
-    actor_id = models.CharField(max_length=64, null=True)
-    request_id = models.CharField(max_length=200)
-    data = models.JSONField()
-    at = models.DateTimeField()
-
-    class Meta:
-        db_table = "order_events"
-        constraints: ClassVar = [UniqueConstraint(fields=["order", "sequence"], name="order_events_gapless")]
-        indexes: ClassVar = [
-            Index(
-                fields=["vendor_order", "sequence"],
-                condition=Q(vendor_order__isnull=False),
-                name="order_events_of_vendor_order",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.sequence}. {self.type}"
-
-
-class PaymentEvent(models.Model):
-    """The ledger of what Payment said, and its inbox: a row without an order is parked until its order is known.
-
-    `event_id` is unique, so that an event counts once however often it is heard.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    event_id = models.CharField(max_length=64)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="payment_events", null=True)
-    claimed_order_id = models.UUIDField()
-    type = models.CharField(max_length=30)
-    payment_id = models.CharField(max_length=200, null=True)
-    amount = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
-    refund_id = models.CharField(max_length=64, null=True)
-    message = models.JSONField()
-    occurred_at = models.DateTimeField()
-    received_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "payment_events"
-        constraints: ClassVar = [
-            UniqueConstraint(fields=["event_id"], name="payment_events_count_once"),
-            CheckConstraint(condition=Q(amount__gte=0), name="payment_events_amount"),
-        ]
-        indexes: ClassVar = [Index(fields=["received_at"], condition=Q(order=None), name="payment_events_parked")]
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.event_id}"
-
-
-class Refund(models.Model):
-    """Money the service has asked Payment to give back; its id is the `refund_id` of every retry.
-
-    `attempts` counts how often Payment refused and was asked anew, `asked` how often it was asked because it was silent.
-    """
-
-    class Status(models.TextChoices):
-        REQUESTED = "requested"
-        REFUNDED = "refunded"
-        FAILED = "failed"
-        SETTLED = "settled"
-        """Nothing more is asked for: the money has gone back some other way, or a newer request has it."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
-    amount = models.BigIntegerField()
-    status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
-    attempts = models.IntegerField(default=1)
-    asked = models.IntegerField(db_default=1)
-    ask_again_at = models.DateTimeField(db_default=Now())
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "refunds"
-        constraints: ClassVar = [CheckConstraint(condition=Q(amount__gt=0), name="refunds_amount")]
-        indexes: ClassVar = [
-            Index(fields=["ask_again_at"], condition=Q(status="requested"), name="refunds_to_ask_about")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount} of {self.order_id}"
-
-
-class OutboxMessage(models.Model):
-    """Something that must happen because of a commit, written with it, deleted when it is in effect.
-
-    `kind` says how (`orders.outbox`), `available_at` when it is to be tried next. Rows of one order in one `lane` take
-    effect in the order in which they were written.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="outbox")
-    kind = models.CharField(max_length=20)
-    lane = models.CharField(max_length=10)
-    payload = models.JSONField()
-    request_id = models.CharField(max_length=200)
-    dead_letter_id = models.UUIDField(null=True, db_default=None)
-    """The dead letter that this row tries anew: it goes when the row has taken effect."""
-    attempts = models.IntegerField(db_default=0)
-    available_at = models.DateTimeField(db_default=Now())
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "outbox"
-        indexes: ClassVar = [Index(fields=["available_at"], name="outbox_due")]
-
-    def __str__(self) -> str:
-        return f"{self.kind} of {self.order_id}"
-
-
-class DeadLetter(models.Model):
-    """A message nobody could use or deliver, kept with its reason for an admin. `fingerprint` keeps copies from piling up.
-
-    `order_id` is what the message says, and may name an order that doesn't exist. `attempts` counts how often it was in
-    vain, `retrying` says that an admin wants a message of Payment's heard again.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    fingerprint = models.BinaryField(max_length=32, unique=True)
-    source = models.CharField(max_length=40)
-    reason = models.CharField(max_length=300)
-    message = models.TextField()
-    order_id = models.UUIDField(null=True)
-    attempts = models.IntegerField(db_default=1)
-    retrying = models.BooleanField(db_default=False)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "dead_letters"
-        indexes: ClassVar = [
-            Index(F("created_at").desc(), F("id").desc(), name="dead_letters_newest"),
-            Index(fields=["id"], condition=Q(retrying=True), name="dead_letters_to_retry"),
-            Index(fields=["order_id"], name="dead_letters_of_order"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.source}: {self.reason}"

@@ -1,4 +1,4 @@
-"""Upkeep of `payments.events`, on a real Redis: dead names and old entries go, no message is lost."""
+"""Maintenance of `payments.events`, on a real Redis: idle consumers and old entries are removed, no message is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from compose.ports import HOST
 from compose.servers import Redis as Server
-from messaging import upkeep
+from messaging import stream_maintenance
 from messaging.bus import PAYMENT_EVENTS as STREAM
 
 GROUP = "order-service"
@@ -32,16 +32,16 @@ async def client(server: Server) -> AsyncIterator[Any]:
 
 
 async def names(client: Any) -> set[str]:
-    """The names in the group."""
+    """The consumers in the group."""
     return {consumer["name"].decode() for consumer in await client.xinfo_consumers(STREAM, GROUP)}
 
 
-async def keep_in_order(client: Any, **limits: int) -> None:
-    await upkeep.keep_in_order(client, GROUP, "alive", **limits)
+async def maintain(client: Any, **limits: int) -> None:
+    await stream_maintenance.maintain_stream(client, GROUP, "active", **limits)
 
 
 async def until_idle(client: Any, name: str) -> None:
-    """Wait until nobody has read under this name for longer than the patience."""
+    """Wait until this consumer has been idle for longer than the patience."""
 
     async with asyncio.timeout(5):
         while not any(
@@ -51,52 +51,52 @@ async def until_idle(client: Any, name: str) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_name_nobody_has_read_under_for_long_leaves_the_group_and_the_one_in_use_stays(client: Any) -> None:
-    for name in ("dead", "alive"):
+async def test_an_idle_consumer_is_removed_from_the_group_and_an_active_one_stays(client: Any) -> None:
+    for name in ("idle", "active"):
         await client.xgroup_createconsumer(STREAM, GROUP, name)
         await until_idle(client, name)
-    await keep_in_order(client, dead_after_ms=PATIENCE_MS)
-    assert await names(client) == {"alive"}
+    await maintain(client, idle_after_ms=PATIENCE_MS)
+    assert await names(client) == {"active"}
 
 
-async def test_a_name_with_an_entry_that_was_not_taken_over_stays_and_the_entry_with_it(client: Any) -> None:
+async def test_an_idle_consumer_with_a_pending_entry_stays_and_the_entry_with_it(client: Any) -> None:
     entry = await client.xadd(STREAM, {"message": "m"})
-    await client.xreadgroup(GROUP, "dead", {STREAM: ">"})
-    await until_idle(client, "dead")
-    await keep_in_order(client, dead_after_ms=PATIENCE_MS)
-    assert "dead" in await names(client)
+    await client.xreadgroup(GROUP, "idle", {STREAM: ">"})
+    await until_idle(client, "idle")
+    await maintain(client, idle_after_ms=PATIENCE_MS)
+    assert "idle" in await names(client)
     (pending,) = await client.xpending_range(STREAM, GROUP, "-", "+", 10)
     assert (pending["message_id"], pending["times_delivered"]) == (entry, 1)
 
 
-async def test_showing_that_a_name_is_in_use_leaves_its_pending_entries_as_they_are(client: Any) -> None:
+async def test_resetting_a_consumers_idle_time_leaves_its_pending_entries_as_they_are(client: Any) -> None:
     await client.xadd(STREAM, {"message": "m"})
-    await client.xreadgroup(GROUP, "alive", {STREAM: ">"})
-    await keep_in_order(client)
+    await client.xreadgroup(GROUP, "active", {STREAM: ">"})
+    await maintain(client)
     (pending,) = await client.xpending_range(STREAM, GROUP, "-", "+", 10)
     assert pending["times_delivered"] == 1
 
 
-async def test_entries_beyond_the_length_leave_the_stream_when_they_have_been_acknowledged(client: Any) -> None:
+async def test_entries_beyond_the_length_are_trimmed_when_they_have_been_acknowledged(client: Any) -> None:
     await fill(client, 1000)
-    await keep_in_order(client, length=500)
+    await maintain(client, length=500)
     assert await client.xlen(STREAM) == 1000
-    entries = await client.xreadgroup(GROUP, "alive", {STREAM: ">"}, count=1000)
-    await keep_in_order(client, length=500)
+    entries = await client.xreadgroup(GROUP, "active", {STREAM: ">"}, count=1000)
+    await maintain(client, length=500)
     assert await client.xlen(STREAM) == 1000
     ids = [entry_id for entry_id, _ in entries[0][1]]
     await client.xack(STREAM, GROUP, *ids[:200], *ids[201:])
-    await keep_in_order(client, length=500)
+    await maintain(client, length=500)
     assert await client.xrange(STREAM, ids[200], ids[200])
     await client.xack(STREAM, GROUP, ids[200])
-    await keep_in_order(client, length=500)
+    await maintain(client, length=500)
     assert 500 <= await client.xlen(STREAM) <= 600
 
 
 async def test_what_redis_does_not_allow_is_left_undone(client: Any, server: Server) -> None:
     await client.acl_setuser("narrow", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-eval", "-xtrim"])
     async with Redis.from_url(f"redis://narrow:x@{HOST}:{server.port}/0") as narrow:
-        await keep_in_order(narrow, length=0)
+        await maintain(narrow, length=0)
 
 
 async def fill(client: Any, entries: int) -> None:

@@ -1,0 +1,36 @@
+"""The outbox: effects of a commit that are still to happen."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Index
+from django.db.models.functions import Now
+
+from orders.store.models.order import Order
+
+
+class OutboxMessage(models.Model):
+    """An effect of a commit, written with it, deleted when it has happened.
+
+    `kind` says how (`orders.outbox`), `available_at` when it is to be tried next. Rows of one order in one `lane` take
+    effect in the order in which they were written.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="outbox")
+    kind = models.CharField(max_length=20)
+    lane = models.CharField(max_length=10)
+    payload = models.JSONField()
+    request_id = models.CharField(max_length=200)
+    dead_letter_id = models.UUIDField(null=True, db_default=None)
+    """The dead letter that this row retries: it is deleted when the row has taken effect."""
+    attempts = models.IntegerField(db_default=0)
+    available_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "outbox"
+        indexes: ClassVar = [Index(fields=["available_at"], name="outbox_due")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.order_id}"
