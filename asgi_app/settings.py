@@ -167,11 +167,11 @@ except ValueError as error:
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), in_capitals=True)
 LOGGING = logs.configure(LOG_LEVEL)
 
-# --- the documentation of the API -------------------------------------------------------------------------------------
+# --- the API and its documentation; of the views' classes, the schema alone reads those set here (orders.http.views) ----
 REST_FRAMEWORK = {
+    "EXCEPTION_HANDLER": "orders.http.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,

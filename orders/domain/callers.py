@@ -17,6 +17,14 @@ class Caller:
     expires_at: int
     """Seconds since 1970 (the token's `exp`)."""
 
+    is_authenticated = True
+    """A Caller is a request's `user`, which DRF's permissions and throttles ask for this and for `pk`."""
+
+    @property
+    def pk(self) -> str:
+        """The caller's id."""
+        return self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

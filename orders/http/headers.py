@@ -14,10 +14,10 @@ ONCE = {b"idempotency-key": "Idempotency-Key", b"x-request-id": "X-Request-ID", 
 
 
 def caller(request: HttpRequest) -> Caller:
-    """Who is asking, as the middleware has found out."""
-    known: Any = request.caller  # type: ignore[attr-defined]
-    assert isinstance(known, Caller)
-    return known
+    """Return `request.user`, which the middleware has authenticated."""
+    user: Any = request.user
+    assert isinstance(user, Caller)
+    return user
 
 
 def lines(request: HttpRequest, name: bytes) -> list[str]:

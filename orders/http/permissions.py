@@ -1,24 +1,22 @@
-"""Which roles an endpoint lets in. Says yes or no, never filters: what a caller may see is `visible_to`'s business."""
+"""Which roles may use an endpoint. Says yes or no, never filters: which rows a caller may see is `visible_to`'s business."""
 
+from typing import Any
+
+from django.http import HttpRequest
 from rest_framework.permissions import BasePermission
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
-from orders.domain.callers import Role
-from orders.domain.errors import PermissionDenied
+from orders.http.headers import caller
+from orders.http.requests import method_of
 
 
-def roles(*allowed: Role) -> type[BasePermission]:
-    """A permission for these roles."""
+class RolePermission(BasePermission):
+    """Allows the roles that the view's `roles` names for the request's method."""
 
-    class RolePermission(BasePermission):
-        """Lets in whoever has one of the `roles`."""
+    message = ""
 
-        roles = allowed
-
-        def has_permission(self, request: Request, view: APIView) -> bool:
-            if request.caller.role not in allowed:  # type: ignore[attr-defined]
-                raise PermissionDenied(f"This is for the role {' or '.join(allowed)}.")
+    def has_permission(self, request: HttpRequest, view: Any) -> bool:
+        allowed = view.roles[method_of(request)]
+        if caller(request).role in allowed:
             return True
-
-    return RolePermission
+        self.message = f"This is for the role {' or '.join(allowed)}."
+        return False

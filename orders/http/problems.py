@@ -1,15 +1,26 @@
 """Every refusal as `application/problem+json` (RFC 9457), and the one table that says which status a code has."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import structlog
-from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from django.core import exceptions as django_exceptions
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException, ErrorDetail
 
 from clients.tracing import request_id
-from orders.domain.errors import Invalid, NotFound, OrderError
+from orders.domain.errors import (
+    Invalid,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+    OrderError,
+    PermissionDenied,
+    RateLimited,
+    UnsupportedMediaType,
+)
 
 STATUSES: Mapping[str, int] = {
     "invalid": 400,
@@ -43,6 +54,42 @@ STATUSES: Mapping[str, int] = {
 log = structlog.get_logger()
 
 
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
+    """Return the response to an exception that a view has raised (REST_FRAMEWORK["EXCEPTION_HANDLER"]).
+
+    Any exception that is not a refusal is logged and answered with 500.
+    """
+    request = context["request"]
+    refusal = _refusal(error, request.method, context["view"])
+    return problem(request.path, refusal) if refusal else failure(request.path, error)
+
+
+def _refusal(error: Exception, method: str, view: Any) -> OrderError | None:
+    """Return Django's and DRF's refusals as ours; None for what is a failure."""
+    match error:
+        case OrderError():
+            return error
+        case APIException(status_code=400):
+            return invalid(error)
+        case APIException(status_code=401):
+            return NotAuthenticated(str(error.detail))
+        case APIException(status_code=403):
+            return PermissionDenied(str(error.detail))
+        case APIException(status_code=404) | Http404():
+            return NotFound()
+        case APIException(status_code=405):
+            return MethodNotAllowed(method, view.allowed_methods)
+        case APIException(status_code=415):
+            return UnsupportedMediaType(str(error.detail))
+        case APIException(status_code=429):
+            return _rate_limited(getattr(error, "wait", None))
+        case django_exceptions.PermissionDenied():
+            return PermissionDenied("This is not for you.")
+        case django_exceptions.SuspiciousOperation():
+            return _not_served()
+    return None
+
+
 def problem(path: str, error: OrderError) -> HttpResponse:
     """The answer that tells of `error`."""
     response = _answer(path, error.code, str(error), error.extra)
@@ -70,7 +117,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's answer for a request it refuses by itself, like one for a host that isn't ours."""
-    return problem(request.path, Invalid("The request can't be served: its host or its form is not allowed."))
+    return problem(request.path, _not_served())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -78,8 +125,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request.path, "internal_error", "Something went wrong on our side; it has been written down.", {})
 
 
-def invalid(error: ValidationError) -> Invalid:
-    """DRF's validation error as ours, a JSON pointer for each field (RFC 6901)."""
+def invalid(error: APIException) -> Invalid:
+    """Return DRF's validation error as ours, a JSON pointer for each field (RFC 6901)."""
     errors = list(_pointers(error.detail, ""))
     return Invalid("Some of the input was refused: see errors.", errors=errors)
 
@@ -87,6 +134,17 @@ def invalid(error: ValidationError) -> Invalid:
 def pointer(name: str) -> str:
     """The JSON pointer (RFC 6901) to a member of the outermost object."""
     return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _not_served() -> Invalid:
+    return Invalid("The request can't be served: its host or its form is not allowed.")
+
+
+def _rate_limited(wait: float | None) -> RateLimited:
+    error = RateLimited("Too many requests: send this one again after the seconds in Retry-After.")
+    if wait is not None:
+        error.retry_after = max(1, math.ceil(wait))
+    return error
 
 
 def _pointers(detail: Any, place: str) -> Any:

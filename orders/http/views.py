@@ -1,84 +1,216 @@
-"""The base of every view: an adrf view whose checks run on the event loop and whose every failure is a problem.
+"""The base of every view: DRF's own steps on the event loop, and every failure is a problem.
 
 adrf's own dispatch hops to a thread for permissions and again for rendering; here neither waits for anything, so neither
-needs one (docs/decisions.md has the figures). What a method answers is a plain `HttpResponse`.
+needs one (docs/decisions.md has the figures).
 """
 
-from collections.abc import Awaitable, Callable, Collection
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Mapping
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any, ClassVar, NoReturn, cast
 
 import msgspec
 from adrf.views import APIView
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from rest_framework.exceptions import ValidationError
+from rest_framework import exceptions
 from rest_framework.serializers import Serializer
 
-from orders.domain.errors import Invalid, MethodNotAllowed, OrderError, PayloadTooLarge, UnsupportedMediaType
+from orders.domain.callers import Role
+from orders.domain.errors import Invalid
 from orders.http.filters import check_known
 from orders.http.headers import caller, refused_headers
-from orders.http.problems import bad_request, failure, invalid, problem
+from orders.http.permissions import RolePermission
+from orders.http.requests import APIRequest, method_of
 from orders.store import database
+
+_AUTHENTICATION = "orders.http.middleware.authenticate sets request.user and request.auth"
+_DISPATCH = "override async_dispatch, initial or handle_exception"
+_LISTS = "orders.http.filters reads filters and makes pages"
+_METHODS = "declare the methods in roles"
+_PARSING = "request.data is the body's JSON"
+_PERMISSIONS = "override check_permissions or check_object_permissions"
+_RENDERING = "return answer_json(...), or an HttpResponse with the headers it needs"
+_VERSIONS = "the version is part of the path"
+
+UNSUPPORTED: Mapping[str, str] = {
+    "allowed_methods": _METHODS,
+    "authentication_classes": _AUTHENTICATION,
+    "check_async_object_permissions": _PERMISSIONS,
+    "check_async_permissions": _PERMISSIONS,
+    "check_async_throttles": "override check_throttles",
+    "check_sync_object_permissions": _PERMISSIONS,
+    "check_sync_permissions": _PERMISSIONS,
+    "check_sync_throttles": "override check_throttles",
+    "content_negotiation_class": _RENDERING,
+    "default_response_headers": _RENDERING,
+    "determine_version": _VERSIONS,
+    "filter_backends": _LISTS,
+    "finalize_response": _RENDERING,
+    "get_authenticate_header": _AUTHENTICATION,
+    "get_authenticators": _AUTHENTICATION,
+    "get_content_negotiator": _RENDERING,
+    "get_format_suffix": _RENDERING,
+    "get_parser_context": _PARSING,
+    "get_parsers": _PARSING,
+    "get_renderer_context": _RENDERING,
+    "get_renderers": _RENDERING,
+    "get_view_description": "the schema reads the docstrings",
+    "get_view_name": "the schema reads the docstrings",
+    "head": "get answers HEAD",
+    "http_method_names": _METHODS,
+    "lookup_field": "declare ensure_visible",
+    "lookup_url_kwarg": "declare ensure_visible",
+    "metadata_class": "declare OPTIONS in roles and define options",
+    "pagination_class": _LISTS,
+    "parser_classes": _PARSING,
+    "perform_authentication": _AUTHENTICATION,
+    "perform_content_negotiation": _RENDERING,
+    "queryset": _LISTS,
+    "raise_uncaught_exception": "override handle_exception",
+    "renderer_classes": _RENDERING,
+    "serializer_class": "call read_json(request, serializer)",
+    "settings": "override get_exception_handler",
+    "sync_dispatch": _DISPATCH,
+    "versioning_class": _VERSIONS,
+    "view_is_async": "every method is async",
+}
+"""What DRF, adrf and Django let a view define and this service does not use, each with the way to say it here."""
+
+ASYNC_HOOKS = ("async_dispatch", "initial", "check_permissions", "check_object_permissions", "check_throttles")
 
 
 class OrderAPIView(APIView):  # type: ignore[misc]
-    """A view of the API. `permissions` maps a method to who may use it; a method without one does not exist."""
+    """A view of the API. A subclass declares `roles` and an async method for each method in it, which returns an HttpResponse.
 
-    permissions: ClassVar[dict[str, type]] = {}
-    query_parameters: ClassVar[dict[str, Collection[str]]] = {}
+    As everywhere in DRF: `self.request`, `self.args` and `self.kwargs`; `request.user` (a Caller), `request.auth` (its
+    token), `request.data` and `request.query_params`; `permission_classes`, of which RolePermission is always one, and
+    `get_permissions`; `throttle_classes`, `throttle_scope` and `get_throttles`; `schema`; REST_FRAMEWORK's
+    EXCEPTION_HANDLER, `get_exception_handler` and its context; `initialize_request`, `initial`, `handle_exception`,
+    `http_method_not_allowed`, `permission_denied` and `throttled`.
+
+    Different here: everything runs on the event loop, so `initial` and the `check_…` methods are async, and permissions and
+    throttles do no blocking I/O: they are sync without I/O, or async. Throttles come before permissions, as the contract has
+    it (429 before 403). Whether an object may be seen is `ensure_visible`'s business, for what has an id in its path.
+
+    Whatever a subclass defines that would have no effect raises ImproperlyConfigured at import (UNSUPPORTED).
+    """
+
+    roles: ClassVar[Mapping[str, tuple[Role, ...]]] = {}
+    """The roles that may use each method. A method that is not among them does not exist; GET stands for HEAD too."""
+
+    query_parameters: ClassVar[Mapping[str, Collection[str]]] = {}
+    permission_classes = (RolePermission,)
 
     ensure_visible: ClassVar[Any]
     """For what has an id in its path: raises NotFound unless the caller may know of it."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        defined = {name for base in cls.__mro__ if base not in OrderAPIView.__mro__ for name in vars(base)}
+        if unsupported := sorted(defined & UNSUPPORTED.keys()):
+            raise _improper(cls, "; ".join(f"{name} has no effect: {UNSUPPORTED[name]}" for name in unsupported))
+        methods = {name for name in OrderAPIView.http_method_names if name in defined}
+        if methods != {method.lower() for method in cls.roles}:
+            raise _improper(cls, "declare every method, and no other, in roles")
+        if sync := sorted(
+            name for name in {*methods, *ASYNC_HOOKS} & defined if not iscoroutinefunction(getattr(cls, name))
+        ):
+            raise _improper(cls, f"define {', '.join(sync)} by async def")
+        if RolePermission not in cls.permission_classes:
+            raise _improper(cls, "keep RolePermission in permission_classes, and append the others to it")
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+        """Return the view function. Raises ImproperlyConfigured for arguments: only a class is checked."""
+        if initkwargs:
+            raise _improper(cls, f"as_view takes no arguments: define {', '.join(initkwargs)} in a subclass")
+        return cast(Callable[..., Any], super().as_view())
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """The methods that exist."""
+        return list(self.roles)
+
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer `request`: may the method be used, by this caller, with these parameters; then the method itself."""
+        """Return the response of the request's method, or of the exception handler."""
+        self.request = request = self.initialize_request(request, *args, **kwargs)
         try:
-            name = "GET" if request.method == "HEAD" else str(request.method)
-            permission = self.permissions.get(name)
-            if permission is None:
-                raise MethodNotAllowed(request.method, self.permissions)
-            permission().has_permission(request, self)
-            refused = refused_headers(request)
-            if kwargs and (request.META["QUERY_STRING"] or refused or name != "GET"):
-                # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
-                await database.run(self.ensure_visible, caller=caller(request), **kwargs)
-            if refused:
-                raise Invalid("Some of the headers were refused: see errors.", errors=refused)
-            check_known(request, self.query_parameters.get(name, ()))
-            method: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, name.lower())
-            return await method(request, *args, **kwargs)
-        except OrderError as error:
-            return problem(request.path, error)
-        except ValidationError as error:
-            return problem(request.path, invalid(error))
-        except SuspiciousOperation:
-            return bad_request(request)
-        except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
-            return failure(request.path, error)
+            await self.initial(request, *args, **kwargs)
+            response: HttpResponseBase = await getattr(self, str(request.method).lower())(request, *args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)
+        return response
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> APIRequest:
+        """Return the request that the view works with."""
+        return APIRequest(request)
+
+    async def initial(self, request: APIRequest, *args: Any, **kwargs: Any) -> None:
+        """Raise unless the method exists, the caller may use it, and what the request names can be seen and is allowed."""
+        await self.check_throttles(request)
+        name = method_of(request)
+        if name not in self.roles:
+            self.http_method_not_allowed(request, *args, **kwargs)
+        await self.check_permissions(request)
+        refused = refused_headers(request)
+        if kwargs and (request.META["QUERY_STRING"] or refused or name != "GET"):
+            # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
+            await database.run(self.ensure_visible, caller=caller(request), **kwargs)
+        if refused:
+            raise Invalid("Some of the headers were refused: see errors.", errors=refused)
+        check_known(request, self.query_parameters.get(name, ()))
+
+    async def check_permissions(self, request: APIRequest) -> None:
+        """Raise unless every permission allows the request."""
+        for permission in self.get_permissions():
+            allowed = permission.has_permission(request, self)
+            if not (await allowed if isawaitable(allowed) else allowed):
+                self._deny(request, permission)
+
+    async def check_object_permissions(self, request: APIRequest, obj: Any) -> None:
+        """Raise unless every permission allows the request for this object."""
+        for permission in self.get_permissions():
+            allowed = permission.has_object_permission(request, self, obj)
+            if not (await allowed if isawaitable(allowed) else allowed):
+                self._deny(request, permission)
+
+    async def check_throttles(self, request: APIRequest) -> None:
+        """Raise, with the longest wait, unless every throttle allows the request."""
+        waits = []
+        for throttle in self.get_throttles():
+            allowed = throttle.allow_request(request, self)
+            if not (await allowed if isawaitable(allowed) else allowed):
+                waits.append(throttle.wait())
+        if waits:
+            self.throttled(request, max((wait for wait in waits if wait is not None), default=None))
+
+    def permission_denied(self, request: HttpRequest, message: str | None = None, code: str | None = None) -> NoReturn:
+        """Raise what a refused permission means. Every caller is authenticated already, so it is never a 401."""
+        raise exceptions.PermissionDenied(message, code)
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:
+        """Return the exception handler's response. Raises `exc` again when there is none."""
+        response: HttpResponseBase | None = self.get_exception_handler()(exc, self.get_exception_handler_context())
+        if response is None:
+            raise exc
+        return response
+
+    def _deny(self, request: APIRequest, permission: Any) -> NoReturn:
+        self.permission_denied(request, getattr(permission, "message", None), getattr(permission, "code", None))
 
 
 def read_json(request: HttpRequest, serializer: Serializer[Any]) -> Any:
-    """The request's body as `serializer` allows it; no body is an empty object.
+    """Return the request's body as `serializer` allows it; no body is an empty object.
 
     Raises PayloadTooLarge, UnsupportedMediaType, Invalid or DRF's ValidationError.
     """
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        body = None
-    if body is None or len(body) > settings.REQUEST_BODY_BYTES:
-        raise PayloadTooLarge(f"A body may have up to {settings.REQUEST_BODY_BYTES} bytes.")
-    if not body:
-        return serializer.run_validation({})
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("Send the body as application/json.")
-    try:
-        return serializer.run_validation(msgspec.json.decode(body))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(f"The body is no JSON that can be read: {error}.") from error
+    return serializer.run_validation(cast(APIRequest, request).data)
 
 
 def answer_json(body: Any, status: int = 200) -> HttpResponse:
-    """`body` as JSON: times in RFC 3339 UTC, ids as text."""
+    """Return `body` as JSON: times in RFC 3339 UTC, ids as text."""
     return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json")
+
+
+def _improper(view: type, advice: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{view.__module__}.{view.__qualname__}: {advice}.")

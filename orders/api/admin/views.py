@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from clients.tracing import request_id
 from orders.api.admin import openapi
 from orders.api.representation import dead_letter_body
+from orders.domain.callers import Role
 from orders.http.filters import page_body, read_listing
-from orders.http.permissions import roles
 from orders.http.serializers import NoInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.outbox.dead_letters import ensure_dead_letter_exists, list_dead_letters
@@ -18,13 +18,13 @@ from orders.store import database
 
 NO_INPUT = NoInput()
 
-ADMINS = roles("admin")
+ADMINS: tuple[Role, ...] = ("admin",)
 
 
 class DeadLetterListView(OrderAPIView):
     """`/api/v1/admin/dead-letters`"""
 
-    permissions: ClassVar = {"GET": ADMINS}
+    roles: ClassVar = {"GET": ADMINS}
     query_parameters: ClassVar = {"GET": ("limit", "cursor")}
 
     @openapi.LIST_DEAD_LETTERS
@@ -39,7 +39,7 @@ class RetryDeadLetterView(OrderAPIView):
     """`/api/v1/admin/dead-letters/{id}/retry`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_dead_letter_exists)
-    permissions: ClassVar = {"POST": ADMINS}
+    roles: ClassVar = {"POST": ADMINS}
 
     @openapi.RETRY_DEAD_LETTER
     async def post(self, request: HttpRequest, dead_letter_id: uuid.UUID) -> HttpResponse:

@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 from orders.api.orders.openapi import STREAM_ORDER
 from orders.api.representation import history_entry_body
 from orders.api.vendor_orders.openapi import STREAM_VENDOR_ORDER
 from orders.domain.callers import Caller
-from orders.domain.errors import NotAuthenticated, OrderError
+from orders.domain.errors import NotAuthenticated
 from orders.http.headers import caller, last_event_id
-from orders.http.permissions import roles
-from orders.http.problems import problem
+from orders.http.requests import APIRequest
 from orders.http.views import OrderAPIView
 from orders.services.reading.history import (
     ensure_order_visible,
@@ -39,21 +38,18 @@ Read = Callable[[Subscription], Sequence[OrderEvent]]
 class StreamView(OrderAPIView):
     """What the streams have in common: whether the caller may have one more open."""
 
-    async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Count the stream until the request ends, then answer as any view."""
-        try:
-            if request.method in ("GET", "HEAD"):
-                _open(request)
-        except OrderError as error:
-            return problem(request.path, error)
-        return await super().async_dispatch(request, *args, **kwargs)
+    async def initial(self, request: APIRequest, *args: Any, **kwargs: Any) -> None:
+        """Count the stream until the request ends, before the checks of every view."""
+        if request.method in ("GET", "HEAD"):
+            _open(request)
+        await super().initial(request, *args, **kwargs)
 
 
 class OrderStreamView(StreamView):
     """`/api/v1/orders/{id}/stream`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
-    permissions: ClassVar = {"GET": roles("customer", "admin")}
+    roles: ClassVar = {"GET": ("customer", "admin")}
 
     @STREAM_ORDER
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> StreamingHttpResponse:
@@ -73,7 +69,7 @@ class VendorOrderStreamView(StreamView):
     """`/api/v1/vendor-orders/{id}/stream`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
-    permissions: ClassVar = {"GET": roles("vendor", "admin")}
+    roles: ClassVar = {"GET": ("vendor", "admin")}
 
     @STREAM_VENDOR_ORDER
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> StreamingHttpResponse:

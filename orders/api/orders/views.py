@@ -9,10 +9,10 @@ from clients.tracing import request_id
 from orders.api.orders import openapi
 from orders.api.orders.serializers import CancelInput, CheckoutInput
 from orders.api.representation import history_entry_body, order_body, quote_body, tracking_body
+from orders.domain.callers import Role
 from orders.http import filters
 from orders.http.filters import page_body, read_listing
 from orders.http.headers import caller, etag, idempotency_key, if_match, not_modified, set_cache_headers
-from orders.http.permissions import roles
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.checkout.checkout_request import CheckoutBody, CheckoutRequest
 from orders.services.checkout.quote import quote
@@ -26,13 +26,14 @@ from orders.store.order_queries import read_order
 CHECKOUT_INPUT = CheckoutInput()
 CANCEL_INPUT = CancelInput()
 
-READERS = roles("customer", "admin")
+CUSTOMERS: tuple[Role, ...] = ("customer",)
+READERS: tuple[Role, ...] = ("customer", "admin")
 
 
 class OrderListView(OrderAPIView):
     """`/api/v1/orders`"""
 
-    permissions: ClassVar = {"GET": READERS, "POST": roles("customer")}
+    roles: ClassVar = {"GET": READERS, "POST": CUSTOMERS}
     query_parameters: ClassVar = {"GET": (*filters.PAGING, *filters.ADMIN_ORDER_FILTERS)}
 
     @openapi.PLACE_ORDER
@@ -63,7 +64,7 @@ class OrderListView(OrderAPIView):
 class QuoteView(OrderAPIView):
     """`/api/v1/orders/quote`"""
 
-    permissions: ClassVar = {"POST": roles("customer")}
+    roles: ClassVar = {"POST": CUSTOMERS}
 
     @openapi.QUOTE
     async def post(self, request: HttpRequest) -> HttpResponse:
@@ -77,7 +78,7 @@ class OrderDetailView(OrderAPIView):
     """`/api/v1/orders/{id}`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
-    permissions: ClassVar = {"GET": READERS}
+    roles: ClassVar = {"GET": READERS}
 
     @openapi.READ_ORDER
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
@@ -94,7 +95,7 @@ class CancelOrderView(OrderAPIView):
     """`/api/v1/orders/{id}/cancel`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
-    permissions: ClassVar = {"POST": READERS}
+    roles: ClassVar = {"POST": READERS}
 
     @openapi.CANCEL_ORDER
     async def post(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
@@ -117,7 +118,7 @@ class OrderTrackingView(OrderAPIView):
     """`/api/v1/orders/{id}/tracking`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
-    permissions: ClassVar = {"GET": READERS}
+    roles: ClassVar = {"GET": READERS}
 
     @openapi.TRACK_ORDER
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
@@ -129,7 +130,7 @@ class OrderHistoryView(OrderAPIView):
     """`/api/v1/orders/{id}/history`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
-    permissions: ClassVar = {"GET": READERS}
+    roles: ClassVar = {"GET": READERS}
 
     @openapi.ORDER_HISTORY
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:

@@ -10,11 +10,11 @@ from clients.tracing import request_id
 from orders.api.representation import summary_body, vendor_order_body
 from orders.api.vendor_orders import openapi
 from orders.api.vendor_orders.serializers import ShipInput
+from orders.domain.callers import Role
 from orders.domain.records import VendorOrderRecord
 from orders.http import filters
 from orders.http.filters import page_body, read_listing
 from orders.http.headers import caller, etag, if_match, not_modified, set_cache_headers
-from orders.http.permissions import roles
 from orders.http.serializers import NoInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.lifecycle import fulfil
@@ -28,13 +28,13 @@ from orders.store.order_queries import read_vendor_order
 NO_INPUT = NoInput()
 SHIP_INPUT = ShipInput()
 
-FULFILLERS = roles("vendor", "admin")
+FULFILLERS: tuple[Role, ...] = ("vendor", "admin")
 
 
 class VendorOrderListView(OrderAPIView):
     """`/api/v1/vendor-orders`"""
 
-    permissions: ClassVar = {"GET": FULFILLERS}
+    roles: ClassVar = {"GET": FULFILLERS}
     query_parameters: ClassVar = {"GET": (*filters.PAGING, *filters.ADMIN_VENDOR_ORDER_FILTERS)}
 
     @openapi.LIST_VENDOR_ORDERS
@@ -51,7 +51,7 @@ class VendorOrderListView(OrderAPIView):
 class VendorOrderSummaryView(OrderAPIView):
     """`/api/v1/vendor-orders/summary`"""
 
-    permissions: ClassVar = {"GET": FULFILLERS}
+    roles: ClassVar = {"GET": FULFILLERS}
 
     @openapi.SUMMARIZE_VENDOR_ORDERS
     async def get(self, request: HttpRequest) -> HttpResponse:
@@ -63,7 +63,7 @@ class VendorOrderDetailView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
-    permissions: ClassVar = {"GET": FULFILLERS}
+    roles: ClassVar = {"GET": FULFILLERS}
 
     @openapi.READ_VENDOR_ORDER
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
@@ -79,7 +79,7 @@ class AcceptVendorOrderView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/accept`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
-    permissions: ClassVar = {"POST": FULFILLERS}
+    roles: ClassVar = {"POST": FULFILLERS}
 
     @openapi.ACCEPT
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
@@ -92,7 +92,7 @@ class ShipVendorOrderView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/ship`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
-    permissions: ClassVar = {"POST": FULFILLERS}
+    roles: ClassVar = {"POST": FULFILLERS}
 
     @openapi.SHIP
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
@@ -105,7 +105,7 @@ class DeliverVendorOrderView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/deliver`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
-    permissions: ClassVar = {"POST": FULFILLERS}
+    roles: ClassVar = {"POST": FULFILLERS}
 
     @openapi.DELIVER
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
@@ -118,7 +118,7 @@ class CancelVendorOrderView(OrderAPIView):
     """`/api/v1/vendor-orders/{id}/cancel`"""
 
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
-    permissions: ClassVar = {"POST": FULFILLERS}
+    roles: ClassVar = {"POST": FULFILLERS}
 
     @openapi.CANCEL_VENDOR_ORDER
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
