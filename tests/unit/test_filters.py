@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from django.http import QueryDict
+from django.test import RequestFactory
 
+from orders.domain.errors import Invalid
 from orders.http.filters import (
     AdminOrderFilterSet,
     AdminVendorOrderFilterSet,
@@ -14,6 +16,7 @@ from orders.http.filters import (
     VendorOrderFilterSet,
     clean_parameters,
 )
+from orders.http.pagination import KeysetPaginator
 from orders.store.list_filters import ORDER_LIST, VENDOR_ORDER_LIST, ListedTable
 from orders.store.models import Order
 
@@ -51,3 +54,23 @@ def test_what_a_filter_cannot_honour_is_refused() -> None:
         TextFilter("Some text.", lookup_expr="icontains")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         _ = OrderFilterSet(QueryDict("q=mug"), Order.objects.none()).qs
+
+
+def test_each_refused_parameter_comes_with_its_reason() -> None:
+    query = (
+        "min_total=ten&status=pending,lost&q=&created_after=now&ordering=id&limit=0&cursor=x&product_id=a&product_id=b"
+    )
+    with pytest.raises(Invalid, match=r"Some of the parameters were refused: see errors\.") as refusal:
+        KeysetPaginator(RequestFactory().get(f"/api/v1/orders?{query}"), OrderFilterSet)
+    assert [(error["pointer"], error["detail"]) for error in refusal.value.extra["errors"]] == [
+        ("/limit", "Not a whole number from 1 to 100."),
+        ("/ordering", "Not one of -created_at, created_at, -updated_at, updated_at, -total, total."),
+        ("/created_after", "Not an RFC 3339 time like 2026-11-22T10:00:00Z."),
+        ("/product_id", "Given more than once."),
+        ("/q", "Not 1 to 100 characters without NUL."),
+        (
+            "/status",
+            "Unknown: lost. Known are pending, confirmed, processing, shipped, delivered, cancelled, expired.",
+        ),
+        ("/min_total", "Not a decimal number like 20.00."),
+    ]
