@@ -1,146 +1,219 @@
-"""The query parameters of lists: read, checked, and handed on as values."""
+"""Filters of lists, each declared once: what a client may write, what is refused, and how the OpenAPI document describes it.
+
+A FilterSet of django-filter declares the filters that one list has for one role. What differs from the library: the texts
+that were sent are checked strictly, on fields that are built once (docs/decisions.md), and the rows are not filtered here,
+but by the planner of `orders/store/order_lists.py`, to which the cleaned values go.
+"""
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar, NoReturn
 
+from django.core.exceptions import ValidationError
+from django.forms import Field, MultipleHiddenInput
 from django.http import HttpRequest, QueryDict
+from django_filters import Filter, FilterSet
 
 from orders.domain.errors import Invalid
 from orders.domain.lifecycle import ORDER_STATUSES, ORDER_STATUSES_FOR_VENDORS, PAYMENT_STATUSES, VENDOR_ORDER_STATUSES
 from orders.domain.money import read_amount
 from orders.domain.timestamps import read_timestamp
-from orders.http.pagination import read_cursor, write_cursor
 from orders.http.problems import pointer
-from orders.store.paging import NEWEST, ORDERINGS, Listing, Page, Position
 
-DEFAULT_LIMIT, MAX_LIMIT = 20, 100
-PAGING = ("limit", "cursor", "ordering")
 MAX_TEXT_LENGTH = 100
 PLAIN_OFFSET = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
 
+Error = dict[str, str]
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A comma list of `known` words, which may also come word by word, as a parameter that is given several times."""
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH}
+TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
+AMOUNT: Schema = {"type": "string", "pattern": r"^-?[0-9]{1,16}(\.[0-9]{1,4})?$"}
 
-    known: Collection[str]
 
-    def __call__(self, text: str) -> list[str]:
+def choices(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Return the parser of a comma list of `known` choices."""
+
+    def parse(text: str) -> list[str]:
         named = text.split(",")
-        if unknown := [word for word in named if word not in self.known]:
-            raise ValueError(f"Unknown: {', '.join(unknown)[:100]}. Known are {', '.join(self.known)}.")
-        return [word for word in self.known if word in named]
+        if unknown := [word for word in named if word not in known]:
+            raise ValueError(f"Unknown: {', '.join(unknown)[:100]}. Known are {', '.join(known)}.")
+        return [word for word in known if word in named]
+
+    return parse
 
 
-def moment(text: str) -> datetime:
-    """A time (RFC 3339, section 5.6); a + that was not quoted arrives as a space."""
+def timestamp(text: str) -> datetime:
+    """Parse a time (RFC 3339, section 5.6); a + that was not quoted arrives as a space."""
     return read_timestamp(PLAIN_OFFSET.sub("+", text))
 
 
-def some_text(text: str) -> str:
-    """Any text that PostgreSQL can compare with."""
+def searchable_text(text: str) -> str:
+    """Parse any text that PostgreSQL can compare with."""
     if not 1 <= len(text) <= MAX_TEXT_LENGTH or "\0" in text:
         raise ValueError(f"Not 1 to {MAX_TEXT_LENGTH} characters without NUL.")
     return text
 
 
-COMMON: dict[str, Callable[[str], Any]] = {
-    "created_after": moment,
-    "created_before": moment,
-    "updated_since": moment,
-    "product_id": some_text,
-    "q": some_text,
-}
-ORDER_FILTERS: dict[str, Callable[[str], Any]] = {
-    **COMMON,
-    "status": Words(ORDER_STATUSES),
-    "payment_status": Words(PAYMENT_STATUSES),
-    "min_total": read_amount,
-    "max_total": read_amount,
-    "vendor_id": some_text,
-}
-VENDOR_ORDER_FILTERS: dict[str, Callable[[str], Any]] = {
-    **COMMON,
-    "status": Words(VENDOR_ORDER_STATUSES),
-    "order_status": Words(ORDER_STATUSES_FOR_VENDORS),
-}
-ADMIN_ORDER_FILTERS = {**ORDER_FILTERS, "customer_id": some_text}
-ADMIN_VENDOR_ORDER_FILTERS = {**VENDOR_ORDER_FILTERS, "vendor_id": some_text}
+class ParameterField(Field):
+    """A query parameter that may be given once. `parse` returns its value, or raises ValueError with the reason."""
 
+    widget = MultipleHiddenInput  # hands over every text that was sent
 
-def read_listing(request: HttpRequest, filters: dict[str, Callable[[str], Any]]) -> Listing:
-    """What the caller asks to be listed. Raises Invalid with an entry for each parameter that was refused."""
-    errors: list[dict[str, str]] = []
-    values: dict[str, Any] = {}
-    readers = {"limit": _limit, "ordering": _ordering, **filters}
-    for name, reader in readers.items():
-        if name in request.GET:
-            try:
-                several = isinstance(reader, Words)
-                values[name] = reader(",".join(request.GET.getlist(name)) if several else _only(request.GET, name))
-            except ValueError as error:
-                errors.append(_error(name, str(error)))
-    limit, ordering = values.pop("limit", DEFAULT_LIMIT), values.pop("ordering", NEWEST)
-    listing = Listing(limit, ordering=ordering, filters=values)
-    if "cursor" in request.GET and not errors:
+    def __init__(self, parse: Callable[[str], Any], **options: Any) -> None:
+        super().__init__(**options)
+        self.parse = parse
+
+    def clean(self, value: list[str]) -> Any:
+        """Return what the texts that were sent mean; None for none. Raises ValidationError."""
+        if not value:
+            return None
         try:
-            listing = replace(listing, position=read_cursor(request, listing, _only(request.GET, "cursor")))
-        except ValueError:
-            errors.append(_error("cursor", "Not a cursor of this list: follow next and previous as they are."))
-    if errors:
-        raise Invalid("Some of the parameters were refused: see errors.", errors=errors)
-    return listing
+            return self.parse(self.text(value))
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+    def text(self, sent: list[str]) -> str:
+        """Return the text to parse. Raises ValueError where several were sent."""
+        if len(sent) > 1:
+            raise ValueError("Given more than once.")
+        return sent[0]
 
 
-def page_body(
-    request: HttpRequest, listing: Listing, page: Page[Any], body: Callable[[Any], dict[str, Any]]
-) -> dict[str, Any]:
-    """The page with links to its neighbours that keep every other parameter."""
-    return {
-        "next": _link(request, listing, page.next),
-        "previous": _link(request, listing, page.previous),
-        "results": [body(record) for record in page.records],
-    }
+class ChoicesField(ParameterField):
+    """A query parameter that may be given several times, each time with one choice or several with commas between."""
+
+    def text(self, sent: list[str]) -> str:
+        """Return all choices, with commas between."""
+        return ",".join(sent)
+
+
+class ListFilter(Filter):  # type: ignore[misc]
+    """A filter of a list. Which rows match is said in `orders/store/list_filters.py`, so it takes no `lookup_expr`."""
+
+    field_class = ParameterField
+    schema: Schema
+    """Of its values, in the OpenAPI document."""
+    style: ClassVar[dict[str, Any]] = {}
+    """Further arguments of its OpenApiParameter."""
+    parse: Callable[[str], Any]
+
+    def __init__(self, help_text: str) -> None:
+        super().__init__(help_text=help_text, parse=self.parse)
+
+    def filter(self, qs: Any, value: Any) -> NoReturn:
+        """Refuse: rows are not filtered here."""
+        raise TypeError("Lists are read by orders.store.order_lists.")
+
+
+class ChoicesFilter(ListFilter):
+    """One or more of the `known` choices, which are those of an OpenAPI component."""
+
+    field_class = ChoicesField
+    style: ClassVar = {"explode": False, "style": "form"}
+
+    def __init__(self, known: Collection[str], component: str, help_text: str = "") -> None:
+        self.parse = choices(known)
+        self.schema = {"type": "array", "items": {"$ref": f"#/components/schemas/{component}"}, "minItems": 1}
+        super().__init__(f"{help_text}One or more, with commas between or each in a parameter of its own.")
+
+
+class TextFilter(ListFilter):
+    """A text, or an id of another service."""
+
+    schema = TEXT
+    parse = staticmethod(searchable_text)
+
+
+class TimestampFilter(ListFilter):
+    """A time with its offset."""
+
+    schema = TIMESTAMP
+    parse = staticmethod(timestamp)
+
+
+class AmountFilter(ListFilter):
+    """An amount in whole units, of whatever currency."""
+
+    schema = AMOUNT
+    parse = staticmethod(read_amount)
+
+
+class ListFilterSet(FilterSet):  # type: ignore[misc]
+    """The filters of a list for a role; of its own none."""
+
+    @classmethod
+    @cache
+    def fields(cls) -> dict[str, Field]:
+        """Return the fields of the filters, built once for all requests."""
+        return {name: filter_.field for name, filter_ in cls.base_filters.items()}
+
+
+class CommonFilterSet(ListFilterSet):
+    """The filters that every list has."""
+
+    created_after = TimestampFilter("This moment included.")
+    created_before = TimestampFilter("This moment left out.")
+    updated_since = TimestampFilter("This moment included.")
+    product_id = TextFilter("With this product among the items.")
+    q = TextFilter("Part of the number, of an item's name or of its sku.")
+
+
+class OrderFilterSet(CommonFilterSet):
+    """Orders, for customers."""
+
+    status = ChoicesFilter(ORDER_STATUSES, "OrderStatus")
+    payment_status = ChoicesFilter(PAYMENT_STATUSES, "PaymentStatus")
+    min_total = AmountFilter("In whole units of the order's own currency.")
+    max_total = AmountFilter("In whole units of the order's own currency.")
+    vendor_id = TextFilter("With something of this vendor.")
+
+
+class AdminOrderFilterSet(OrderFilterSet):
+    """Orders, for admins."""
+
+    customer_id = TextFilter("For admins only.")
+
+
+class VendorOrderFilterSet(CommonFilterSet):
+    """Vendor orders, for vendors."""
+
+    status = ChoicesFilter(VENDOR_ORDER_STATUSES, "VendorOrderStatus")
+    order_status = ChoicesFilter(
+        ORDER_STATUSES_FOR_VENDORS, "OrderStatusForVendor", "The order, as the vendor is told of it. "
+    )
+
+
+class AdminVendorOrderFilterSet(VendorOrderFilterSet):
+    """Vendor orders, for admins."""
+
+    vendor_id = TextFilter("For admins only.")
+
+
+def clean_parameters(query: QueryDict, fields: Mapping[str, Field]) -> tuple[dict[str, Any], list[Error]]:
+    """Return the values of those fields that were sent, and an entry for each that is refused."""
+    values: dict[str, Any] = {}
+    errors: list[Error] = []
+    for name, field in fields.items():
+        if name in query:
+            try:
+                values[name] = field.clean(query.getlist(name))
+            except ValidationError as error:
+                errors.append(refusal(name, str(error.message)))
+    return values, errors
 
 
 def check_known(request: HttpRequest, known: Iterable[str]) -> None:
-    """Raise Invalid when the query has a parameter that isn't among `known`."""
+    """Raise Invalid when the query has a parameter that is not among `known`."""
     if not request.META["QUERY_STRING"]:
         return
     if unknown := sorted(request.GET.keys() - set(known)):
-        errors = [_error(name, "There is no such parameter.") for name in unknown]
+        errors = [refusal(name, "There is no such parameter.") for name in unknown]
         raise Invalid(f"Unknown query parameters: {', '.join(unknown)[:200]}.", errors=errors)
 
 
-def _only(query: QueryDict, name: str) -> str:
-    values = query.getlist(name)
-    if len(values) > 1:
-        raise ValueError("Given more than once.")
-    return values[0]
-
-
-def _limit(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT:
-        return int(text)
-    raise ValueError(f"Not a whole number from 1 to {MAX_LIMIT}.")
-
-
-def _ordering(text: str) -> str:
-    if text in ORDERINGS:
-        return text
-    raise ValueError(f"Not one of {', '.join(ORDERINGS)}.")
-
-
-def _link(request: HttpRequest, listing: Listing, position: Position | None) -> str | None:
-    if position is None:
-        return None
-    parameters = request.GET.copy()
-    parameters["cursor"] = write_cursor(request, listing, position)
-    return request.build_absolute_uri(f"{request.path}?{parameters.urlencode()}")
-
-
-def _error(name: str, detail: str) -> dict[str, str]:
+def refusal(name: str, detail: str) -> Error:
+    """Return the entry of a parameter that is refused."""
     return {"pointer": pointer(name), "code": "invalid", "detail": detail}

@@ -19,7 +19,7 @@ from orders.domain.errors import NotFound
 from orders.outbox import queue
 from orders.runtime.metrics import DEAD_LETTERS_DROPPED
 from orders.store.models import DeadLetter, Order, OutboxMessage
-from orders.store.paging import Listing, Page, from_position, page_of
+from orders.store.paging import Page, PageRequest, from_position, page_of
 
 PAYMENT_EVENTS, OUTBOX = "payments.events", "outbox"
 """Sources of letters: a message of Payment's, an effect that was given up. Capabilities add their own."""
@@ -130,11 +130,11 @@ def marked_for_retry() -> list[tuple[uuid.UUID, str]]:
     return list(letters.values_list("id", "message")[:RETRY_BATCH_SIZE])
 
 
-def list_dead_letters(listing: Listing) -> Page[Any]:
+def list_dead_letters(request: PageRequest) -> Page[Any]:
     """Return a page of the dead letters, the newest first, with `shown`, the beginning of the message, instead of all of it."""
     letters = DeadLetter.objects.annotate(shown=Left("message", MAX_EXCERPT_LENGTH)).defer("message", "fingerprint")
-    found = list(from_position(letters, listing)[: listing.limit + 1])
-    return page_of(found, listing, place=lambda letter, _: (letter.created_at, letter.id))
+    found = list(from_position(letters, request)[: request.limit + 1])
+    return page_of(found, request, sort_key=lambda letter, _: (letter.created_at, letter.id))
 
 
 def ensure_dead_letter_exists(*, caller: Caller, dead_letter_id: uuid.UUID) -> None:

@@ -1,25 +1,28 @@
-"""Orders as JSON documents made by PostgreSQL, one a row, parts included: what reading comes down to.
+"""Orders as JSON documents made by PostgreSQL, one a row, parts included: every read of an order ends here.
 
-A queryset says which rows are asked for; here its SQL is turned into one that answers documents. Compiling costs more than
-running, so a shape that is asked for often is compiled once, with stand-ins for the values it is run with.
+A queryset selects the rows; `compile_documents` turns it into SQL that returns their documents. Compiling costs more than
+running, so a statement that is run often is compiled once, with a Placeholder for each value.
 """
 
 import uuid
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from django.db import connection
-from django.db.models import QuerySet, TextField
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, QuerySet, TextField
 from django.db.models.expressions import RawSQL
+from django.db.models.sql.compiler import SQLCompiler
 
 from orders.domain.records import OrderRecord, VendorOrderRecord
 
 Record = TypeVar("Record", OrderRecord, VendorOrderRecord)
-Statement = tuple[str, tuple[Any, ...]]
-Place = tuple[Any, uuid.UUID]
-"""Of a row in an order: its value of the column that the order goes by, and its id."""
+Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
+"""SQL and its parameters: positional, or by the names of its Placeholders."""
+
+SortKey = tuple[Any, uuid.UUID]
+"""Where a row stands in an ordering: its value of the ordering's column, and its id."""
 
 ITEMS = """(
     SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.position), '[]')
@@ -38,55 +41,72 @@ DOCUMENTS: dict[str, str] = {
 }
 ORDERS = msgspec.json.Decoder(OrderRecord)
 VENDOR_ORDERS = msgspec.json.Decoder(VendorOrderRecord)
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
-def compiled(queryset: QuerySet[Any], *among: QuerySet[Any]) -> Statement:
-    """The SQL that answers the documents of `queryset`, and its parameters in their order.
+class Placeholder(Expression):
+    """A value that a compiled statement is given when it is run, as psycopg's named parameter."""
 
-    The rows of `among`, one after the other, take the table's place. Each has a limit, so that PostgreSQL reads it as it
-    stands, lazily if it is in the order of `queryset`: it says which index is used.
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:  # type: ignore[override]
+        """`%(name)s`."""
+        return f"%({self.name})s", []
+
+
+def compile_documents(queryset: QuerySet[Any], *candidates: QuerySet[Any]) -> Statement:
+    """Return the SQL of the documents of `queryset`.
+
+    The rows of `candidates`, one after the other, take the table's place, as a CTE of its name. Each has a limit, so that
+    PostgreSQL reads it as it stands, lazily if it has the order of `queryset`: it determines which index is used.
     """
     table = queryset.model._meta.db_table
     document = RawSQL(DOCUMENTS[table], (), TextField())
     text, parameters = queryset.annotate(document=document).values_list("document").query.sql_with_params()
-    if not among:
+    if not candidates:
         return text, parameters
-    parts = [rows.query.sql_with_params() for rows in among]
-    rows = " UNION ALL ".join(f"({rows})" for rows, _ in parts)
-    before, after = text.split(f' FROM "{table}" ', maxsplit=1)
-    return f'{before} FROM ({rows}) AS "{table}" {after}', (*(p for _, of_part in parts for p in of_part), *parameters)
+    parts = [rows.query.sql_with_params() for rows in candidates]
+    rows = " UNION ALL ".join(f"({part})" for part, _ in parts)
+    return f'WITH "{table}" AS NOT MATERIALIZED ({rows}) {text}', [
+        *(value for _, values in parts for value in values),
+        *parameters,
+    ]
 
 
-def walking(page: QuerySet[Any], rows: QuerySet[Any], last: QuerySet[Any]) -> Statement:
-    """The SQL that looks for `page` among `rows`, which have its order; `fetch_to` runs it.
+def compile_template(queryset: QuerySet[Any]) -> str:
+    """Return the SQL of the documents of `queryset`, all of whose values are Placeholders."""
+    text, parameters = compile_documents(queryset)
+    assert not parameters, f"Values that are no Placeholders: {parameters}"
+    return text
 
-    It stops when the page is full. If it isn't, it answers the Place that `last` holds too: that of the last of `rows`, or
-    nothing where they end before that.
+
+def compile_scan(page: QuerySet[Any], limit: int, candidates: QuerySet[Any], end: QuerySet[Any]) -> Statement:
+    """Return the SQL that looks for `page` among `candidates`, which have its order; `fetch_scan` runs it.
+
+    It stops when the page has `limit` rows. If it has not, the SortKey that `end` selects is returned too: that of the last
+    candidate, or nothing where the candidates end earlier.
     """
-    text, parameters = compiled(page, rows)
-    place, of_place = last.query.sql_with_params()
+    text, parameters = compile_documents(page, candidates)
+    sort_key, of_sort_key = end.query.sql_with_params()
     text = f"""
         WITH page AS MATERIALIZED ({text}) SELECT document, NULL, NULL FROM page
-        UNION ALL SELECT NULL, last.* FROM ({place}) AS last WHERE (SELECT count(*) FROM page) < {page.query.high_mark}"""
-    return text, (*parameters, *of_place)
+        UNION ALL SELECT NULL, scanned.* FROM ({sort_key}) AS scanned WHERE (SELECT count(*) FROM page) < {limit}"""
+    return text, [*parameters, *of_sort_key]
 
 
-def fetch(
-    statement: Statement, decoder: "msgspec.json.Decoder[Record]", values: Mapping[Any, Any] = NOTHING
-) -> list[Record]:
-    """Run `statement` with `values` for its stand-ins, and decode what it answers."""
-    text, stand_ins = statement
+def fetch(statement: Statement, decoder: "msgspec.json.Decoder[Record]") -> list[Record]:
+    """Run `statement` and decode the documents that it returns."""
     with connection.cursor() as cursor:
-        cursor.execute(text, [values.get(value, value) for value in stand_ins])
+        cursor.execute(*statement)
         return [decoder.decode(document) for (document,) in cursor.fetchall()]
 
 
-def fetch_to(statement: Statement, decoder: "msgspec.json.Decoder[Record]") -> tuple[list[Record], Place | None]:
-    """Run a statement of `walking`: the page, and the place where it stopped looking before the page was full."""
+def fetch_scan(statement: Statement, decoder: "msgspec.json.Decoder[Record]") -> tuple[list[Record], SortKey | None]:
+    """Run a statement of `compile_scan`: return the page, and where the scan ended before the page was full."""
     with connection.cursor() as cursor:
         cursor.execute(*statement)
-        answered = cursor.fetchall()
-    records = [decoder.decode(document) for document, _, _ in answered if document is not None]
-    places = [(value, id_) for document, value, id_ in answered if document is None]
-    return records, places[0] if places else None
+        rows = cursor.fetchall()
+    records = [decoder.decode(document) for document, _, _ in rows if document is not None]
+    ends = [(value, id_) for document, value, id_ in rows if document is None]
+    return records, ends[0] if ends else None

@@ -1,7 +1,8 @@
-"""Reading one order or vendor order, through the gate `visible_to`."""
+"""Reads of one order or vendor order, through the gate `visible_to`."""
 
 import uuid
 from functools import lru_cache
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -9,23 +10,18 @@ from orders.domain.callers import Caller, Role
 from orders.domain.errors import NotFound
 from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
 from orders.domain.records import OrderRecord, VendorOrderRecord
-from orders.store.documents import ORDERS, VENDOR_ORDERS, Statement, compiled, fetch
+from orders.store.documents import ORDERS, VENDOR_ORDERS, Placeholder, compile_template, fetch
 from orders.store.models import Order, VendorOrder
-
-# Stand-ins for the values that a compiled statement is run with.
-CALLER = "\N{BLACK SQUARE} caller"
-ID = uuid.UUID(int=1)
-EARLIER_ID = uuid.UUID(int=2)
 
 
 def find(order_id: uuid.UUID) -> OrderRecord | None:
-    """The order of this id, whoever asks; None when there is none."""
-    return next(iter(fetch(_order(None), ORDERS, {ID: order_id})), None)
+    """Return the order of this id, whoever asks; None when there is none."""
+    return next(iter(fetch((_order(None), {"id": order_id}), ORDERS)), None)
 
 
 def find_by_ids(order_id: uuid.UUID, earlier_id: uuid.UUID) -> OrderRecord | None:
     """Return the order of one of these ids, the first placed where both exist; None when there is none."""
-    orders = fetch(_order_by_ids(), ORDERS, {ID: order_id, EARLIER_ID: earlier_id})
+    orders = fetch((_order_by_ids(), {"id": order_id, "earlier_id": earlier_id}), ORDERS)
     return min(orders, key=lambda order: order.row.created_at, default=None)
 
 
@@ -36,21 +32,22 @@ def find_order_of_cart(customer_id: str, cart_version: int) -> uuid.UUID | None:
 
 
 def read_order(caller: Caller, order_id: uuid.UUID) -> OrderRecord:
-    """The order of this id, if this caller may know of it. Raises NotFound."""
-    for record in fetch(_order(caller.role), ORDERS, {ID: order_id, CALLER: caller.id}):
+    """Return the order of this id. Raises NotFound unless it is visible to the caller."""
+    for record in fetch((_order(caller.role), {"id": order_id, "caller_id": caller.id}), ORDERS):
         return record
     raise NotFound()
 
 
 def read_vendor_order(caller: Caller, vendor_order_id: uuid.UUID) -> VendorOrderRecord:
-    """The vendor order of this id, if this caller may know of it. Raises NotFound."""
-    for record in fetch(_vendor_order(caller.role), VENDOR_ORDERS, {ID: vendor_order_id, CALLER: caller.vendor_id}):
+    """Return the vendor order of this id. Raises NotFound unless it is visible to the caller."""
+    parameters = {"id": vendor_order_id, "vendor_id": caller.vendor_id}
+    for record in fetch((_vendor_order(caller.role), parameters), VENDOR_ORDERS):
         return record
     raise NotFound()
 
 
 def as_placed(order: OrderRecord) -> OrderRecord:
-    """The order as it was when it was placed: what it has become since is undone, the rest never changes."""
+    """Return the order as it was when it was placed: later changes are undone, the rest never changes."""
     row = replace(
         order.row,
         status=OrderStatus.PENDING if order.row.total else OrderStatus.CONFIRMED,
@@ -69,22 +66,22 @@ def as_placed(order: OrderRecord) -> OrderRecord:
     return OrderRecord(row, order.items, parts)
 
 
-def anyone(role: Role) -> Caller:
-    """A caller of this role whose ids are stand-ins."""
-    return Caller(CALLER, role, CALLER, 0)
+def any_caller(role: Role) -> Caller:
+    """Return a caller of this role whose ids are Placeholders, which a queryset takes wherever it takes values."""
+    return Caller(cast("str", Placeholder("caller_id")), role, cast("str", Placeholder("vendor_id")), 0)
 
 
 @lru_cache(maxsize=8)
-def _order(role: Role | None) -> Statement:
-    orders = Order.objects.visible_to(anyone(role)) if role else Order.objects.all()
-    return compiled(orders.filter(id=ID))
+def _order(role: Role | None) -> str:
+    orders = Order.objects.visible_to(any_caller(role)) if role else Order.objects.all()
+    return compile_template(orders.filter(id=Placeholder("id")))
 
 
 @lru_cache(maxsize=1)
-def _order_by_ids() -> Statement:
-    return compiled(Order.objects.filter(id__in=[ID, EARLIER_ID]))
+def _order_by_ids() -> str:
+    return compile_template(Order.objects.filter(id__in=[Placeholder("id"), Placeholder("earlier_id")]))
 
 
 @lru_cache(maxsize=8)
-def _vendor_order(role: Role) -> Statement:
-    return compiled(VendorOrder.objects.visible_to(anyone(role)).filter(id=ID))
+def _vendor_order(role: Role) -> str:
+    return compile_template(VendorOrder.objects.visible_to(any_caller(role)).filter(id=Placeholder("id")))

@@ -1,4 +1,4 @@
-"""Pages of a list in an order: a page begins behind a row, not at a number, so it stays right while rows arrive."""
+"""Keyset pagination: a page begins behind a row, not at a number, so it stays right while rows arrive."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessTha
 
 from orders.domain.money import to_decimal
 from orders.domain.records import OrderRecord, VendorOrderRecord
-from orders.store.documents import Place
+from orders.store.documents import SortKey
 
 COLUMNS = {"created_at": "created_at", "updated_at": "updated_at", "total": "total_value"}
-"""The orderings, and the columns they go by."""
+"""The orderings, and their columns."""
 
 ORDERINGS = [f"{sign}{name}" for name in COLUMNS for sign in ("-", "")]
 
@@ -35,8 +35,8 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """What is asked for: `filters` by name with their values, `ordering` one of COLUMNS with or without a `-`."""
+class PageRequest:
+    """The page that a client asks for: `filters` by name, cleaned; `ordering` is one of ORDERINGS."""
 
     limit: int
     position: Position | None = None
@@ -58,9 +58,9 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Listed]):
-    """Rows in their order, and the positions from which the pages before and after them are read.
+    """Rows in their order, and the positions from which the previous and the next page are read.
 
-    A page of a walk may hold fewer rows than were asked for, even none, and have a next one.
+    A page of a scan may hold fewer rows than were asked for, even none, and have a next one.
     """
 
     records: Sequence[Listed]
@@ -68,40 +68,40 @@ class Page(Generic[Listed]):
     next: Position | None
 
 
-def in_order(rows: QuerySet[Any], listing: Listing) -> QuerySet[Any]:
-    """The rows as the listing orders them, the other way round if it reads backwards."""
-    sign = "-" if listing.descending != listing.backwards else ""
-    return rows.order_by(f"{sign}{COLUMNS[listing.column]}", f"{sign}id")
+def in_order(rows: QuerySet[Any], request: PageRequest) -> QuerySet[Any]:
+    """Return the rows in the request's ordering, reversed if it reads backwards."""
+    sign = "-" if request.descending != request.backwards else ""
+    return rows.order_by(f"{sign}{COLUMNS[request.column]}", f"{sign}id")
 
 
-def from_position(rows: QuerySet[Any], listing: Listing) -> QuerySet[Any]:
-    """The rows in order that lie beyond the listing's position."""
-    if (position := listing.position) is not None:
-        beyond = TupleLessThan if listing.descending != listing.backwards else TupleGreaterThan
-        rows = rows.filter(beyond((COLUMNS[listing.column], "id"), (position.value, position.id)))
-    return in_order(rows, listing)
+def from_position(rows: QuerySet[Any], request: PageRequest) -> QuerySet[Any]:
+    """Return the rows beyond the request's position, in order."""
+    if (position := request.position) is not None:
+        beyond = TupleLessThan if request.descending != request.backwards else TupleGreaterThan
+        rows = rows.filter(beyond((COLUMNS[request.column], "id"), (position.value, position.id)))
+    return in_order(rows, request)
 
 
-def _place_of(record: OrderRecord | VendorOrderRecord, column: str) -> Place:
+def _sort_key(record: OrderRecord | VendorOrderRecord, column: str) -> SortKey:
     row = record.row
     return to_decimal(row.total, row.currency) if column == "total" else getattr(row, column), row.id
 
 
 def page_of(
     records: list[Listed],
-    listing: Listing,
-    searched_to: Place | None = None,
-    place: Callable[[Any, str], Place] = _place_of,
+    request: PageRequest,
+    scanned_to: SortKey | None = None,
+    sort_key: Callable[[Any, str], SortKey] = _sort_key,
 ) -> Page[Listed]:
-    """The page of up to one row more than was asked for; `searched_to` is where a walk stopped looking.
+    """Return the page of up to one row more than was asked for.
 
-    `place` answers where a record stands in the order of a column.
+    `scanned_to` is where a scan ended before the page was full; `sort_key` returns where a record stands in an ordering.
     """
-    more = len(records) > listing.limit
-    records = records[: listing.limit]
-    onward = place(records[-1], listing.column) if more else searched_to
-    back = place(records[0], listing.column) if records and listing.position else None
-    if listing.backwards:
+    more = len(records) > request.limit
+    records = records[: request.limit]
+    onward = sort_key(records[-1], request.column) if more else scanned_to
+    back = sort_key(records[0], request.column) if records and request.position else None
+    if request.backwards:
         records.reverse()
         onward, back = back, onward
     return Page(records, previous=back and Position(*back, backwards=True), next=onward and Position(*onward))

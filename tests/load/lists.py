@@ -39,7 +39,7 @@ from orders.domain.pricing import Product, price  # noqa: E402
 from orders.services.checkout.checkout import new_order  # noqa: E402
 from orders.store import order_writer  # noqa: E402
 from orders.store.order_lists import list_orders, list_vendor_orders  # noqa: E402
-from orders.store.paging import Listing, Page  # noqa: E402
+from orders.store.paging import Page, PageRequest  # noqa: E402
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SPAN = timedelta(days=730)
@@ -99,7 +99,7 @@ class Case:
 
     name: str
     caller: Caller
-    read: Callable[[Caller, Listing], Page[Any]]
+    read: Callable[[Caller, PageRequest], Page[Any]]
     filters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -230,12 +230,12 @@ def fill(url: str, orders: int) -> None:
     print(f"filled {orders} orders in {time.monotonic() - began:.0f} s", flush=True)
 
 
-def measure(case: Case, listing: Listing) -> tuple[Cost, Page[Any]]:
+def measure(case: Case, request: PageRequest) -> tuple[Cost, Page[Any]]:
     """What this page costs: the median time, and the buffers of its statements."""
     times = []
     for _ in range(RUNS):
         began = time.perf_counter()
-        page = case.read(case.caller, listing)
+        page = case.read(case.caller, request)
         times.append((time.perf_counter() - began) * 1000)
         if times[0] > 300:
             break
@@ -246,7 +246,7 @@ def measure(case: Case, listing: Listing) -> tuple[Cost, Page[Any]]:
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
-        case.read(case.caller, listing)
+        case.read(case.caller, request)
     plans = [explain(*statement) for statement in statements]
     return Cost(statistics.median(times), sum(map(buffers_of, plans)), len(page.records), plans), page
 
@@ -263,14 +263,14 @@ def buffers_of(plan: str) -> int:
     return sum(int(number or 0) for number in found.groups()) if found else 0
 
 
-def middle(case: Case, listing: Listing) -> Listing | None:
+def middle(case: Case, request: PageRequest) -> PageRequest | None:
     """The list from its fifth page on."""
     for _ in range(4):
-        page = case.read(case.caller, listing)
+        page = case.read(case.caller, request)
         if page.next is None:
             return None
-        listing = replace(listing, position=page.next)
-    return listing
+        request = replace(request, position=page.next)
+    return request
 
 
 def costs(folder: Path, orders: int, wanted: str, plans: bool) -> dict[str, Cost]:
@@ -282,7 +282,7 @@ def costs(folder: Path, orders: int, wanted: str, plans: bool) -> dict[str, Cost
                 name = f"{case.name}, by {ordering}"
                 if not re.search(wanted, name):
                     continue
-                first = Listing(20, None, ordering, case.filters)
+                first = PageRequest(20, None, ordering, case.filters)
                 found[name], _ = measure(case, first)
                 later = middle(case, first)
                 if later is not None:

@@ -9,7 +9,7 @@ from clients.tracing import request_id
 from orders.api.admin import openapi
 from orders.api.representation import dead_letter_body
 from orders.domain.callers import Role
-from orders.http.filters import page_body, read_listing
+from orders.http.pagination import KeysetPaginator
 from orders.http.serializers import NoInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.outbox.dead_letters import ensure_dead_letter_exists, list_dead_letters
@@ -29,10 +29,10 @@ class DeadLetterListView(OrderAPIView):
 
     @openapi.LIST_DEAD_LETTERS
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """Return the dead letters, the newest first."""
-        listing = read_listing(request, {})
-        page = await database.run(list_dead_letters, listing)
-        return answer_json(page_body(request, listing, page, dead_letter_body))
+        """Return a page of the dead letters, the newest first."""
+        paginator = KeysetPaginator(request)
+        page = await database.run(list_dead_letters, paginator.page_request)
+        return answer_json(paginator.get_paginated_body(page, dead_letter_body))
 
 
 class RetryDeadLetterView(OrderAPIView):

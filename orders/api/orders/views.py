@@ -10,9 +10,9 @@ from orders.api.orders import openapi
 from orders.api.orders.serializers import CancelInput, CheckoutInput
 from orders.api.representation import history_entry_body, order_body, quote_body, tracking_body
 from orders.domain.callers import Role
-from orders.http import filters
-from orders.http.filters import page_body, read_listing
+from orders.http.filters import AdminOrderFilterSet, OrderFilterSet
 from orders.http.headers import caller, etag, idempotency_key, if_match, not_modified, set_cache_headers
+from orders.http.pagination import PAGING, KeysetPaginator
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.checkout.checkout_request import CheckoutBody, CheckoutRequest
 from orders.services.checkout.quote import quote
@@ -34,7 +34,8 @@ class OrderListView(OrderAPIView):
     """`/api/v1/orders`"""
 
     roles: ClassVar = {"GET": READERS, "POST": CUSTOMERS}
-    query_parameters: ClassVar = {"GET": (*filters.PAGING, *filters.ADMIN_ORDER_FILTERS)}
+    filterset_classes: ClassVar = {"customer": OrderFilterSet, "admin": AdminOrderFilterSet}
+    query_parameters: ClassVar = {"GET": (*PAGING, *AdminOrderFilterSet.base_filters)}
 
     @openapi.PLACE_ORDER
     async def post(self, request: HttpRequest) -> HttpResponse:
@@ -52,13 +53,11 @@ class OrderListView(OrderAPIView):
 
     @openapi.LIST_ORDERS
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """The orders that the caller may know of."""
+        """Return a page of the orders that are visible to the caller."""
         who = caller(request)
-        known = filters.ADMIN_ORDER_FILTERS if who.role == "admin" else filters.ORDER_FILTERS
-        filters.check_known(request, (*filters.PAGING, *known))
-        listing = read_listing(request, known)
-        page = await database.run(list_orders, who, listing)
-        return answer_json(page_body(request, listing, page, lambda order: order_body(order, who.role)))
+        paginator = KeysetPaginator(request, self.filterset_classes[who.role])
+        page = await database.run(list_orders, who, paginator.page_request)
+        return answer_json(paginator.get_paginated_body(page, lambda order: order_body(order, who.role)))
 
 
 class QuoteView(OrderAPIView):

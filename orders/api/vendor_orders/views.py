@@ -12,9 +12,9 @@ from orders.api.vendor_orders import openapi
 from orders.api.vendor_orders.serializers import ShipInput
 from orders.domain.callers import Role
 from orders.domain.records import VendorOrderRecord
-from orders.http import filters
-from orders.http.filters import page_body, read_listing
+from orders.http.filters import AdminVendorOrderFilterSet, VendorOrderFilterSet
 from orders.http.headers import caller, etag, if_match, not_modified, set_cache_headers
+from orders.http.pagination import PAGING, KeysetPaginator
 from orders.http.serializers import NoInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.lifecycle import fulfil
@@ -35,17 +35,16 @@ class VendorOrderListView(OrderAPIView):
     """`/api/v1/vendor-orders`"""
 
     roles: ClassVar = {"GET": FULFILLERS}
-    query_parameters: ClassVar = {"GET": (*filters.PAGING, *filters.ADMIN_VENDOR_ORDER_FILTERS)}
+    filterset_classes: ClassVar = {"vendor": VendorOrderFilterSet, "admin": AdminVendorOrderFilterSet}
+    query_parameters: ClassVar = {"GET": (*PAGING, *AdminVendorOrderFilterSet.base_filters)}
 
     @openapi.LIST_VENDOR_ORDERS
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """The vendor orders that the caller may know of."""
+        """Return a page of the vendor orders that are visible to the caller."""
         who = caller(request)
-        known = filters.ADMIN_VENDOR_ORDER_FILTERS if who.role == "admin" else filters.VENDOR_ORDER_FILTERS
-        filters.check_known(request, (*filters.PAGING, *known))
-        listing = read_listing(request, known)
-        page = await database.run(list_vendor_orders, who, listing)
-        return answer_json(page_body(request, listing, page, vendor_order_body))
+        paginator = KeysetPaginator(request, self.filterset_classes[who.role])
+        page = await database.run(list_vendor_orders, who, paginator.page_request)
+        return answer_json(paginator.get_paginated_body(page, vendor_order_body))
 
 
 class VendorOrderSummaryView(OrderAPIView):

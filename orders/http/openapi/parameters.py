@@ -5,12 +5,12 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
-from orders.http.filters import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT_LENGTH
+from orders.http.filters import AdminOrderFilterSet, AdminVendorOrderFilterSet, CommonFilterSet, ListFilterSet
 from orders.http.headers import MAX_KEY_LENGTH
+from orders.http.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from orders.store.paging import NEWEST, ORDERINGS
 
 Schema = dict[str, Any]
-TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH}
 TAG: Schema = {"type": "string", "examples": ['"1"']}
 
 
@@ -26,14 +26,13 @@ def _component(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _some_of(name: str, component: str, of: str = "") -> OpenApiParameter:
-    text = f"{of}One or more, with commas between or each in a parameter of its own."
-    type_ = {"type": "array", "items": _component(component), "minItems": 1}
-    return OpenApiParameter(name, type_, explode=False, style="form", description=text)
-
-
-def _amount(name: str, text: str) -> OpenApiParameter:
-    return _query(name, {"type": "string", "pattern": r"^-?[0-9]{1,16}(\.[0-9]{1,4})?$"}, text)
+def _filters(filterset: type[ListFilterSet]) -> list[OpenApiParameter]:
+    """Describe the filters as they are declared; those that every list has come last."""
+    filters = sorted(filterset.base_filters.items(), key=lambda item: item[0] in CommonFilterSet.base_filters)
+    return [
+        OpenApiParameter(name, filter_.schema, description=filter_.extra["help_text"], **filter_.style)
+        for name, filter_ in filters
+    ]
 
 
 KEY = _header(
@@ -59,38 +58,13 @@ PAGING = [
     ),
     _query("cursor", OpenApiTypes.STR, "As it stands in `next` and `previous`."),
 ]
-COMMON = [
-    _query("created_after", OpenApiTypes.DATETIME, "This moment included."),
-    _query("created_before", OpenApiTypes.DATETIME, "This moment left out."),
-    _query("updated_since", OpenApiTypes.DATETIME, "This moment included."),
-    _query("product_id", TEXT, "With this product among the items."),
-    _query(
-        "q",
-        TEXT,
-        "Part of the number, of an item's name or of its sku.",
-    ),
-    *PAGING,
-    _query(
-        "ordering",
-        _component("Ordering"),
-        f"With `-`: the latest or largest first. Without this parameter: `{NEWEST}`.",
-    ),
-]
-ORDER_FILTERS = [
-    _some_of("status", "OrderStatus"),
-    _some_of("payment_status", "PaymentStatus"),
-    _amount("min_total", "In whole units of the order's own currency."),
-    _amount("max_total", "In whole units of the order's own currency."),
-    _query("vendor_id", TEXT, "With something of this vendor."),
-    _query("customer_id", TEXT, "For admins only."),
-    *COMMON,
-]
-VENDOR_ORDER_FILTERS = [
-    _some_of("status", "VendorOrderStatus"),
-    _some_of("order_status", "OrderStatusForVendor", "The order, as the vendor is told of it. "),
-    _query("vendor_id", TEXT, "For admins only."),
-    *COMMON,
-]
+ORDERING = _query(
+    "ordering",
+    _component("Ordering"),
+    f"With `-`: the latest or largest first. Without this parameter: `{NEWEST}`.",
+)
+ORDER_FILTERS = [*_filters(AdminOrderFilterSet), *PAGING, ORDERING]
+VENDOR_ORDER_FILTERS = [*_filters(AdminVendorOrderFilterSet), *PAGING, ORDERING]
 
 SCHEMAS: dict[str, Schema] = {
     "Ordering": {
