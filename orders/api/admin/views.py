@@ -6,18 +6,19 @@ from typing import ClassVar
 from django.http import HttpRequest, HttpResponse
 
 from clients.tracing import request_id
-from orders.api.admin import openapi
-from orders.api.representation import dead_letter_body
+from orders.api.admin.serializers import DeadLetterPageSerializer, DeadLetterRetrySerializer, DeadLetterSerializer
 from orders.http.filters import page_body, read_listing
 from orders.http.headers import caller
+from orders.http.openapi.auto_schema import endpoint
+from orders.http.openapi.parameters import PAGING
 from orders.http.permissions import roles
-from orders.http.serializers import NoInput
+from orders.http.serializers import EmptyInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.outbox.dead_letters import ensure_dead_letter_exists, list_dead_letters
 from orders.services.operations.dead_letter_retry import retry
 from orders.store import database
 
-NO_INPUT = NoInput()
+NO_INPUT = EmptyInput()
 
 ADMINS = roles("admin")
 
@@ -28,12 +29,16 @@ class DeadLetterListView(OrderAPIView):
     permissions: ClassVar = {"GET": ADMINS}
     query_parameters: ClassVar = {"GET": ("limit", "cursor")}
 
-    @openapi.LIST_DEAD_LETTERS
+    @endpoint(operation_id="list_dead_letters", response=DeadLetterPageSerializer, parameters=PAGING)
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """What nobody could use or deliver, the newest first."""
+        """List dead letters.
+
+        Messages that could not be processed, effects that another service rejected, and refunds that Payment does not make;
+        the newest first. Follow `next` and `previous` for other pages.
+        """
         listing = read_listing(request, {})
         page = await database.run(list_dead_letters, listing)
-        return answer_json(page_body(request, listing, page, dead_letter_body))
+        return answer_json(page_body(request, listing, page, DeadLetterSerializer.to_representation))
 
 
 class RetryDeadLetterView(OrderAPIView):
@@ -42,9 +47,13 @@ class RetryDeadLetterView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_dead_letter_exists)
     permissions: ClassVar = {"POST": ADMINS}
 
-    @openapi.RETRY_DEAD_LETTER
+    @endpoint(operation_id="retry_dead_letter", request=EmptyInput, response=DeadLetterRetrySerializer, status=202)
     async def post(self, request: HttpRequest, dead_letter_id: uuid.UUID) -> HttpResponse:
-        """Try anew what was buried."""
+        """Retry a dead letter.
+
+        The message is processed, the effect applied or the refund requested again. The dead letter is deleted when that
+        succeeds; otherwise its `attempts` increase. Idempotent.
+        """
         read_json(request, NO_INPUT)
         await database.run(retry, caller(request), dead_letter_id, request_id.get())
-        return answer_json({"id": dead_letter_id, "status": "retrying"}, 202)
+        return answer_json(DeadLetterRetrySerializer.to_representation(dead_letter_id), 202)

@@ -7,14 +7,19 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 
 from clients.tracing import request_id
-from orders.api.representation import summary_body, vendor_order_body
-from orders.api.vendor_orders import openapi
-from orders.api.vendor_orders.serializers import ShipInput
+from orders.api.vendor_orders.serializers import (
+    ShipInput,
+    VendorOrderPageSerializer,
+    VendorOrderSerializer,
+    VendorOrderSummarySerializer,
+)
 from orders.http import filters
 from orders.http.filters import page_body, read_listing
 from orders.http.headers import caller, etag, if_match, not_modified, set_cache_headers
+from orders.http.openapi.auto_schema import endpoint
+from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH, VENDOR_ORDER_FILTERS
 from orders.http.permissions import roles
-from orders.http.serializers import NoInput
+from orders.http.serializers import EmptyInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.lifecycle import fulfil
 from orders.services.lifecycle.fulfil import Shipment
@@ -24,7 +29,7 @@ from orders.store import database
 from orders.store.order_lists import list_vendor_orders
 from orders.store.order_queries import read_vendor_order
 
-NO_INPUT = NoInput()
+NO_INPUT = EmptyInput()
 SHIP_INPUT = ShipInput()
 
 FULFILLERS = roles("vendor", "admin")
@@ -36,15 +41,19 @@ class VendorOrderListView(OrderAPIView):
     permissions: ClassVar = {"GET": FULFILLERS}
     query_parameters: ClassVar = {"GET": (*filters.PAGING, *filters.ADMIN_VENDOR_ORDER_FILTERS)}
 
-    @openapi.LIST_VENDOR_ORDERS
+    @endpoint(operation_id="list_vendor_orders", response=VendorOrderPageSerializer, parameters=VENDOR_ORDER_FILTERS)
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """The vendor orders that the caller may know of."""
+        """List vendor orders.
+
+        Vendors list their own, admins all; the newest first. Filters are combined with AND. Follow `next` and `previous` for
+        other pages.
+        """
         who = caller(request)
         known = filters.ADMIN_VENDOR_ORDER_FILTERS if who.role == "admin" else filters.VENDOR_ORDER_FILTERS
         filters.check_known(request, (*filters.PAGING, *known))
         listing = read_listing(request, known)
         page = await database.run(list_vendor_orders, who, listing)
-        return answer_json(page_body(request, listing, page, vendor_order_body))
+        return answer_json(page_body(request, listing, page, VendorOrderSerializer.to_representation))
 
 
 class VendorOrderSummaryView(OrderAPIView):
@@ -52,10 +61,14 @@ class VendorOrderSummaryView(OrderAPIView):
 
     permissions: ClassVar = {"GET": FULFILLERS}
 
-    @openapi.SUMMARIZE_VENDOR_ORDERS
+    @endpoint(operation_id="summarize_vendor_orders", response=VendorOrderSummarySerializer)
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """Counts, revenue, and who has waited longest."""
-        return answer_json(summary_body(await database.run(summarize, caller(request))))
+        """Summarize vendor orders.
+
+        Returns the number by status, the number to accept, the revenue, and since when the oldest one waits.
+        """
+        summary = await database.run(summarize, caller(request))
+        return answer_json(VendorOrderSummarySerializer.to_representation(summary))
 
 
 class VendorOrderDetailView(OrderAPIView):
@@ -64,12 +77,18 @@ class VendorOrderDetailView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"GET": FULFILLERS}
 
-    @openapi.READ_VENDOR_ORDER
+    @endpoint(operation_id="read_vendor_order", response=VendorOrderSerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """One vendor order."""
+        """Read a vendor order.
+
+        Another vendor's is not found.
+        """
         record = await database.run(read_vendor_order, caller(request), vendor_order_id)
         tag = etag(record.row.version)
-        response = HttpResponse(status=304) if not_modified(request, tag) else answer_json(vendor_order_body(record))
+        if not_modified(request, tag):
+            response = HttpResponse(status=304)
+        else:
+            response = answer_json(VendorOrderSerializer.to_representation(record))
         set_cache_headers(response, tag)
         return response
 
@@ -80,9 +99,19 @@ class AcceptVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"POST": FULFILLERS}
 
-    @openapi.ACCEPT
+    @endpoint(
+        operation_id="accept_vendor_order",
+        request=EmptyInput,
+        response=VendorOrderSerializer,
+        examples=["accepted_vendor_order"],
+        parameters=[IF_MATCH],
+        errors=["illegal_transition"],
+    )
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """Take the order on."""
+        """Accept a vendor order.
+
+        `pending` → `processing`, once the order is paid. Idempotent.
+        """
         read_json(request, NO_INPUT)
         return await _act(request, fulfil.accept, vendor_order_id)
 
@@ -93,9 +122,20 @@ class ShipVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"POST": FULFILLERS}
 
-    @openapi.SHIP
+    @endpoint(
+        operation_id="ship_vendor_order",
+        request=ShipInput,
+        response=VendorOrderSerializer,
+        examples=["shipped_vendor_order"],
+        parameters=[IF_MATCH],
+        errors=["illegal_transition"],
+    )
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """Send the parcel off."""
+        """Ship a vendor order.
+
+        `processing` → `shipped`. Idempotent; another shipment, while the status is `shipped`, replaces the first one: the
+        entry is `vendor_order.tracking_changed`, and `shipped_at` stays.
+        """
         return await _act(request, fulfil.ship, vendor_order_id, Shipment(**read_json(request, SHIP_INPUT)))
 
 
@@ -105,9 +145,19 @@ class DeliverVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"POST": FULFILLERS}
 
-    @openapi.DELIVER
+    @endpoint(
+        operation_id="deliver_vendor_order",
+        request=EmptyInput,
+        response=VendorOrderSerializer,
+        examples=["delivered_vendor_order"],
+        parameters=[IF_MATCH],
+        errors=["illegal_transition"],
+    )
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """The parcel has arrived."""
+        """Deliver a vendor order.
+
+        `shipped` → `delivered`. Idempotent.
+        """
         read_json(request, NO_INPUT)
         return await _act(request, fulfil.deliver, vendor_order_id)
 
@@ -118,9 +168,20 @@ class CancelVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     permissions: ClassVar = {"POST": FULFILLERS}
 
-    @openapi.CANCEL_VENDOR_ORDER
+    @endpoint(
+        operation_id="cancel_vendor_order",
+        request=EmptyInput,
+        response=VendorOrderSerializer,
+        examples=["cancelled_vendor_order"],
+        parameters=[IF_MATCH],
+        errors=["illegal_transition"],
+    )
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """Give this part up; it is refunded and restocked, the others go on."""
+        """Cancel a vendor order.
+
+        `pending` or `processing` → `cancelled`, once the order is paid. This part is refunded and its stock released; the
+        other vendor orders are unaffected. Idempotent.
+        """
         read_json(request, NO_INPUT)
         return await _act(request, fulfil.cancel, vendor_order_id)
 
@@ -131,6 +192,6 @@ async def _act(
     who = caller(request)
     await database.run(action, who, vendor_order_id, if_match(request), request_id.get(), *more)
     record = await database.run(read_vendor_order, who, vendor_order_id)
-    response = answer_json(vendor_order_body(record))
+    response = answer_json(VendorOrderSerializer.to_representation(record))
     response["ETag"] = etag(record.row.version)
     return response
