@@ -96,10 +96,11 @@ class AmountsSerializer(Output):
 
     @staticmethod
     def to_representation(row: OrderRow | VendorOrderRow) -> dict[str, Any]:
+        currency = row.currency
         return {
-            "subtotal": to_decimal_string(row.subtotal, row.currency),
-            "discount": to_decimal_string(row.discount, row.currency),
-            "total": to_decimal_string(row.total, row.currency),
+            "subtotal": to_decimal_string(row.subtotal, currency),
+            "discount": to_decimal_string(row.discount, currency),
+            "total": to_decimal_string(row.total, currency),
         }
 
 

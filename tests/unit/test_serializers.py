@@ -14,8 +14,6 @@ from orders.api.orders import serializers as orders
 from orders.api.vendor_orders import serializers as vendor_orders
 from orders.domain.pricing import PricedLine, Pricing, Product
 from orders.domain.records import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
-from orders.http.openapi.problems import ProblemSerializer
-from orders.http.problems import problem_body
 from orders.http.serializers import Output, PageOutput, ShortageSerializer
 from orders.services.checkout.quote import Quote, Shortage
 from orders.services.reading.history import Tracked
@@ -78,9 +76,7 @@ ORDER = OrderRecord(ROW, [ITEM], [PART])
 EVENT = OrderEvent(sequence=1, type="order.placed", to_status="pending", actor_role="customer", actor_id="ada", at=NOW)
 LINE = PricedLine(Product("mug", "v", "Mug", "MUG", 1000, "EUR", 5), 1, 1000)
 SHORTAGE = Shortage("mug", 2, 1)
-LETTER = SimpleNamespace(
-    id=ID, source="outbox", reason="…", shown="…", order_id=None, attempts=1, created_at=NOW
-)
+LETTER = SimpleNamespace(id=ID, source="outbox", reason="…", shown="…", order_id=None, attempts=1, created_at=NOW)
 
 RECORDS: dict[type[Output], tuple[Any, ...]] = {
     shared.AmountsSerializer: (ROW,),

@@ -118,18 +118,18 @@ class OrderSerializer(AmountsSerializer):
     @staticmethod
     def to_representation(order: OrderRecord, role: Role) -> dict[str, Any]:
         """Return the order as a caller of this role sees it."""
-        row = order.row
+        row, currency = order.row, order.row.currency
         return {
             "id": row.id,
             "number": row.number,
             "customer_id": row.customer_id,
             "status": row.status,
             "payment_status": row.payment_status,
-            "currency": row.currency,
+            "currency": currency,
             **AmountsSerializer.to_representation(row),
             "coupon_code": row.coupon_code,
             "note": row.note,
-            "items": [OrderItemSerializer.to_representation(item, row.currency) for item in order.items],
+            "items": [OrderItemSerializer.to_representation(item, currency) for item in order.items],
             "vendor_orders": [VendorOrderOverviewSerializer.to_representation(part) for part in order.vendor_orders],
             "shipping_address": ShippingAddressSerializer.to_representation(row.shipping_address),
             "available_actions": order_actions(role, row.status, order.vendor_statuses),
