@@ -170,16 +170,18 @@ LOGGING = logs.configure(LOG_LEVEL)
 # --- the API and its documentation; of the views' classes, the schema alone reads those set here (orders.http.views) ----
 REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "orders.http.problems.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "orders.http.openapi.auto_schema.ViewSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
-    "DEFAULT_GENERATOR_CLASS": "orders.http.openapi.document.Generator",
+    "DEFAULT_GENERATOR_CLASS": "orders.http.openapi.generator.Generator",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SORT_OPERATIONS": False,  # the order of the URLs
+    "SORT_OPERATION_PARAMETERS": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SECURITY": [{"token": []}],
@@ -188,9 +190,9 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {"any_case_uuid": {"type": "string", "format": "uuid"}},
     "ENUM_NAME_OVERRIDES": {
         "DeadLetterSource": "orders.api.admin.serializers.DEAD_LETTER_SOURCES",
-        "OrderAction": "orders.http.openapi.outputs.ORDER_ACTIONS",
-        "OrderStatusForVendor": "orders.http.openapi.outputs.ORDER_STATUSES_FOR_VENDORS",
-        "VendorOrderAction": "orders.http.openapi.outputs.VENDOR_ORDER_ACTIONS",
+        "OrderAction": "orders.api.orders.serializers.ORDER_ACTIONS",
+        "OrderStatusForVendor": "orders.domain.lifecycle.ORDER_STATUSES_FOR_VENDORS",
+        "VendorOrderAction": "orders.api.vendor_orders.serializers.VENDOR_ORDER_ACTIONS",
         "OrderStatus": "orders.domain.lifecycle.ORDER_STATUSES",
         "VendorOrderStatus": "orders.domain.lifecycle.VENDOR_ORDER_STATUSES",
         "PaymentStatus": "orders.domain.lifecycle.PAYMENT_STATUSES",

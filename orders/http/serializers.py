@@ -1,7 +1,11 @@
-"""The fields and the base class of request bodies: every field is named, and nothing else is accepted."""
+"""Serializers: request bodies that accept the declared fields alone, and responses that are written by hand.
 
+`Input` validates; `Output` declares the fields for the schema and builds the response in its own `to_representation`.
+"""
+
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator
 from rest_framework import serializers
@@ -12,8 +16,8 @@ from orders.domain.text import has_visible_character
 from orders.domain.uris import is_https_uri
 
 
-class Money(RegexValidator):
-    """Lets a decimal string through that is no more than the largest amount."""
+class MoneyValidator(RegexValidator):
+    """Accept a decimal string up to the largest amount."""
 
     def __call__(self, value: Any) -> None:
         super().__call__(value)
@@ -21,21 +25,25 @@ class Money(RegexValidator):
             raise ValidationError(f"Amounts are at most {MAX_MINOR}.")
 
 
-MONEY = Money(r"\A[0-9]{1,16}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
+MONEY = MoneyValidator(r"\A[0-9]{1,16}(\.[0-9]{1,4})?\Z", "Not a decimal number like 20.00.")
 
 
 def https_uri(text: str) -> None:
-    """Raise ValidationError for what is no https URI."""
+    """Raise ValidationError unless `text` is an https URI."""
     if not is_https_uri(text):
         raise ValidationError("Not an https URI (RFC 3986) without user info.")
 
 
-class Text(serializers.CharField):
-    """A JSON string, kept as it is sent; numbers are not taken for text. One that is optional may be null (see Strict)."""
+class StrictCharField(serializers.CharField):
+    """A JSON string, kept as it is sent; numbers are refused. An optional one may be null (see Input).
 
-    def __init__(self, **how: Any) -> None:
-        how.setdefault("allow_null", how.get("required") is False)
-        super().__init__(trim_whitespace=False, **how)
+    `pattern` is for the schema alone, where a validator says in code what the pattern says in a regular expression.
+    """
+
+    def __init__(self, *, pattern: str | None = None, **options: Any) -> None:
+        options.setdefault("allow_null", options.get("required") is False)
+        super().__init__(trim_whitespace=False, **options)
+        self.pattern = pattern
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -45,8 +53,8 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-class Whole(serializers.IntegerField):
-    """A JSON integer; text and fractions are not taken for one."""
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer; strings and fractions are refused."""
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
@@ -54,13 +62,16 @@ class Whole(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
-class Strict(serializers.Serializer[Any]):
-    """An object that has the fields it names and no others. Null in an optional one is the same as leaving it out."""
+class Input(serializers.Serializer[Any]):
+    """A request body with the declared fields and no others. Null in an optional field is the same as leaving it out."""
+
+    examples: ClassVar[Sequence[str]] = ()
+    """Names of examples in `openapi/examples.yaml`."""
 
     def to_internal_value(self, data: Any) -> Any:
         self.check_names(data)
-        said = {name: value for name, value in data.items() if value is not None or self.fields[name].required}
-        return super().to_internal_value(said)
+        given = {name: value for name, value in data.items() if value is not None or self.fields[name].required}
+        return super().to_internal_value(given)
 
     def check_names(self, data: Any) -> None:
         """Raise ValidationError unless `data` is an object without unknown fields."""
@@ -70,5 +81,51 @@ class Strict(serializers.Serializer[Any]):
             raise ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."))
 
 
-class NoInput(Strict):
-    """An action that needs no words."""
+class EmptyInput(Input):
+    """No fields."""
+
+    examples: ClassVar = ("nothing",)
+
+
+class Output(serializers.Serializer[Any]):
+    """The fields of a response, declared for the schema; `to_representation` of the same class builds it.
+
+    It is static, takes what the response is made of, and returns a dict literal: a request pays neither for a serializer
+    nor for a call per field (docs/decisions.md has the figures). A test compares its keys with the declared fields.
+    """
+
+    examples: ClassVar[Sequence[str]] = ()
+    """Names of examples in `openapi/examples.yaml`."""
+
+    @staticmethod
+    def to_representation(*args: Any) -> dict[str, Any]:
+        """Return the response as a dict of JSON values, times and ids."""
+        raise NotImplementedError
+
+
+class PageOutput(Output):
+    """The links of a page; `orders.http.filters` builds it."""
+
+    next = serializers.URLField(allow_null=True, help_text="The next page; null on the last one. Follow it unchanged.")
+    previous = serializers.URLField(allow_null=True, help_text="The previous page; null on the first one.")
+
+
+class ShortageSerializer(Output):
+    """A product with less stock than requested."""
+
+    product_id = serializers.CharField()
+    requested = serializers.IntegerField(min_value=1)
+    available = serializers.IntegerField(min_value=0)
+
+    @staticmethod
+    def to_representation(shortage: Any) -> dict[str, Any]:
+        return {
+            "product_id": shortage.product_id,
+            "requested": shortage.requested,
+            "available": shortage.available,
+        }
+
+
+def money(help_text: str = "", **options: Any) -> serializers.RegexField:
+    """Return the field of an amount in a response."""
+    return serializers.RegexField(r"^[0-9]+(\.[0-9]{2,4})?$", help_text=help_text, **options)

@@ -43,7 +43,7 @@ def test_the_schema_is_the_same_under_either_handler(either_world: World, schema
     assert either_world.customer().http.get("/api/schema").json() == schema
 
 
-def test_the_schema_names_every_endpoint_and_who_may_use_it(schema: dict[str, Any]) -> None:
+def test_the_schema_documents_every_endpoint_and_its_roles(schema: dict[str, Any]) -> None:
     named = {(method, path): operation for path, item in schema["paths"].items() for method, operation in item.items()}
     assert named.keys() >= ENDPOINTS
     for operation in named.values():
@@ -55,12 +55,12 @@ def test_the_schema_names_every_endpoint_and_who_may_use_it(schema: dict[str, An
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
-def test_the_schema_asks_for_an_idempotency_key(schema: dict[str, Any]) -> None:
+def test_the_schema_requires_an_idempotency_key(schema: dict[str, Any]) -> None:
     [key] = [each for each in schema["paths"]["/api/v1/orders"]["post"]["parameters"] if each["in"] == "header"]
     assert (key["name"], key["required"]) == ("Idempotency-Key", True)
 
 
-def test_real_answers_are_as_the_schema_says(world: World, schema: dict[str, Any]) -> None:
+def test_responses_conform_to_the_schema(world: World, schema: dict[str, Any]) -> None:
     ada, bob = world.shopper(), world.customer([(world.product(stock=1), 2)])
     answers = {
         ("post", "/api/v1/orders/quote"): [ada.post("/orders/quote"), bob.post("/orders/quote")],
@@ -80,7 +80,7 @@ def test_real_answers_are_as_the_schema_says(world: World, schema: dict[str, Any
             assert_conforms(answer, response, schema)
 
 
-def test_the_example_of_readiness_names_what_is_really_looked_at(world: World, schema: dict[str, Any]) -> None:
+def test_the_example_of_readiness_has_the_checks_of_readiness(world: World, schema: dict[str, Any]) -> None:
     answers = schema["paths"]["/readyz"]["get"]["responses"].values()
     real = world.admin().http.get("/readyz").json()["checks"]
     for answer in answers:
@@ -122,7 +122,7 @@ def assert_conforms(answer: httpx.Response, response: dict[str, Any], schema: di
     jsonschema.Draft202012Validator(document, format_checker=jsonschema.FormatChecker()).validate(answer.json())
 
 
-def test_what_the_documentation_is_made_of_comes_from_the_service_itself(either_world: World) -> None:
+def test_every_asset_of_the_documentation_comes_from_the_service(either_world: World) -> None:
     client = either_world.customer().http
     client.headers.pop("Authorization")
     page = client.get("/api/doc")
@@ -152,5 +152,5 @@ def test_the_documentation_forbids_the_browser_to_load_anything_from_elsewhere(e
 @pytest.mark.parametrize(
     "name", ["nothing.js", "..%2fsettings.py", "..%2f..%2f..%2fpackage.json", "%00", "swagger-ui.css%00"]
 )
-def test_there_is_nothing_else_beside_the_documentation(either_world: World, name: str) -> None:
+def test_other_assets_of_the_documentation_are_not_found(either_world: World, name: str) -> None:
     assert either_world.customer().http.get(f"/api/doc/{name}").status_code == 404

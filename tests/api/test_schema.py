@@ -179,35 +179,33 @@ def callers(shared_world: World, session: requests.Session) -> dict[str, Caller]
 
 @of("customer").parametrize()
 @examples(RANDOM_EXAMPLES)
-def test_customers_get_answers_that_the_document_names(case: Case, callers: dict[str, Caller]) -> None:
+def test_customers_get_documented_responses(case: Case, callers: dict[str, Caller]) -> None:
     callers["customer"].prepare(case)
     callers["customer"].ask(case, negative_data_rejection)
 
 
 @of("vendor").parametrize()
 @examples(RANDOM_EXAMPLES)
-def test_vendors_get_answers_that_the_document_names(case: Case, callers: dict[str, Caller]) -> None:
+def test_vendors_get_documented_responses(case: Case, callers: dict[str, Caller]) -> None:
     callers["vendor"].prepare(case)
     callers["vendor"].ask(case, negative_data_rejection)
 
 
 @of("admin").parametrize()
 @examples(RANDOM_EXAMPLES)
-def test_admins_get_answers_that_the_document_names(case: Case, callers: dict[str, Caller]) -> None:
+def test_admins_get_documented_responses(case: Case, callers: dict[str, Caller]) -> None:
     callers["admin"].prepare(case)
     callers["admin"].ask(case, negative_data_rejection)
 
 
 @of("nobody").parametrize()
 @examples(RANDOM_EXAMPLES)
-def test_operators_get_answers_that_the_document_names(case: Case, callers: dict[str, Caller]) -> None:
+def test_operators_get_documented_responses(case: Case, callers: dict[str, Caller]) -> None:
     callers["nobody"].ask(case)
 
 
 @pytest.mark.parametrize("role", [*PERSONS, "nobody"])
 @all_at_a_glance().parametrize()
 @examples(2)
-def test_who_may_not_use_an_endpoint_is_told_so_as_the_document_says(
-    case: Case, callers: dict[str, Caller], role: str
-) -> None:
+def test_other_roles_get_documented_errors(case: Case, callers: dict[str, Caller], role: str) -> None:
     callers[role].ask(case)

@@ -27,7 +27,7 @@ STAGES = {
 """The files of the checkout that each stage copies."""
 
 IMAGES = {
-    "production": ("requirements.txt", ["asgi_app.asgi", "asgi_app.celery", "orders.tasks"]),
+    "production": ("requirements.txt", ["asgi_app.asgi", "asgi_app.urls", "asgi_app.celery", "orders.tasks"]),
     "sandbox": ("requirements-sandbox.txt", ["compose.sandbox.__main__"]),
 }
 """By stage: the lock of its packages, and what it runs."""

@@ -61,7 +61,7 @@ def examples() -> Iterator[Any]:
                     yield pytest.param(content["schema"], value, id=f"{operation['operationId']}-{place}-{name}")
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     for node in nodes({name: part for name, part in DOCUMENT.items() if name != "info"}):
         if isinstance(node.get("$ref"), str):
             look_up(node)
@@ -74,14 +74,14 @@ def test_every_component_is_used() -> None:
     assert {f"#/components/{kind}/{name}" for kind in kinds for name in DOCUMENT["components"][kind]} - used == set()
 
 
-def test_names_of_components_are_words_of_the_api_and_not_of_our_code() -> None:
+def test_component_names_are_terms_of_the_api() -> None:
     names = set(DOCUMENT["components"]["schemas"])
     assert {"Order", "OrderItem", "VendorOrder", "ShippingAddress", "Problem", "CheckoutRequest"} <= names
     assert [name for name in names if re.search(r"Enum|Input(?!Error)|Output|Serializer|\d|^(Blank|Null)", name)] == []
     assert all(re.fullmatch(r"([A-Z][a-z]+)+", name) for name in names)
 
 
-def test_every_refusal_is_the_one_problem_and_nothing_around_it() -> None:
+def test_every_error_response_has_the_schema_problem() -> None:
     for operation in operations():
         for status, answer in operation["responses"].items():
             content = look_up(answer).get("content", {})
@@ -96,18 +96,18 @@ def test_fields_of_requests_have_no_default_since_generators_would_take_them_for
     assert [name for name, schema in requests.items() for node in nodes(schema) if "default" in node] == []
 
 
-def test_words_that_go_together_are_named_once_and_parameters_use_the_same_name() -> None:
+def test_an_enum_is_a_component_that_parameters_refer_to() -> None:
     for operation in operations():
         for parameter in operation.get("parameters", []):
             assert [node for node in nodes(parameter["schema"]) if "enum" in node] == [], parameter["name"]
 
 
-def test_the_document_says_whose_it_is_and_under_which_licence() -> None:
+def test_the_document_names_contact_and_licence() -> None:
     assert DOCUMENT["info"]["contact"]["name"]
     assert DOCUMENT["info"]["license"]["name"]
 
 
-def test_the_document_speaks_of_production() -> None:
+def test_the_document_mentions_nothing_of_development() -> None:
     assert "make run" not in str(DOCUMENT)
     assert "127.0.0.1" not in str(DOCUMENT)
 
@@ -118,7 +118,7 @@ def test_an_example_fits_its_schema(schema: dict[str, Any], value: Any) -> None:
     Draft202012Validator(whole, format_checker=validator_for(whole).FORMAT_CHECKER).validate(value)
 
 
-def test_every_endpoint_says_who_may_use_it_and_what_it_answers() -> None:
+def test_every_endpoint_documents_its_roles_and_responses() -> None:
     for operation in operations():
         assert operation["summary"] and operation["description"] and len(operation["tags"]) == 1
         if operation["tags"] == ["Operations"]:
@@ -130,7 +130,7 @@ def test_every_endpoint_says_who_may_use_it_and_what_it_answers() -> None:
             assert {"overloaded", "dependency_unavailable"} <= codes_of(operation["responses"]["503"])
 
 
-def test_every_error_code_is_told_by_some_endpoint() -> None:
+def test_every_error_code_is_documented_by_some_endpoint() -> None:
     told = {
         code for operation in operations() for answer in operation["responses"].values() for code in codes_of(answer)
     }
@@ -151,6 +151,6 @@ def test_links_in_examples_lead_to_the_list_that_they_are_on() -> None:
     assert all(urlsplit(link).path == path for path, link in linked.values())
 
 
-def test_every_endpoint_has_its_group() -> None:
+def test_every_endpoint_has_a_tag_that_the_document_describes() -> None:
     groups = [tag["name"] for tag in DOCUMENT["tags"]]
     assert {operation["tags"][0] for operation in operations()} == set(groups)

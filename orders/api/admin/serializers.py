@@ -1,45 +1,65 @@
-"""What the endpoints for admins answer."""
+"""Dead letters: responses."""
 
-from typing import Any
+import uuid
+from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from orders.http.openapi.outputs import Page
+from orders.http.serializers import Output, PageOutput
 from orders.outbox.dead_letters import MAX_EXCERPT_LENGTH
 
 DEAD_LETTER_SOURCES = ["payments.events", "outbox", "refunds"]
 
 
-class DeadLetter(serializers.Serializer[Any]):
-    """What nobody could use or deliver."""
+class DeadLetterSerializer(Output):
+    """A message or an effect that could not be processed."""
 
     id = serializers.UUIDField()
     source = serializers.ChoiceField(
         DEAD_LETTER_SOURCES,
-        help_text="A message of Payment's; an effect that a neighbour refused or was away for too long for; a refund that"
+        help_text="A payment event; an effect that another service rejected or did not accept in time; a refund that"
         " Payment does not make.",
     )  # type: ignore[assignment]
-    reason = serializers.CharField(help_text="Why it could not be used or done, the last time.")
+    reason = serializers.CharField(help_text="Why the last attempt failed.")
     message = serializers.CharField(
         allow_blank=True,
         max_length=MAX_EXCERPT_LENGTH,
-        help_text="As it came, as text: what is no UTF-8 is replaced, a long one is cut. Anybody may have written it.",
+        help_text="The message as received: invalid UTF-8 is replaced, a long message is cut. Its content is not trusted.",
     )
-    order_id = serializers.UUIDField(allow_null=True, help_text="As the message says: there may be no such order.")
-    attempts = serializers.IntegerField(min_value=1, help_text="How often it was in vain.")
+    order_id = serializers.UUIDField(allow_null=True, help_text="As the message says; the order may not exist.")
+    attempts = serializers.IntegerField(min_value=1, help_text="The number of failed attempts.")
     created_at = serializers.DateTimeField()
 
+    @staticmethod
+    def to_representation(letter: Any) -> dict[str, Any]:
+        """Return a row of `list_dead_letters`."""
+        return {
+            "id": letter.id,
+            "source": letter.source,
+            "reason": letter.reason,
+            "message": letter.shown,
+            "order_id": letter.order_id,
+            "attempts": letter.attempts,
+            "created_at": letter.created_at,
+        }
 
-class DeadLetterPage(Page):
+
+class DeadLetterPageSerializer(PageOutput):
     """A page of dead letters."""
 
-    results = DeadLetter(many=True)
+    examples: ClassVar = ("dead_letter_page",)
+
+    results = DeadLetterSerializer(many=True)
 
 
-@extend_schema_serializer(component_name="DeadLetterRetry")
-class RetryOutput(serializers.Serializer[Any]):
-    """What is tried anew."""
+class DeadLetterRetrySerializer(Output):
+    """A dead letter that is being retried."""
+
+    examples: ClassVar = ("retrying",)
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(["retrying"])
+
+    @staticmethod
+    def to_representation(dead_letter_id: uuid.UUID) -> dict[str, Any]:
+        return {"id": dead_letter_id, "status": "retrying"}

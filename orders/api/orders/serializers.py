@@ -1,22 +1,59 @@
-"""The request bodies of orders: every field that they take, and nothing else."""
+"""Orders, quotes, tracking and history: request bodies and responses."""
 
-from typing import Any
+# mypy: disable-error-code="override"
+# Each to_representation takes what its own response is made of (orders.http.serializers.Output).
 
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from clients.carts import MAX_VERSION
+from orders.api.serializers import (
+    AmountsSerializer,
+    OrderItemSerializer,
+    ParcelSerializer,
+    ProductSerializer,
+    ShippingAddressSerializer,
+    VendorOrderOverviewSerializer,
+    actions,
+    currency,
+    order_number,
+    version,
+)
 from orders.domain.addresses import MAX_LENGTHS, read_address
-from orders.http.serializers import MONEY, Strict, Text, Whole
+from orders.domain.callers import Role
+from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus, order_actions
+from orders.domain.money import to_decimal_string
+from orders.domain.pricing import PricedLine
+from orders.domain.records import OrderItemRow, OrderRecord, VendorOrderRow
+from orders.http.serializers import (
+    MONEY,
+    Input,
+    Output,
+    PageOutput,
+    ShortageSerializer,
+    StrictCharField,
+    StrictIntegerField,
+)
+from orders.services.checkout.quote import Quote
+from orders.services.reading.history import Tracked
+from orders.store.models import OrderEvent
+
+EVENT_TYPE = r"^(order|vendor_order|payment)\.[a-z_]+$"
+ORDER_ACTIONS = ["cancel"]
 
 
-def _address_text(name: str, required: bool = True, help_text: str = "") -> Text:
-    """One text of an address, for the API's schema: `read_address` has the rules."""
-    optional: dict[str, Any] = {} if required else {"required": False, "allow_blank": True}
-    return Text(max_length=MAX_LENGTHS[name], help_text=help_text, **optional)
+def _address_text(name: str, required: bool = True, **options: Any) -> StrictCharField:
+    """Return one field of an address, for the schema: `read_address` has the rules."""
+    if not required:
+        options |= {"required": False, "allow_blank": True}
+    return StrictCharField(max_length=MAX_LENGTHS[name], **options)
 
 
-class AddressInput(Strict):
-    """Where to deliver."""
+class ShippingAddressInput(Input):
+    """A delivery address."""
 
     name = _address_text("name")
     line1 = _address_text("line1")
@@ -24,11 +61,11 @@ class AddressInput(Strict):
     city = _address_text("city")
     state = _address_text("state", required=False, help_text="State, province or region.")
     postal_code = _address_text("postal_code", required=False, help_text="Required unless the country has none.")
-    country = _address_text("country", help_text="ISO 3166-1 alpha-2")
+    country = _address_text("country", help_text="ISO 3166-1 alpha-2", pattern="^[A-Z]{2}$")
     phone = _address_text("phone", required=False)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
-        """Return the texts of the address, empty where there is none."""
+        """Return the address with all its fields, empty where not given."""
         self.check_names(data)
         address, errors = read_address(data)
         if errors:
@@ -36,17 +73,232 @@ class AddressInput(Strict):
         return address
 
 
-class CheckoutInput(Strict):
-    """The body of a checkout and of a quote, all of it optional."""
+class CheckoutInput(Input):
+    """The body of a checkout or a quote; all fields are optional."""
 
-    shipping_address = AddressInput(required=False, default=None, allow_null=True)
-    cart_version = Whole(required=False, default=None, allow_null=True, min_value=0, max_value=MAX_VERSION)
-    expected_total = Text(required=False, default=None, validators=[MONEY])
-    coupon_code = Text(required=False, default=None, max_length=50)
-    note = Text(required=False, default="", max_length=500, allow_blank=True)
+    examples: ClassVar = ("checkout_with_nothing_said", "checkout_as_quoted", "checkout_to_another_address")
+
+    shipping_address = ShippingAddressInput(required=False, default=None, allow_null=True)
+    cart_version = StrictIntegerField(required=False, default=None, allow_null=True, min_value=0, max_value=MAX_VERSION)
+    expected_total = StrictCharField(required=False, default=None, validators=[MONEY])
+    coupon_code = StrictCharField(required=False, default=None, max_length=50)
+    note = StrictCharField(required=False, default="", max_length=500, allow_blank=True)
 
 
-class CancelInput(Strict):
-    """Why an order is cancelled."""
+class CancelInput(Input):
+    """The reason of a cancellation."""
 
-    reason = Text(required=False, default="", max_length=200, allow_blank=True)
+    examples: ClassVar = ("cancellation", "nothing")
+
+    reason = StrictCharField(required=False, default="", max_length=200, allow_blank=True)
+
+
+class OrderSerializer(AmountsSerializer):
+    """An order. Amounts are decimal strings with the currency's number of decimals."""
+
+    examples: ClassVar = ("order",)
+
+    id = serializers.UUIDField()
+    number = order_number()
+    customer_id = serializers.CharField()
+    status = serializers.ChoiceField(list(OrderStatus))
+    payment_status = serializers.ChoiceField(list(PaymentStatus))
+    currency = currency()
+    coupon_code = serializers.CharField(allow_null=True)
+    note = serializers.CharField(allow_blank=True)
+    items = OrderItemSerializer(many=True)
+    vendor_orders = VendorOrderOverviewSerializer(many=True)
+    shipping_address = ShippingAddressSerializer()
+    available_actions = actions(ORDER_ACTIONS)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(help_text="When the order expires if it is still `pending`.")
+    version = version("order")
+
+    @staticmethod
+    def to_representation(order: OrderRecord, role: Role) -> dict[str, Any]:
+        """Return the order as a caller of this role sees it."""
+        row, currency = order.row, order.row.currency
+        return {
+            "id": row.id,
+            "number": row.number,
+            "customer_id": row.customer_id,
+            "status": row.status,
+            "payment_status": row.payment_status,
+            "currency": currency,
+            **AmountsSerializer.to_representation(row),
+            "coupon_code": row.coupon_code,
+            "note": row.note,
+            "items": [OrderItemSerializer.to_representation(item, currency) for item in order.items],
+            "vendor_orders": [VendorOrderOverviewSerializer.to_representation(part) for part in order.vendor_orders],
+            "shipping_address": ShippingAddressSerializer.to_representation(row.shipping_address),
+            "available_actions": order_actions(role, row.status, order.vendor_statuses),
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
+            "expires_at": row.expires_at,
+            "version": row.version,
+        }
+
+
+class OrderPageSerializer(PageOutput):
+    """A page of orders."""
+
+    examples: ClassVar = ("order_page",)
+
+    results = OrderSerializer(many=True)
+
+
+class QuoteItemSerializer(ProductSerializer):
+    """A product of the cart at its current price."""
+
+    available = serializers.IntegerField(min_value=0, help_text="Units in stock.")
+
+    @staticmethod
+    def to_representation(line: PricedLine, currency: str) -> dict[str, Any]:
+        product = line.product
+        return {
+            "product_id": product.product_id,
+            "vendor_id": product.vendor_id,
+            "name": product.name,
+            "sku": product.sku,
+            "quantity": line.quantity,
+            "unit_price": to_decimal_string(product.unit_price, currency),
+            "total": to_decimal_string(line.total, currency),
+            "available": product.available,
+        }
+
+
+class QuoteSerializer(AmountsSerializer):
+    """The cart at current prices."""
+
+    examples: ClassVar = ("quote",)
+
+    currency = currency()
+    items = QuoteItemSerializer(many=True)
+    coupon_code = serializers.CharField(allow_null=True)
+    cart_version = serializers.IntegerField(help_text="Send it with the checkout: a changed cart is refused.")
+    shortages = ShortageSerializer(
+        many=True, help_text="The products for which checkout would fail with `out_of_stock`."
+    )
+
+    @staticmethod
+    def to_representation(quote: Quote) -> dict[str, Any]:
+        pricing = quote.pricing
+        currency = pricing.currency
+        return {
+            "currency": currency,
+            "items": [QuoteItemSerializer.to_representation(line, currency) for line in pricing.lines],
+            "subtotal": to_decimal_string(pricing.subtotal, currency),
+            "discount": to_decimal_string(pricing.discount, currency),
+            "total": to_decimal_string(pricing.total, currency),
+            "coupon_code": None,
+            "cart_version": quote.cart_version,
+            "shortages": [ShortageSerializer.to_representation(shortage) for shortage in quote.shortages],
+        }
+
+
+class ShipmentSerializer(ParcelSerializer):
+    """The shipment of one vendor order."""
+
+    vendor_order_id = serializers.UUIDField()
+    vendor_id = serializers.CharField()
+    status = serializers.ChoiceField(list(VendorOrderStatus))
+    items = OrderItemSerializer(many=True)
+
+    @staticmethod
+    def to_representation(row: VendorOrderRow, items: list[OrderItemRow]) -> dict[str, Any]:
+        return {
+            "vendor_order_id": row.id,
+            "vendor_id": row.vendor_id,
+            "status": row.status,
+            **ParcelSerializer.to_representation(row),
+            "items": [OrderItemSerializer.to_representation(item, row.currency) for item in items],
+        }
+
+
+class TimelineEntrySerializer(Output):
+    """A change of status."""
+
+    at = serializers.DateTimeField()
+    type = serializers.RegexField(
+        EVENT_TYPE,
+        help_text="`order.placed`, `vendor_order.tracking_changed`, or `order.`, `vendor_order.` or `payment.` with the"
+        " new status.",
+    )
+    to = serializers.CharField(help_text="The new status.")
+
+    def get_fields(self) -> Any:
+        """Add `from`, a keyword of Python."""
+        return {
+            **super().get_fields(),
+            "from": serializers.CharField(allow_null=True, help_text="The previous status."),
+        }
+
+    @staticmethod
+    def to_representation(entry: OrderEvent) -> dict[str, Any]:
+        return {"at": entry.at, "type": entry.type, "from": entry.from_status, "to": entry.to_status}
+
+
+class OrderTrackingSerializer(Output):
+    """The shipments and the timeline of an order."""
+
+    examples: ClassVar = ("tracking",)
+
+    order_id = serializers.UUIDField()
+    number = order_number()
+    status = serializers.ChoiceField(list(OrderStatus))
+    shipments = ShipmentSerializer(many=True)
+    timeline = TimelineEntrySerializer(many=True)
+
+    @staticmethod
+    def to_representation(tracked: Tracked) -> dict[str, Any]:
+        order = tracked.order
+        return {
+            "order_id": order.row.id,
+            "number": order.row.number,
+            "status": order.row.status,
+            "shipments": [
+                ShipmentSerializer.to_representation(
+                    part, [item for item in order.items if item.vendor_order_id == part.id]
+                )
+                for part in order.vendor_orders
+            ],
+            "timeline": [TimelineEntrySerializer.to_representation(entry) for entry in tracked.timeline],
+        }
+
+
+class HistoryEntrySerializer(TimelineEntrySerializer):
+    """An entry of the audit trail."""
+
+    sequence = serializers.IntegerField(min_value=1, help_text="1, 2, 3 … within the order.")
+    actor_role = serializers.ChoiceField(["customer", "vendor", "admin", "system", "payment"])
+    actor_id = serializers.CharField(required=False, allow_null=True, help_text="For admins only.")
+    request_id = serializers.CharField(required=False, help_text="For admins only.")
+    data = serializers.DictField(required=False, help_text="For admins only.")  # type: ignore[assignment]
+
+    @staticmethod
+    def to_representation(entry: OrderEvent, role: Role) -> dict[str, Any]:
+        """Return the entry as a caller of this role sees it."""
+        body = {
+            "sequence": entry.sequence,
+            "type": entry.type,
+            "actor_role": entry.actor_role,
+            "from": entry.from_status,
+            "to": entry.to_status,
+            "at": entry.at,
+        }
+        if role == "admin":
+            body |= {"actor_id": entry.actor_id, "request_id": entry.request_id, "data": entry.data}
+        return body
+
+
+class OrderHistorySerializer(Output):
+    """The audit trail of an order, oldest entry first."""
+
+    examples: ClassVar = ("history", "history_for_admins")
+
+    results = HistoryEntrySerializer(many=True)
+
+    @staticmethod
+    def to_representation(entries: Sequence[OrderEvent], role: Role) -> dict[str, Any]:
+        return {"results": [HistoryEntrySerializer.to_representation(entry, role) for entry in entries]}

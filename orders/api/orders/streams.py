@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import msgspec
 from django.http import HttpRequest, StreamingHttpResponse
 
-from orders.api.orders.openapi import STREAM_ORDER
-from orders.api.representation import history_entry_body
-from orders.api.vendor_orders.openapi import STREAM_VENDOR_ORDER
+from orders.api.orders.serializers import HistoryEntrySerializer
 from orders.domain.callers import Caller
 from orders.domain.errors import NotAuthenticated
 from orders.http.headers import caller, last_event_id
+from orders.http.openapi.auto_schema import endpoint
+from orders.http.openapi.parameters import LAST_EVENT_ID
 from orders.http.requests import APIRequest
 from orders.http.views import OrderAPIView
 from orders.services.reading.history import (
@@ -51,9 +51,21 @@ class OrderStreamView(StreamView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": ("customer", "admin")}
 
-    @STREAM_ORDER
+    @endpoint(
+        operation_id="stream_order",
+        response=None,
+        description="The stream; an event's `id` is the `sequence` of the entry, its `data` the entry as in the history.",
+        examples=["events"],
+        parameters=[LAST_EVENT_ID],
+        errors=["rate_limited"],
+    )
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> StreamingHttpResponse:
-        """The order's trail from the first entry, or from behind `Last-Event-ID`, and every new entry as it is written."""
+        """Stream the audit trail of an order.
+
+        Server-Sent Events: the entries from the first one, or after `Last-Event-ID`, then every new entry. The stream stays
+        open, so it does not suit “Try it out”: use `curl -N`, or in a browser an EventSource based on fetch, which can
+        send the token.
+        """
         who = caller(request)
         async with _watch(request).slots:
             await database.run(ensure_order_visible, caller=who, order_id=order_id)
@@ -71,9 +83,21 @@ class VendorOrderStreamView(StreamView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"GET": ("vendor", "admin")}
 
-    @STREAM_VENDOR_ORDER
+    @endpoint(
+        operation_id="stream_vendor_order",
+        response=None,
+        description="The stream; an event's `id` is the `sequence` of the entry, its `data` the entry.",
+        examples=["vendor_events"],
+        parameters=[LAST_EVENT_ID],
+        errors=["rate_limited"],
+    )
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> StreamingHttpResponse:
-        """The vendor order's own entries, numbered by themselves, and every new one as it is written."""
+        """Stream the audit trail of a vendor order.
+
+        Server-Sent Events: the vendor order's own entries from the confirmation of its order (`vendor_order.confirmed`), or
+        after `Last-Event-ID`, then every new entry. The stream stays open, so it does not suit “Try it out”: use `curl -N`,
+        or in a browser an EventSource based on fetch, which can send the token.
+        """
         who = caller(request)
         async with _watch(request).slots:
             order_id = await database.run(ensure_vendor_order_visible, caller=who, vendor_order_id=vendor_order_id)
@@ -142,7 +166,7 @@ async def _events(
                 if reading.done():
                     for entry in reading.result():
                         listener.seen = max(listener.seen, entry.sequence)
-                        body = msgspec.json.encode(history_entry_body(entry, who.role))
+                        body = msgspec.json.encode(HistoryEntrySerializer.to_representation(entry, who.role))
                         yield b"id: %d\ndata: %b\n\n" % (entry.sequence, body)
                     reading = asyncio.create_task(_read(watch, unseen, listener, wait=True))
                 if time.monotonic() >= beat:

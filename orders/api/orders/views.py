@@ -6,12 +6,20 @@ from typing import ClassVar
 from django.http import HttpRequest, HttpResponse
 
 from clients.tracing import request_id
-from orders.api.orders import openapi
-from orders.api.orders.serializers import CancelInput, CheckoutInput
-from orders.api.representation import history_entry_body, order_body, quote_body, tracking_body
+from orders.api.orders.serializers import (
+    CancelInput,
+    CheckoutInput,
+    OrderHistorySerializer,
+    OrderPageSerializer,
+    OrderSerializer,
+    OrderTrackingSerializer,
+    QuoteSerializer,
+)
 from orders.domain.callers import Role
 from orders.http.filters import AdminOrderFilterSet, OrderFilterSet
 from orders.http.headers import caller, etag, idempotency_key, if_match, not_modified, set_cache_headers
+from orders.http.openapi.auto_schema import endpoint
+from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH, KEY, ORDER_FILTERS
 from orders.http.pagination import PAGING, KeysetPaginator
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.checkout.checkout_request import CheckoutBody, CheckoutRequest
@@ -29,6 +37,17 @@ CANCEL_INPUT = CancelInput()
 CUSTOMERS: tuple[Role, ...] = ("customer",)
 READERS: tuple[Role, ...] = ("customer", "admin")
 
+CHECKOUT_ERRORS = (
+    "cart_changed",
+    "total_changed",
+    "coupon_unavailable",
+    "empty_cart",
+    "cart_too_large",
+    "customer_inactive",
+    "currency_mismatch",
+)
+"""The error codes of both a quote and a checkout."""
+
 
 class OrderListView(OrderAPIView):
     """`/api/v1/orders`"""
@@ -37,27 +56,52 @@ class OrderListView(OrderAPIView):
     filterset_classes: ClassVar = {"customer": OrderFilterSet, "admin": AdminOrderFilterSet}
     query_parameters: ClassVar = {"GET": (*PAGING, *AdminOrderFilterSet.base_filters)}
 
-    @openapi.PLACE_ORDER
+    @endpoint(
+        operation_id="place_order",
+        request=CheckoutInput,
+        response=OrderSerializer,
+        status=201,
+        headers=["Location", "ETag", "Idempotent-Replayed"],
+        parameters=[KEY],
+        errors=[
+            *CHECKOUT_ERRORS,
+            "idempotency_key_required",
+            "idempotency_key_reused",
+            "cart_already_ordered",
+            "out_of_stock",
+            "address_required",
+        ],
+    )
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """Turn the caller's cart into a placed order."""
+        """Place an order.
+
+        Create an order from your cart and reserve its stock. The order expires unless it is paid in time. Idempotent:
+        repeat the request with the same key, also after a timeout, and the response is that of the first request.
+        """
         key = idempotency_key(request)
         body = CheckoutBody(**read_json(request, CHECKOUT_INPUT))
         desk = request.scope["state"]["desk"]  # type: ignore[attr-defined]
         placed = await desk.place(request=CheckoutRequest(caller(request), key, request_id.get(), body))
-        response = answer_json(order_body(placed.order, "customer"), 201)
+        response = answer_json(OrderSerializer.to_representation(placed.order, "customer"), 201)
         response["Location"] = f"{request.path}/{placed.order.row.id}"
         response["ETag"] = etag(placed.order.row.version)
         if placed.replayed:
             response["Idempotent-Replayed"] = "true"
         return response
 
-    @openapi.LIST_ORDERS
+    @endpoint(operation_id="list_orders", response=OrderPageSerializer, parameters=ORDER_FILTERS)
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """Return a page of the orders that are visible to the caller."""
+        """List orders.
+
+        Customers list their own orders, admins all; the newest first. Filters are combined with AND. Follow `next` and
+        `previous` for other pages.
+        """
         who = caller(request)
         paginator = KeysetPaginator(request, self.filterset_classes[who.role])
         page = await database.run(list_orders, who, paginator.page_request)
-        return answer_json(paginator.get_paginated_body(page, lambda order: order_body(order, who.role)))
+        return answer_json(
+            paginator.get_paginated_body(page, lambda order: OrderSerializer.to_representation(order, who.role))
+        )
 
 
 class QuoteView(OrderAPIView):
@@ -65,12 +109,17 @@ class QuoteView(OrderAPIView):
 
     roles: ClassVar = {"POST": CUSTOMERS}
 
-    @openapi.QUOTE
+    @endpoint(operation_id="quote", request=CheckoutInput, response=QuoteSerializer, errors=CHECKOUT_ERRORS)
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """What checkout would cost now."""
+        """Price the cart.
+
+        Takes the body of a checkout and returns the amounts that it would have now. Reserves and stores nothing.
+        """
         body = CheckoutBody(**read_json(request, CHECKOUT_INPUT))
         services = request.scope["state"]["neighbours"]  # type: ignore[attr-defined]
-        return answer_json(quote_body(await quote(caller=caller(request), body=body, services=services)))
+        return answer_json(
+            QuoteSerializer.to_representation(await quote(caller=caller(request), body=body, services=services))
+        )
 
 
 class OrderDetailView(OrderAPIView):
@@ -79,13 +128,19 @@ class OrderDetailView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @openapi.READ_ORDER
+    @endpoint(operation_id="read_order", response=OrderSerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
-        """One order."""
+        """Read an order.
+
+        Another customer's order is not found.
+        """
         who = caller(request)
         order = await database.run(read_order, who, order_id)
         tag = etag(order.row.version)
-        response = HttpResponse(status=304) if not_modified(request, tag) else answer_json(order_body(order, who.role))
+        if not_modified(request, tag):
+            response = HttpResponse(status=304)
+        else:
+            response = answer_json(OrderSerializer.to_representation(order, who.role))
         set_cache_headers(response, tag)
         return response
 
@@ -96,9 +151,20 @@ class CancelOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"POST": READERS}
 
-    @openapi.CANCEL_ORDER
+    @endpoint(
+        operation_id="cancel_order",
+        request=CancelInput,
+        response=OrderSerializer,
+        examples=["cancelled_order"],
+        parameters=[IF_MATCH],
+        errors=["not_cancellable"],
+    )
     async def post(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
-        """Cancel the order, its stock and its money given back."""
+        """Cancel an order.
+
+        Customers can cancel while every vendor order is `pending`, admins until one is shipped. The stock is released and
+        the payment refunded. Idempotent: an order that is already cancelled is returned as it is.
+        """
         who, reason = caller(request), read_json(request, CANCEL_INPUT)["reason"]
         order = await database.run(
             cancel_order,
@@ -108,7 +174,7 @@ class CancelOrderView(OrderAPIView):
             request_id=request_id.get(),
             reason=reason,
         )
-        response = answer_json(order_body(order, who.role))
+        response = answer_json(OrderSerializer.to_representation(order, who.role))
         response["ETag"] = etag(order.row.version)
         return response
 
@@ -119,10 +185,14 @@ class OrderTrackingView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @openapi.TRACK_ORDER
+    @endpoint(operation_id="track_order", response=OrderTrackingSerializer)
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
-        """Where the parcels are."""
-        return answer_json(tracking_body(await database.run(track, caller=caller(request), order_id=order_id)))
+        """Track an order.
+
+        Returns the parcels, one shipment for each vendor order, and the timeline.
+        """
+        tracked = await database.run(track, caller=caller(request), order_id=order_id)
+        return answer_json(OrderTrackingSerializer.to_representation(tracked))
 
 
 class OrderHistoryView(OrderAPIView):
@@ -131,9 +201,12 @@ class OrderHistoryView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @openapi.ORDER_HISTORY
+    @endpoint(operation_id="read_order_history", response=OrderHistorySerializer)
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
-        """What has happened to the order."""
+        """Read the audit trail of an order.
+
+        The oldest entry first. Only admins see `actor_id`, `request_id` and `data`.
+        """
         who = caller(request)
         entries = await database.run(history, caller=who, order_id=order_id)
-        return answer_json({"results": [history_entry_body(entry, who.role) for entry in entries]})
+        return answer_json(OrderHistorySerializer.to_representation(entries, who.role))

@@ -1,11 +1,133 @@
-"""The request bodies of vendor orders."""
+"""Vendor orders: request bodies and responses."""
 
-from orders.http.serializers import Strict, Text, https_uri
+# mypy: disable-error-code="override"
+# Each to_representation takes what its own response is made of (orders.http.serializers.Output).
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from orders.api.serializers import (
+    AmountsSerializer,
+    OrderItemSerializer,
+    ParcelSerializer,
+    ShippingAddressSerializer,
+    actions,
+    currency,
+    order_number,
+    version,
+)
+from orders.domain.lifecycle import (
+    ORDER_STATUSES_FOR_VENDORS,
+    OrderStatus,
+    VendorOrderStatus,
+    order_status_for_vendor,
+    vendor_order_actions,
+)
+from orders.domain.money import to_decimal_string
+from orders.domain.records import VendorOrderRecord
+from orders.http.serializers import Input, Output, PageOutput, StrictCharField, https_uri, money
+from orders.services.reading.summary import Summary
+
+VENDOR_ORDER_ACTIONS = ["accept", "ship", "deliver", "cancel"]
 
 
-class ShipInput(Strict):
-    """How a parcel travels."""
+class ShipInput(Input):
+    """The shipment of a vendor order."""
 
-    carrier = Text(max_length=100)
-    tracking_number = Text(max_length=100)
-    tracking_url = Text(required=False, default=None, max_length=500, validators=[https_uri])
+    examples: ClassVar = ("parcel",)
+
+    carrier = StrictCharField(max_length=100)
+    tracking_number = StrictCharField(max_length=100)
+    tracking_url = StrictCharField(
+        required=False,
+        default=None,
+        max_length=500,
+        validators=[https_uri],
+        pattern="^[Hh][Tt][Tt][Pp][Ss]://[^/?#@]+([/?#].*)?$",
+    )
+
+
+class VendorOrderSerializer(AmountsSerializer, ParcelSerializer):
+    """The part of an order that one vendor fulfils; other vendors' parts are not disclosed."""
+
+    examples: ClassVar = ("vendor_order",)
+
+    id = serializers.UUIDField()
+    order_id = serializers.UUIDField()
+    order_number = order_number()
+    order_status = serializers.ChoiceField(
+        ORDER_STATUSES_FOR_VENDORS, help_text="The status of the order as far as it concerns this vendor."
+    )
+    vendor_id = serializers.CharField()
+    status = serializers.ChoiceField(list(VendorOrderStatus))
+    currency = currency()
+    items = OrderItemSerializer(many=True)
+    shipping_address = ShippingAddressSerializer(
+        allow_null=True, help_text="Null until the order is confirmed, and once the vendor order is cancelled."
+    )
+    available_actions = actions(VENDOR_ORDER_ACTIONS)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    version = version("vendor order")
+
+    @staticmethod
+    def to_representation(record: VendorOrderRecord) -> dict[str, Any]:
+        """Return the vendor order as its vendor, or an admin, sees it.
+
+        The address is disclosed while the vendor needs it: not before the order is paid, nor once it is cancelled.
+        """
+        row, order = record.row, record.order
+        order_status = order_status_for_vendor(order.status, row.status)
+        confirmed = order_status == OrderStatus.CONFIRMED
+        return {
+            "id": row.id,
+            "order_id": row.order_id,
+            "order_number": order.number,
+            "order_status": order_status,
+            "vendor_id": row.vendor_id,
+            "status": row.status,
+            "currency": row.currency,
+            **AmountsSerializer.to_representation(row),
+            "items": [OrderItemSerializer.to_representation(item, row.currency) for item in record.items],
+            "shipping_address": (
+                ShippingAddressSerializer.to_representation(order.shipping_address) if confirmed else None
+            ),
+            **ParcelSerializer.to_representation(row),
+            "available_actions": vendor_order_actions(order.status, row.status),
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
+            "version": row.version,
+        }
+
+
+class VendorOrderPageSerializer(PageOutput):
+    """A page of vendor orders."""
+
+    examples: ClassVar = ("vendor_order_page",)
+
+    results = VendorOrderSerializer(many=True)
+
+
+class VendorOrderSummarySerializer(Output):
+    """Counts and revenue of vendor orders."""
+
+    examples: ClassVar = ("summary",)
+
+    counts = serializers.DictField(child=serializers.IntegerField(min_value=0), help_text="Vendor orders by status.")
+    to_accept = serializers.IntegerField(
+        min_value=0, help_text="The number of `pending` vendor orders whose order is `confirmed`."
+    )
+    revenue = serializers.DictField(child=money(), help_text="By currency, without unpaid and cancelled vendor orders.")
+    oldest_waiting_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the oldest order was placed that is paid and not yet accepted."
+    )
+
+    @staticmethod
+    def to_representation(summary: Summary) -> dict[str, Any]:
+        return {
+            "counts": summary.counts,
+            "to_accept": summary.to_accept,
+            "revenue": {currency: to_decimal_string(sum_, currency) for currency, sum_ in summary.revenue.items()},
+            "oldest_waiting_at": summary.oldest_waiting_at,
+        }

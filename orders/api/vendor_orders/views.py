@@ -7,15 +7,20 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 
 from clients.tracing import request_id
-from orders.api.representation import summary_body, vendor_order_body
-from orders.api.vendor_orders import openapi
-from orders.api.vendor_orders.serializers import ShipInput
+from orders.api.vendor_orders.serializers import (
+    ShipInput,
+    VendorOrderPageSerializer,
+    VendorOrderSerializer,
+    VendorOrderSummarySerializer,
+)
 from orders.domain.callers import Role
 from orders.domain.records import VendorOrderRecord
 from orders.http.filters import AdminVendorOrderFilterSet, VendorOrderFilterSet
 from orders.http.headers import caller, etag, if_match, not_modified, set_cache_headers
+from orders.http.openapi.auto_schema import endpoint
+from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH, VENDOR_ORDER_FILTERS
 from orders.http.pagination import PAGING, KeysetPaginator
-from orders.http.serializers import NoInput
+from orders.http.serializers import EmptyInput
 from orders.http.views import OrderAPIView, answer_json, read_json
 from orders.services.lifecycle import fulfil
 from orders.services.lifecycle.fulfil import Shipment
@@ -25,7 +30,7 @@ from orders.store import database
 from orders.store.order_lists import list_vendor_orders
 from orders.store.order_queries import read_vendor_order
 
-NO_INPUT = NoInput()
+NO_INPUT = EmptyInput()
 SHIP_INPUT = ShipInput()
 
 FULFILLERS: tuple[Role, ...] = ("vendor", "admin")
@@ -38,13 +43,17 @@ class VendorOrderListView(OrderAPIView):
     filterset_classes: ClassVar = {"vendor": VendorOrderFilterSet, "admin": AdminVendorOrderFilterSet}
     query_parameters: ClassVar = {"GET": (*PAGING, *AdminVendorOrderFilterSet.base_filters)}
 
-    @openapi.LIST_VENDOR_ORDERS
+    @endpoint(operation_id="list_vendor_orders", response=VendorOrderPageSerializer, parameters=VENDOR_ORDER_FILTERS)
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """Return a page of the vendor orders that are visible to the caller."""
+        """List vendor orders.
+
+        Vendors list their own, admins all; the newest first. Filters are combined with AND. Follow `next` and `previous` for
+        other pages.
+        """
         who = caller(request)
         paginator = KeysetPaginator(request, self.filterset_classes[who.role])
         page = await database.run(list_vendor_orders, who, paginator.page_request)
-        return answer_json(paginator.get_paginated_body(page, vendor_order_body))
+        return answer_json(paginator.get_paginated_body(page, VendorOrderSerializer.to_representation))
 
 
 class VendorOrderSummaryView(OrderAPIView):
@@ -52,10 +61,15 @@ class VendorOrderSummaryView(OrderAPIView):
 
     roles: ClassVar = {"GET": FULFILLERS}
 
-    @openapi.SUMMARIZE_VENDOR_ORDERS
+    @endpoint(operation_id="summarize_vendor_orders", response=VendorOrderSummarySerializer)
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """Counts, revenue, and who has waited longest."""
-        return answer_json(summary_body(await database.run(summarize, caller=caller(request))))
+        """Summarize vendor orders.
+
+        Returns the number by status, the number to accept, the revenue, and since when the oldest one waits.
+        """
+        return answer_json(
+            VendorOrderSummarySerializer.to_representation(await database.run(summarize, caller=caller(request)))
+        )
 
 
 class VendorOrderDetailView(OrderAPIView):
@@ -64,12 +78,18 @@ class VendorOrderDetailView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"GET": FULFILLERS}
 
-    @openapi.READ_VENDOR_ORDER
+    @endpoint(operation_id="read_vendor_order", response=VendorOrderSerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """One vendor order."""
+        """Read a vendor order.
+
+        Another vendor's is not found.
+        """
         record = await database.run(read_vendor_order, caller(request), vendor_order_id)
         tag = etag(record.row.version)
-        response = HttpResponse(status=304) if not_modified(request, tag) else answer_json(vendor_order_body(record))
+        if not_modified(request, tag):
+            response = HttpResponse(status=304)
+        else:
+            response = answer_json(VendorOrderSerializer.to_representation(record))
         set_cache_headers(response, tag)
         return response
 
@@ -80,9 +100,19 @@ class AcceptVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"POST": FULFILLERS}
 
-    @openapi.ACCEPT
+    @endpoint(
+        operation_id="accept_vendor_order",
+        request=EmptyInput,
+        response=VendorOrderSerializer,
+        examples=["accepted_vendor_order"],
+        parameters=[IF_MATCH],
+        errors=["illegal_transition"],
+    )
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """Take the order on."""
+        """Accept a vendor order.
+
+        `pending` → `processing`, once the order is paid. Idempotent.
+        """
         read_json(request, NO_INPUT)
         return await _act(request, fulfil.accept, vendor_order_id)
 
@@ -93,9 +123,20 @@ class ShipVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"POST": FULFILLERS}
 
-    @openapi.SHIP
+    @endpoint(
+        operation_id="ship_vendor_order",
+        request=ShipInput,
+        response=VendorOrderSerializer,
+        examples=["shipped_vendor_order"],
+        parameters=[IF_MATCH],
+        errors=["illegal_transition"],
+    )
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """Send the parcel off."""
+        """Ship a vendor order.
+
+        `processing` → `shipped`. Idempotent; another shipment, while the status is `shipped`, replaces the first one: the
+        entry is `vendor_order.tracking_changed`, and `shipped_at` stays.
+        """
         shipment = Shipment(**read_json(request, SHIP_INPUT))
         return await _act(request, fulfil.ship, vendor_order_id, shipment=shipment)
 
@@ -106,9 +147,19 @@ class DeliverVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"POST": FULFILLERS}
 
-    @openapi.DELIVER
+    @endpoint(
+        operation_id="deliver_vendor_order",
+        request=EmptyInput,
+        response=VendorOrderSerializer,
+        examples=["delivered_vendor_order"],
+        parameters=[IF_MATCH],
+        errors=["illegal_transition"],
+    )
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """The parcel has arrived."""
+        """Deliver a vendor order.
+
+        `shipped` → `delivered`. Idempotent.
+        """
         read_json(request, NO_INPUT)
         return await _act(request, fulfil.deliver, vendor_order_id)
 
@@ -119,9 +170,20 @@ class CancelVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"POST": FULFILLERS}
 
-    @openapi.CANCEL_VENDOR_ORDER
+    @endpoint(
+        operation_id="cancel_vendor_order",
+        request=EmptyInput,
+        response=VendorOrderSerializer,
+        examples=["cancelled_vendor_order"],
+        parameters=[IF_MATCH],
+        errors=["illegal_transition"],
+    )
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
-        """Give this part up; it is refunded and restocked, the others go on."""
+        """Cancel a vendor order.
+
+        `pending` or `processing` → `cancelled`, once the order is paid. This part is refunded and its stock released; the
+        other vendor orders are unaffected. Idempotent.
+        """
         read_json(request, NO_INPUT)
         return await _act(request, fulfil.cancel, vendor_order_id)
 
@@ -137,6 +199,6 @@ async def _act(
         request_id=request_id.get(),
         **more,
     )
-    response = answer_json(vendor_order_body(record))
+    response = answer_json(VendorOrderSerializer.to_representation(record))
     response["ETag"] = etag(record.row.version)
     return response

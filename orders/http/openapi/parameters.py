@@ -77,36 +77,3 @@ SCHEMAS: dict[str, Schema] = {
     }
 }
 """Schemas that only parameters refer to."""
-
-HEADERS: dict[str, Any] = {
-    "X-Request-ID": {
-        "description": "The request's id: yours, if you sent one of 1–200 printable ASCII characters.",
-        "required": True,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-    },
-    "ETag": {
-        "description": "The version, as a strong entity tag.",
-        "required": True,
-        "schema": {"type": "string", "pattern": '^"[0-9]+"$', "examples": ['"1"']},
-    },
-    "Location": {
-        "description": "The new order's address.",
-        "required": True,
-        "schema": {"type": "string", "format": "uri-reference"},
-    },
-    "Idempotent-Replayed": {
-        "description": "There when an earlier request with this key has placed the order.",
-        "schema": {"type": "string", "const": "true"},
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before the same request is sent again.",
-        "required": True,
-        "schema": {"type": "integer", "minimum": 1},
-    },
-    "WWW-Authenticate": {
-        "description": "How to say who you are.",
-        "required": True,
-        "schema": {"type": "string", "const": "Bearer"},
-    },
-}
-"""Headers of answers."""

@@ -1,0 +1,130 @@
+"""The OpenAPI operation of a view's method, read from the view: its roles, docstring, serializers and errors."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from orders.http.openapi import extensions as extensions  # drf-spectacular finds its extensions once they are defined
+from orders.http.openapi import problems
+from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH
+from orders.http.serializers import Input, Output
+
+JSON, EVENT_STREAM = "application/json", "text/event-stream"
+TAGS = {"orders": "Customers", "vendor-orders": "Vendors", "admin": "Admins"}
+"""The group of an operation, by the first segment of its path."""
+
+Method = TypeVar("Method")
+
+
+@dataclass(frozen=True, kw_only=True)
+class endpoint:
+    """Declare what the schema cannot read from a view's method; used as its decorator.
+
+    `response` None is a stream of Server-Sent Events. `description` and `examples` are the response's, by default those of
+    its serializer. `errors` are the codes besides those that follow from the path, the body and the parameters.
+    """
+
+    operation_id: str
+    response: type[Output] | None
+    status: int = 200
+    description: str = ""
+    examples: Sequence[str] = ()
+    headers: Sequence[str] = ()
+    request: type[Input] | None = None
+    parameters: Sequence[OpenApiParameter] = ()
+    errors: Sequence[str] = ()
+
+    def __call__(self, method: Method) -> Method:
+        method.endpoint = self  # type: ignore[attr-defined]
+        return method
+
+
+class ViewSchema(AutoSchema):
+    """Describe each method of a view by its `roles`, its docstring and its `endpoint`."""
+
+    def get_operation(self, *args: Any) -> Any:
+        """Return the operation, with examples, headers and errors added as references to components."""
+        operation: dict[str, Any] = super().get_operation(*args) or {}
+        endpoint = self._endpoint
+        conditional = IF_MATCH in endpoint.parameters or IF_NONE_MATCH in endpoint.parameters
+        headers = ["X-Request-ID", *endpoint.headers, *(["ETag"] if conditional else [])]
+        for response in operation["responses"].values():
+            response["headers"] = problems.references("headers", headers)
+            for content in response.get("content", {}).values():
+                content["examples"] = problems.references("examples", self._examples)
+        if endpoint.request:
+            body = operation["requestBody"]["content"][JSON]
+            body["examples"] = problems.references("examples", endpoint.request.examples)
+        operation["responses"] |= problems.responses(
+            self, {*problems.EVERYWHERE, *endpoint.errors, *self._implied_errors()}
+        )
+        return operation
+
+    def get_operation_id(self) -> str:
+        return self._endpoint.operation_id
+
+    def get_tags(self) -> list[str]:
+        return [TAGS[tag] for tag in super().get_tags()]
+
+    def get_summary(self) -> str:
+        return _docstring(self._method)[0].removesuffix(".")
+
+    def get_description(self) -> str:  # type: ignore[override]
+        roles = " or ".join(f"**{role}**" for role in self._roles)
+        return f"For the role {roles}. {_docstring(self._method)[1]}".rstrip()
+
+    def get_extensions(self) -> dict[str, Any]:
+        return {"x-roles": self._roles}
+
+    def get_override_parameters(self) -> list[Any]:
+        return list(self._endpoint.parameters)
+
+    def get_request_serializer(self) -> Any:
+        return self._endpoint.request
+
+    def get_response_serializers(self) -> Any:
+        endpoint = self._endpoint
+        if endpoint.response is None:
+            return {(200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, endpoint.description)}
+        description = endpoint.description or _docstring(endpoint.response)[0]
+        responses = {(endpoint.status, JSON): OpenApiResponse(endpoint.response, description)}
+        if IF_NONE_MATCH in endpoint.parameters:
+            responses[304, JSON] = OpenApiResponse(None, "Your copy is up to date.")
+        return responses
+
+    @property
+    def _method(self) -> Any:
+        return getattr(self.view, self.method.lower())
+
+    @property
+    def _endpoint(self) -> endpoint:
+        described: endpoint = self._method.endpoint
+        return described
+
+    @property
+    def _roles(self) -> list[str]:
+        return list(self.view.roles[self.method])
+
+    @property
+    def _examples(self) -> Sequence[str]:
+        return self._endpoint.examples or (self._endpoint.response.examples if self._endpoint.response else ())
+
+    def _implied_errors(self) -> Iterator[str]:
+        """Yield the codes of what the base view checks for any method with such a path, body or parameter."""
+        if "{" in self.path:
+            yield "not_found"
+        if self._endpoint.request:
+            yield from ("payload_too_large", "unsupported_media_type")
+        if IF_MATCH in self._endpoint.parameters:
+            yield "precondition_failed"
+
+
+def _docstring(described: Any) -> tuple[str, str]:
+    """Return the first line and the rest of a docstring, the latter as one paragraph."""
+    first, _, rest = inspect.cleandoc(described.__doc__).partition("\n")
+    return first, " ".join(rest.split())

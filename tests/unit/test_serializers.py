@@ -1,0 +1,142 @@
+"""Each response has exactly the fields that its serializer declares for the schema, and the documented examples have them too."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orders.api import serializers as shared
+from orders.api.admin import serializers as admin
+from orders.api.orders import serializers as orders
+from orders.api.vendor_orders import serializers as vendor_orders
+from orders.domain.pricing import PricedLine, Pricing, Product
+from orders.domain.records import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
+from orders.http.serializers import Output, PageOutput, ShortageSerializer
+from orders.services.checkout.quote import Quote, Shortage
+from orders.services.reading.history import Tracked
+from orders.services.reading.summary import Summary
+from orders.store.models import OrderEvent
+
+NOW, ID = datetime.now(UTC), uuid.uuid4()
+ROW = OrderRow(
+    id=ID,
+    number="7KQM-3XPA-9T2F",
+    customer_id="ada",
+    status="confirmed",
+    payment_status="paid",
+    currency="EUR",
+    subtotal=1000,
+    discount=0,
+    total=1000,
+    coupon_code=None,
+    note="",
+    shipping_address={"name": "Ada Lovelace"},
+    cart_version=1,
+    request_hash="",
+    stock_revision=1,
+    version=1,
+    event_count=1,
+    created_at=NOW,
+    updated_at=NOW,
+    expires_at=NOW,
+    payment_check_at=NOW,
+    payment_checks=0,
+)
+PART = VendorOrderRow(
+    id=ID,
+    order_id=ID,
+    vendor_id="v",
+    status="pending",
+    currency="EUR",
+    subtotal=1000,
+    discount=0,
+    total=1000,
+    version=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
+ITEM = OrderItemRow(
+    id=ID,
+    order_id=ID,
+    vendor_order_id=ID,
+    position=1,
+    product_id="mug",
+    vendor_id="v",
+    name="Mug",
+    sku="MUG",
+    quantity=1,
+    unit_price=1000,
+    total=1000,
+    discount=0,
+)
+ORDER = OrderRecord(ROW, [ITEM], [PART])
+EVENT = OrderEvent(sequence=1, type="order.placed", to_status="pending", actor_role="customer", actor_id="ada", at=NOW)
+LINE = PricedLine(Product("mug", "v", "Mug", "MUG", 1000, "EUR", 5), 1, 1000)
+SHORTAGE = Shortage("mug", 2, 1)
+LETTER = SimpleNamespace(id=ID, source="outbox", reason="…", shown="…", order_id=None, attempts=1, created_at=NOW)
+
+RECORDS: dict[type[Output], tuple[Any, ...]] = {
+    shared.AmountsSerializer: (ROW,),
+    shared.OrderItemSerializer: (ITEM, "EUR"),
+    shared.ParcelSerializer: (PART,),
+    shared.ShippingAddressSerializer: ({},),
+    shared.VendorOrderOverviewSerializer: (PART,),
+    ShortageSerializer: (SHORTAGE,),
+    orders.HistoryEntrySerializer: (EVENT, "admin"),
+    orders.OrderHistorySerializer: ([EVENT], "admin"),
+    orders.OrderSerializer: (ORDER, "customer"),
+    orders.OrderTrackingSerializer: (Tracked(ORDER, [EVENT]),),
+    orders.QuoteItemSerializer: (LINE, "EUR"),
+    orders.QuoteSerializer: (Quote(Pricing("EUR", (LINE,), {}, 1000, 0), 1, [SHORTAGE]),),
+    orders.ShipmentSerializer: (PART, [ITEM]),
+    orders.TimelineEntrySerializer: (EVENT,),
+    vendor_orders.VendorOrderSerializer: (VendorOrderRecord(PART, [ITEM], ROW),),
+    vendor_orders.VendorOrderSummarySerializer: (Summary({}, 0, {}, None),),
+    admin.DeadLetterRetrySerializer: (ID,),
+    admin.DeadLetterSerializer: (LETTER,),
+}
+"""What each serializer is given to represent."""
+
+FOR_ADMINS = {"actor_id", "request_id", "data"}
+
+
+def heirs(serializer: type[Any]) -> Iterator[type[Any]]:
+    for heir in serializer.__subclasses__():
+        yield heir
+        yield from heirs(heir)
+
+
+def declared(serializer: type[Output]) -> set[str]:
+    return set(serializer().fields)
+
+
+def test_every_serializer_that_builds_a_response_is_compared_with_its_fields() -> None:
+    assert set(RECORDS) == {heir for heir in heirs(Output) if "to_representation" in vars(heir)}
+
+
+@pytest.mark.parametrize("serializer", RECORDS)
+def test_a_response_has_exactly_the_declared_fields(serializer: type[Output]) -> None:
+    assert serializer.to_representation(*RECORDS[serializer]).keys() == declared(serializer)
+
+
+@pytest.mark.parametrize("serializer", RECORDS)
+def test_a_nested_response_is_that_of_the_declared_serializer(serializer: type[Output]) -> None:
+    body = serializer.to_representation(*RECORDS[serializer])
+    for name, field in serializer().fields.items():
+        nested = getattr(field, "child", field)
+        if isinstance(nested, Output):
+            for part in body[name] if nested is not field else [body[name]]:
+                assert part.keys() == declared(type(nested)), name
+
+
+def test_customers_see_no_field_of_the_history_that_is_for_admins() -> None:
+    body = orders.HistoryEntrySerializer.to_representation(EVENT, "customer")
+    assert body.keys() == declared(orders.HistoryEntrySerializer) - FOR_ADMINS
+
+
+def test_a_page_has_exactly_the_declared_fields() -> None:
+    for page in heirs(PageOutput):
+        assert declared(page) == {"next", "previous", "results"}
