@@ -14,6 +14,8 @@ from orders.api.errors import failure, problem
 from orders.api.headers import lines
 from orders.api.hosts import check_host
 from orders.api.metrics import REQUESTS
+from orders.api.state import RequestState, state_of
+from orders.api.tokens import Tokens
 from orders.errors import NotAuthenticated, OrderError
 
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -57,8 +59,9 @@ def authenticate(get_response: View) -> View:
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(API):
             try:
-                state = request.scope["state"]  # type: ignore[attr-defined]
-                request.caller = await state["tokens"].caller(_authorization(request), state["place"].lent)  # type: ignore[attr-defined]
+                slot_released = state_of(request, RequestState).slot_released
+                caller = await state_of(request, Tokens).caller(_authorization(request), slot_released)
+                request.caller = caller  # type: ignore[attr-defined]
                 check_host(request)
             except OrderError as error:
                 return problem(request.path, error)

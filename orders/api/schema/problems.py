@@ -155,7 +155,7 @@ _TOLD: Mapping[str, tuple[str, dict[str, Any]]] = {
         "Product could not be asked (no answer in time). Nothing was lost: send the same request again in 1 s.",
         {"dependency": "product"},
     ),
-    "overloaded": ("Too many checkouts at once: send the same request again in a second.", {}),
+    "overloaded": ("Too many requests in progress on this server. Retry the same request in 1 second.", {}),
 }
 """What each code says of itself, in the seeded marketplace."""
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 
+from clients.neighbours import Neighbours
 from clients.tracing import request_id
 from orders import database
 from orders.api import filters, schema
@@ -14,8 +15,9 @@ from orders.api.headers import caller, etag, has_it_already, idempotency_key, if
 from orders.api.permissions import roles
 from orders.api.representation import history_entry_body, order_body, quote_body, tracking_body
 from orders.api.serializers import CancelInput, CheckoutInput
+from orders.api.state import state_of
 from orders.services.cancel import cancel_order
-from orders.services.checkout import Checkout
+from orders.services.checkout import Checkout, CheckoutDesk
 from orders.services.history import history, need_order, track
 from orders.services.lists import list_orders
 from orders.services.quote import quote
@@ -40,8 +42,7 @@ class Orders(OrderAPIView):
         """Turn the caller's cart into a placed order."""
         key = idempotency_key(request)
         wish = Wish(**read_json(request, CHECKOUT_INPUT))
-        desk = request.scope["state"]["desk"]  # type: ignore[attr-defined]
-        placed = await desk.place(Checkout(caller(request), key, request_id.get(), wish))
+        placed = await state_of(request, CheckoutDesk).place(Checkout(caller(request), key, request_id.get(), wish))
         response = answer_json(order_body(placed.order, "customer"), 201)
         response["Location"] = f"{request.path}/{placed.order.row.id}"
         response["ETag"] = etag(placed.order.row.version)
@@ -69,8 +70,7 @@ class Quotes(OrderAPIView):
     async def post(self, request: HttpRequest) -> HttpResponse:
         """What checkout would cost now."""
         wish = Wish(**read_json(request, CHECKOUT_INPUT))
-        neighbours = request.scope["state"]["neighbours"]  # type: ignore[attr-defined]
-        return answer_json(quote_body(await quote(caller(request), wish, neighbours)))
+        return answer_json(quote_body(await quote(caller(request), wish, state_of(request, Neighbours))))
 
 
 class OneOrder(OrderAPIView):

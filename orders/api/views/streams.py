@@ -16,6 +16,7 @@ from orders.api.errors import problem
 from orders.api.headers import caller, last_event_id
 from orders.api.permissions import roles
 from orders.api.representation import history_entry_body
+from orders.api.state import RequestState, state_of
 from orders.callers import Caller
 from orders.errors import NotAuthenticated, OrderError
 from orders.models import OrderEvent
@@ -53,7 +54,7 @@ class OrderStream(StreamView):
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> StreamingHttpResponse:
         """The order's trail from the first entry, or from behind `Last-Event-ID`, and every new entry as it is written."""
         who = caller(request)
-        async with _watch(request).room:
+        async with state_of(request, Watch).room:
             await database.run(need_order, who, order_id)
         after = last_event_id(request)
 
@@ -73,7 +74,7 @@ class VendorOrderStream(StreamView):
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> StreamingHttpResponse:
         """The vendor order's own entries, numbered by themselves, and every new one as it is written."""
         who = caller(request)
-        async with _watch(request).room:
+        async with state_of(request, Watch).room:
             order_id = await database.run(need_vendor_order, who, vendor_order_id)
         sent = last_event_id(request)
 
@@ -94,26 +95,21 @@ def _open(request: HttpRequest) -> None:
     who = caller(request)
     if who.expires_at <= time.time():
         raise NotAuthenticated("The token was refused: it has expired. Ask for a new one.")
-    place = _watch(request).streams.opened(who)
+    place = state_of(request, Watch).streams.opened(who)
     if (
         request.method == "HEAD"
     ):  # no stream follows: a place kept until after the answer would refuse the caller's next request
         with place:
             return
-    request.scope["state"]["at_end"].enter_context(place)  # type: ignore[attr-defined]
+    state_of(request, RequestState).exit_stack.enter_context(place)
 
 
 def _stream(request: HttpRequest, who: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> StreamingHttpResponse:
-    events = _nothing() if request.method == "HEAD" else _events(_watch(request), who, order_id, after, unseen)
+    events = _nothing() if request.method == "HEAD" else _events(state_of(request, Watch), who, order_id, after, unseen)
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
     return response
-
-
-def _watch(request: HttpRequest) -> Watch:
-    watch: Watch = request.scope["state"]["watch"]  # type: ignore[attr-defined]
-    return watch
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -1,7 +1,6 @@
-"""Clients that ask and don't read: what is kept for them is bounded, and those who read get all of it, however late."""
+"""Clients that send requests and do not read the responses: what is kept for them is bounded, and a late reader gets all of it."""
 
 import re
-import select
 import socket
 import time
 from collections.abc import Iterator
@@ -17,19 +16,21 @@ from compose.stack import Stack
 from tests.server import server
 from tests.world import Person, Sandbox, World, eventually
 
-LIMIT = 8_000_000
-SECONDS = 3
 PIPELINED = 4
-"""Requests of one connection: their answers are more than the kernel takes for it."""
+"""Requests of one connection: their responses are more than the kernel's buffers take."""
 
 BUNDLE = "/api/doc/swagger-ui-bundle.js"
+"""The largest response: 1.4 MB."""
+
+CONNECTIONS = 60
+BUFFERED = 256 * 1024
+"""Bytes: more than the server keeps for one connection that is not read, one part of a body and uvicorn's own buffer."""
 
 
 @pytest.fixture(scope="module")
 def url(stack: Stack) -> Iterator[str]:
-    """A server that keeps little for those who don't read, and not for long."""
-    settings = {"UNREAD_ANSWERS_BYTES": str(LIMIT), "UNREAD_ANSWERS_SECONDS": str(SECONDS)}
-    with server(stack, "unread", **settings) as url:
+    """A server of its own, for its memory is measured."""
+    with server(stack, "slow readers") as url:
         yield url
 
 
@@ -38,7 +39,7 @@ def request_of(path: str) -> bytes:
 
 
 def ask(url: str, times: int = PIPELINED) -> socket.socket:
-    """A connection that has asked so often for the largest answer there is, and has not read a byte."""
+    """Return a connection that has asked so often for the largest response, and has not read a byte."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(10)
@@ -47,41 +48,28 @@ def ask(url: str, times: int = PIPELINED) -> socket.socket:
     return connection
 
 
-def is_cut(connection: socket.socket) -> bool:
-    """Whether the server has reset the connection: that is known without reading."""
-    watching = select.poll()
-    watching.register(connection, select.POLLHUP)
-    return bool(watching.poll(0))
-
-
 def memory(url: str) -> int:
     """Bytes of the process in memory."""
     text = httpx.get(f"{url}/metrics", trust_env=False).text
     return int(float(re.findall(r"^process_resident_memory_bytes (\S+)", text, re.MULTILINE)[0]))
 
 
-def test_the_sum_of_what_is_kept_for_those_who_do_not_read_is_bounded(url: str) -> None:
-    for _ in range(3):
-        assert httpx.get(f"{url}{BUNDLE}", trust_env=False).status_code == 200
+def test_a_connection_that_is_not_read_keeps_a_part_of_a_response_in_memory(url: str) -> None:
+    size = len(httpx.get(f"{url}{BUNDLE}", trust_env=False).content)
+    assert size > 4 * BUFFERED
     before = memory(url)
     with ExitStack() as closing_all:
-        connections = [closing_all.enter_context(ask(url)) for _ in range(60)]
-        eventually(lambda: sum(map(is_cut, connections)) >= 30, "the first to be cut", seconds=2.5)
-        assert memory(url) - before < 4 * LIMIT
+        for _ in range(CONNECTIONS):
+            closing_all.enter_context(ask(url))
+        time.sleep(1)  # every response has begun by then
+        assert memory(url) - before < CONNECTIONS * BUFFERED
         assert httpx.get(f"{url}{BUNDLE}", trust_env=False).status_code == 200
 
 
-def test_a_client_that_reads_nothing_for_long_is_cut(url: str) -> None:
-    began = time.monotonic()
-    with ask(url) as connection:
-        eventually(lambda: is_cut(connection), "the connection to be cut", seconds=3 * SECONDS)
-        assert time.monotonic() - began > SECONDS - 0.5
-
-
-def test_a_client_that_reads_late_and_slowly_gets_every_answer(url: str) -> None:
+def test_a_client_that_reads_late_and_slowly_gets_every_response(url: str) -> None:
     wanted = httpx.get(f"{url}{BUNDLE}", trust_env=False).content
     with ask(url) as connection:
-        time.sleep(SECONDS / 2)
+        time.sleep(1)
         heard = bytearray()
         while len(heard) < PIPELINED * len(wanted) or not heard.endswith(wanted[-50:]):
             more = connection.recv(200_000)
@@ -92,7 +80,7 @@ def test_a_client_that_reads_late_and_slowly_gets_every_answer(url: str) -> None
     assert heard.count(b"HTTP/1.1 200 OK") == PIPELINED
 
 
-def test_a_connection_goes_on_after_its_late_answers(url: str) -> None:
+def test_a_connection_serves_further_requests_after_its_late_responses(url: str) -> None:
     with ask(url, 4) as connection, closing(connection.makefile("rb")) as heard:
         time.sleep(1)
         for _ in range(4):
@@ -110,7 +98,7 @@ def are_answered(customer: Person, times: int) -> bool:
     return all(customer.get("/orders").status_code == 200 for _ in range(times))
 
 
-def test_orders_that_nobody_reads_take_nobodys_place(stack: Stack, sandbox: Sandbox) -> None:
+def test_responses_that_are_not_read_take_no_slot(stack: Stack, sandbox: Sandbox) -> None:
     settings = {"REQUESTS_IN_FLIGHT": "4"}
     with server(stack, "unread orders", **settings) as url, closing(World(stack, url, sandbox)) as world:
         customer = world.shopper()
@@ -121,4 +109,4 @@ def test_orders_that_nobody_reads_take_nobodys_place(stack: Stack, sandbox: Sand
             for _ in range(12):
                 connection = closing_all.enter_context(ask(url, 0))
                 connection.sendall((request_of(BUNDLE) + orders) * PIPELINED)
-            eventually(partial(are_answered, customer, 20), "the places to be free", seconds=10)
+            eventually(partial(are_answered, customer, 20), "the slots to be free", seconds=10)
