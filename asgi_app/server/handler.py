@@ -16,10 +16,6 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpResponse, HttpResponseBase
 
-CHUNK_BYTES = 64 * 1024
-"""A body is sent in parts of this size, and the next part when the server's buffer takes it (as the stock handler does): a client
-that does not read keeps a part in memory, not the whole response."""
-
 log = structlog.get_logger()
 
 
@@ -79,10 +75,7 @@ async def _disconnected(receive: ASGIReceiveCallable) -> None:
 
 async def _send(response: HttpResponse, send: ASGISendCallable, *, is_head: bool) -> None:
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
-    content = response.content
-    headers.append((b"Content-Length", str(len(content)).encode()))
+    headers.append((b"Content-Length", str(len(response.content)).encode()))
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers, "trailers": False})
-    body = b"" if is_head else content
-    for begin in range(0, len(body) or 1, CHUNK_BYTES):
-        end = begin + CHUNK_BYTES
-        await send({"type": "http.response.body", "body": body[begin:end], "more_body": end < len(body)})
+    body = b"" if is_head else response.content
+    await send({"type": "http.response.body", "body": body, "more_body": False})

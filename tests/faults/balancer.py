@@ -3,7 +3,6 @@
 New connections go to a server that is ready; open ones stay where they are, and end when their server says so.
 """
 
-import itertools
 import threading
 from collections.abc import Sequence
 from typing import Self
@@ -19,7 +18,7 @@ POLL_SECONDS = 0.1
 
 
 class Balancer:
-    """Asks each server ten times a second; each time the next one that is ready gets the new connections."""
+    """Asks each server ten times a second, and spreads new connections over those that are ready."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self._servers = servers
@@ -40,12 +39,11 @@ class Balancer:
         self._proxy.__exit__()
 
     def _poll(self) -> None:
-        for number in itertools.count():
-            self.ready = [server for server in self._servers if _is_ready(server)]
-            if self.ready:
-                self._proxy.lead_to(_port(self.ready[number % len(self.ready)]))
-            if self._over.wait(POLL_SECONDS):
-                return
+        while not self._over.wait(POLL_SECONDS):
+            ready = [server for server in self._servers if _is_ready(server)]
+            if ready and ready != self.ready:
+                self._proxy.lead_to(*map(_port, ready))
+            self.ready = ready
 
 
 def _port(server: Server) -> int:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -156,6 +157,18 @@ def test_a_service_that_is_away_is_503_with_a_time_to_try_again(nginx: Nginx, sh
         answer = client.get("/api/v1/orders")
         problem_by_nginx(answer, 503, "overloaded")
         assert answer.headers["Retry-After"] == "1"
+
+
+def test_a_replica_whose_port_is_closed_costs_no_request(nginx: Nginx, world: World) -> None:
+    closed = (
+        f"server {HOST}:{free_port()} weight=100 max_fails=0;"  # so that hardly any request tries the other one first
+    )
+    url = nginx(("keepalive 32;", f"{closed} keepalive 32;"))
+    for _ in range(3):
+        with through(url, world.shopper()) as client:
+            placed = client.post("/api/v1/orders", headers={"Idempotency-Key": str(uuid.uuid4())})
+            assert placed.status_code == 201
+            assert client.get(placed.headers["location"]).status_code == 200
 
 
 def test_what_can_not_be_read_is_a_problem_too(nginx: Nginx, shopper: Person) -> None:
