@@ -39,7 +39,7 @@ class Loop:
 
     @property
     def problem(self) -> str:
-        """Why the loop counts as failing; empty when it does not."""
+        """Return why the loop counts as failing, or an empty text."""
         if self.task.done():
             return "it has ended"
         return next((health.problem for health in self.health if health.problem), "")
@@ -80,7 +80,7 @@ class Readiness:
             whys = await asyncio.gather(*(_why_not(check) for check in self.checks.values()))
             found = dict(zip(self.checks, whys, strict=True))
             found |= {name: loop.problem for name, loop in self._loops.items()}
-            _log_what_is_new(self._known, found)
+            _log_changes(self._known, found)
             self._known, self._known_until = found, time.monotonic() + KEPT_SECONDS
         finally:
             self._looking = None
@@ -126,7 +126,7 @@ async def _why_not(check: Check) -> str:
     return ""
 
 
-def _log_what_is_new(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+def _log_changes(before: Mapping[str, str], now: Mapping[str, str]) -> None:
     for name, problem in now.items():
         if bool(problem) != bool(before.get(name)):
             log.warning("readiness_changed", check=name, ready=not problem, why=problem[:300])

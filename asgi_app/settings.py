@@ -1,7 +1,7 @@
 """Every setting of the service, read once from the environment. `.env.sample` explains each; a test keeps the two in step.
 
-What has no safe default is required: the start stops with the names of all that are missing, and with the name of a value
-that can't be used.
+Settings without a safe default are required: the start fails with the names of all that are missing, or with the name of an
+invalid one.
 """
 
 from django.core.exceptions import ImproperlyConfigured
