@@ -8,7 +8,7 @@ reader takes a slot.
 
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from asgiref.typing import ASGI3Application
 from django.conf import settings
@@ -65,7 +65,7 @@ class LoadShedding:
         elif kind == "stream":
             await self._open_stream(scope, _replay(body, receive), send)
         else:
-            await self._serve(Slot(self._in_flight, kind), scope, _replay(body, receive), send)
+            await self._serve(kind, scope, _replay(body, receive), send)
 
     async def _open_stream(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a stream, which takes a slot while it opens. Of many that open at once, all but a few wait."""
@@ -78,11 +78,10 @@ class LoadShedding:
             if not self._has_capacity("stream", scope):
                 await self._refuse("stream", scope, send)
                 return
-            await self._serve(Slot(self._in_flight, "request"), scope, receive, _closing(opening, send))
+            await self._serve("request", scope, receive, _closing(opening, send))
 
-    async def _serve(self, slot: "Slot", scope: Any, receive: Any, send: Any) -> None:
-        with ExitStack() as exit_stack:
-            exit_stack.callback(slot.release)
+    async def _serve(self, kind: Kind, scope: Any, receive: Any, send: Any) -> None:
+        with Slot(self._in_flight, kind) as slot, ExitStack() as exit_stack:
             scope["state"][RequestState.__name__] = RequestState(slot.released, exit_stack)
             await self._inner(scope, receive, with_headers(_releasing(slot, send), self._shutdown))
 
@@ -109,13 +108,19 @@ class LoadShedding:
 
 
 class Slot:
-    """One request's slot among those in flight of its kind."""
+    """One request's slot among those in flight of its kind, from `with` until it is released."""
 
     __slots__ = ("_in_flight", "_is_taken", "_kind")
 
-    def __init__(self, in_flight: dict[str, int], kind: str) -> None:
-        self._in_flight, self._kind, self._is_taken = in_flight, kind, True
-        in_flight[kind] += 1
+    def __init__(self, in_flight: dict[str, int], kind: Kind) -> None:
+        self._in_flight, self._kind, self._is_taken = in_flight, kind, False
+
+    def __enter__(self) -> Self:
+        self._take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:
         """Release the slot, if that has not been done."""
@@ -130,8 +135,11 @@ class Slot:
         try:
             yield
         finally:
-            self._in_flight[self._kind] += 1
-            self._is_taken = True
+            self._take()
+
+    def _take(self) -> None:
+        self._in_flight[self._kind] += 1
+        self._is_taken = True
 
 
 def kind_of(method: str, path: str) -> Kind | None:
