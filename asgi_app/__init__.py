@@ -1,1 +1,1 @@
-"""The composition of the service: settings, addresses, the ASGI application with its lifespan, Celery, health."""
+"""The entry points of the service: settings, URLs, the ASGI application, Celery, health."""

@@ -1,10 +1,10 @@
-"""Celery's broker: how the settings' URL is connected to, and a transport for Redis without some traps of kombu's.
+"""Celery's broker: its connection, and a transport for Redis that differs from kombu's in three points.
 
-- A lost acknowledgement must not make the worker deaf. kombu takes a message whose acknowledgement Redis did not hear for one
-  that is still being worked on, for ever; a worker that takes one at a time then never takes another. Here such a message is
-  done with. Redis gives it out again after the visibility timeout, which does no harm: every job may run twice.
-- Whatever Redis refuses ends the connection, and no process. kombu takes most refusals for bugs, with which a worker exits;
-  after a failover (READONLY, UNBLOCKED, LOADING …) they say that the name leads to another server by now.
+- A lost acknowledgement must not stop the worker. kombu counts a message whose acknowledgement failed as in progress, for ever;
+  a worker with a prefetch of one then never takes another. Here such a message counts as done. Redis delivers it again after
+  the visibility timeout, which does no harm: every job may run twice.
+- An error of Redis ends the connection, not the process. kombu takes most of them for bugs, with which a worker exits;
+  after a failover (READONLY, UNBLOCKED, LOADING …) they mean that the name leads to another server by now.
 - TLS is used where the URL says rediss://, and verified. kombu looks at the name of the transport instead, and by default verifies
   nothing.
 """
@@ -21,12 +21,12 @@ from redis.exceptions import RedisError
 
 from messaging.bus import ensure_primary_on_connect
 
-MAX_PAUSE_SECONDS = 5
-"""Between two attempts to connect: kombu's own 30 s are all that a recovery may take (promise P10)."""
+MAX_RETRY_SECONDS = 5
+"""Longest pause between two attempts to connect: kombu's own 30 s are all that a recovery may take (promise P10)."""
 
 
 def configuration(url: str) -> dict[str, Any]:
-    """Celery's settings for the broker at `url`: redis://, rediss:// or whatever else kombu has a transport for."""
+    """Return Celery's settings for the broker at `url`: redis://, rediss:// or any other transport of kombu."""
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss"):
         return {"broker_url": url}
@@ -45,7 +45,7 @@ def configuration(url: str) -> dict[str, Any]:
 
 
 class PrimaryConnection(redis_py.Connection):
-    """A connection to the primary, or none."""
+    """A connection that fails unless it leads to the primary."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(redis_connect_func=ensure_primary_on_connect, **options)  # type: ignore[no-untyped-call]
@@ -59,10 +59,10 @@ class TLSPrimaryConnection(redis_py.SSLConnection):
 
 
 class QoS(redis.QoS):
-    """What this worker took and has not acknowledged."""
+    """The messages that this worker has taken and not acknowledged."""
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message. Raises what Redis' client raises, and then counts the message as done all the same."""
+        """Acknowledge a message. It counts as done even if the client of Redis raises, whose exception is passed on."""
         try:
             super().ack(delivery_tag)
         except Exception:
@@ -71,7 +71,7 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """kombu's own way of naming the classes above."""
+    """Names the classes above, as kombu expects it."""
 
     QoS = QoS
     connection_class = PrimaryConnection
@@ -79,21 +79,21 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """The transport that Celery is told to use for Redis."""
+    """The transport of Celery for Redis."""
 
     Channel = Channel
     connection_errors = (*redis.Transport.connection_errors, RedisError)
 
 
 class BrokerConnection(Connection):
-    """A connection to whatever broker there is, which is looked for again before long."""
+    """A connection to the broker, with short pauses between the attempts."""
 
     def ensure_connection(self, *args: Any, **options: Any) -> Any:
-        """Connect, however often it takes."""
-        return super().ensure_connection(*args, **{**options, "interval_max": MAX_PAUSE_SECONDS})
+        """Connect, with as many attempts as it takes."""
+        return super().ensure_connection(*args, **{**options, "interval_max": MAX_RETRY_SECONDS})
 
 
 class Messaging(AMQP):
-    """Celery's own way of naming the class above."""
+    """Names the class above, as Celery expects it."""
 
     Connection = BrokerConnection

@@ -1,4 +1,4 @@
-"""Celery: a queue on Redis for what happens after a commit, and a clock (beat) for what happens by time.
+"""Celery: a queue on Redis for jobs that follow a commit, and beat for scheduled jobs.
 
 The outbox in PostgreSQL is the truth; a job that Redis loses is queued again. Beat keeps no file: its jobs are due by
 their interval, and running one twice does no harm.
@@ -20,11 +20,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 
 
 class OrderCelery(Celery):
-    """Celery with a worker of our own."""
+    """Celery with its own class of worker."""
 
     @property
     def Worker(self) -> Any:
-        """The class that `celery worker` starts."""
+        """Return the class that `celery worker` starts."""
         name: Any = "asgi_app.worker:SilentWorker"  # by name: only a worker has to load it
         return self.subclass_with_self(name)
 
@@ -67,14 +67,14 @@ app.autodiscover_tasks(["orders"])
 
 @setup_logging.connect
 def _keep_djangos_logging(**_: object) -> None:
-    """Celery leaves logging to the settings."""
+    """Leave logging to the settings."""
     django.setup()
 
 
 @worker_init.connect
 @beat_init.connect
 def _refuse_cluster(**_: object) -> None:
-    """Celery's signals let nothing else than an exit through."""
+    """Exit for a Redis Cluster: Celery's signals swallow every other exception."""
     try:
         asyncio.run(bus.refuse_cluster(settings.CELERY_BROKER_URL))
     except bus.ClusterNotSupported as error:

@@ -1,7 +1,7 @@
 """Typed reads of environment variables, for the settings.
 
-Values are literal: nothing in them refers to another variable, and an empty one counts as not set. A value that can't be
-used raises ImproperlyConfigured with the variable's name, the value and what is allowed.
+Values are literal: no reference to another variable is expanded, and an empty value counts as not set. An invalid value
+raises ImproperlyConfigured with the variable's name, the value and the allowed form.
 """
 
 import os
@@ -11,15 +11,15 @@ from collections.abc import Sequence
 import jwt
 from django.core.exceptions import ImproperlyConfigured
 
-LARGEST = 2**31 - 1
-"""Of every number: PostgreSQL, Product and the clocks take it as an integer of 32 bits."""
+MAX_NUMBER = 2**31 - 1
+"""PostgreSQL, Product and the clocks take numbers as integers of 32 bits."""
 
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 PLACEHOLDER = "change-me"
 
 
 def refused(name: str, given: str, allowed: str) -> ImproperlyConfigured:
-    """The exception for a value that can't be used; `given` must hold no secret."""
+    """Return the exception for an invalid value; `given` must hold no secret."""
     return ImproperlyConfigured(f"{name} is {given!r}, which is not allowed: set it to {allowed}.")
 
 
@@ -44,15 +44,15 @@ def _bool(name: str, default: bool) -> bool:
 
 def _int(name: str, default: int, least: int = 1) -> int:
     given = _str(name, str(default)).strip()
-    if not re.fullmatch("[0-9]{1,10}", given) or not least <= int(given) <= LARGEST:
-        raise refused(name, given, f"a whole number from {least} to {LARGEST}, in digits alone")
+    if not re.fullmatch("[0-9]{1,10}", given) or not least <= int(given) <= MAX_NUMBER:
+        raise refused(name, given, f"a whole number from {least} to {MAX_NUMBER}, in digits alone")
     return int(given)
 
 
 def _float(name: str, default: float, above: float = 0) -> float:
     given = _str(name, str(default)).strip()
-    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]+)?", given) or not above < float(given) <= LARGEST:
-        raise refused(name, given, f"a number above {above} and up to {LARGEST}, like 2 or 0.5")
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]+)?", given) or not above < float(given) <= MAX_NUMBER:
+        raise refused(name, given, f"a number above {above} and up to {MAX_NUMBER}, like 2 or 0.5")
     return float(given)
 
 
@@ -61,7 +61,7 @@ def _list(name: str, default: Sequence[str] = ()) -> list[str]:
 
 
 def is_public_key(pem: str, algorithm: str) -> bool:
-    """Whether `pem` is a key that tokens of this algorithm (RFC 7518, 3.1) can be verified with."""
+    """Return whether tokens of this algorithm (RFC 7518, 3.1) can be verified with `pem`."""
     try:
         jwt.get_algorithm_by_name(algorithm).prepare_key(pem)
     except (jwt.PyJWTError, ValueError, TypeError):
@@ -70,7 +70,7 @@ def is_public_key(pem: str, algorithm: str) -> bool:
 
 
 class Env:
-    """How the settings read: `env.int("NAME", default=1)`."""
+    """The reads of the settings: `env.int("NAME", default=1)`."""
 
     str = staticmethod(_str)
     choice = staticmethod(_choice)
@@ -81,5 +81,5 @@ class Env:
 
 
 def placeholders(*names: str) -> list[str]:
-    """Those of these variables whose value, or a part of it like a password in a URL, is still that of `.env.sample`."""
+    """Return those of the variables whose value, or a part of it like a password in a URL, is still that of `.env.sample`."""
     return [name for name in names if PLACEHOLDER in _str(name).lower()]

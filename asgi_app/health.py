@@ -1,30 +1,31 @@
-"""Whether the process lives, whether it can serve, and what it counts."""
+"""The addresses for operators: liveness, readiness and metrics."""
 
 import asyncio
 import contextvars
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.exceptions import RedisError
 
+from asgi_app.server.graceful_shutdown import GracefulShutdown
 from messaging import bus
 from orders.domain.errors import DependencyUnavailable
+from orders.http.state import state_of
 from orders.runtime.loop_health import LoopHealth
 from orders.store import database, reconnect
 
-SECONDS = 3
+CHECK_SECONDS = 3
 KEPT_SECONDS = 1
-"""How long an answer about readiness is given again: whoever asks more often costs nothing."""
+"""How long the outcome of the checks is kept: asking more often costs nothing."""
 
 TASKS = Gauge("event_loop_tasks", "Tasks of the event loop, that of the request for this included")
 
 Check = Callable[[], Awaitable[None]]
-"""Raises when what it looks for is not there, with the reason."""
+"""Raises, with the reason, when a dependency can't be used."""
 
 log = structlog.get_logger()
 
@@ -38,28 +39,31 @@ class Loop:
 
     @property
     def problem(self) -> str:
-        """Why the loop counts as failing; empty when it does not."""
+        """Return why the loop counts as failing, or an empty text."""
         if self.task.done():
             return "it has ended"
         return next((health.problem for health in self.health if health.problem), "")
 
 
 class Readiness:
-    """What a process needs to serve: `checks` by the name that `/readyz` gives them, and the background loops.
+    """Whether the process can serve: its `checks`, by the name that `/readyz` gives them, and its background loops.
 
-    They are looked at once a second at most, however many ask, and for all who ask at the same time together.
+    They run once a second at most, and once for all requests that arrive at the same time. A shutdown makes readiness fail at
+    once, so that a load balancer takes the process out while it still serves.
     """
 
-    def __init__(self, loops: Mapping[str, Loop]) -> None:
+    def __init__(self, loops: Mapping[str, Loop], shutdown: GracefulShutdown) -> None:
         self.checks: dict[str, Check] = {"database": _database, "redis": self._redis_is_ready}
-        self._loops = loops
+        self._loops, self._shutdown = loops, shutdown
         self._redis = bus.connect()
         self._known: dict[str, str] = {}
         self._known_until = 0.0
         self._looking: asyncio.Task[None] | None = None
 
     async def problems(self) -> Mapping[str, str]:
-        """Every check and loop, with the reason why it fails, or an empty text."""
+        """Return every check and loop with the reason why it fails, or an empty text."""
+        if self._shutdown.has_started:
+            return {**self._known, "shutdown": "the process has been told to stop"}
         if time.monotonic() >= self._known_until:
             self._looking = self._looking or asyncio.create_task(self._look(), context=contextvars.Context())
             await asyncio.shield(self._looking)
@@ -76,13 +80,13 @@ class Readiness:
             whys = await asyncio.gather(*(_why_not(check) for check in self.checks.values()))
             found = dict(zip(self.checks, whys, strict=True))
             found |= {name: loop.problem for name, loop in self._loops.items()}
-            _log_what_is_new(self._known, found)
+            _log_changes(self._known, found)
             self._known, self._known_until = found, time.monotonic() + KEPT_SECONDS
         finally:
             self._looking = None
 
     async def _redis_is_ready(self) -> None:
-        """The kept connection may have been lost since the last look, which says nothing about Redis now."""
+        """Check twice: the kept connection may have been lost since the last check, which says nothing about Redis now."""
         try:
             await bus.check(self._redis)
         except (RedisError, OSError):
@@ -91,15 +95,13 @@ class Readiness:
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
-    """The process lives and its event loop turns."""
+    """Return 200 while the event loop turns."""
     return JsonResponse({"status": "ok"})
 
 
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether orders can be taken and followed: database, Redis and every background loop; names what is not there."""
-    state: dict[str, Any] = request.scope["state"]  # type: ignore[attr-defined]
-    readiness: Readiness = state["readiness"]
-    problems = await readiness.problems()
+    """Return whether orders can be taken and followed: database, Redis, every background loop; 503 names what fails."""
+    problems = await state_of(request, Readiness).problems()
     failing = [name for name, problem in problems.items() if problem]
     checks = {name: not problem for name, problem in problems.items()}
     body = {"status": "unavailable" if failing else "ok", "failing": failing, "checks": checks}
@@ -107,14 +109,14 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format."""
+    """Return the metrics in Prometheus' text format."""
     TASKS.set(len(asyncio.all_tasks()))
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 async def _why_not(check: Check) -> str:
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(CHECK_SECONDS):
             await check()
     except (DependencyUnavailable, RedisError, OSError, TimeoutError) as error:
         return str(error) or type(error).__name__
@@ -124,7 +126,7 @@ async def _why_not(check: Check) -> str:
     return ""
 
 
-def _log_what_is_new(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+def _log_changes(before: Mapping[str, str], now: Mapping[str, str]) -> None:
     for name, problem in now.items():
         if bool(problem) != bool(before.get(name)):
             log.warning("readiness_changed", check=name, ready=not problem, why=problem[:300])

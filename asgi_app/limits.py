@@ -1,4 +1,4 @@
-"""What the setting RATE_LIMITS says (contract: rate limits and caching)."""
+"""The setting RATE_LIMITS (contract: rate limits and caching), of which only the policy `streams` is read so far."""
 
 import re
 
@@ -7,7 +7,7 @@ STREAMS = 20
 
 
 def streams_per_caller(text: str) -> int | None:
-    """The policy `streams` of RATE_LIMITS; None where there is no limit. Raises ValueError, naming the part that is wrong."""
+    """Return the policy `streams` of RATE_LIMITS, None for no limit. Raise ValueError, naming the part that is wrong."""
     limits = [part.strip() for part in text.split(",")]
     if limits == ["off"]:
         return None

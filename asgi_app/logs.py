@@ -1,8 +1,8 @@
 """The log: one JSON object a line on standard error, from structlog and from the standard library alike.
 
-Every line carries the id of the request it belongs to. JSON escapes what users send, so no text of theirs can look like
-a line of ours; tokens, addresses, e-mails and bodies are not logged in the first place. Exceptions are: of them the log
-has where and of what kind, and their words only where these speak of code, for others quote what they could not use.
+Every line carries the id of the request it belongs to. JSON escapes text from users, so none of it can forge a line; tokens,
+addresses, e-mails and bodies are not logged at all. Of an exception the log has traceback and class, and the message only for
+classes whose messages name nothing but code: others quote the data that they could not use.
 """
 
 import logging
@@ -15,7 +15,7 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from clients.tracing import request_id
 
-SPEAK_OF_CODE = (
+SAFE_MESSAGES = (
     *(AttributeError, ImportError, NameError, OSError, TypeError),
     *(psycopg.IntegrityError, psycopg.OperationalError, psycopg.ProgrammingError),
 )
@@ -24,14 +24,14 @@ line holds the row."""
 
 
 def configure(level: str) -> dict[str, Any]:
-    """Set up structlog, and answer Django's LOGGING for records of `level` and above."""
-    # Filtered before anything is put together: a line that isn't written costs nothing.
+    """Set up structlog, and return Django's LOGGING for records of `level` and above."""
+    # Filtered before anything is formatted: a line that isn't written costs nothing.
     before: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         _add_request_id,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(_what_happened),
+        structlog.processors.ExceptionRenderer(_traceback),
     ]
     structlog.configure(
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -53,19 +53,19 @@ def configure(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": formatter},
-        "filters": {"words": {"()": lambda: _leave_words_out}},
+        "filters": {"without_message": {"()": lambda: _without_message}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": silent,
             "django.server": silent,
-            "django.request": {**silent, "level": "ERROR"},  # the request's own line says the rest
+            "django.request": {**silent, "level": "ERROR"},  # the request's own line has the rest
             "uvicorn": silent,
             "uvicorn.error": silent,
             "uvicorn.access": {"handlers": [], "propagate": False},  # the service writes its own line for each request
             "httpx": quiet,  # its lines name customers
-            "celery.worker.strategy": quiet,  # a line for each tick of the clock helps nobody
-            "celery.app.trace": {**quiet, "filters": ["words"]},
+            "celery.worker.strategy": quiet,  # a line for each tick of beat has no use
+            "celery.app.trace": {**quiet, "filters": ["without_message"]},
             "celery.beat": quiet,
         },
     }
@@ -77,25 +77,25 @@ def _add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _what_happened(exc_info: ExcInfo) -> str:
-    """The tracebacks of an exception and of those behind it, the last one first."""
+def _traceback(exc_info: ExcInfo) -> str:
+    """Return the tracebacks of an exception and of its causes, the exception's own first."""
     parts: list[str] = []
     error: BaseException | None = exc_info[1]
     while error is not None:
         parts.append("".join(traceback.format_tb(error.__traceback__)) + _named(error))
         if isinstance(error, BaseExceptionGroup):
-            parts += [_what_happened((type(each), each, each.__traceback__)) for each in error.exceptions]
+            parts += [_traceback((type(each), each, each.__traceback__)) for each in error.exceptions]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n\n".join(parts)
 
 
 def _named(error: BaseException) -> str:
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    return f"{kind}: {str(error).partition(chr(10))[0]}" if isinstance(error, SPEAK_OF_CODE) else kind
+    return f"{kind}: {str(error).partition(chr(10))[0]}" if isinstance(error, SAFE_MESSAGES) else kind
 
 
-def _leave_words_out(record: logging.LogRecord) -> bool:
-    """Celery writes a failed task's exception into its line as well as behind it."""
+def _without_message(record: logging.LogRecord) -> bool:
+    """Drop the exception's message, which Celery writes into the line of a failed task as well as behind it."""
     if isinstance(record.args, dict) and "exc" in record.args:
         record.args = {**record.args, "exc": "see exception"}
     return True

@@ -1,7 +1,7 @@
 """Every setting of the service, read once from the environment. `.env.sample` explains each; a test keeps the two in step.
 
-What has no safe default is required: the start stops with the names of all that are missing, and with the name of a value
-that can't be used.
+Settings without a safe default are required: the start fails with the names of all that are missing, or with the name of an
+invalid one.
 """
 
 from django.core.exceptions import ImproperlyConfigured
@@ -60,7 +60,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = ["orders.http.middleware.identify_request", "orders.http.middleware.authenticate"]
 SILENCED_SYSTEM_CHECKS = [
-    # Django's own middleware goes through a thread for each request: asgi_app/headers.py sends its headers, nginx that of TLS.
+    # Django's own middleware goes through a thread for each request: asgi_app/server/response_headers.py does its work.
     "security.W001",  # SecurityMiddleware
     "security.W002",  # XFrameOptionsMiddleware: frame-ancestors says it (Content Security Policy Level 2, 7.7)
     "security.W003",  # CsrfViewMiddleware: callers are known by a header that no browser sends by itself, never by a cookie
@@ -157,8 +157,7 @@ CHECKOUT_QUEUE_MS = env.int("CHECKOUT_QUEUE_MS", default=100, least=0)
 OUTBOX_GIVE_UP_SECONDS = env.int("OUTBOX_GIVE_UP_SECONDS", default=24 * 3600)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=60)
 STREAMS_IN_FLIGHT = env.int("STREAMS_IN_FLIGHT", default=500)
-UNREAD_ANSWERS_BYTES = env.int("UNREAD_ANSWERS_BYTES", default=64 * 1024 * 1024)
-UNREAD_ANSWERS_SECONDS = env.float("UNREAD_ANSWERS_SECONDS", default=30)
+SHUTDOWN_DRAIN_SECONDS = env.int("SHUTDOWN_DRAIN_SECONDS", default=0, least=0)
 RATE_LIMITS = env.str("RATE_LIMITS", default="on")
 try:
     STREAMS_PER_CALLER = limits.streams_per_caller(RATE_LIMITS)

@@ -1,4 +1,4 @@
-"""Every address of the service."""
+"""The URLs of the service."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -15,7 +15,7 @@ View = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
 def read_only(view: View) -> View:
-    """The view for GET and HEAD; any other method is 405."""
+    """Return the view for GET and HEAD; any other method is 405."""
 
     @wraps(view)
     async def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The Celery worker: one that speaks with no other worker."""
+"""The Celery worker, without messages to other workers."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ SILENT = {"without_gossip": True, "without_mingle": True, "without_heartbeat": T
 
 
 class SilentWorker(Worker):
-    """What workers tell each other is of no use here, and one more way in for whoever reaches the broker."""
+    """Gossip, mingle and heartbeat are of no use here, and one more attack surface for a client that reaches the broker."""
 
     def setup_instance(self, *args: Any, **options: Any) -> None:
-        """Make the worker's parts, whatever the command line says, without those that speak to other workers."""
+        """Set up the worker without those steps, whatever the command line says."""
         super().setup_instance(*args, **{**options, **SILENT})

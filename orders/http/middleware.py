@@ -11,10 +11,12 @@ from django.utils.decorators import async_only_middleware
 
 from clients import tracing
 from orders.domain.errors import NotAuthenticated, OrderError
+from orders.http.authentication import JWTAuthenticator
 from orders.http.headers import lines
 from orders.http.hosts import check_host
 from orders.http.metrics import REQUESTS
 from orders.http.problems import failure, problem
+from orders.http.state import RequestState, state_of
 
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -60,9 +62,10 @@ def authenticate(get_response: View) -> View:
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(API):
             try:
-                state = request.scope["state"]  # type: ignore[attr-defined]
                 authorization = _authorization(request)
-                request.user = await state["tokens"].caller(authorization, state["place"].lent)
+                slot_released = state_of(request, RequestState).slot_released
+                authenticator = state_of(request, JWTAuthenticator)
+                request.user = await authenticator.caller(authorization, slot_released)  # type: ignore[assignment]
                 request.auth = authorization.partition(" ")[2]  # type: ignore[attr-defined]
                 check_host(request)
             except OrderError as error:

@@ -25,6 +25,9 @@ BEST_SECONDS, FLOOD_SECONDS = 3, 6
 ROUNDS = 3
 """Whoever else works on this machine can make it slower between two measurements, never faster than it is."""
 
+GOODPUT = 0.75
+"""Promise P9: the share of its best goodput that a server delivers under three times the load."""
+
 ANSWER_SECONDS = 5.5
 """Promise P9: a checkout's budget and half a second."""
 
@@ -132,7 +135,7 @@ def crowded(fleet: Fleet, world: World) -> Iterator[World]:
         yield crowded
 
 
-def test_at_three_times_what_it_carries_a_server_delivers_four_fifths_of_its_best(crowded: World) -> None:
+def test_at_three_times_what_it_carries_a_server_delivers_three_quarters_of_its_best(crowded: World) -> None:
     product = crowded.product(stock=1_000_000)
     people = [crowded.customer() for _ in range(CUSTOMERS)]
     for person in people:
@@ -156,12 +159,12 @@ def test_at_three_times_what_it_carries_a_server_delivers_four_fifths_of_its_bes
     for last in (*[False] * (ROUNDS - 1), True):
         carried = asyncio.run(best())
         score, goodput, health = asyncio.run(flooded(3 * carried))
-        if goodput >= 0.8 * carried or last:
+        if goodput >= GOODPUT * carried or last:
             break
     assert score.seconds.keys() == {201, 503}
-    assert goodput >= 0.8 * carried, f"{goodput:.0f} of {carried:.0f} orders a second"
+    assert goodput >= GOODPUT * carried, f"{goodput:.0f} of {carried:.0f} orders a second"
     assert score.p99(201) < ANSWER_SECONDS
-    assert score.p99(503) < 1, "who is refused hears so early"
+    assert score.p99(503) < 1, "refusals are early"
     assert max(health) < 1
     eventually(lambda: not crowded.sql("SELECT 1 FROM outbox WHERE kind = 'publish' LIMIT 1"), "the messages to go out")
     check_invariants(crowded)

@@ -1,5 +1,6 @@
-"""Servers that are told to stop while customers shop: a rolling restart (promises: shutdown, P1, P4)."""
+"""Servers that are told to stop while customers shop: a rolling restart behind a balancer (promises: shutdown, P1, P4)."""
 
+import signal
 import socket
 import threading
 import time
@@ -12,82 +13,95 @@ from urllib.parse import urlsplit
 import httpx
 
 from compose.ports import HOST
+from tests.faults.balancer import Balancer
 from tests.faults.conftest import kills
 from tests.support.checkout_load import Load
-from tests.support.fleet import Fleet, Server
+from tests.support.fleet import DRAIN_SECONDS, Fleet
 from tests.support.world import Person, World, eventually
 
-SHUTDOWN_SECONDS = 25
+SHUTDOWN_SECONDS = DRAIN_SECONDS + 25
 RESTARTS_AT_MOST = 20
 CALLERS = 8
-IDLE_SECONDS = 2
-"""Shorter than uvicorn keeps an idle connection, 5 s."""
 
 PRODUCT_SECONDS = 0.7
 """Product is slow enough for checkouts to be under way at any moment."""
 
 
-def test_no_request_under_way_fails_while_one_server_after_the_other_is_restarted(
+def test_no_request_is_lost_while_one_server_after_the_other_is_restarted(
     fleet: Fleet, world: World, rng: Random
 ) -> None:
     slow = world.sandbox.fault("product", kind="delay", value=PRODUCT_SECONDS, call="ReserveStock")
-    with slow, Load(world, fleet.urls, rng, "restarts") as load:
-        for number in range(min(kills(), RESTARTS_AT_MOST)):
-            load.run(rng.uniform(0.2, 1))
-            server = fleet.servers[number % 2]
-            start = time.monotonic()
-            server.stop()
-            assert time.monotonic() - start < SHUTDOWN_SECONDS
-            server.start_and_wait()
-    load.check()
+    with Balancer(fleet.servers) as balancer:
+        with slow, Load(world, [balancer.url], rng, "nothing") as load:
+            for number in range(min(kills(), RESTARTS_AT_MOST)):
+                load.run(rng.uniform(0.2, 1))
+                _restart(fleet, number, balancer)
+        load.check()
 
 
-def test_whoever_a_stopping_server_has_let_in_is_answered(fleet: Fleet) -> None:
-    """Each caller opens a connection for each question, so that somebody is at the door at any moment."""
-    for _ in range(max(2, min(kills(), RESTARTS_AT_MOST))):
-        answers = _restart_while_called(fleet.servers[0])
-        assert set(answers) == {"200"}
-
-
-def _restart_while_called(server: Server) -> list[str]:
+def test_a_connection_for_each_request_meets_no_closed_port(fleet: Fleet) -> None:
+    """Connections that are opened all the time: at any moment some have been accepted by the kernel alone."""
     answers: list[str] = []
-    with ThreadPoolExecutor(CALLERS) as callers:
-        calling = [callers.submit(_call_until_refused, server.url, answers) for _ in range(CALLERS)]
-        eventually(lambda: len(answers) > 10 * CALLERS, "answers")
-        server.stop()
-    server.start_and_wait()
+    over = threading.Event()
+    with Balancer(fleet.servers) as balancer, ThreadPoolExecutor(CALLERS) as callers:
+        calling = [callers.submit(_call, balancer.url, answers, over) for _ in range(CALLERS)]
+        try:
+            for number in range(max(2, min(kills(), RESTARTS_AT_MOST))):
+                before = len(answers)
+                eventually(lambda: len(answers) > before + 10 * CALLERS, "answers")  # noqa: B023
+                _restart(fleet, number, balancer)
+        finally:
+            over.set()
     for caller in calling:
         caller.result()
-    return answers
+    assert set(answers) == {"200"}
 
 
-def _call_until_refused(url: str, answers: list[str]) -> None:
-    """Append the status of each answer; one that does not come raises."""
-    port = urlsplit(url).port
-    while True:
-        try:
-            connection = socket.create_connection((HOST, port), timeout=10)
-        except ConnectionRefusedError:
-            return
-        with connection:
+def _restart(fleet: Fleet, number: int, balancer: Balancer) -> None:
+    """Restart one server while the other is in the balancer, as a rolling update does."""
+    server = fleet.servers[number % 2]
+    eventually(lambda: balancer.ready == fleet.servers, "both servers to be in the balancer")
+    start = time.monotonic()
+    server.stop()
+    assert time.monotonic() - start < SHUTDOWN_SECONDS
+    server.start_and_wait()
+
+
+def _call(url: str, answers: list[str], over: threading.Event) -> None:
+    """Append the status of each response until `over` is set; one that does not come raises."""
+    while not over.is_set():
+        with socket.create_connection((HOST, urlsplit(url).port), timeout=10) as connection:
             connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
             answers.append(connection.makefile("rb").read()[9:12].decode())
 
 
-def test_a_connection_that_was_idle_when_its_server_was_told_to_stop_has_a_last_answer(fleet: Fleet) -> None:
+def test_a_draining_server_is_not_ready_and_answers_with_connection_close(fleet: Fleet) -> None:
     server = fleet.servers[0]
-    with closing(HTTPConnection(HOST, urlsplit(server.url).port or 0, timeout=10)) as connection:
-        assert _says_of_the_connection(connection) is None
+    with closing(HTTPConnection(HOST, urlsplit(server.url).port or 0, timeout=10)) as idle:
+        assert _connection_header(idle) is None
         server.ask_to_stop()
-        time.sleep(IDLE_SECONDS)  # nothing is to happen, so nothing can be waited for
-        assert _says_of_the_connection(connection) == "close"
-        start = time.monotonic()
-        server.stop()
-        assert time.monotonic() - start < 1, "it waited, though everybody had left"
+        unready = eventually(lambda: (answer := server.get("/readyz")).status_code == 503 and answer, "it", 0.5)
+        assert unready.json()["failing"] == ["shutdown"]
+        assert all(unready.json()["checks"][name] for name in ("database", "redis", "relay"))
+        assert unready.headers["connection"] == "close"
+        assert _connection_header(idle) == "close"
+        assert httpx.get(f"{server.url}/api/v1/orders", trust_env=False).status_code == 401
+    server.stop()
     server.start_and_wait()
 
 
-def _says_of_the_connection(connection: HTTPConnection) -> str | None:
+def test_a_second_signal_ends_the_drain(fleet: Fleet) -> None:
+    server = fleet.servers[0]
+    server.ask_to_stop()
+    eventually(lambda: server.get("/readyz").status_code == 503, "the drain to begin")
+    start = time.monotonic()
+    server.kill(signal.SIGTERM)
+    assert time.monotonic() - start < DRAIN_SECONDS / 2
+    assert server.exit_status == -signal.SIGTERM
+    server.start_and_wait()
+
+
+def _connection_header(connection: HTTPConnection) -> str | None:
     connection.request("GET", "/healthz")
     answer = connection.getresponse()
     answer.read()

@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import socket
+import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -156,6 +158,38 @@ def test_a_service_that_is_away_is_503_with_a_time_to_try_again(nginx: Nginx, sh
         answer = client.get("/api/v1/orders")
         problem_by_nginx(answer, 503, "overloaded")
         assert answer.headers["Retry-After"] == "1"
+
+
+FIRST = "weight=100 max_fails=0"
+"""Of a replica: hardly any request tries the other one first."""
+
+
+def test_a_replica_whose_port_is_closed_costs_no_request(nginx: Nginx, world: World) -> None:
+    url = nginx(("keepalive 32;", f"server {HOST}:{free_port()} {FIRST}; keepalive 32;"))
+    for _ in range(3):
+        with through(url, world.shopper()) as client:
+            placed = client.post("/api/v1/orders", headers={"Idempotency-Key": str(uuid.uuid4())})
+            assert placed.status_code == 201
+            assert client.get(placed.headers["location"]).status_code == 200
+
+
+def test_an_order_that_was_sent_to_a_replica_is_not_sent_to_another(nginx: Nginx, world: World) -> None:
+    shopper = world.shopper()
+    with socket.create_server((HOST, 0)) as broken, ThreadPoolExecutor() as threads:
+        url = nginx(("keepalive 32;", f"server {HOST}:{broken.getsockname()[1]} {FIRST}; keepalive 32;"))
+        read = threads.submit(_read_and_close, broken)
+        with through(url, shopper) as client:
+            answer = client.post("/api/v1/orders", headers={"Idempotency-Key": str(uuid.uuid4())})
+        assert read.result().startswith(b"POST /api/v1/orders")
+    assert answer.status_code == 503
+    assert shopper.get("/orders").json()["results"] == []
+
+
+def _read_and_close(server: socket.socket) -> bytes:
+    """Take one request, and close its connection without a response."""
+    connection, _ = server.accept()
+    with connection:
+        return connection.recv(65536)
 
 
 def test_what_can_not_be_read_is_a_problem_too(nginx: Nginx, shopper: Person) -> None:

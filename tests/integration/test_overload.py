@@ -1,16 +1,19 @@
-"""More requests than a process carries: it answers what it can, turns the others away at once, and stays in good health."""
+"""More requests than a process serves in time: it serves what it can, refuses the others at once, and stays healthy."""
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from time import monotonic
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 import pytest
 
+from compose.ports import HOST
 from compose.stack import Stack
 from tests.support.problem import problem
 from tests.support.server import server
@@ -21,14 +24,14 @@ SETTINGS = {"CHECKOUTS_IN_FLIGHT": "4", "CHECKOUT_QUEUE_MS": "100", "REQUESTS_IN
 
 @pytest.fixture
 def small(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """A server process that carries little."""
+    """A server process with low limits."""
     with server(stack, "small", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
 
 
 @contextmanager
-def nobody_reads_orders(world: World) -> Iterator[None]:
-    """While this lasts, whoever reads orders waits for a lock."""
+def orders_locked(world: World) -> Iterator[None]:
+    """While this lasts, reading orders waits for a lock."""
     with psycopg.connect(world.stack.postgres.url) as connection:
         connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         yield
@@ -40,7 +43,7 @@ def counted(world: World, what: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith(f'requests_shed_total{{what="{what}"}}'))
 
 
-def test_checkouts_beyond_what_is_carried_are_refused_early_and_the_others_placed(small: World) -> None:
+def test_checkouts_beyond_the_limit_are_refused_early_and_the_others_placed(small: World) -> None:
     shoppers = [small.shopper() for _ in range(60)]
     with ThreadPoolExecutor(len(shoppers)) as threads, small.sandbox.fault("cart", kind="delay", value=0.2, call="get"):
         answers = list(threads.map(lambda shopper: shopper.checkout(), shoppers))
@@ -53,8 +56,8 @@ def test_checkouts_beyond_what_is_carried_are_refused_early_and_the_others_place
             assert answer.headers["Retry-After"] == "1"
 
 
-def test_a_queue_without_hope_is_not_joined(small: World) -> None:
-    """Once the pace is known, who would wait in vain is told so before the token and the body are looked at."""
+def test_a_checkout_that_would_wait_in_vain_is_refused_at_once(small: World) -> None:
+    """Once the pace is known, the refusal comes before the token and the body are looked at."""
     stop = threading.Event()
 
     def ask(shopper: Person) -> None:
@@ -65,7 +68,7 @@ def test_a_queue_without_hope_is_not_joined(small: World) -> None:
     with ThreadPoolExecutor(24) as threads, small.sandbox.fault("cart", kind="delay", value=0.05, call="get"):
         try:
             asking = [threads.submit(ask, shopper) for shopper in sold_out]
-            eventually(lambda: counted(small, "checkout") > 0, "checkouts to be turned away at the door")
+            eventually(lambda: counted(small, "checkout") > 0, "checkouts to be shed")
             assert httpx.get(f"{small.url}/healthz", trust_env=False, timeout=2).status_code == 200
         finally:
             stop.set()
@@ -73,19 +76,19 @@ def test_a_queue_without_hope_is_not_joined(small: World) -> None:
     assert small.shopper().place()["status"] == "pending"
 
 
-def test_requests_beyond_what_is_carried_are_refused_at_once(small: World) -> None:
+def test_requests_beyond_the_limit_are_refused_at_once(small: World) -> None:
     shopper = small.shopper()
     shopper.place()
     with ExitStack() as ending:
         threads = ending.enter_context(ThreadPoolExecutor(4))
-        with nobody_reads_orders(small):
+        with orders_locked(small):
             waiting = [threads.submit(shopper.get, "/orders") for _ in range(4)]
-            turned_away = eventually(lambda: refused(small), "a request to be turned away")
+            refusal = eventually(lambda: refused(small), "a request to be refused")
             began = monotonic()
             assert httpx.get(f"{small.url}/healthz", trust_env=False).status_code == 200
             assert monotonic() - began < 0.5
-        problem(turned_away, 503, "overloaded")
-        assert turned_away.headers["Retry-After"] == "1"
+        problem(refusal, 503, "overloaded")
+        assert refusal.headers["Retry-After"] == "1"
         assert counted(small, "request") >= 1
         assert {future.result().status_code for future in waiting} <= {200, 503}
     assert shopper.get("/orders").status_code == 200
@@ -98,3 +101,28 @@ def refused(world: World) -> httpx.Response | None:
         return None
     assert answer.headers["X-Request-ID"] == "mine"
     return answer
+
+
+UNREAD = "/api/doc/swagger-ui-bundle.js"
+"""A response of 1.4 MB: four of them are more than the kernel's buffers take."""
+
+
+def test_responses_that_are_not_read_take_no_slot(small: World) -> None:
+    customer = small.shopper()
+    customer.place()
+    authorization = f"Authorization: {customer.http.headers['authorization']}\r\n"
+    requests = "".join(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}\r\n" for path in (UNREAD, "/api/v1/orders")
+    )
+    with ExitStack() as closing_all:
+        for _ in range(12):
+            connection = closing_all.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect((HOST, urlsplit(small.url).port))
+            connection.sendall(requests.encode() * 4)
+        eventually(lambda: are_served(customer, 20), "the slots to be free")
+
+
+def are_served(customer: Person, times: int) -> bool:
+    """Whether so many requests in a row are served."""
+    return all(customer.get("/orders").status_code == 200 for _ in range(times))

@@ -12,7 +12,7 @@ import pytest
 from compose.stack import Stack
 from tests.api.test_fulfilment import Market
 from tests.api.test_streams import Listener, listen
-from tests.integration.test_overload import nobody_reads_orders
+from tests.integration.test_overload import orders_locked
 from tests.support.problem import problem
 from tests.support.server import server
 from tests.support.world import Person, Sandbox, World, eventually
@@ -97,7 +97,7 @@ def test_streams_that_open_take_no_more_places_than_there_are(limited: World, qu
     order_id = limited.shopper().place()["id"]
     people = [limited.customer() for _ in range(12)]
     with ThreadPoolExecutor(len(people)) as threads:
-        with nobody_reads_orders(limited):
+        with orders_locked(limited):
             asking = [threads.submit(person.get, f"/orders/{order_id}/stream{query}") for person in people]
             eventually(lambda: sum(each.done() for each in asking) >= 8, "those beyond the places to be refused", 2)
         statuses = Counter(each.result().status_code for each in asking)

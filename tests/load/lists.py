@@ -36,7 +36,7 @@ from django.db import connection  # noqa: E402
 from compose.servers import Postgres  # noqa: E402
 from orders.domain.callers import Actor, Caller  # noqa: E402
 from orders.domain.pricing import Product, price  # noqa: E402
-from orders.services.checkout.checkout import new_order  # noqa: E402
+from orders.services.checkout import new_order  # noqa: E402
 from orders.store import order_writer  # noqa: E402
 from orders.store.order_lists import list_orders, list_vendor_orders  # noqa: E402
 from orders.store.paging import Page, PageRequest  # noqa: E402

@@ -22,9 +22,9 @@ PATIENCE_SECONDS = 40
 
 ANSWER_SECONDS = 10
 
-Trouble = Literal["crashes", "restarts", "refusals", "nothing"]
-"""What clients bear, and ask again: lost connections and 503 (`crashes`), connections refused (`restarts`), a 503 in
-time that names the neighbour and says when to ask again (`refusals`), nothing at all."""
+Trouble = Literal["crashes", "refusals", "nothing"]
+"""What clients bear, and ask again: lost connections and 503 (`crashes`), a 503 in time that names the neighbour and says when
+to ask again (`refusals`), nothing at all."""
 
 BUDGET_SECONDS = 5.5
 """Promise P9: of a checkout, the longest of all answers."""
@@ -102,8 +102,6 @@ class Client:
     def _bear(self, error: httpx.TransportError, url: str) -> None:
         self.lost += 1
         if self._bears == "crashes" and not isinstance(error, httpx.ReadTimeout):
-            return
-        if self._bears == "restarts" and isinstance(error, httpx.ConnectError):
             return
         raise Broken(f"{url}: {error!r}") from error
 

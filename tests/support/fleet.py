@@ -21,6 +21,10 @@ from tests.support.world import eventually
 RECOVERY_SECONDS = 30
 """Promise P10."""
 
+DRAIN_SECONDS = 3
+"""How long a server that is told to stop goes on serving: longer than the balancer takes to notice, and than callers keep an idle
+connection."""
+
 POOLS_GROW_BY = 4
 """A pool opens threads and connections at need, up to four for the database: so many more than when warm are no leak."""
 
@@ -64,7 +68,8 @@ class Fleet:
             ("CELERY_BROKER_URL", stack.ports.redis, redis),
         ):
             environment[name] = environment[name].replace(f":{port}/", f":{proxy.port}/")
-        self.servers = [Server(f"server-{number}", stack, environment) for number in (1, 2)]
+        drain = {"SHUTDOWN_DRAIN_SECONDS": str(DRAIN_SECONDS)}
+        self.servers = [Server(f"server-{number}", stack, environment | drain) for number in (1, 2)]
         self.worker, self.beat = (
             Process(name, command, log=stack.logs / f"{name}.log", cwd=CHECKOUT, environment=environment)
             for name, command in (("worker", composition.WORKER), ("beat", composition.BEAT))

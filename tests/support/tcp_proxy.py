@@ -4,6 +4,7 @@ It runs on an event loop in a thread of its own; its methods are for the test's 
 """
 
 import asyncio
+import itertools
 import re
 import socket
 import struct
@@ -37,7 +38,7 @@ class Proxy:
     """Passes everything on until told otherwise. `port` is where clients connect."""
 
     def __init__(self, server_port: int) -> None:
-        self._server_port = server_port
+        self._server_ports = itertools.cycle([server_port])
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
         self._links: set[_Link] = set()
@@ -63,9 +64,9 @@ class Proxy:
         """How many are open now."""
         return len(self._links)
 
-    def lead_to(self, server_port: int) -> None:
-        """Connect who comes from now on to that port; open connections stay."""
-        self._server_port = server_port
+    def lead_to(self, *server_ports: int) -> None:
+        """Lead new connections to these ports, in turn; open connections stay."""
+        self._server_ports = itertools.cycle(server_ports)
 
     def cut(self) -> None:
         """Reset every connection there is; new ones are served."""
@@ -123,7 +124,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            server = await asyncio.open_connection(HOST, self._server_port)
+            server = await asyncio.open_connection(HOST, next(self._server_ports))
         except OSError:
             _reset(writer)
             return

@@ -6,9 +6,8 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
-from unittest.mock import AsyncMock, Mock
 from uuid import UUID
 
 import grpc
@@ -16,8 +15,7 @@ import grpc.aio
 import pytest
 from django.test import override_settings
 
-from asgi_app.health import Loop
-from asgi_app.service import Service
+from asgi_app.server.lifespan import end_tasks
 from clients import errors
 from clients.deadline import Deadline
 from clients.jwks import JWKSCache
@@ -394,12 +392,8 @@ async def test_a_process_stops_though_a_loop_misses_its_first_cancellation() -> 
             await asyncio.Event().wait()
         await asyncio.Event().wait()
 
-    parts: Any = AsyncMock(name="desk"), Mock(name="tokens"), Mock(name="relay")
-    tasks = {"relay": asyncio.create_task(asyncio.sleep(0)), "stream": asyncio.create_task(hard_of_hearing())}
-    loops = {name: Loop(task, ()) for name, task in tasks.items()}
-    desk, tokens, mouth = parts
-    watch, readiness = Mock(name="watch"), Mock(name="readiness")
-    service = Service(Mock(spec=ServiceClients), desk, tokens, mouth, watch, loops, readiness, AsyncExitStack())
+    task = asyncio.create_task(hard_of_hearing())
+    await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        await service.stop()
-    assert tasks["stream"].cancelled()
+        await end_tasks([task])
+    assert task.cancelled()

@@ -243,7 +243,8 @@ def test_the_containers_read_only_what_the_sample_environment_explains() -> None
 def test_the_containers_run_what_the_local_stack_runs() -> None:
     services = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
     assert {"postgres", "redis", "migrate", "service", "nginx", "worker", "beat", "sandbox"} == set(services)
-    assert int(services["service"]["stop_grace_period"].removesuffix("s")) > 25
+    drain = int(services["service"]["environment"]["SHUTDOWN_DRAIN_SECONDS"])
+    assert int(services["service"]["stop_grace_period"].removesuffix("s")) > drain + 25
     assert services["beat"]["command"] == composition.BEAT[2:]
     image = (CHECKOUT / "compose" / "Dockerfile").read_text()
     assert all(f'"{part}"' in image for part in composition.service(8000)[3:] if part != HOST)

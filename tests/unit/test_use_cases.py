@@ -10,7 +10,7 @@ import pytest
 
 from orders import services
 
-EXCEPT = "orders.services.checkout."
+EXCEPT = "orders.services.checkout.checkout."
 """Still takes positional arguments."""
 
 

@@ -16,6 +16,7 @@ from orders.http.headers import caller, last_event_id
 from orders.http.openapi.auto_schema import endpoint
 from orders.http.openapi.parameters import LAST_EVENT_ID
 from orders.http.requests import APIRequest
+from orders.http.state import RequestState, state_of
 from orders.http.views import OrderAPIView
 from orders.services.reading.history import (
     ensure_order_visible,
@@ -67,7 +68,7 @@ class OrderStreamView(StreamView):
         send the token.
         """
         who = caller(request)
-        async with _watch(request).slots:
+        async with state_of(request, OrderEventNotifier).slots:
             await database.run(ensure_order_visible, caller=who, order_id=order_id)
         after = last_event_id(request)
 
@@ -99,7 +100,7 @@ class VendorOrderStreamView(StreamView):
         or in a browser an EventSource based on fetch, which can send the token.
         """
         who = caller(request)
-        async with _watch(request).slots:
+        async with state_of(request, OrderEventNotifier).slots:
             order_id = await database.run(ensure_vendor_order_visible, caller=who, vendor_order_id=vendor_order_id)
         sent = last_event_id(request)
 
@@ -120,26 +121,22 @@ def _open(request: HttpRequest) -> None:
     who = caller(request)
     if who.expires_at <= time.time():
         raise NotAuthenticated("The token was refused: it has expired. Ask for a new one.")
-    place = _watch(request).streams.opened(who)
+    place = state_of(request, OrderEventNotifier).streams.opened(who)
     if (
         request.method == "HEAD"
     ):  # no stream follows: a place kept until after the answer would refuse the caller's next request
         with place:
             return
-    request.scope["state"]["at_end"].enter_context(place)  # type: ignore[attr-defined]
+    state_of(request, RequestState).exit_stack.enter_context(place)
 
 
 def _stream(request: HttpRequest, who: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> StreamingHttpResponse:
-    events = _nothing() if request.method == "HEAD" else _events(_watch(request), who, order_id, after, unseen)
+    notifier = state_of(request, OrderEventNotifier)
+    events = _nothing() if request.method == "HEAD" else _events(notifier, who, order_id, after, unseen)
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
     return response
-
-
-def _watch(request: HttpRequest) -> OrderEventNotifier:
-    watch: OrderEventNotifier = request.scope["state"]["watch"]  # type: ignore[attr-defined]
-    return watch
 
 
 async def _nothing() -> AsyncIterator[bytes]:

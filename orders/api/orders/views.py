@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 
+from clients.service_clients import ServiceClients
 from clients.tracing import request_id
 from orders.api.orders.serializers import (
     CancelInput,
@@ -21,7 +22,9 @@ from orders.http.headers import caller, etag, idempotency_key, if_match, not_mod
 from orders.http.openapi.auto_schema import endpoint
 from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH, KEY, ORDER_FILTERS
 from orders.http.pagination import PAGING, KeysetPaginator
+from orders.http.state import state_of
 from orders.http.views import OrderAPIView, answer_json, read_json
+from orders.services.checkout.checkout import CheckoutService
 from orders.services.checkout.checkout_request import CheckoutBody, CheckoutRequest
 from orders.services.checkout.quote import quote
 from orders.services.lifecycle.cancel import cancel_order
@@ -80,8 +83,8 @@ class OrderListView(OrderAPIView):
         """
         key = idempotency_key(request)
         body = CheckoutBody(**read_json(request, CHECKOUT_INPUT))
-        desk = request.scope["state"]["desk"]  # type: ignore[attr-defined]
-        placed = await desk.place(request=CheckoutRequest(caller(request), key, request_id.get(), body))
+        checkout = state_of(request, CheckoutService)
+        placed = await checkout.place(request=CheckoutRequest(caller(request), key, request_id.get(), body))
         response = answer_json(OrderSerializer.to_representation(placed.order, "customer"), 201)
         response["Location"] = f"{request.path}/{placed.order.row.id}"
         response["ETag"] = etag(placed.order.row.version)
@@ -116,7 +119,7 @@ class QuoteView(OrderAPIView):
         Takes the body of a checkout and returns the amounts that it would have now. Reserves and stores nothing.
         """
         body = CheckoutBody(**read_json(request, CHECKOUT_INPUT))
-        services = request.scope["state"]["neighbours"]  # type: ignore[attr-defined]
+        services = state_of(request, ServiceClients)
         return answer_json(
             QuoteSerializer.to_representation(await quote(caller=caller(request), body=body, services=services))
         )

@@ -108,7 +108,8 @@ class ViewSchema(AutoSchema):
 
     @property
     def _roles(self) -> list[str]:
-        return list(self.view.roles[self.method])
+        view: Any = self.view
+        return list(view.roles[self.method])
 
     @property
     def _examples(self) -> Sequence[str]:

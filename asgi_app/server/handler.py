@@ -1,4 +1,4 @@
-"""Django's ASGI handler without what this service has no use for: a third of its cost, the same answers.
+"""Django's ASGI handler without the steps that this service does not need: a third of its cost, the same responses.
 
 The stock handler gives each request a thread context, signals that hop to threads, a disconnect listener that cancels
 the view, and a spooled file for the body. Here every view is async, nothing hooks into the signals, checkouts must not
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class LeanASGIHandler(ASGIHandler):
-    """Answers HTTP requests of async views."""
+    """Handles HTTP requests of async views."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = await read_body(receive, settings.REQUEST_BODY_BYTES)
@@ -38,18 +38,18 @@ class LeanASGIHandler(ASGIHandler):
             await self._stream(response, receive, send)
 
     async def _stream(self, response: HttpResponseBase, receive: ASGIReceiveCallable, send: Any) -> None:
-        """Send a stream until it ends or the client leaves."""
+        """Send a stream until it ends or the client disconnects."""
         sending = asyncio.create_task(self.send_response(response, send))
-        leaving = asyncio.create_task(_left(receive))
-        await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-        for task in (sending, leaving):
+        disconnect = asyncio.create_task(_disconnected(receive))
+        await asyncio.wait([sending, disconnect], return_when=asyncio.FIRST_COMPLETED)
+        for task in (sending, disconnect):
             task.cancel()
-        for outcome in await asyncio.gather(sending, leaving, return_exceptions=True):
+        for outcome in await asyncio.gather(sending, disconnect, return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.warning("stream_broken", why=type(outcome).__name__)
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
-        """The request, or an answer for one that can't be read (as the stock handler does)."""
+        """Return the request, or the response to one that can't be read (as the stock handler does)."""
         try:
             return ASGIRequest(scope, body_file), None
         except UnicodeDecodeError:
@@ -57,7 +57,7 @@ class LeanASGIHandler(ASGIHandler):
 
 
 async def read_body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
-    """The body, or as much of it as shows that it is over the limit; None when the client has gone."""
+    """Return the body, or as much of it as shows that it is over the limit; None when the client has disconnected."""
     body = b""
     while True:
         message = await receive()
@@ -68,7 +68,7 @@ async def read_body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
             return body
 
 
-async def _left(receive: ASGIReceiveCallable) -> None:
+async def _disconnected(receive: ASGIReceiveCallable) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

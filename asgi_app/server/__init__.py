@@ -1,0 +1,1 @@
+"""The ASGI application around Django: lifespan, load shedding, response headers, graceful shutdown."""

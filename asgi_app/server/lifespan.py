@@ -1,0 +1,135 @@
+"""The lifespan of a server process: the clients and background loops that are opened before the first request, and closed after
+the last one."""
+
+import asyncio
+import contextvars
+import gc
+import signal
+from collections.abc import AsyncIterator, Collection, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, LifespanScope
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from asgi_app.health import Loop, Readiness
+from asgi_app.server.graceful_shutdown import GracefulShutdown
+from asgi_app.server.state import ServerState
+from clients.jwks import JWKSCache
+from clients.service_clients import open_service_clients
+from messaging import bus
+from messaging.relay import Relay
+from messaging.subscriber import Subscriber
+from orders.http.authentication import JWTAuthenticator
+from orders.runtime.loop_health import LoopHealth
+from orders.services.checkout.checkout import CheckoutService
+from orders.services.reading.order_events import OpenStreams, OrderEventNotifier
+from orders.store import database
+
+LAST_RELAY_SECONDS = 10
+"""How long the relay may take to hand on what the last checkouts left in the outbox."""
+
+log = structlog.get_logger()
+
+
+class Lifespan:
+    """The lifespan protocol of ASGI. The server's state is in the scope of every request."""
+
+    def __init__(self, shutdown: GracefulShutdown) -> None:
+        self._shutdown = shutdown
+
+    async def __call__(self, scope: LifespanScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await receive()
+        async with AsyncExitStack() as running:
+            try:
+                check_root_path(_root_path())
+                state = await running.enter_async_context(open_server(self._shutdown))
+            except Exception as error:
+                log.exception("start_failed")
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            scope["state"].update(state.by_class())
+            self._shutdown.handle_signals(state.notifier.close)
+            _freeze_garbage_collection()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@asynccontextmanager
+async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
+    """Open the clients and start the background loops. No other service has to be there yet.
+
+    On exit finish the checkouts, hand on what they left in the outbox, end the loops, close the clients.
+    Raises ClusterNotSupported when REDIS_URL or CELERY_BROKER_URL leads to a Redis Cluster.
+    """
+    if not settings.PAYMENT_SIGNING_SECRET:
+        log.warning("payment_messages_are_not_signed", advice="Set PAYMENT_SIGNING_SECRET.")
+    await bus.refuse_cluster(settings.REDIS_URL, settings.CELERY_BROKER_URL)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(asyncio.to_thread, database.close)
+        clients = await closing.enter_async_context(open_service_clients())
+        published = JWKSCache(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
+        if published:
+            closing.push_async_callback(published.close)
+            published.start()
+        subscriber, relay = Subscriber(), Relay()
+        notifier = OrderEventNotifier(OpenStreams(settings.STREAMS_IN_FLIGHT, settings.STREAMS_PER_CALLER))
+        closing.push_async_callback(subscriber.close)
+        closing.push_async_callback(relay.close)
+        loops = {
+            "payment channel": _loop(subscriber.listen_to_channel(), subscriber.channel_health),
+            "payment stream": _loop(subscriber.read_stream(), subscriber.stream_health),
+            "parked payments": _loop(subscriber.retry_parked(), subscriber.parked_health),
+            "relay": _loop(relay.run(), *relay.health.values()),
+            "watch": _loop(notifier.run(), notifier.health),
+        }
+        closing.push_async_callback(end_tasks, [loop.task for loop in loops.values()])
+        checkout, authenticator = CheckoutService(clients), JWTAuthenticator(published)
+        closing.push_async_callback(_finish, checkout, relay, loops["relay"].task)
+        readiness = Readiness(loops, shutdown)
+        if published:
+            readiness.checks["identity"] = published.check
+        closing.push_async_callback(readiness.close)
+        yield ServerState(clients, checkout, authenticator, notifier, readiness)
+
+
+def check_root_path(root_path: str) -> None:
+    """Raise ImproperlyConfigured for a root path that no link can be made of."""
+    if root_path and (not root_path.startswith("/") or root_path.endswith("/") or not root_path.isascii()):
+        raise ImproperlyConfigured(f"--root-path must begin with a slash and not end with one, like /shop: {root_path}")
+
+
+def _root_path() -> str:
+    """Return uvicorn's `--root-path`: the handler of SIGTERM is a method of the server that runs."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return server.config.root_path if isinstance(server, uvicorn.Server) else ""
+
+
+async def _finish(checkout: CheckoutService, relay: Relay, relaying: asyncio.Task[None]) -> None:
+    await checkout.finish()
+    relay.stop()
+    await asyncio.wait([relaying], timeout=LAST_RELAY_SECONDS)
+
+
+async def end_tasks(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: on Python 3.11 `asyncio.wait_for` may swallow a cancellation (cpython #86296)."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=1)
+
+
+def _loop(work: Coroutine[Any, Any, None], *health: LoopHealth) -> Loop:
+    """Start a task with a context of its own: it carries no request's id."""
+    return Loop(asyncio.create_task(work, context=contextvars.Context()), health)
+
+
+def _freeze_garbage_collection() -> None:
+    """Collect only what requests leave behind, and less often: a full collection of Django's objects takes 100 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
