@@ -4,8 +4,8 @@ import os
 import sys
 from collections.abc import Mapping
 
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from compose.ports import HOST, Ports
-from compose.site import JWT_AUDIENCE, JWT_ISSUER
 
 PYTHON = sys.executable
 CAPTURE_AFTER_SECONDS = "2"  # long enough to see an order pending

@@ -9,12 +9,12 @@ import sys
 import httpx
 
 from compose.command_line import run_command
+from compose.connection_info import Site, running_site
+from compose.demo_client import PATIENCE_SECONDS
+from compose.demo_scenarios import walk_cancelled, walk_delivered, walk_expired
 from compose.errors import StepError
 from compose.progress import Progress
-from compose.site import Site, running_site
 from compose.stack import DATA, throwaway_stack
-from compose.visitor import PATIENCE_SECONDS
-from compose.walks import walk_cancelled, walk_delivered, walk_expired
 
 EXPIRY_SECONDS = 8  # of a stack started for the demo: a payment takes two or three, and what is paid expires no more
 

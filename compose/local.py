@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compose.command_line import Interrupted, run_command
+from compose.connection_info import Site, running_site, take
 from compose.errors import ComposeError, StackError
 from compose.ports import Ports
 from compose.processes import launch_command
 from compose.progress import BOLD, Progress
-from compose.site import Site, running_site, take
 from compose.stack import CHECKOUT, DATA, Stack, throwaway_stack
 
 USAGE = "Usage: python -m compose.local run | during COMMAND ARGUMENT… | forget"
@@ -38,7 +38,7 @@ def run() -> int:
     stack = Stack(DATA, ports=lambda: Ports.from_environment(os.environ), progress=progress)
     with stack:
         try:
-            progress.say(banner(stack.site, stack.logs, lambda text: progress.paint(text, BOLD)))
+            progress.say(banner(stack.connection_info, stack.logs, lambda text: progress.paint(text, BOLD)))
             while True:
                 time.sleep(LOOK_EVERY_SECONDS)
                 stack.check()

@@ -14,12 +14,12 @@ import httpx
 import redis
 
 from compose import composition
+from compose.connection_info import Site, load_secrets, take
 from compose.errors import StackError
 from compose.ports import HOST, Ports
 from compose.processes import Process
 from compose.progress import Progress
 from compose.servers import Postgres, Redis
-from compose.site import Site, load_secrets, take
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATA = CHECKOUT / ".data"
@@ -68,7 +68,7 @@ class Stack:
         self._site: Site | None = None
 
     @property
-    def site(self) -> Site:
+    def connection_info(self) -> Site:
         """How to talk to it."""
         if self._site is None:
             raise StackError("The stack is not running.")
@@ -76,15 +76,15 @@ class Stack:
 
     @property
     def url(self) -> str:
-        return self.site.url
+        return self.connection_info.url
 
     @property
     def control_url(self) -> str:
-        return self.site.control_url
+        return self.connection_info.control_url
 
     def token(self, role: str, subject: str, vendor_id: str | None = None) -> str:
         """A JWT for the service."""
-        return self.site.token(role, subject, vendor_id)
+        return self.connection_info.token(role, subject, vendor_id)
 
     def __enter__(self) -> Self:
         self.start()
@@ -240,7 +240,7 @@ def throwaway_stack(purpose: str, *, settings: Mapping[str, str], progress: Prog
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=DATA))
     try:
         with Stack(folder, settings=settings, durable=False, progress=progress) as stack:
-            yield stack.site
+            yield stack.connection_info
     except Exception:
         for state in ("postgres", "redis"):
             shutil.rmtree(folder / state, ignore_errors=True)

@@ -9,8 +9,8 @@ import uvloop
 
 from compose import sandbox
 from compose.sandbox import seed
-from compose.sandbox.neighbourhood import Neighbourhood, Ports
-from compose.sandbox.payment_terms import Terms
+from compose.sandbox.payment_settings import Terms
+from compose.sandbox.server import Neighbourhood, Ports
 
 
 def arguments() -> argparse.Namespace:

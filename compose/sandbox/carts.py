@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from compose.sandbox.http_door import Answer, HttpDoor
+from compose.sandbox.http_neighbour import Answer, HttpDoor
 
 MOST = 2**31
 """Units of one product in a cart."""

@@ -54,7 +54,7 @@ from aiohttp import web
 from compose.sandbox import seed
 from compose.sandbox.carts import Carts
 from compose.sandbox.hold import InvalidArgument
-from compose.sandbox.payment_terms import checked
+from compose.sandbox.payment_settings import checked
 from compose.sandbox.payments import ACTIONS, Payments
 from compose.sandbox.products import Products
 from compose.sandbox.users import Users

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from compose.sandbox.hold import Answer, FailedPrecondition, Hold, InvalidArgument, Reservation, State
-from compose.sandbox.shelves import Shelves
+from compose.sandbox.inventory import Shelves
 
 
 class Holds:

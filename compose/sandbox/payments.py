@@ -5,12 +5,12 @@ import json
 from collections import Counter, defaultdict, deque
 from typing import Any
 
-from compose.sandbox.copies import Copies
+from compose.sandbox.deduplication import Copies
 from compose.sandbox.faults import Faults, nothing
-from compose.sandbox.payment_book import OUTCOMES, Book, Payment
 from compose.sandbox.payment_messages import Message, Unusable, check_command, is_signed, read, signature
-from compose.sandbox.payment_terms import AllTerms, Terms
-from compose.sandbox.payment_wire import Wire
+from compose.sandbox.payment_processor import OUTCOMES, Book, Payment
+from compose.sandbox.payment_settings import AllTerms, Terms
+from compose.sandbox.payment_transport import Wire
 
 KINDS = {"deaf": nothing}
 ACTIONS = {

@@ -8,11 +8,11 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
+from compose.sandbox.call_log import Visitors
 from compose.sandbox.faults import Fault, Faults, nothing, number, one_of
 from compose.sandbox.hold import Answer, FailedPrecondition, InvalidArgument
 from compose.sandbox.holds import Holds
-from compose.sandbox.shelves import MOST_UNITS, Product, Shelves
-from compose.sandbox.visitors import Visitors
+from compose.sandbox.inventory import MOST_UNITS, Product, Shelves
 from compose.sandbox.wrong_answers import WRONG_ANSWERS
 from protos.product.v1 import product_pb2 as pb
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from compose.sandbox.carts import Carts
-from compose.sandbox.shelves import Shelves
+from compose.sandbox.inventory import Shelves
 from compose.sandbox.users import Users
 
 CUSTOMERS: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from compose.sandbox.http_door import Answer, HttpDoor
+from compose.sandbox.http_neighbour import Answer, HttpDoor
 
 PARIS = {
     "line1": "1 Main St",

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from compose.sandbox.carts import Carts
-from compose.sandbox.neighbourhood import http
+from compose.sandbox.server import http
 
 TOKEN = {"Authorization": "Bearer token"}
 ITEMS = [{"product_id": "p-1", "quantity": 2}]

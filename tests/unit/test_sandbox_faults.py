@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from compose.sandbox.faults import Faults
-from compose.sandbox.spoilt_http import KINDS, wrong_types
+from compose.sandbox.http_faults import KINDS, wrong_types
 
 
 def kinds_taken(faults: Faults, *calls: str) -> list[str | None]:

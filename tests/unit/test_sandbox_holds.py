@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from compose.sandbox.hold import FailedPrecondition, InvalidArgument, State
 from compose.sandbox.holds import Holds
-from compose.sandbox.shelves import Shelves
+from compose.sandbox.inventory import Shelves
 
 STOCK = {"a": 5, "b": 3}
 

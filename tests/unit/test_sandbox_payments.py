@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from compose.sandbox.payment_messages import Message, event, is_signed, signature
-from compose.sandbox.payment_terms import Terms
+from compose.sandbox.payment_settings import Terms
 from compose.sandbox.payments import Payments
 
 SECRET = "secret"

@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from compose.sandbox.neighbourhood import Neighbourhood, Ports
 from compose.sandbox.seed import CARTS, CUSTOMERS, PRODUCTS, plant
+from compose.sandbox.server import Neighbourhood, Ports
 
 NOWHERE = "redis://127.0.0.1:1/0"
 

@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 import pytest
 
-from compose.sandbox.neighbourhood import product
 from compose.sandbox.products import Products
+from compose.sandbox.server import product
 from compose.sandbox.wrong_answers import WRONG_ANSWERS
 from protos.product.v1 import product_pb2 as pb
 from protos.product.v1 import product_pb2_grpc

@@ -8,7 +8,7 @@ from time import monotonic
 import aiohttp
 import pytest
 
-from compose.sandbox.neighbourhood import http
+from compose.sandbox.server import http
 from compose.sandbox.users import Users
 
 HEADERS = {

@@ -17,11 +17,11 @@ import redis
 import yaml
 
 from compose import accounts, composition, servers
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER, Site, load_secrets, running_site, take
 from compose.errors import AccountError, PortError, ProcessError, ServerError, StackError
 from compose.ports import DEFAULTS, HOST, Ports, free_port
 from compose.processes import Process
 from compose.servers import ONCE, Postgres, Redis
-from compose.site import JWT_AUDIENCE, JWT_ISSUER, Site, load_secrets, running_site, take
 from compose.stack import CHECKOUT, Stack
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else for PostgreSQL")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from compose.sandbox.payment_book import Book
 from compose.sandbox.payment_messages import Message, Unusable, check_command, event, is_signed, signature
+from compose.sandbox.payment_processor import Book
 
 
 def command(kind: str = "requested", order_id: str = "o", amount: int = 1000, **fields: Any) -> Message:

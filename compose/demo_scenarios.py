@@ -4,10 +4,10 @@ refunded, expired."""
 import uuid
 from collections.abc import Sequence
 
+from compose.connection_info import Site
+from compose.demo_client import PATIENCE_SECONDS, Json, Visitor
 from compose.errors import StepError
 from compose.progress import BOLD, Progress
-from compose.site import Site
-from compose.visitor import PATIENCE_SECONDS, Json, Visitor
 
 PARCELS = {
     "v-atelier": {"carrier": "La Poste", "tracking_number": "6A12345678901"},

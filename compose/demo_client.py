@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import httpx
 
+from compose.connection_info import Site
 from compose.errors import StepError
 from compose.progress import Progress
-from compose.site import Site
 
 PATIENCE_SECONDS = 30  # for what the service does in the background
 POLL_SECONDS = 0.1

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from compose.sandbox.call_log import Visitors
 from compose.sandbox.faults import Faults
-from compose.sandbox.spoilt_http import INSTEAD_OF_AN_ANSWER, KINDS, spoil
-from compose.sandbox.visitors import Visitors
+from compose.sandbox.http_faults import INSTEAD_OF_AN_ANSWER, KINDS, spoil
 
 Answer = tuple[int, Any]
 """A status, and the JSON body or None."""

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from compose.sandbox.carts import Carts
 from compose.sandbox.control import Control
-from compose.sandbox.payment_terms import Terms
+from compose.sandbox.payment_settings import Terms
 from compose.sandbox.payments import Payments
 from compose.sandbox.products import Products
 from compose.sandbox.users import Users
