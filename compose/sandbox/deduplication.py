@@ -1,35 +1,34 @@
-"""Telling a message's second copy from a message: each goes out on a channel and a stream, under one `event_id`."""
+"""Deduplication of commands: each is sent on a channel and on a stream, under one `event_id`."""
 
 from collections import OrderedDict
 
-REMEMBERED = 200_000
+MAX_REMEMBERED = 200_000
 """Ids kept, oldest forgotten first. Forgetting one is safe: every command may be repeated."""
 
 
-class Copies:
-    """The `event_id`s heard so far, and those missed on purpose."""
+class Deduplication:
+    """The `event_id`s received so far, and those lost by a fault."""
 
     def __init__(self) -> None:
-        self._heard: OrderedDict[str, None] = OrderedDict()
-        self._missed: OrderedDict[str, set[str]] = OrderedDict()
+        self._received: OrderedDict[str, None] = OrderedDict()
+        self._lost: OrderedDict[str, set[str]] = OrderedDict()
 
-    def known(self, event_id: str) -> bool:
-        """Whether this message was heard before."""
-        return event_id in self._heard
+    def is_duplicate(self, event_id: str, source: str) -> bool:
+        """Return whether this message was received before, or is the other copy of a lost one.
 
-    def hear(self, event_id: str) -> None:
-        """Remember a message as heard."""
-        self._heard[event_id] = None
-        if len(self._heard) > REMEMBERED:
-            self._heard.popitem(last=False)
+        A lost message that its sender repeats from the same `source` is no duplicate.
+        """
+        lost_from = self._lost.pop(event_id, None) if event_id not in self._received else None
+        return event_id in self._received or (lost_from is not None and source not in lost_from)
 
-    def miss(self, event_id: str, source: str) -> None:
-        """Remember that the copy from `source` went unheard, so that its twin does too."""
-        self._missed.setdefault(event_id, set()).add(source)
-        if len(self._missed) > REMEMBERED:
-            self._missed.popitem(last=False)
+    def receive(self, event_id: str) -> None:
+        """Remember a message as received."""
+        self._received[event_id] = None
+        if len(self._received) > MAX_REMEMBERED:
+            self._received.popitem(last=False)
 
-    def is_twin_of_missed(self, event_id: str, source: str) -> bool:
-        """Whether this is the other copy of a message that went unheard; the same message sent once more is not."""
-        sources = self._missed.pop(event_id, None)
-        return sources is not None and source not in sources
+    def lose(self, event_id: str, source: str) -> None:
+        """Remember that the copy from `source` was lost, so that the other copy is lost too."""
+        self._lost.setdefault(event_id, set()).add(source)
+        if len(self._lost) > MAX_REMEMBERED:
+            self._lost.popitem(last=False)

@@ -1,4 +1,4 @@
-"""The front door that User and Cart have in common: who may come in, what is counted, what is spoilt on purpose."""
+"""What User and Cart have in common: authentication, the call log, and faults around each call."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -6,48 +6,44 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from compose.sandbox.call_log import Visitors
+from compose.sandbox.call_log import CallLog
 from compose.sandbox.faults import Faults
-from compose.sandbox.http_faults import INSTEAD_OF_AN_ANSWER, KINDS, spoil
+from compose.sandbox.http_faults import INSTEAD_OF_THE_CALL, KINDS, faulty_response
 
 Answer = tuple[int, Any]
 """A status, and the JSON body or None."""
 
 
-class HttpDoor:
-    """One HTTP neighbour's door. Wrap each of its calls with `guard`."""
+class HttpNeighbour:
+    """An HTTP service. Wrap each of its calls with `endpoint`."""
 
     def __init__(self, token: str) -> None:
-        self.visitors = Visitors(token)
+        self.call_log = CallLog(token)
         self.faults = Faults(KINDS)
 
-    def guard(
+    def endpoint(
         self, call: str, answer: Callable[[web.Request], Awaitable[Answer]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Put the door before `answer`: 401 without the token, then whatever fault is armed for `call`."""
+        """Return a handler around `answer`: 401 without the token, then whatever fault is armed for `call`."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            if not self.visitors.admit(call, request.headers):
-                self.visitors.answers["401"] += 1
-                return web.json_response(
-                    {"detail": "bearer token required"}, status=401, headers={"WWW-Authenticate": "Bearer"}
-                )
-            fault = await self.faults.meet(call)
-            if fault and fault.kind in INSTEAD_OF_AN_ANSWER and not fault.after:
-                return await spoil(request, fault, 200, None)
+            if not self.call_log.authenticate(call, request.headers):
+                self.call_log.answers["401"] += 1
+                challenge = {"WWW-Authenticate": "Bearer"}
+                return web.json_response({"detail": "bearer token required"}, status=401, headers=challenge)
+            fault = await self.faults.wait(call)
+            if fault and fault.kind in INSTEAD_OF_THE_CALL and not fault.after:
+                return await faulty_response(request, fault, 200, None)
             status, body = await answer(request)
-            self.visitors.answers[str(status)] += 1
-            return await spoil(request, fault, status, body) if fault else plain(status, body)
+            self.call_log.answers[str(status)] += 1
+            if fault:
+                return await faulty_response(request, fault, status, body)
+            if body is None:
+                return web.Response(status=status)
+            return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")
 
         return handle
 
     def ledger(self) -> dict[str, Any]:
-        """What came through the door, and the faults served."""
-        return {**self.visitors.ledger(), "faults": dict(self.faults.served)}
-
-
-def plain(status: int, body: Any) -> web.Response:
-    """The true answer."""
-    if body is None:
-        return web.Response(status=status)
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")
+        """Return the recorded calls and the faults served."""
+        return {**self.call_log.ledger(), "faults": self.faults.served}

@@ -1,61 +1,59 @@
-"""What the Product Service sells: the catalogue, and where every unit of it is.
+"""The catalogue of the Product Service, and the state of each unit: available, held for an order, or sold.
 
-A unit is always in one place: available, held for an order, or sold. Nothing but the moves below changes that.
+A unit is always in exactly one state, and changes it only by the methods below.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-MOST_UNITS = 2**32 - 1
+import msgspec
+
+MAX_UNITS = 2**32 - 1
 """`available` is a uint32 on the wire."""
-DEFAULT_STOCK = 100
-TEXTS = ("vendor_id", "name", "sku", "currency")
-HIGHEST = {"unit_price_minor": 2**63 - 1, "stock": MOST_UNITS}
 
 
-@dataclass(slots=True)
-class Product:
-    """One product and its units: `stock` is all there ever were, `restocked` those that were sold and came back."""
+class Listing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the control may set of a product; `stock` is then the number of available units."""
 
-    product_id: str
-    vendor_id: str
+    vendor_id: str = "v-1"
     name: str
     sku: str
-    unit_price_minor: int
-    currency: str
+    unit_price_minor: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 1000
+    currency: str = "EUR"
+    stock: Annotated[int, msgspec.Meta(ge=0, le=MAX_UNITS)] = 100
+
+
+class Product(Listing, kw_only=True):
+    """One product and its units: `stock` is all of them, `restocked` those that were sold and came back."""
+
+    product_id: str
     available: int = 0
     held: int = 0
     sold: int = 0
     restocked: int = 0
-    stock: int = 0
 
     def hold(self, units: int) -> None:
-        """Move units from the shelf to an order's hold."""
+        """Turn available units into held ones; a negative number releases them."""
         self.available -= units
         self.held += units
-
-    def let_go(self, units: int) -> None:
-        """Move held units back to the shelf."""
-        self.hold(-units)
 
     def sell(self, units: int) -> None:
         """Turn held units into sold ones."""
         self.held -= units
         self.sold += units
 
-    def take_back(self, units: int) -> None:
-        """Put sold units back on the shelf."""
+    def restock(self, units: int) -> None:
+        """Turn sold units into available ones."""
         self.sold -= units
         self.available += units
         self.restocked += units
 
     def adds_up(self) -> bool:
-        """Whether every unit is in exactly one place."""
+        """Return whether every unit is in exactly one state."""
         return self.stock == self.available + self.held + self.sold and min(self.available, self.held, self.sold) >= 0
 
 
-class Shelves:
+class Inventory:
     """The products, by id."""
 
     def __init__(self) -> None:
@@ -64,22 +62,24 @@ class Shelves:
     def put(self, product_id: str, given: dict[str, Any]) -> Product:
         """Store a product: `given` over what was stored, or over a EUR 10.00 product of vendor `v-1`.
 
-        `stock` sets the units available from now on; what is held or sold stays so. Raises `ValueError` for what
-        a true Product Service could not say.
+        `stock` sets the units available from now on; held and sold ones stay. Raise `ValueError` for values that
+        a real Product Service could not send.
         """
-        known = self._products.get(product_id)
-        product = known or Product(product_id, "v-1", product_id, product_id.upper(), 1000, "EUR")
-        fields = {"stock": product.available if known else DEFAULT_STOCK, **given}
-        check(fields)
-        product.available = fields.pop("stock")
-        product.stock = product.available + product.held + product.sold
-        for name, value in fields.items():
+        product = self._products.get(product_id)
+        known = {"name": product_id, "sku": product_id.upper()}
+        if product:
+            known = {name: getattr(product, name) for name in Listing.__struct_fields__} | {"stock": product.available}
+        listing = msgspec.structs.asdict(msgspec.convert({**known, **given}, Listing))
+        product = product or Product(product_id=product_id, **listing)
+        for name, value in listing.items():
             setattr(product, name, value)
+        product.available = product.stock
+        product.stock += product.held + product.sold
         self._products[product_id] = product
         return product
 
     def get(self, product_id: str) -> Product | None:
-        """The product, if there is one."""
+        """Return the product, if there is one."""
         return self._products.get(product_id)
 
     def __getitem__(self, product_id: str) -> Product:
@@ -87,17 +87,3 @@ class Shelves:
 
     def __iter__(self) -> Iterator[Product]:
         return iter(self._products.values())
-
-    def ledger(self) -> dict[str, Any]:
-        """Every product with its units."""
-        return {product.product_id: asdict(product) for product in self}
-
-
-def check(fields: dict[str, Any]) -> None:
-    """Raise `ValueError` unless these are fields of a product with values that fit the wire."""
-    for name, value in fields.items():
-        if name in TEXTS and isinstance(value, str):
-            continue
-        if name in HIGHEST and type(value) is int and 0 <= value <= HIGHEST[name]:
-            continue
-        raise ValueError(f"A product has {', '.join(TEXTS)} (text) and {', '.join(HIGHEST)} (0 or more): {name}.")

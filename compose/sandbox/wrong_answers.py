@@ -1,4 +1,4 @@
-"""The wrong answers the Product Service can be told to give: well-formed protobuf that breaks the contract."""
+"""The wrong responses that the Product Service can be told to give: well-formed protobuf that breaks the contract."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,65 +7,65 @@ from google.protobuf.message import Message
 
 from protos.product.v1 import product_pb2 as pb
 
-Twist = Callable[[Any], None]
-"""Changes an answer in place."""
+Change = Callable[[Any], None]
+"""Changes a response in place."""
 
 
-def on_hold(change: Callable[[pb.StockHold], None]) -> Twist:
-    """A twist of the hold in an answer, if it has one."""
+def on_hold(change: Callable[[pb.StockHold], None]) -> Change:
+    """Return a change of the hold in a response, if it has one."""
 
-    def twist(answer: Any) -> None:
+    def apply(answer: Any) -> None:
         if isinstance(answer, pb.StockHold):
             change(answer)
         elif isinstance(answer, pb.ReserveStockResponse):
             change(answer.hold)
 
-    return twist
+    return apply
 
 
-def on_products(change: Callable[[list[pb.Product]], None]) -> Twist:
-    """A twist of the products in an answer, if it has any."""
+def on_products(change: Callable[[list[pb.Product]], None]) -> Change:
+    """Return a change of the products in a response, if it has any."""
 
-    def twist(answer: Any) -> None:
+    def apply(answer: Any) -> None:
         if isinstance(answer, pb.GetProductsResponse | pb.ReserveStockResponse) and answer.products:
             products = list(answer.products)
             change(products)
             del answer.products[:]
             answer.products.extend(products)
 
-    return twist
+    return apply
 
 
-def on_last(**fields: Any) -> Twist:
-    """A twist of fields of the last product in an answer."""
+def on_last(**fields: Any) -> Change:
+    """Return a change of fields of the last product in a response."""
     return on_products(lambda products: products[-1].MergeFrom(pb.Product(**fields)))
 
 
-def unset(name: str) -> Twist:
-    """A twist that empties a field of the last product in an answer."""
+def unset(name: str) -> Change:
+    """Return a change that clears a field of the last product in a response."""
     return on_products(lambda products: products[-1].ClearField(name))
 
 
 def shortages_of_a_held_order(answer: Any) -> None:
-    """HELD, and yet short of something."""
+    """Make it HELD, with a shortage."""
     if isinstance(answer, pb.ReserveStockResponse) and answer.products:
         answer.hold.state = pb.StockHold.HELD
         answer.shortages.add(product_id=answer.products[0].product_id, requested=1, available=0)
 
 
 def rejected_for_nothing(answer: Any) -> None:
-    """REJECTED, and yet short of nothing."""
+    """Make it REJECTED, without a shortage."""
     if isinstance(answer, pb.ReserveStockResponse):
         answer.hold.state = pb.StockHold.REJECTED
         del answer.shortages[:]
 
 
 def empty(answer: Message) -> None:
-    """A message with no field set."""
+    """Clear every field."""
     answer.Clear()
 
 
-WRONG_ANSWERS: dict[str, Twist] = {
+WRONG_ANSWERS: dict[str, Change] = {
     "other_order": on_hold(lambda hold: setattr(hold, "order_id", "another-order")),
     "unspecified_state": on_hold(lambda hold: setattr(hold, "state", pb.StockHold.STATE_UNSPECIFIED)),
     "unknown_state": on_hold(lambda hold: setattr(hold, "state", 99)),

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from compose.sandbox.hold import FailedPrecondition, InvalidArgument, State
 from compose.sandbox.holds import Holds
-from compose.sandbox.inventory import Shelves
+from compose.sandbox.inventory import Inventory
 
 STOCK = {"a": 5, "b": 3}
 
@@ -25,11 +25,11 @@ class Clock:
         return self.now
 
 
-def stocked(clock: Clock) -> tuple[Shelves, Holds]:
-    shelves = Shelves()
+def stocked(clock: Clock) -> tuple[Inventory, Holds]:
+    inventory = Inventory()
     for product_id, stock in STOCK.items():
-        shelves.put(product_id, {"stock": stock})
-    return shelves, Holds(shelves, clock)
+        inventory.put(product_id, {"stock": stock})
+    return inventory, Holds(inventory, clock)
 
 
 @pytest.fixture
@@ -38,34 +38,38 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def shelves_and_holds(clock: Clock) -> tuple[Shelves, Holds]:
+def inventory_and_holds(clock: Clock) -> tuple[Inventory, Holds]:
     return stocked(clock)
 
 
 @pytest.fixture
-def shelves(shelves_and_holds: tuple[Shelves, Holds]) -> Shelves:
-    return shelves_and_holds[0]
+def inventory(inventory_and_holds: tuple[Inventory, Holds]) -> Inventory:
+    return inventory_and_holds[0]
 
 
 @pytest.fixture
-def holds(shelves_and_holds: tuple[Shelves, Holds]) -> Holds:
-    return shelves_and_holds[1]
+def holds(inventory_and_holds: tuple[Inventory, Holds]) -> Holds:
+    return inventory_and_holds[1]
 
 
-def test_a_hold_takes_its_units_from_the_shelf_until_it_expires(shelves: Shelves, holds: Holds, clock: Clock) -> None:
+def test_a_hold_takes_its_units_from_the_shelf_until_it_expires(
+    inventory: Inventory, holds: Holds, clock: Clock
+) -> None:
     done = holds.reserve("o", [("a", 2)], 60)
     assert (done.hold.state, done.hold.revision, done.hold.expires_at) == (State.HELD, 1, clock.now + 60)
-    assert (shelves["a"].available, shelves["a"].held) == (3, 2)
+    assert (inventory["a"].available, inventory["a"].held) == (3, 2)
     clock.now += 60
     assert holds.get("o").state is State.EXPIRED
-    assert (shelves["a"].available, shelves["a"].held) == (5, 0)
+    assert (inventory["a"].available, inventory["a"].held) == (5, 0)
 
 
-def test_reserving_again_replaces_the_hold_and_its_own_units_count_as_available(shelves: Shelves, holds: Holds) -> None:
+def test_reserving_again_replaces_the_hold_and_its_own_units_count_as_available(
+    inventory: Inventory, holds: Holds
+) -> None:
     holds.reserve("o", [("a", 5), ("b", 1)], 60)
     done = holds.reserve("o", [("a", 4)], 60)
-    assert (done.hold.state, done.hold.revision, done.within_reach) == (State.HELD, 2, {"a": 5})
-    assert (shelves["a"].held, shelves["b"].held) == (4, 0)
+    assert (done.hold.state, done.hold.revision, done.available) == (State.HELD, 2, {"a": 5})
+    assert (inventory["a"].held, inventory["b"].held) == (4, 0)
 
 
 def test_reserving_again_sets_the_expiry_anew(holds: Holds, clock: Clock) -> None:
@@ -75,14 +79,14 @@ def test_reserving_again_sets_the_expiry_anew(holds: Holds, clock: Clock) -> Non
     assert holds.get("o").state is State.HELD
 
 
-def test_a_shortage_rejects_all_lines_and_leaves_the_earlier_hold_as_it_was(shelves: Shelves, holds: Holds) -> None:
+def test_a_shortage_rejects_all_lines_and_leaves_the_earlier_hold_as_it_was(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
     done = holds.reserve("o", [("a", 6), ("b", 1)], 60)
     assert (done.hold.state, done.shortages) == (State.REJECTED, {"a": (6, 5)})
-    assert (shelves["a"].held, shelves["b"].held) == (2, 0)
+    assert (inventory["a"].held, inventory["b"].held) == (2, 0)
     assert (holds.get("o").state, holds.get("o").revision) == (State.HELD, 1)
     assert holds.release("o", 1).state is State.RELEASED
-    assert shelves["a"].held == 0
+    assert inventory["a"].held == 0
 
 
 def test_every_reserve_call_has_a_greater_revision_than_the_one_before_rejected_ones_too(holds: Holds) -> None:
@@ -92,31 +96,31 @@ def test_every_reserve_call_has_a_greater_revision_than_the_one_before_rejected_
 
 def test_an_unknown_product_is_a_shortage_with_nothing_available(holds: Holds) -> None:
     done = holds.reserve("o", [("a", 1), ("nope", 2)], 60)
-    assert (done.shortages, done.within_reach) == ({"nope": (2, 0)}, {"a": 5})
+    assert (done.shortages, done.available) == ({"nope": (2, 0)}, {"a": 5})
 
 
-def test_the_same_product_on_two_lines_adds_up(shelves: Shelves, holds: Holds) -> None:
+def test_the_same_product_on_two_lines_adds_up(inventory: Inventory, holds: Holds) -> None:
     assert holds.reserve("o", [("a", 3), ("a", 3)], 60).shortages == {"a": (6, 5)}
     holds.reserve("o", [("a", 2), ("a", 3)], 60)
-    assert shelves["a"].held == 5
+    assert inventory["a"].held == 5
 
 
-def test_committing_sells_the_hold_once(shelves: Shelves, holds: Holds, clock: Clock) -> None:
+def test_committing_sells_the_hold_once(inventory: Inventory, holds: Holds, clock: Clock) -> None:
     holds.reserve("o", [("a", 2)], 60)
     assert holds.commit("o").state is State.COMMITTED
     clock.now += 1000
     assert holds.commit("o").state is State.COMMITTED
-    assert (shelves["a"].sold, shelves["a"].held, holds.ledger_of("o")["commits"]) == (2, 0, 1)
+    assert (inventory["a"].sold, inventory["a"].held, holds.ledger_of("o")["commits"]) == (2, 0, 1)
 
 
-def test_only_the_hold_of_the_revision_that_is_named_is_committed(shelves: Shelves, holds: Holds) -> None:
+def test_only_the_hold_of_the_revision_that_is_named_is_committed(inventory: Inventory, holds: Holds) -> None:
     first = holds.reserve("o", [("a", 1)], 60).hold.revision
     second = holds.reserve("o", [("a", 2)], 60).hold.revision
     with pytest.raises(FailedPrecondition):
         holds.commit("o", first)
-    assert (shelves["a"].held, shelves["a"].sold) == (2, 0)
+    assert (inventory["a"].held, inventory["a"].sold) == (2, 0)
     assert holds.commit("o", second).lines == {"a": 2}
-    assert (shelves["a"].held, shelves["a"].sold) == (0, 2)
+    assert (inventory["a"].held, inventory["a"].sold) == (0, 2)
 
 
 def test_a_hold_tells_what_is_held_or_was_sold(holds: Holds) -> None:
@@ -148,13 +152,13 @@ def test_only_a_hold_that_lives_can_be_committed(holds: Holds, clock: Clock) -> 
             holds.commit(order_id)
 
 
-def test_a_late_release_of_an_older_revision_leaves_the_newer_hold(shelves: Shelves, holds: Holds) -> None:
+def test_a_late_release_of_an_older_revision_leaves_the_newer_hold(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 1)], 60)
     holds.reserve("o", [("a", 2)], 60)
     late = holds.release("o", 1)
-    assert (late.state, late.revision, shelves["a"].held) == (State.RELEASED, 1, 2)
+    assert (late.state, late.revision, inventory["a"].held) == (State.RELEASED, 1, 2)
     assert holds.release("o", 2).state is State.RELEASED
-    assert (shelves["a"].held, holds.ledger_of("o")["releases"]) == (0, 1)
+    assert (inventory["a"].held, holds.ledger_of("o")["releases"]) == (0, 1)
 
 
 def test_releasing_without_a_revision_releases_whatever_is_held_and_nothing_is_fine_too(holds: Holds) -> None:
@@ -163,23 +167,23 @@ def test_releasing_without_a_revision_releases_whatever_is_held_and_nothing_is_f
     assert holds.ledger_of("o")["releases"] == 1
 
 
-def test_a_committed_hold_is_not_released(shelves: Shelves, holds: Holds) -> None:
+def test_a_committed_hold_is_not_released(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
     holds.commit("o")
     assert [holds.release("o", revision).state for revision in (0, 1, 7)] == [State.COMMITTED] * 3
-    assert shelves["a"].sold == 2
+    assert inventory["a"].sold == 2
 
 
-def test_a_restock_puts_sold_units_back_once_for_each_id(shelves: Shelves, holds: Holds) -> None:
+def test_a_restock_puts_sold_units_back_once_for_each_id(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 3)], 60)
     holds.commit("o")
     for restock_id in ("r-1", "r-1", "r-2"):
         assert holds.restock(restock_id, "o", [("a", 1)]).state is State.COMMITTED
-    assert (shelves["a"].sold, shelves["a"].available, shelves["a"].restocked) == (1, 4, 2)
+    assert (inventory["a"].sold, inventory["a"].available, inventory["a"].restocked) == (1, 4, 2)
     assert holds.ledger_of("o")["restocks"] == 2
 
 
-def test_a_restock_beyond_what_was_committed_changes_nothing(shelves: Shelves, holds: Holds) -> None:
+def test_a_restock_beyond_what_was_committed_changes_nothing(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2), ("b", 1)], 60)
     with pytest.raises(FailedPrecondition):
         holds.restock("too-early", "o", [("a", 1)])
@@ -188,7 +192,7 @@ def test_a_restock_beyond_what_was_committed_changes_nothing(shelves: Shelves, h
     for lines in ([("a", 2)], [("b", 1), ("a", 2)], [("unsold", 1)]):
         with pytest.raises(FailedPrecondition):
             holds.restock("r-2", "o", lines)
-    assert (shelves["a"].sold, shelves["b"].sold) == (1, 1)
+    assert (inventory["a"].sold, inventory["b"].sold) == (1, 1)
 
 
 def test_a_restock_id_used_for_something_else_is_refused(holds: Holds) -> None:
@@ -229,12 +233,12 @@ def test_calls_without_an_order_or_restock_id_are_refused(holds: Holds) -> None:
             call()
 
 
-def test_new_stock_leaves_what_is_held_and_sold(shelves: Shelves, holds: Holds) -> None:
+def test_new_stock_leaves_what_is_held_and_sold(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
-    product = shelves.put("a", {"stock": 0})
+    product = inventory.put("a", {"stock": 0})
     assert (product.available, product.held, product.stock) == (0, 2, 2)
     holds.release("o", 0)
-    assert shelves["a"].available == 2
+    assert inventory["a"].available == 2
 
 
 ORDERS = st.sampled_from(["o-1", "o-2", "o-3"])
@@ -247,7 +251,7 @@ class StockMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.shelves, self.holds = stocked(self.clock)
+        self.inventory, self.holds = stocked(self.clock)
         self.held: dict[str, tuple[Counter[str], float, int]] = {}
         self.sold: dict[str, Counter[str]] = {}
         self.calls: Counter[str] = Counter()
@@ -311,10 +315,10 @@ class StockMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_unit_is_in_one_place(self) -> None:
-        self.holds.let_expire()
+        self.holds.expire_due()
         assert self.holds.adds_up()
         taken = self.taken()
-        for product in self.shelves:
+        for product in self.inventory:
             assert product.stock == STOCK[product.product_id] == product.available + product.held + product.sold
             assert product.available == product.stock - taken[product.product_id]
 

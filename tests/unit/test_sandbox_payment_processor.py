@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from compose.sandbox.payment_messages import Message, Unusable, check_command, event, is_signed, signature
-from compose.sandbox.payment_processor import Book
+from compose.sandbox.payment_messages import InvalidMessage, Message, check_command, event, is_signed, signature
+from compose.sandbox.payment_processor import PaymentProcessor
 
 
 def command(kind: str = "requested", order_id: str = "o", amount: int = 1000, **fields: Any) -> Message:
@@ -13,14 +13,14 @@ def command(kind: str = "requested", order_id: str = "o", amount: int = 1000, **
 
 
 @pytest.fixture
-def book() -> Book:
-    return Book()
+def processor() -> PaymentProcessor:
+    return PaymentProcessor()
 
 
 @pytest.fixture
-def captured(book: Book) -> Message:
-    book.open(command())
-    return book.settle("o", "capture")[0]
+def captured(processor: PaymentProcessor) -> Message:
+    processor.open(command())
+    return processor.settle("o", "capture")[0]
 
 
 def types(messages: list[Message]) -> list[str]:
@@ -33,98 +33,104 @@ def test_a_capture_carries_the_total_and_a_payment_id(captured: Message) -> None
     assert captured["refund_id"] is None
 
 
-def test_a_repeated_request_moves_no_money(book: Book, captured: Message) -> None:
-    assert not book.open(command(amount=5000))
-    assert book.settle("o", "capture") == []
-    assert book.payments["o"].captured_minor == 1000
+def test_a_repeated_request_moves_no_money(processor: PaymentProcessor, captured: Message) -> None:
+    assert not processor.open(command(amount=5000))
+    assert processor.settle("o", "capture") == []
+    assert processor.payments["o"].captured_minor == 1000
 
 
-def test_a_status_request_is_answered_by_the_same_event_again(book: Book, captured: Message) -> None:
-    assert book.status(command("status_requested")) == [captured]
-    refunded = book.refund(command("refund_requested", amount=300, refund_id="r-1"))[0]
-    assert book.status(command("status_requested")) == [captured, refunded]
+def test_a_status_request_is_answered_by_the_same_event_again(processor: PaymentProcessor, captured: Message) -> None:
+    assert processor.status(command("status_requested")) == [captured]
+    refunded = processor.refund(command("refund_requested", amount=300, refund_id="r-1"))[0]
+    assert processor.status(command("status_requested")) == [captured, refunded]
 
 
 @pytest.mark.parametrize(("outcome", "kind"), [("authorize", "payment.authorized"), ("fail", "payment.failed")])
-def test_a_payment_without_money_tells_its_last_word_again(book: Book, outcome: str, kind: str) -> None:
-    book.open(command())
-    said = book.settle("o", outcome)
+def test_a_payment_without_money_tells_its_last_word_again(
+    processor: PaymentProcessor, outcome: str, kind: str
+) -> None:
+    processor.open(command())
+    said = processor.settle("o", outcome)
     assert types(said) == [kind]
-    assert book.status(command("status_requested")) == said
+    assert processor.status(command("status_requested")) == said
 
 
-def test_an_open_payment_has_nothing_to_tell_yet(book: Book) -> None:
-    book.open(command())
-    assert book.status(command("status_requested")) == []
+def test_an_open_payment_has_nothing_to_tell_yet(processor: PaymentProcessor) -> None:
+    processor.open(command())
+    assert processor.status(command("status_requested")) == []
 
 
-def test_an_order_never_heard_of_is_unknown_and_stays_so(book: Book) -> None:
-    first, second = (book.status(command("status_requested"))[0] for _ in range(2))
+def test_an_order_never_heard_of_is_unknown_and_stays_so(processor: PaymentProcessor) -> None:
+    first, second = (processor.status(command("status_requested"))[0] for _ in range(2))
     assert (first["type"], first["order_id"], first["payment_id"]) == ("payment.unknown", "o", None)
     assert first["event_id"] != second["event_id"]
-    assert book.open(command())
+    assert processor.open(command())
 
 
 @pytest.mark.parametrize("outcome", [None, "authorize", "fail"])
-def test_a_cancel_voids_once_while_nothing_is_captured(book: Book, outcome: str | None) -> None:
-    book.open(command())
+def test_a_cancel_voids_once_while_nothing_is_captured(processor: PaymentProcessor, outcome: str | None) -> None:
+    processor.open(command())
     if outcome:
-        book.settle("o", outcome)
-    voided = book.cancel(command("cancel_requested"))
+        processor.settle("o", outcome)
+    voided = processor.cancel(command("cancel_requested"))
     assert types(voided) == ["payment.voided"]
-    assert book.cancel(command("cancel_requested")) == voided == book.status(command("status_requested"))
-    assert book.settle("o", "capture") == []
+    assert processor.cancel(command("cancel_requested")) == voided == processor.status(command("status_requested"))
+    assert processor.settle("o", "capture") == []
 
 
-def test_a_cancel_after_a_capture_is_ignored(book: Book, captured: Message) -> None:
-    assert book.cancel(command("cancel_requested")) == []
-    assert book.status(command("status_requested")) == [captured]
+def test_a_cancel_after_a_capture_is_ignored(processor: PaymentProcessor, captured: Message) -> None:
+    assert processor.cancel(command("cancel_requested")) == []
+    assert processor.status(command("status_requested")) == [captured]
 
 
-def test_a_cancel_that_overtakes_its_request_keeps_it_from_being_charged(book: Book) -> None:
-    assert types(book.cancel(command("cancel_requested"))) == ["payment.voided"]
-    assert not book.open(command())
+def test_a_cancel_that_overtakes_its_request_keeps_it_from_being_charged(processor: PaymentProcessor) -> None:
+    assert types(processor.cancel(command("cancel_requested"))) == ["payment.voided"]
+    assert not processor.open(command())
 
 
-def test_a_refund_happens_once_for_each_refund_id(book: Book, captured: Message) -> None:
-    first = book.refund(command("refund_requested", amount=400, refund_id="r-1"))
+def test_a_refund_happens_once_for_each_refund_id(processor: PaymentProcessor, captured: Message) -> None:
+    first = processor.refund(command("refund_requested", amount=400, refund_id="r-1"))
     assert (types(first), first[0]["refund_id"], first[0]["amount_minor"]) == (["payment.refunded"], "r-1", 400)
-    assert book.refund(command("refund_requested", amount=400, refund_id="r-1")) == first
-    assert types(book.refund(command("refund_requested", amount=600, refund_id="r-2"))) == ["payment.refunded"]
-    assert book.payments["o"].refunded_minor == 1000
+    assert processor.refund(command("refund_requested", amount=400, refund_id="r-1")) == first
+    assert types(processor.refund(command("refund_requested", amount=600, refund_id="r-2"))) == ["payment.refunded"]
+    assert processor.payments["o"].refunded_minor == 1000
 
 
 @pytest.mark.parametrize(
     "wrong",
     [{"amount": 1001}, {"amount": 0}, {"currency": "USD"}, {"refund_id": None}, {"order_id": "never-heard-of"}],
 )
-def test_a_refund_that_cannot_be_fails_with_a_reason(book: Book, captured: Message, wrong: dict[str, Any]) -> None:
-    answer = book.refund(command("refund_requested", **{"refund_id": "r-1", **wrong}))
+def test_a_refund_that_cannot_be_fails_with_a_reason(
+    processor: PaymentProcessor, captured: Message, wrong: dict[str, Any]
+) -> None:
+    answer = processor.refund(command("refund_requested", **{"refund_id": "r-1", **wrong}))
     assert types(answer) == ["payment.refund_failed"]
     assert answer[0]["reason"]
-    assert book.payments["o"].refunded_minor == 0
+    assert processor.payments["o"].refunded_minor == 0
 
 
-def test_refunds_together_never_exceed_what_was_captured(book: Book, captured: Message) -> None:
-    book.refund(command("refund_requested", amount=700, refund_id="r-1"))
-    assert types(book.refund(command("refund_requested", amount=400, refund_id="r-2"))) == ["payment.refund_failed"]
+def test_refunds_together_never_exceed_what_was_captured(processor: PaymentProcessor, captured: Message) -> None:
+    processor.refund(command("refund_requested", amount=700, refund_id="r-1"))
+    assert types(processor.refund(command("refund_requested", amount=400, refund_id="r-2"))) == [
+        "payment.refund_failed"
+    ]
 
 
-def test_nothing_said_in_between_makes_a_refund_happen_twice(book: Book, captured: Message) -> None:
+def test_nothing_said_in_between_makes_a_refund_happen_twice(processor: PaymentProcessor, captured: Message) -> None:
     request = command("refund_requested", amount=100, refund_id="r-1")
-    first = book.refund(request)
-    payment = book.payments["o"]
-    payment.record(payment.say("payment.refund_failed", amount_minor=100, refund_id="r-1"))
-    assert book.refund(request) == first
+    first = processor.refund(request)
+    payment = processor.payments["o"]
+    payment.record(payment.event("payment.refund_failed", amount_minor=100, refund_id="r-1"))
+    assert processor.refund(request) == first
 
 
-def test_a_failed_refund_fails_alike_until_the_money_is_there(book: Book) -> None:
-    book.open(command())
+def test_a_failed_refund_fails_alike_until_the_money_is_there(processor: PaymentProcessor) -> None:
+    processor.open(command())
     request = command("refund_requested", refund_id="r-1")
-    failed = book.refund(request)
-    assert book.refund(request) == failed
-    book.settle("o", "capture")
-    assert types(book.refund(request)) == ["payment.refunded"]
+    failed = processor.refund(request)
+    assert processor.refund(request) == failed
+    processor.settle("o", "capture")
+    assert types(processor.refund(request)) == ["payment.refunded"]
 
 
 def test_the_signature_is_the_contracts() -> None:
@@ -169,5 +175,5 @@ def test_events_carry_the_time_in_utc() -> None:
 )
 def test_what_is_no_command_is_unusable(wrong: dict[str, Any]) -> None:
     check_command(command())
-    with pytest.raises(Unusable):
+    with pytest.raises(InvalidMessage):
         check_command({**command(), **wrong})

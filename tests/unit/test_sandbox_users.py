@@ -8,7 +8,7 @@ from time import monotonic
 import aiohttp
 import pytest
 
-from compose.sandbox.server import http
+from compose.sandbox.server import serve_http
 from compose.sandbox.users import Users
 
 HEADERS = {
@@ -29,7 +29,7 @@ def users() -> Users:
 @pytest.fixture
 async def client(users: Users) -> AsyncIterator[aiohttp.ClientSession]:
     async with (
-        http(users.app(), "127.0.0.1", 0) as port,
+        serve_http(users.app(), "127.0.0.1", 0) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=HEADERS) as session,
     ):
         yield session
@@ -87,7 +87,7 @@ async def test_a_call_without_its_headers_is_answered_and_counted(
 
 
 async def test_a_fault_spoils_so_many_calls_and_no_more(client: aiohttp.ClientSession, users: Users) -> None:
-    users.door.faults.arm({"kind": "status", "value": 503, "times": 2})
+    users.faults.arm({"kind": "status", "value": 503, "times": 2})
     statuses = []
     for _ in range(3):
         async with client.get(URL) as answer:
@@ -99,7 +99,7 @@ async def test_a_fault_spoils_so_many_calls_and_no_more(client: aiohttp.ClientSe
 async def test_a_redirect_leads_whoever_follows_it_to_the_true_answer(
     client: aiohttp.ClientSession, users: Users
 ) -> None:
-    users.door.faults.arm({"kind": "status", "value": 302, "times": 1})
+    users.faults.arm({"kind": "status", "value": 302, "times": 1})
     async with client.get(URL) as answer:
         assert (answer.status, len(answer.history)) == (200, 1)
 
@@ -107,7 +107,7 @@ async def test_a_redirect_leads_whoever_follows_it_to_the_true_answer(
 async def test_a_delay_comes_before_the_true_answer_or_the_next_fault(
     client: aiohttp.ClientSession, users: Users
 ) -> None:
-    users.door.faults.arm([{"kind": "delay", "value": 0.05}, {"kind": "status", "value": 500, "times": 1}])
+    users.faults.arm([{"kind": "delay", "value": 0.05}, {"kind": "status", "value": 500, "times": 1}])
     for status in (500, 200):
         began = monotonic()
         async with client.get(URL) as answer:
@@ -116,7 +116,7 @@ async def test_a_delay_comes_before_the_true_answer_or_the_next_fault(
 
 
 async def test_a_hanging_call_ends_with_its_client(client: aiohttp.ClientSession, users: Users) -> None:
-    users.door.faults.arm({"kind": "hang", "times": 1})
+    users.faults.arm({"kind": "hang", "times": 1})
     tasks = len(asyncio.all_tasks())
     with pytest.raises(asyncio.TimeoutError):
         await client.get(URL, timeout=aiohttp.ClientTimeout(total=0.05))
@@ -128,18 +128,18 @@ async def test_a_hanging_call_ends_with_its_client(client: aiohttp.ClientSession
 
 async def test_a_reset_breaks_the_connection_off(client: aiohttp.ClientSession, users: Users) -> None:
     # Twice: aiohttp repeats a GET by itself when a kept connection breaks.
-    users.door.faults.arm({"kind": "reset", "times": 2})
+    users.faults.arm({"kind": "reset", "times": 2})
     with pytest.raises(aiohttp.ClientOSError) as failure:
         await client.get(URL)
     assert failure.value.errno == errno.ECONNRESET
 
 
 async def test_a_dripping_answer_is_true_and_takes_its_time(client: aiohttp.ClientSession, users: Users) -> None:
-    users.door.faults.arm({"kind": "drip", "value": 0.0001})
+    users.faults.arm({"kind": "drip", "value": 0.0001})
     async with client.get(URL) as answer:
         assert (await answer.json())["id"] == "ada"
     began = monotonic()
-    users.door.faults.arm({"kind": "drip", "value": 0.02})
+    users.faults.arm({"kind": "drip", "value": 0.02})
     with pytest.raises(asyncio.TimeoutError):
         await client.get(URL, timeout=aiohttp.ClientTimeout(total=0.1))
     assert monotonic() - began < 1
@@ -147,7 +147,7 @@ async def test_a_dripping_answer_is_true_and_takes_its_time(client: aiohttp.Clie
 
 @pytest.mark.parametrize("kind", ["garbage", "huge", "wrong_types", "body"])
 async def test_spoilt_bodies_come_with_a_200(client: aiohttp.ClientSession, users: Users, kind: str) -> None:
-    users.door.faults.arm({"kind": kind, "value": {"id": None} if kind == "body" else None})
+    users.faults.arm({"kind": kind, "value": {"id": None} if kind == "body" else None})
     async with client.get(URL) as answer:
         body = await answer.read()
         assert (answer.status, answer.content_type) == (200, "application/json")
@@ -164,7 +164,7 @@ async def test_spoilt_bodies_come_with_a_200(client: aiohttp.ClientSession, user
 
 
 async def test_a_fault_can_strike_after_the_effect(client: aiohttp.ClientSession, users: Users) -> None:
-    users.door.faults.arm({"kind": "status", "value": 500, "after": True})
+    users.faults.arm({"kind": "status", "value": 500, "after": True})
     async with client.get(URL) as answer:
         assert answer.status == 500
     assert users.ledger()["answers"] == {"200": 1}
