@@ -1,4 +1,4 @@
-# Everything a person does with the Order Service. Python ≥ 3.11, make and a C library are all it needs.
+# Every command of the Order Service's development. Python ≥ 3.11, make and a C library are all it needs.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -6,9 +6,12 @@
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
+# Written last; its name says which lock was installed, and where, for a virtual environment cannot be moved.
+INSTALLED := .venv/installed-$(shell { pwd; cat requirements-dev.txt; } | cksum | cut -d ' ' -f 1)
+ONE_AT_A_TIME := $(if $(shell command -v flock),flock requirements-dev.txt)
 # Python that ends when make does, even if make is killed (see compose/launch.py; 15 is SIGTERM).
 PYTHON_OF_MAKE = exec $(BIN)/python -I -S compose/launch.py $$PPID 15 as_is $(BIN)/python
-# Placeholders: these commands read the settings, and talk to nobody.
+# Placeholders: these commands read the settings and connect to nothing.
 WITH_SETTINGS = set -a && . compose/check.env && set +a &&
 WITH_SECRETS = for name in DJANGO_SECRET_KEY JWT_SECRET PAYMENT_SIGNING_SECRET SERVICE_TOKEN; do \
 	export "$$name=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; done &&
@@ -22,13 +25,20 @@ KILLS ?= 300
 help: ## This list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: ## Make .venv with everything the project needs, locked by hash
-	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
-		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
-		then exec "$$python" compose/install.py; fi; \
+install: $(INSTALLED) ## Make .venv with everything the project needs, locked by hash
+
+# The environment is always made from scratch: nothing is left of an older lock or of an interrupted installation.
+$(INSTALLED):
+	@python=; for each in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; \
 	done; \
-	echo "Python 3.11 or newer is needed; python3 here: $$(python3 --version 2>&1). Name one: make install PYTHON=…" >&2; \
-	exit 1
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11 or newer is needed; python3 here: $$(python3 --version 2>&1). Name one: make install PYTHON=…" >&2; exit 1; \
+	elif ! "$$python" -c 'import ensurepip' 2>/dev/null; then \
+		echo "$$python can't make virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	$(ONE_AT_A_TIME) sh -ec '[ ! -e $@ ] || exit 0; echo "Making .venv with $$("$$0" --version)"; "$$0" -m venv --clear .venv; \
+		$(BIN)/pip --disable-pip-version-check --no-input install --require-hashes -r requirements-dev.txt; touch $@' "$$python"
 
 run: install ## Start all of it on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: elsewhere)
 	@$(PYTHON_OF_MAKE) -m compose.local run

@@ -17,9 +17,9 @@ import redis
 import yaml
 
 from compose import accounts, composition, servers
-from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER, Site, load_secrets, running_site, take
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER, ConnectionInfo, find_running, load_secrets, try_lock
 from compose.errors import AccountError, PortError, ProcessError, ServerError, StackError
-from compose.ports import DEFAULTS, HOST, Ports, free_port
+from compose.ports import HOST, Ports, free_port
 from compose.processes import Process
 from compose.servers import ONCE, Postgres, Redis
 from compose.stack import CHECKOUT, Stack
@@ -137,9 +137,8 @@ def test_a_taken_port_that_was_asked_for_is_named_with_its_variable(variable: st
         Ports.from_environment(asked)
 
 
-def test_default_ports_move_aside(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DEFAULTS, "redis", taken_port)
-    assert Ports.from_environment({"PORT": str(free_port())}).redis != taken_port
+def test_a_taken_default_port_is_replaced_by_a_free_one(taken_port: int) -> None:
+    assert Ports.from_environment({"PORT": str(free_port())}, Ports(redis=taken_port)).redis != taken_port
 
 
 @pytest.mark.parametrize("nonsense", ["x", "0", "65536", "-1", "tcp://10.0.0.1:6379"])
@@ -184,7 +183,7 @@ def test_nothing_outlives_a_starter_that_is_killed_without_a_word(tmp_path: Path
 
 def test_a_second_stack_on_the_same_folder_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as lock:
-        assert take(lock)
+        assert try_lock(lock)
         lock.write("4711")
         lock.flush()
         with pytest.raises(StackError, match=r"running already \(pid 4711"):
@@ -199,19 +198,19 @@ def test_a_stack_that_cannot_start_leaves_its_folder_free(tmp_path: Path, taken_
 
 
 def test_a_running_stack_is_found_by_its_folder_and_a_dead_one_is_not(tmp_path: Path) -> None:
-    site = Site("http://service", "http://control", 900, "a secret of more than thirty-two bytes")
-    assert running_site(tmp_path) is None
+    info = ConnectionInfo("http://service", "http://control", 900, "a secret of more than thirty-two bytes")
+    assert find_running(tmp_path) is None
     with (tmp_path / "lock").open("w") as lock:
-        assert take(lock)
-        site.write(tmp_path)
-        assert running_site(tmp_path) == site
-    assert running_site(tmp_path) is None
+        assert try_lock(lock)
+        info.write(tmp_path)
+        assert find_running(tmp_path) == info
+    assert find_running(tmp_path) is None
 
 
 def test_a_token_says_who_somebody_is() -> None:
-    site = Site("http://service", "http://control", 900, "a secret of more than thirty-two bytes")
-    token = site.token("vendor", "vera", "v-atelier")
-    claims = jwt.decode(token, site.jwt_secret, ["HS256"], issuer=JWT_ISSUER, audience=JWT_AUDIENCE)
+    info = ConnectionInfo("http://service", "http://control", 900, "a secret of more than thirty-two bytes")
+    token = info.token("vendor", "vera", "v-atelier")
+    claims = jwt.decode(token, info.jwt_secret, ["HS256"], issuer=JWT_ISSUER, audience=JWT_AUDIENCE)
     assert (claims["sub"], claims["role"], claims["vendor_id"]) == ("vera", "vendor", "v-atelier")
     assert claims["exp"] - claims["iat"] == 12 * 3600
 
