@@ -31,7 +31,7 @@ def way_to_run(program: Path, folder: Path) -> str:
     errors = []
     for way in ROOT_WAYS if uid == 0 else ROOT_WAYS[:1]:
         try:
-            give(folder, way)
+            change_owner(folder, way)
             _try(way, program, folder)
         except subprocess.CalledProcessError as error:
             errors.append(f"  {way}: {error.stderr.strip()}")
@@ -40,18 +40,11 @@ def way_to_run(program: Path, folder: Path) -> str:
         else:
             return way
     problem = f"needs an account with a name, and uid {uid} has none" if uid else "refuses to run as root"
-    raise AccountError(
-        "\n".join(
-            [
-                f"PostgreSQL {problem}, and no way around that works on this machine:",
-                *errors,
-                "Run make as an ordinary user.",
-            ]
-        )
-    )
+    summary = f"PostgreSQL {problem}, and no way around that works on this machine:"
+    raise AccountError("\n".join([summary, *errors, "Run make as an ordinary user."]))
 
 
-def give(folder: Path, way: str) -> None:
+def change_owner(folder: Path, way: str) -> None:
     """Make the server's account in this way the owner of the folder and all in it: possible and necessary as root only."""
     account = ordinary_account()
     uid, gid = (account.pw_uid, account.pw_gid) if way == "account" else (os.geteuid(), os.getegid())

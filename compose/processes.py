@@ -93,13 +93,12 @@ class Process:
 
     def wait_done(self, *, limit: float = 120) -> None:
         """Wait for a program that ends by itself. Raise ProcessError when it fails, or after `limit` seconds."""
-        end = time.monotonic() + limit
-        while self.exit_status is None:
-            if time.monotonic() > end:
-                raise self._failure(f"is not done after {limit:.0f} s")
-            time.sleep(0.02)
-        if self.exit_status:
-            self.check()
+        assert self._popen is not None
+        try:
+            if self._popen.wait(limit):
+                self.check()
+        except subprocess.TimeoutExpired as error:
+            raise self._failure(f"is not done after {limit:.0f} s") from error
 
     def check(self) -> None:
         """Raise ProcessError, with the end of its log, if it has ended."""

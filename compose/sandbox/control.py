@@ -109,7 +109,7 @@ class Control:
 
     def armed(self) -> dict[str, list[Fault]]:
         """Return the armed faults of each neighbour."""
-        return {name: neighbour.faults.armed() for name, neighbour in self._all.items()}
+        return {name: neighbour.faults.armed for name, neighbour in self._all.items()}
 
     def arm(self, name: str, wanted: object) -> list[Fault]:
         """Arm faults of one neighbour and return them."""

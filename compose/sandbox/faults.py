@@ -36,26 +36,22 @@ class Faults:
     def __init__(self, kinds: Mapping[str, Any]) -> None:
         """`kinds` maps each kind to the type of its value; None: the kind has no value."""
         self._kinds = kinds
-        self._armed: list[Fault] = []
+        self.armed: list[Fault] = []
         self.served: Counter[str] = Counter()
 
     def arm(self, wanted: object) -> list[Fault]:
         """Replace the armed faults by `wanted`: one fault as JSON, or a list of them. Raise `ValueError` if invalid."""
-        self._armed = [self._parse(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
-        return self._armed
+        self.armed = [self._parse(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
+        return self.armed
 
     def clear(self) -> None:
         """Disarm all faults, from the next call on."""
-        self._armed = []
-
-    def armed(self) -> list[Fault]:
-        """Return what is armed now."""
-        return self._armed
+        self.armed = []
 
     def take(self, call: str) -> tuple[float, Fault | None]:
         """Return the seconds that this call must wait first and the fault that then affects it; count both as served."""
         seconds = 0.0
-        for fault in list(self._armed):
+        for fault in list(self.armed):
             if fault.call not in (None, call):
                 continue
             self._use_up(fault)
@@ -76,7 +72,7 @@ class Faults:
         if fault.times is not None:
             fault.times -= 1
             if fault.times == 0:
-                self._armed.remove(fault)
+                self.armed.remove(fault)
 
     def _parse(self, given: object) -> Fault:
         fault = msgspec.convert(given, Fault)

@@ -42,6 +42,12 @@ class Payments:
         self._transport = PaymentTransport(redis_url, self.handle)
         self._deduplication = Deduplication()
         self.processor = PaymentProcessor()
+        self._commands = {
+            "payment.requested": self._open,
+            "payment.status_requested": self.processor.status,
+            "payment.cancel_requested": self.processor.cancel,
+            "payment.refund_requested": self.processor.refund,
+        }
         self.settings = SettingsByOrder(settings)
         self.faults = Faults(KINDS)
         self.counts: Counter[str] = Counter()
@@ -66,7 +72,8 @@ class Payments:
             return
         if self._is_new(source, message):
             self._heard[message["order_id"]][message["type"]] += 1
-            self._process(message)
+            for event in self._commands[message["type"]](message):
+                self._publish(event)
 
     def emit(self, order_id: str, action: str, given: dict[str, Any]) -> Message:
         """Publish an event of an order at once, whatever the payment's state, and return the message.
@@ -128,29 +135,16 @@ class Payments:
         self._deduplication.receive(event_id)
         return True
 
-    def _process(self, command: Message) -> None:
-        match command["type"]:
-            case "payment.requested":
-                self._open(command)
-            case "payment.status_requested":
-                self._publish_all(self.processor.status(command))
-            case "payment.cancel_requested":
-                self._publish_all(self.processor.cancel(command))
-            case "payment.refund_requested":
-                self._publish_all(self.processor.refund(command))
-
-    def _open(self, command: Message) -> None:
+    def _open(self, command: Message) -> list[Message]:
         order_id = command["order_id"]
         settings = self.settings.of(order_id)
         if settings.behaviour != "ignore" and self.processor.open(command) and settings.behaviour in OUTCOMES:
             asyncio.get_running_loop().call_later(settings.capture_after, self._settle, order_id, settings.behaviour)
+        return []
 
     def _settle(self, order_id: str, outcome: str) -> None:
-        self._publish_all(self.processor.settle(order_id, outcome))
-
-    def _publish_all(self, messages: list[Message]) -> None:
-        for message in messages:
-            self._publish(message)
+        for event in self.processor.settle(order_id, outcome):
+            self._publish(event)
 
     def _publish(self, message: Message) -> Message:
         message.setdefault("signature", signature(message, self._secret))

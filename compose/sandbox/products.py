@@ -16,8 +16,8 @@ from compose.sandbox.holds import Holds
 from compose.sandbox.inventory import MAX_UNITS, Inventory, Product
 from compose.sandbox.wrong_answers import WRONG_ANSWERS
 from protos.product.v1 import product_pb2 as pb
+from protos.product.v1.product_pb2_grpc import ProductServiceServicer
 
-SERVICE = pb.DESCRIPTOR.services_by_name["ProductService"]
 STATUSES = {name: code for name, code in grpc.StatusCode.__members__.items() if name != "OK"}
 REFUSALS = {InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT, FailedPrecondition: grpc.StatusCode.FAILED_PRECONDITION}
 KINDS = {
@@ -31,10 +31,35 @@ KINDS = {
 }
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Handler = Callable[[Any, Context], Awaitable[Message]]
 
 
-class Products:
+def endpoint(call: Callable[[Any, Any], Message]) -> Callable[[Any, Any, Context], Awaitable[Message]]:
+    """Turn a method into a gRPC call: UNAUTHENTICATED without the token, then whatever fault is armed for it."""
+
+    async def handle(self: "Products", request: Any, context: Context) -> Message:
+        headers = {str(name): str(value) for name, value in context.invocation_metadata() or ()}
+        if not self.call_log.authenticate(call.__name__, headers):
+            return await self.refuse(context, grpc.StatusCode.UNAUTHENTICATED, "bearer token required")
+        fault = await self.faults.wait(call.__name__)
+        if fault and fault.kind == "late":
+            asyncio.get_running_loop().call_later(fault.value, call, self, request)
+        if fault and not takes_effect(fault):
+            await self.fail(context, fault)
+        try:
+            message = call(self, request)
+        except (InvalidArgument, FailedPrecondition) as refusal:
+            return await self.refuse(context, REFUSALS[type(refusal)], str(refusal))
+        if fault and fault.kind == "body":
+            WRONG_ANSWERS[fault.value](message)
+        elif fault:
+            await self.fail(context, fault)
+        self.call_log.answers["OK"] += 1
+        return message
+
+    return handle
+
+
+class Products(ProductServiceServicer):
     """The service: its calls, their log and their faults."""
 
     def __init__(self, token: str, clock: Callable[[], float] = time.time) -> None:
@@ -48,33 +73,15 @@ class Products:
         self.holds.expire_due()
         return self.inventory.put(product_id, given)
 
-    def handler(self) -> grpc.GenericRpcHandler:
-        """Return all calls of the service, for a server to register."""
-        calls: dict[str, tuple[Callable[[Any], Message], type[Message]]] = {
-            "GetProducts": (self.get_products, pb.GetProductsRequest),
-            "ReserveStock": (self.reserve_stock, pb.ReserveStockRequest),
-            "CommitStock": (self.commit_stock, pb.CommitStockRequest),
-            "ReleaseStock": (self.release_stock, pb.ReleaseStockRequest),
-            "RestockItems": (self.restock_items, pb.RestockItemsRequest),
-            "GetStockHold": (self.get_stock_hold, pb.GetStockHoldRequest),
-        }
-        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            name: grpc.unary_unary_rpc_method_handler(
-                self._endpoint(name, answer),
-                request_deserializer=request.FromString,
-                response_serializer=lambda message: message.SerializeToString(),
-            )
-            for name, (answer, request) in calls.items()
-        }
-        return grpc.method_handlers_generic_handler(SERVICE.full_name, methods)
-
-    def get_products(self, request: pb.GetProductsRequest) -> pb.GetProductsResponse:
+    @endpoint
+    def GetProducts(self, request: pb.GetProductsRequest) -> pb.GetProductsResponse:
         """Return prices and availability of the ids that exist, each once."""
         self.holds.expire_due()
         found = [product for name in dict.fromkeys(request.product_ids) if (product := self.inventory.get(name))]
         return pb.GetProductsResponse(products=[to_product(product, product.available) for product in found])
 
-    def reserve_stock(self, request: pb.ReserveStockRequest) -> pb.ReserveStockResponse:
+    @endpoint
+    def ReserveStock(self, request: pb.ReserveStockRequest) -> pb.ReserveStockResponse:
         """Hold all lines or none; a product's `available` is what the order could have, its own hold counted."""
         done = self.holds.reserve(request.order_id, to_lines(request), request.ttl_seconds)
         free = done.available
@@ -87,19 +94,23 @@ class Products:
             ],
         )
 
-    def commit_stock(self, request: pb.CommitStockRequest) -> pb.StockHold:
+    @endpoint
+    def CommitStock(self, request: pb.CommitStockRequest) -> pb.StockHold:
         """Turn the hold into a sale."""
         return to_stock_hold(self.holds.commit(request.order_id, request.revision))
 
-    def release_stock(self, request: pb.ReleaseStockRequest) -> pb.StockHold:
+    @endpoint
+    def ReleaseStock(self, request: pb.ReleaseStockRequest) -> pb.StockHold:
         """Release the hold of that revision."""
         return to_stock_hold(self.holds.release(request.order_id, request.revision))
 
-    def restock_items(self, request: pb.RestockItemsRequest) -> pb.StockHold:
+    @endpoint
+    def RestockItems(self, request: pb.RestockItemsRequest) -> pb.StockHold:
         """Make sold units available again."""
         return to_stock_hold(self.holds.restock(request.restock_id, request.order_id, to_lines(request)))
 
-    def get_stock_hold(self, request: pb.GetStockHoldRequest) -> pb.StockHold:
+    @endpoint
+    def GetStockHold(self, request: pb.GetStockHoldRequest) -> pb.StockHold:
         """Return the order's hold."""
         return to_stock_hold(self.holds.get(request.order_id))
 
@@ -114,35 +125,14 @@ class Products:
             "orders": orders,
         }
 
-    def _endpoint(self, call: str, answer: Callable[[Any], Message]) -> Handler:
-        async def handle(request: Any, context: Context) -> Message:
-            headers = {str(name): str(value) for name, value in context.invocation_metadata() or ()}
-            if not self.call_log.authenticate(call, headers):
-                return await self._refuse(context, grpc.StatusCode.UNAUTHENTICATED, "bearer token required")
-            fault = await self.faults.wait(call)
-            if fault and fault.kind == "late":
-                asyncio.get_running_loop().call_later(fault.value, answer, request)
-            if fault and not takes_effect(fault):
-                await self._fail(context, fault)
-            try:
-                message = answer(request)
-            except (InvalidArgument, FailedPrecondition) as refusal:
-                return await self._refuse(context, REFUSALS[type(refusal)], str(refusal))
-            if fault and fault.kind == "body":
-                WRONG_ANSWERS[fault.value](message)
-            elif fault:
-                await self._fail(context, fault)
-            self.call_log.answers["OK"] += 1
-            return message
-
-        return handle
-
-    async def _fail(self, context: Context, fault: Fault) -> Message:
+    async def fail(self, context: Context, fault: Fault) -> Message:
+        """End the call as the fault says."""
         if fault.kind in ("hang", "late"):
             await asyncio.Event().wait()
-        return await self._refuse(context, STATUSES[fault.value or "UNAVAILABLE"], "sandbox fault")
+        return await self.refuse(context, STATUSES[fault.value or "UNAVAILABLE"], "sandbox fault")
 
-    async def _refuse(self, context: Context, code: grpc.StatusCode, why: str) -> Message:
+    async def refuse(self, context: Context, code: grpc.StatusCode, why: str) -> Message:
+        """End the call with a status."""
         self.call_log.answers[code.name] += 1
         await context.abort(code, why)
 

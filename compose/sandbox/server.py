@@ -15,6 +15,7 @@ from compose.sandbox.payment_settings import PaymentSettings
 from compose.sandbox.payments import Payments
 from compose.sandbox.products import Products
 from compose.sandbox.users import Users
+from protos.product.v1.product_pb2_grpc import add_ProductServiceServicer_to_server
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ async def serve_http(app: web.Application, host: str, port: int) -> AsyncIterato
 async def serve_grpc(products: Products, host: str, port: int) -> AsyncIterator[int]:
     """Serve the Product Service."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((products.handler(),))
+    add_ProductServiceServicer_to_server(products, server)  # type: ignore[no-untyped-call]
     bound = server.add_insecure_port(f"{host}:{port}")
     await server.start()
     try:

@@ -37,7 +37,7 @@ def test_arming_replaces_what_was_armed_and_clearing_ends_it() -> None:
     faults = Faults(KINDS)
     faults.arm({"kind": "hang"})
     faults.arm({"kind": "reset"})
-    assert [fault.kind for fault in faults.armed()] == ["reset"]
+    assert [fault.kind for fault in faults.armed] == ["reset"]
     faults.clear()
     assert kinds_taken(faults, "get") == [None]
 
