@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from compose.sandbox.http_neighbour import Answer, HttpNeighbour
+from compose.sandbox.http_neighbour import HttpNeighbour, Result
 
 CLEAR_BODY = 'the body is {"order_id": "…", "version": 7}'
 DETAILS = {204: None, 404: {"detail": "unknown cart"}, 409: {"detail": "the cart has another version"}}
@@ -103,7 +103,7 @@ class Carts(HttpNeighbour):
         self._in_effect[order_id] += 1
         return 204
 
-    async def on_get(self, request: web.Request) -> Answer:
+    async def on_get(self, request: web.Request) -> Result:
         """Return the cart, or 404."""
         cart = self._carts.get(request.match_info["customer_id"])
         if cart is None:
@@ -111,7 +111,7 @@ class Carts(HttpNeighbour):
         cart.version += cart.refilled
         return 200, cart.representation()
 
-    async def on_clear(self, request: web.Request) -> Answer:
+    async def on_clear(self, request: web.Request) -> Result:
         """Clear the cart as the body says; 400 when the body is invalid."""
         try:
             wanted = msgspec.json.decode(await request.read(), type=ClearRequest)

@@ -31,7 +31,7 @@ Faults of user, cart, product or payment
            user, cart kinds (with their value): delay (seconds), hang, status (200 to 599), reset,
                    drip (seconds between bytes), garbage, huge (bytes), wrong_types, body (any JSON)
            product kinds: delay (seconds), hang, late (takes effect after so many seconds, without a response),
-                   unavailable_before, unavailable_after, status (a gRPC status name), body ({WRONG_ANSWERS})
+                   unavailable_before, unavailable_after, status (a gRPC status name), body ({WRONG_RESPONSES})
            payment kinds: deaf (commands sent meanwhile are lost)
   DELETE /faults/{neighbour}          disarms them
   DELETE /faults                      disarms all
@@ -59,7 +59,7 @@ from compose.sandbox.hold import InvalidArgument
 from compose.sandbox.payments import Payments, RawMessage
 from compose.sandbox.products import Products
 from compose.sandbox.users import Users
-from compose.sandbox.wrong_answers import WRONG_ANSWERS
+from compose.sandbox.wrong_responses import WRONG_RESPONSES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Object = dict[str, Any]
@@ -146,7 +146,7 @@ class Control:
 
 async def show_help(request: web.Request) -> web.Response:
     """Return the first page of this file."""
-    return web.Response(text=str(__doc__).replace("{WRONG_ANSWERS}", ", ".join(WRONG_ANSWERS)))
+    return web.Response(text=str(__doc__).replace("{WRONG_RESPONSES}", ", ".join(WRONG_RESPONSES)))
 
 
 def endpoint(function: Callable[..., Any], *, body: Any = None) -> Handler:

@@ -10,7 +10,7 @@ from compose.sandbox.call_log import CallLog
 from compose.sandbox.faults import Faults
 from compose.sandbox.http_faults import INSTEAD_OF_THE_CALL, KINDS, faulty_response
 
-Answer = tuple[int, Any]
+Result = tuple[int, Any]
 """A status, and the JSON body or None."""
 
 
@@ -22,9 +22,9 @@ class HttpNeighbour:
         self.faults = Faults(KINDS)
 
     def endpoint(
-        self, call: str, answer: Callable[[web.Request], Awaitable[Answer]]
+        self, call: str, function: Callable[[web.Request], Awaitable[Result]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Return a handler around `answer`: 401 without the token, then whatever fault is armed for `call`."""
+        """Return a handler around `function`: 401 without the token, then whatever fault is armed for `call`."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if not self.call_log.authenticate(call, request.headers):
@@ -34,7 +34,7 @@ class HttpNeighbour:
             fault = await self.faults.wait(call)
             if fault and fault.kind in INSTEAD_OF_THE_CALL and not fault.after:
                 return await faulty_response(request, fault, 200, None)
-            status, body = await answer(request)
+            status, body = await function(request)
             self.call_log.answers[str(status)] += 1
             if fault:
                 return await faulty_response(request, fault, status, body)

@@ -14,7 +14,7 @@ from compose.sandbox.faults import Fault, Faults, NonNegative
 from compose.sandbox.hold import FailedPrecondition, HoldSnapshot, InvalidArgument
 from compose.sandbox.holds import Holds
 from compose.sandbox.inventory import MAX_UNITS, Inventory, Product
-from compose.sandbox.wrong_answers import WRONG_ANSWERS
+from compose.sandbox.wrong_responses import WRONG_RESPONSES
 from protos.product.v1 import product_pb2 as pb
 from protos.product.v1.product_pb2_grpc import ProductServiceServicer
 
@@ -27,7 +27,7 @@ KINDS = {
     "unavailable_before": None,
     "unavailable_after": None,
     "status": Literal[tuple(STATUSES)],
-    "body": Literal[tuple(WRONG_ANSWERS)],
+    "body": Literal[tuple(WRONG_RESPONSES)],
 }
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -50,7 +50,7 @@ def endpoint(call: Callable[[Any, Any], Message]) -> Callable[[Any, Any, Context
         except (InvalidArgument, FailedPrecondition) as refusal:
             return await self.refuse(context, REFUSALS[type(refusal)], str(refusal))
         if fault and fault.kind == "body":
-            WRONG_ANSWERS[fault.value](message)
+            WRONG_RESPONSES[fault.value](message)
         elif fault:
             await self.fail(context, fault)
         self.call_log.answers["OK"] += 1

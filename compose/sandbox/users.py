@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from compose.sandbox.http_neighbour import Answer, HttpNeighbour
+from compose.sandbox.http_neighbour import HttpNeighbour, Result
 
 PARIS = {
     "line1": "1 Main St",
@@ -37,7 +37,7 @@ class Users(HttpNeighbour):
         self._users[user_id] = user
         return user
 
-    async def get(self, request: web.Request) -> Answer:
+    async def get(self, request: web.Request) -> Result:
         """Return the user, or 404."""
         user = self._users.get(request.match_info["user_id"])
         return (200, user) if user else (404, {"detail": "unknown user"})

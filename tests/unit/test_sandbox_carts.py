@@ -1,4 +1,4 @@
-"""The sandbox's Cart Service: reading a cart, and clearing it once and only at the version that was seen."""
+"""The sandbox's Cart Service: reading a cart, and clearing it once and only at the version that was read."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def test_clearing_empties_the_cart_and_raises_its_version(carts: Carts) -> None:
     assert carts.ledger()["carts"]["ada"] == {"customer_id": "ada", "version": 8, "currency": "EUR", "items": []}
 
 
-def test_a_repeated_clear_is_fine_and_has_no_second_effect(carts: Carts) -> None:
+def test_a_repeated_clear_succeeds_and_has_no_second_effect(carts: Carts) -> None:
     carts.clear("ada", "o-1", 7)
     carts.put("ada", {"items": ITEMS, "version": 7})
     assert carts.clear("ada", "o-1", 7) == 204
@@ -49,7 +49,7 @@ def test_a_cart_that_has_moved_on_is_left_alone(carts: Carts) -> None:
     assert carts.ledger()["carts"]["ada"]["items"] == ITEMS
 
 
-def test_another_orders_clear_of_a_cleared_cart_finds_it_moved_on(carts: Carts) -> None:
+def test_another_orders_clear_of_a_cleared_cart_is_a_conflict(carts: Carts) -> None:
     carts.clear("ada", "o-1", 7)
     assert carts.clear("ada", "o-2", 7) == 409
 
@@ -64,7 +64,7 @@ def test_the_version_grows_with_every_put(carts: Carts) -> None:
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 2**31 + 1, "2", 1.5, True, None])
-def test_nonsense_is_only_stored_on_purpose(carts: Carts, quantity: Any) -> None:
+def test_an_invalid_cart_is_stored_only_when_raw(carts: Carts, quantity: Any) -> None:
     nonsense = {"items": [{"product_id": "p-1", "quantity": quantity}]}
     with pytest.raises(ValueError, match="quantity"):
         carts.put("ada", nonsense)

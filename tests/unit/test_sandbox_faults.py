@@ -1,4 +1,4 @@
-"""The arming of faults: which call takes which, and what nonsense is refused."""
+"""Arming faults: the calls that they affect, and the invalid ones."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_arming_replaces_what_was_armed_and_clearing_ends_it() -> None:
         [{"kind": "hang"}, {"kind": "explode"}],
     ],
 )
-def test_nonsense_is_refused_and_leaves_the_armed_faults(nonsense: Any) -> None:
+def test_an_invalid_fault_is_refused_and_leaves_the_armed_faults(nonsense: Any) -> None:
     faults = Faults(KINDS)
     faults.arm({"kind": "reset"})
     with pytest.raises(ValueError, match=r"\w"):
@@ -69,7 +69,7 @@ def test_nonsense_is_refused_and_leaves_the_armed_faults(nonsense: Any) -> None:
     assert kinds_taken(faults, "get") == ["reset"]
 
 
-def test_wrong_types_leaves_no_value_its_type() -> None:
+def test_wrong_types_changes_the_type_of_every_value() -> None:
     true = {"id": "u", "version": 7, "is_active": True, "items": [1], "default_address": {}, "none": None}
     wrong = wrong_types(true)
     assert wrong.keys() == true.keys()

@@ -1,4 +1,4 @@
-"""The stock holds of the sandbox's Product Service against `product.proto`: by example, and against a simple model."""
+"""The stock holds of the sandbox's Product Service: examples from `product.proto`, and random calls against a simple model."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +16,7 @@ STOCK = {"a": 5, "b": 3}
 
 
 class Clock:
-    """A clock that only moves when told to."""
+    """A clock that moves only by assignment."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -52,9 +52,7 @@ def holds(inventory_and_holds: tuple[Inventory, Holds]) -> Holds:
     return inventory_and_holds[1]
 
 
-def test_a_hold_takes_its_units_from_the_shelf_until_it_expires(
-    inventory: Inventory, holds: Holds, clock: Clock
-) -> None:
+def test_held_units_are_not_available_until_the_hold_expires(inventory: Inventory, holds: Holds, clock: Clock) -> None:
     done = holds.reserve("o", [("a", 2)], 60)
     assert (done.hold.state, done.hold.revision, done.hold.expires_at) == (State.HELD, 1, clock.now + 60)
     assert (inventory["a"].available, inventory["a"].held) == (3, 2)
@@ -72,7 +70,7 @@ def test_reserving_again_replaces_the_hold_and_its_own_units_count_as_available(
     assert (inventory["a"].held, inventory["b"].held) == (4, 0)
 
 
-def test_reserving_again_sets_the_expiry_anew(holds: Holds, clock: Clock) -> None:
+def test_reserving_again_renews_the_expiry(holds: Holds, clock: Clock) -> None:
     holds.reserve("o", [("a", 1)], 10)
     holds.reserve("o", [("a", 1)], 60)
     clock.now += 59
@@ -113,7 +111,7 @@ def test_committing_sells_the_hold_once(inventory: Inventory, holds: Holds, cloc
     assert (inventory["a"].sold, inventory["a"].held, holds.ledger_of("o")["commits"]) == (2, 0, 1)
 
 
-def test_only_the_hold_of_the_revision_that_is_named_is_committed(inventory: Inventory, holds: Holds) -> None:
+def test_only_the_hold_of_the_named_revision_is_committed(inventory: Inventory, holds: Holds) -> None:
     first = holds.reserve("o", [("a", 1)], 60).hold.revision
     second = holds.reserve("o", [("a", 2)], 60).hold.revision
     with pytest.raises(FailedPrecondition):
@@ -123,7 +121,7 @@ def test_only_the_hold_of_the_revision_that_is_named_is_committed(inventory: Inv
     assert (inventory["a"].held, inventory["a"].sold) == (0, 2)
 
 
-def test_a_hold_tells_what_is_held_or_was_sold(holds: Holds) -> None:
+def test_a_hold_lists_the_held_or_sold_units(holds: Holds) -> None:
     assert holds.reserve("o", [("a", 2), ("b", 1)], 60).hold.lines == {"a": 2, "b": 1}
     assert holds.get("o").lines == {"a": 2, "b": 1}
     assert holds.release("o", 0).lines == {}
@@ -133,14 +131,14 @@ def test_a_hold_tells_what_is_held_or_was_sold(holds: Holds) -> None:
     assert holds.get("o").lines == {"a": 3}
 
 
-def test_a_committed_hold_cannot_be_reserved_anew(holds: Holds) -> None:
+def test_a_committed_hold_cannot_be_reserved_again(holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
     holds.commit("o")
     with pytest.raises(FailedPrecondition):
         holds.reserve("o", [("a", 1)], 60)
 
 
-def test_only_a_hold_that_lives_can_be_committed(holds: Holds, clock: Clock) -> None:
+def test_only_an_active_hold_can_be_committed(holds: Holds, clock: Clock) -> None:
     with pytest.raises(FailedPrecondition):
         holds.commit("never-was")
     holds.reserve("expired", [("a", 1)], 1)
@@ -161,7 +159,7 @@ def test_a_late_release_of_an_older_revision_leaves_the_newer_hold(inventory: In
     assert (inventory["a"].held, holds.ledger_of("o")["releases"]) == (0, 1)
 
 
-def test_releasing_without_a_revision_releases_whatever_is_held_and_nothing_is_fine_too(holds: Holds) -> None:
+def test_releasing_without_a_revision_releases_any_hold_or_none(holds: Holds) -> None:
     holds.reserve("o", [("a", 1)], 60)
     assert [holds.release(order_id, 0).state for order_id in ("o", "o", "never-was")] == [State.RELEASED] * 3
     assert holds.ledger_of("o")["releases"] == 1
@@ -174,7 +172,7 @@ def test_a_committed_hold_is_not_released(inventory: Inventory, holds: Holds) ->
     assert inventory["a"].sold == 2
 
 
-def test_a_restock_puts_sold_units_back_once_for_each_id(inventory: Inventory, holds: Holds) -> None:
+def test_a_restock_makes_sold_units_available_once_for_each_id(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 3)], 60)
     holds.commit("o")
     for restock_id in ("r-1", "r-1", "r-2"):
@@ -183,7 +181,7 @@ def test_a_restock_puts_sold_units_back_once_for_each_id(inventory: Inventory, h
     assert holds.ledger_of("o")["restocks"] == 2
 
 
-def test_a_restock_beyond_what_was_committed_changes_nothing(inventory: Inventory, holds: Holds) -> None:
+def test_a_restock_beyond_the_committed_units_changes_nothing(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2), ("b", 1)], 60)
     with pytest.raises(FailedPrecondition):
         holds.restock("too-early", "o", [("a", 1)])
@@ -195,7 +193,7 @@ def test_a_restock_beyond_what_was_committed_changes_nothing(inventory: Inventor
     assert (inventory["a"].sold, inventory["b"].sold) == (1, 1)
 
 
-def test_a_restock_id_used_for_something_else_is_refused(holds: Holds) -> None:
+def test_a_restock_id_with_other_lines_is_refused(holds: Holds) -> None:
     holds.reserve("o", [("a", 3)], 60)
     holds.commit("o")
     holds.restock("r-1", "o", [("a", 1)])
@@ -203,7 +201,7 @@ def test_a_restock_id_used_for_something_else_is_refused(holds: Holds) -> None:
         holds.restock("r-1", "o", [("a", 2)])
 
 
-def test_an_order_never_heard_of_is_released_at_revision_0_and_not_remembered(holds: Holds) -> None:
+def test_an_unknown_order_is_released_at_revision_0_and_not_stored(holds: Holds) -> None:
     holds.reserve("only-rejected", [("a", 99)], 60)
     for order_id in ("never-was", "only-rejected"):
         assert (holds.get(order_id).state, holds.get(order_id).revision) == (State.RELEASED, 0)
@@ -214,9 +212,7 @@ def test_an_order_never_heard_of_is_released_at_revision_0_and_not_remembered(ho
     ("order_id", "lines", "ttl"),
     [("", [("a", 1)], 60), ("o", [], 60), ("o", [("a", 0)], 60), ("o", [("", 1)], 60), ("o", [("a", 1)], 0)],
 )
-def test_arguments_that_make_no_sense_are_refused(
-    holds: Holds, order_id: str, lines: list[tuple[str, int]], ttl: int
-) -> None:
+def test_invalid_arguments_are_refused(holds: Holds, order_id: str, lines: list[tuple[str, int]], ttl: int) -> None:
     with pytest.raises(InvalidArgument):
         holds.reserve(order_id, lines, ttl)
 
@@ -233,7 +229,7 @@ def test_calls_without_an_order_or_restock_id_are_refused(holds: Holds) -> None:
             call()
 
 
-def test_new_stock_leaves_what_is_held_and_sold(inventory: Inventory, holds: Holds) -> None:
+def test_new_stock_leaves_held_and_sold_units(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
     product = inventory.put("a", {"stock": 0})
     assert (product.available, product.held, product.stock) == (0, 2, 2)

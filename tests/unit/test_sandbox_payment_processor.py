@@ -1,4 +1,4 @@
-"""What the sandbox's Payment Service answers to each command: money moves once, and what was said is said again alike."""
+"""The events of the sandbox's Payment Service for each command: money moves once, a repeated event keeps its id."""
 
 from typing import Any
 
@@ -39,14 +39,14 @@ def test_a_repeated_request_moves_no_money(processor: PaymentProcessor, captured
     assert processor.payments["o"].captured_minor == 1000
 
 
-def test_a_status_request_is_answered_by_the_same_event_again(processor: PaymentProcessor, captured: Message) -> None:
+def test_a_status_request_repeats_the_same_event(processor: PaymentProcessor, captured: Message) -> None:
     assert processor.status(command("status_requested")) == [captured]
     refunded = processor.refund(command("refund_requested", amount=300, refund_id="r-1"))[0]
     assert processor.status(command("status_requested")) == [captured, refunded]
 
 
 @pytest.mark.parametrize(("outcome", "kind"), [("authorize", "payment.authorized"), ("fail", "payment.failed")])
-def test_a_payment_without_money_tells_its_last_word_again(
+def test_a_status_request_repeats_the_last_event_of_a_payment_without_money(
     processor: PaymentProcessor, outcome: str, kind: str
 ) -> None:
     processor.open(command())
@@ -55,12 +55,12 @@ def test_a_payment_without_money_tells_its_last_word_again(
     assert processor.status(command("status_requested")) == said
 
 
-def test_an_open_payment_has_nothing_to_tell_yet(processor: PaymentProcessor) -> None:
+def test_an_open_payment_has_no_event_yet(processor: PaymentProcessor) -> None:
     processor.open(command())
     assert processor.status(command("status_requested")) == []
 
 
-def test_an_order_never_heard_of_is_unknown_and_stays_so(processor: PaymentProcessor) -> None:
+def test_an_unknown_order_is_reported_as_unknown_and_not_stored(processor: PaymentProcessor) -> None:
     first, second = (processor.status(command("status_requested"))[0] for _ in range(2))
     assert (first["type"], first["order_id"], first["payment_id"]) == ("payment.unknown", "o", None)
     assert first["event_id"] != second["event_id"]
@@ -100,7 +100,7 @@ def test_a_refund_happens_once_for_each_refund_id(processor: PaymentProcessor, c
     "wrong",
     [{"amount": 1001}, {"amount": 0}, {"currency": "USD"}, {"refund_id": None}, {"order_id": "never-heard-of"}],
 )
-def test_a_refund_that_cannot_be_fails_with_a_reason(
+def test_an_impossible_refund_fails_with_a_reason(
     processor: PaymentProcessor, captured: Message, wrong: dict[str, Any]
 ) -> None:
     answer = processor.refund(command("refund_requested", **{"refund_id": "r-1", **wrong}))
@@ -116,7 +116,7 @@ def test_refunds_together_never_exceed_what_was_captured(processor: PaymentProce
     ]
 
 
-def test_nothing_said_in_between_makes_a_refund_happen_twice(processor: PaymentProcessor, captured: Message) -> None:
+def test_no_event_in_between_makes_a_refund_happen_twice(processor: PaymentProcessor, captured: Message) -> None:
     request = command("refund_requested", amount=100, refund_id="r-1")
     first = processor.refund(request)
     payment = processor.payments["o"]
@@ -124,7 +124,7 @@ def test_nothing_said_in_between_makes_a_refund_happen_twice(processor: PaymentP
     assert processor.refund(request) == first
 
 
-def test_a_failed_refund_fails_alike_until_the_money_is_there(processor: PaymentProcessor) -> None:
+def test_a_failed_refund_repeats_its_event_until_the_payment_is_captured(processor: PaymentProcessor) -> None:
     processor.open(command())
     request = command("refund_requested", refund_id="r-1")
     failed = processor.refund(request)
@@ -133,7 +133,7 @@ def test_a_failed_refund_fails_alike_until_the_money_is_there(processor: Payment
     assert types(processor.refund(request)) == ["payment.refunded"]
 
 
-def test_the_signature_is_the_contracts() -> None:
+def test_the_signature_is_that_of_the_contract() -> None:
     message = {
         "event_id": "0192",
         "type": "payment.captured",
@@ -173,7 +173,7 @@ def test_events_carry_the_time_in_utc() -> None:
         {"refund_id": ["r"]},
     ],
 )
-def test_what_is_no_command_is_unusable(wrong: dict[str, Any]) -> None:
+def test_a_message_that_is_no_command_is_invalid(wrong: dict[str, Any]) -> None:
     check_command(command())
     with pytest.raises(InvalidMessage):
         check_command({**command(), **wrong})

@@ -41,7 +41,7 @@ async def ask(control: aiohttp.ClientSession, method: str, path: str, body: Any 
         return answer.status, await answer.json() if answer.content_type == "application/json" else None
 
 
-async def test_it_says_when_it_is_ready_and_ends_cleanly_on_sigterm() -> None:
+async def test_the_sandbox_prints_when_it_is_ready_and_ends_cleanly_on_sigterm() -> None:
     ports = [part for name in ("user", "cart", "product", "control") for part in (f"--{name}-port", "0")]
     secrets = {"SERVICE_TOKEN": "token", "PAYMENT_SIGNING_SECRET": "secret"}
     process = await asyncio.create_subprocess_exec(
@@ -70,7 +70,7 @@ async def test_a_port_that_is_taken_is_an_error(sandbox: Sandbox) -> None:
                     pytest.fail("two neighbours on one port")
 
 
-async def test_the_control_sets_the_stage(control: aiohttp.ClientSession) -> None:
+async def test_the_control_stores_data_and_returns_it(control: aiohttp.ClientSession) -> None:
     status, user = await ask(control, "PUT", "/users/u-1", {"is_active": False})
     assert (status, user["is_active"]) == (200, False)
     items = [{"product_id": "p-1", "quantity": 2}]
@@ -93,14 +93,14 @@ async def test_the_control_sets_the_stage(control: aiohttp.ClientSession) -> Non
     assert set((await ask(control, "GET", "/ledger"))[1]) == {"user", "cart", "product", "payment"}
 
 
-async def test_the_control_lets_a_hold_run_out(control: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+async def test_the_control_expires_a_hold(control: aiohttp.ClientSession, sandbox: Sandbox) -> None:
     sandbox.products.inventory.put("p-1", {"stock": 1})
     sandbox.products.holds.reserve("o-1", [("p-1", 1)], 900)
     assert (await ask(control, "POST", "/holds/o-1/expire"))[1]["state"] == "EXPIRED"
     assert (await ask(control, "GET", "/ledger/product"))[1]["products"]["p-1"]["available"] == 1
 
 
-async def test_faults_are_armed_and_ended(control: aiohttp.ClientSession) -> None:
+async def test_faults_are_armed_and_disarmed(control: aiohttp.ClientSession) -> None:
     for name in ("user", "cart", "product"):
         assert (await ask(control, "PUT", f"/faults/{name}", {"kind": "hang"}))[1][0]["kind"] == "hang"
     assert (await ask(control, "DELETE", "/faults/user"))[0] == 204
@@ -136,7 +136,7 @@ async def test_the_control_explains_what_it_refuses(
     assert why["detail"]
 
 
-async def test_the_help_page_names_every_route_and_wrong_answer(
+async def test_the_help_page_names_every_route_and_wrong_response(
     control: aiohttp.ClientSession, sandbox: Sandbox
 ) -> None:
     async with control.get("/") as answer:

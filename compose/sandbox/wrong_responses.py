@@ -14,11 +14,11 @@ Change = Callable[[Any], None]
 def on_hold(change: Callable[[pb.StockHold], None]) -> Change:
     """Return a change of the hold in a response, if it has one."""
 
-    def apply(answer: Any) -> None:
-        if isinstance(answer, pb.StockHold):
-            change(answer)
-        elif isinstance(answer, pb.ReserveStockResponse):
-            change(answer.hold)
+    def apply(response: Any) -> None:
+        if isinstance(response, pb.StockHold):
+            change(response)
+        elif isinstance(response, pb.ReserveStockResponse):
+            change(response.hold)
 
     return apply
 
@@ -26,12 +26,12 @@ def on_hold(change: Callable[[pb.StockHold], None]) -> Change:
 def on_products(change: Callable[[list[pb.Product]], None]) -> Change:
     """Return a change of the products in a response, if it has any."""
 
-    def apply(answer: Any) -> None:
-        if isinstance(answer, pb.GetProductsResponse | pb.ReserveStockResponse) and answer.products:
-            products = list(answer.products)
+    def apply(response: Any) -> None:
+        if isinstance(response, pb.GetProductsResponse | pb.ReserveStockResponse) and response.products:
+            products = list(response.products)
             change(products)
-            del answer.products[:]
-            answer.products.extend(products)
+            del response.products[:]
+            response.products.extend(products)
 
     return apply
 
@@ -46,26 +46,26 @@ def unset(name: str) -> Change:
     return on_products(lambda products: products[-1].ClearField(name))
 
 
-def shortages_of_a_held_order(answer: Any) -> None:
+def shortages_of_a_held_order(response: Any) -> None:
     """Make it HELD, with a shortage."""
-    if isinstance(answer, pb.ReserveStockResponse) and answer.products:
-        answer.hold.state = pb.StockHold.HELD
-        answer.shortages.add(product_id=answer.products[0].product_id, requested=1, available=0)
+    if isinstance(response, pb.ReserveStockResponse) and response.products:
+        response.hold.state = pb.StockHold.HELD
+        response.shortages.add(product_id=response.products[0].product_id, requested=1, available=0)
 
 
-def rejected_for_nothing(answer: Any) -> None:
+def rejected_for_nothing(response: Any) -> None:
     """Make it REJECTED, without a shortage."""
-    if isinstance(answer, pb.ReserveStockResponse):
-        answer.hold.state = pb.StockHold.REJECTED
-        del answer.shortages[:]
+    if isinstance(response, pb.ReserveStockResponse):
+        response.hold.state = pb.StockHold.REJECTED
+        del response.shortages[:]
 
 
-def empty(answer: Message) -> None:
+def empty(response: Message) -> None:
     """Clear every field."""
-    answer.Clear()
+    response.Clear()
 
 
-WRONG_ANSWERS: dict[str, Change] = {
+WRONG_RESPONSES: dict[str, Change] = {
     "other_order": on_hold(lambda hold: setattr(hold, "order_id", "another-order")),
     "unspecified_state": on_hold(lambda hold: setattr(hold, "state", pb.StockHold.STATE_UNSPECIFIED)),
     "unknown_state": on_hold(lambda hold: setattr(hold, "state", 99)),
