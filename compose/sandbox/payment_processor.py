@@ -11,39 +11,35 @@ from compose.sandbox.payment_messages import Message, event
 
 OUTCOMES = {"capture": "payment.captured", "authorize": "payment.authorized", "fail": "payment.failed"}
 """The outcomes of a new payment, and the event of each."""
+WITHOUT_MONEY = ("payment.authorized", "payment.failed", "payment.voided")
 
 
 @dataclass(slots=True)
 class Payment:
-    """One order's payment: the money that moved, and the last other event."""
+    """One order's payment. Its events, in their order, are its state."""
 
     order_id: str
     amount_minor: int
     currency: str
     payment_id: str = field(default_factory=lambda: f"pay-{uuid.uuid4().hex[:16]}")
-    last_event: Message | None = None
-    captures: dict[str, Message] = field(default_factory=dict)
-    refunds: dict[str, Message] = field(default_factory=dict)
-    refunded: dict[str | None, Message] = field(default_factory=dict)
-    refusals: dict[str | None, Message] = field(default_factory=dict)
+    events: dict[tuple[str, str], Message] = field(default_factory=dict)
     refund_command: Message | None = None
 
     @property
     def captured_minor(self) -> int:
         """Return the money captured so far, in minor units of the payment's currency."""
-        return self._moved(self.captures)
+        return self._total(self.events_of("payment.captured"))
 
     @property
     def refunded_minor(self) -> int:
         """Return the money refunded so far, in minor units of the payment's currency."""
-        return self._moved(self.refunds)
+        return self._total(self.events_of("payment.refunded"))
 
     @property
     def state(self) -> str:
         """Return `captured` after a capture, else the state of the last event, else `requested`."""
-        if self.captures:
-            return "captured"
-        return str(self.last_event["type"]).removeprefix("payment.") if self.last_event else "requested"
+        events = self.events_of("payment.captured") or self.events_of(*WITHOUT_MONEY)
+        return str(events[-1]["type"]).removeprefix("payment.") if events else "requested"
 
     def event(self, kind: str, **fields: Any) -> Message:
         """Return a new event of this payment; by default over the whole amount."""
@@ -52,22 +48,20 @@ class Payment:
 
     def record(self, message: Message) -> Message:
         """Record an event of this payment as having happened and return it. A known `event_id` changes nothing."""
-        match message["type"]:
-            case "payment.captured":
-                return self.captures.setdefault(message["event_id"], message)
-            case "payment.refunded":
-                message = self.refunds.setdefault(message["event_id"], message)
-                self.refunded[message["refund_id"]] = message
-            case "payment.refund_failed":
-                self.refusals[message["refund_id"]] = message
-            case "payment.authorized" | "payment.failed" | "payment.voided":
-                self.last_event = message
-        return message
+        return self.events.setdefault((message["type"], message["event_id"]), message)
+
+    def events_of(self, *kinds: str) -> list[Message]:
+        """Return the recorded events of these types."""
+        return [message for message in self.events.values() if message["type"] in kinds]
 
     def current_events(self) -> list[Message]:
         """Return the events that make up the current state: the money that moved, else the last event."""
-        moved = [*self.captures.values(), *self.refunds.values()]
-        return moved or ([self.last_event] if self.last_event else [])
+        moved = self.events_of("payment.captured") + self.events_of("payment.refunded")
+        return moved or self.events_of(*WITHOUT_MONEY)[-1:]
+
+    def refund_event(self, kind: str, refund_id: str | None) -> Message | None:
+        """Return the last event of this type for this refund, if there is one."""
+        return next((message for message in self.events_of(kind)[::-1] if message["refund_id"] == refund_id), None)
 
     def ledger(self) -> dict[str, Any]:
         """Return state and sums."""
@@ -78,12 +72,12 @@ class Payment:
             "currency": self.currency,
             "captured_minor": self.captured_minor,
             "refunded_minor": self.refunded_minor,
-            "captures": len(self.captures),
-            "refunds": len(self.refunds),
+            "captures": len(self.events_of("payment.captured")),
+            "refunds": len(self.events_of("payment.refunded")),
         }
 
-    def _moved(self, events: dict[str, Message]) -> int:
-        return sum(each["amount_minor"] for each in events.values() if each["currency"] == self.currency)
+    def _total(self, events: list[Message]) -> int:
+        return sum(each["amount_minor"] for each in events if each["currency"] == self.currency)
 
 
 class PaymentProcessor:
@@ -120,7 +114,7 @@ class PaymentProcessor:
         An unknown order is voided too, so that a request still on its way is not charged.
         """
         payment = self._payment(command)
-        if payment.captures:
+        if payment.state == "captured":
             return []
         if payment.state == "voided":
             return payment.current_events()
@@ -134,13 +128,13 @@ class PaymentProcessor:
             return [event("payment.refund_failed", **fields, reason="unknown order")]
         payment.refund_command = command
         refund_id = fields["refund_id"]
-        if refund_id and refund_id in payment.refunded:
-            return [payment.refunded[refund_id]]
+        if refund_id and (refunded := payment.refund_event("payment.refunded", refund_id)):
+            return [refunded]
         reason = refusal_reason(payment, command)
         if reason is None:
             return [payment.record(payment.event("payment.refunded", **fields))]
-        refusal = payment.refusals.get(refund_id) or payment.event("payment.refund_failed", **fields, reason=reason)
-        return [payment.record(refusal)]
+        failed = payment.refund_event("payment.refund_failed", refund_id)
+        return [failed or payment.record(payment.event("payment.refund_failed", **fields, reason=reason))]
 
     def _payment(self, command: Message) -> Payment:
         """Return the order's payment, opened now if there is none."""
