@@ -1,4 +1,4 @@
-# Everything a person does with the Order Service. Python ≥ 3.11, make and a C library are all it needs.
+# Every command of the Order Service's development. Python ≥ 3.11, make and a C library are all it needs.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -6,29 +6,39 @@
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
+# Created last; the name identifies the lock and the checkout's path, for a virtual environment cannot be moved.
+INSTALLED := .venv/installed-$(shell { pwd; cat requirements-dev.txt; } | cksum | cut -d ' ' -f 1)
+ONE_AT_A_TIME := $(if $(shell command -v flock),flock requirements-dev.txt)
 # Python that ends when make does, even if make is killed (see compose/launch.py; 15 is SIGTERM).
 PYTHON_OF_MAKE = exec $(BIN)/python -I -S compose/launch.py $$PPID 15 as_is $(BIN)/python
-# Placeholders: these commands read the settings, and talk to nobody.
+# Placeholders: these commands read the settings and connect to nothing.
 WITH_SETTINGS = set -a && . compose/check.env && set +a &&
 WITH_SECRETS = for name in DJANGO_SECRET_KEY JWT_SECRET PAYMENT_SIGNING_SECRET SERVICE_TOKEN; do \
 	export "$$name=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; done &&
 SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular
-# The load test's size: users, and for how long.
+# The load test's size: users and duration.
 USERS ?= 20
 FOR ?= 20s
-# The fault tests' size: how often something is killed in a row.
+# The fault tests' size: kills in a row.
 KILLS ?= 300
 
 help: ## This list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: ## Make .venv with everything the project needs, locked by hash
-	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
-		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
-		then exec "$$python" compose/install.py; fi; \
+install: $(INSTALLED) ## Create .venv with everything the project needs, locked by hash
+
+# Always from scratch, so that nothing of an older lock or of an interrupted installation remains.
+$(INSTALLED):
+	@python=; for each in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; \
 	done; \
-	echo "Python 3.11 or newer is needed; python3 here: $$(python3 --version 2>&1). Name one: make install PYTHON=…" >&2; \
-	exit 1
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11 or newer is needed; python3 here: $$(python3 --version 2>&1). Name one: make install PYTHON=…" >&2; exit 1; \
+	elif ! "$$python" -c 'import ensurepip' 2>/dev/null; then \
+		echo "$$python cannot create virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	$(ONE_AT_A_TIME) sh -ec '[ ! -e $@ ] || exit 0; echo "Creating .venv with $$("$$0" --version)"; "$$0" -m venv --clear .venv; \
+		$(BIN)/pip --disable-pip-version-check --no-input install --require-hashes -r requirements-dev.txt; touch $@' "$$python"
 
 run: install ## Start all of it on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: elsewhere)
 	@$(PYTHON_OF_MAKE) -m compose.local run
@@ -39,7 +49,7 @@ demo: install ## Watch orders delivered, cancelled and refunded, and expired, on
 test: install ## Run every test, on real servers of its own (ARGS='-k checkout': some)
 	$(BIN)/pytest $(ARGS)
 
-test-faults: install ## Kill, cut and stall everything, again and again (KILLS=300; SEED=…: the same again)
+test-faults: install ## Kill, cut and stall every process and connection, repeatedly (KILLS=300; SEED=…: the same again)
 	FAULT_SEED=$(SEED) FAULT_KILLS=$(KILLS) $(BIN)/pytest -m "" tests/faults $(ARGS)
 
 test-planted: install ## Plant known bugs in a copy, one after the other: the tests must catch each (ARGS='--list', '--only P3')
@@ -62,16 +72,16 @@ check: install ## Lint, types, import layers; migrations, API schema and generat
 			protos/product/v1/product.proto \
 		&& for file in "$$fresh"/protos/product/v1/*; do diff "$$file" protos/product/v1/ || exit 1; done
 
-openapi: install ## Write openapi.yaml, the API's schema, anew
+openapi: install ## Write openapi.yaml, the API's schema
 	$(SPECTACULAR) --file openapi.yaml
 
 load: install ## Load test against the running stack or one of its own (USERS=20 FOR=20s)
 	@$(PYTHON_OF_MAKE) -m compose.local during $(BIN)/locust -f tests/load/locustfile.py --headless \
 		--users $(USERS) --spawn-rate $(USERS) --run-time $(FOR) --exit-code-on-error 1
 
-lists: install ## What a page of a list costs in 20 thousand and in 2 million orders (ARGS='--plans', '--writes')
+lists: install ## Measure the pages of a list in 20 thousand and in 2 million orders (ARGS='--plans', '--writes')
 	$(BIN)/python -m tests.load.lists $(ARGS)
 
-clean: install ## Throw away the local stack's state and all caches
+clean: install ## Delete the local stack's state and all caches
 	@$(BIN)/python -m compose.local forget
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

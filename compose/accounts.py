@@ -1,8 +1,8 @@
-"""Which account PostgreSQL runs as where we are root: it refuses that one.
+"""The account under which root runs PostgreSQL, which refuses to run as root.
 
-The first way of `launch.py` that works here is taken: `namespace` first, since all files then stay root's own and no
-privilege is kept; `account` where namespaces are forbidden, as in Docker. Copying programs and data to a folder open to
-all was rejected: state would leave the checkout.
+The first way of `launch.py` that works on this machine is used: `namespace` first, since all files then stay root's own
+and no privilege is kept; `account` where namespaces are forbidden, as in Docker. Copying programs and data to a folder
+that is open to all was rejected: state would leave the checkout.
 """
 
 import os
@@ -16,37 +16,36 @@ from compose.launch import ordinary_account
 from compose.processes import launch_command
 
 ROOT_WAYS = ("namespace", "account")
-# Enters the folder, writes there, and executes the program: all that a server has to do.
+# Enter the folder, write there, and execute the program: all that a server does.
 TRIAL = ["/bin/sh", "-c", 'cd -- "$1" && : >trial && rm trial && exec "$2" --version', "sh"]
 
 
 def way_to_run(program: Path, folder: Path) -> str:
-    """The first way of `launch.py` in which this program can run on this folder, which its account is given then.
+    """Return the first way of `launch.py` in which this program can run on this folder, and make its account the owner.
 
-    Raises AccountError with what each way said, when none works.
+    Raise AccountError, with the error of each way, when none works.
     """
     uid = os.geteuid()
     if uid and _has_name(uid):
         return "as_is"
-    said = []
+    errors = []
     for way in ROOT_WAYS if uid == 0 else ROOT_WAYS[:1]:
         try:
-            give(folder, way)
+            change_owner(folder, way)
             _try(way, program, folder)
         except subprocess.CalledProcessError as error:
-            said.append(f"  {way}: {error.stderr.strip()}")
+            errors.append(f"  {way}: {error.stderr.strip()}")
         except OSError as error:
-            said.append(f"  {way}: {error}")
+            errors.append(f"  {way}: {error}")
         else:
             return way
-    problem = f"wants an account with a name, and uid {uid} has none" if uid else "refuses to run as root"
-    raise AccountError(
-        "\n".join([f"PostgreSQL {problem}, and no way around that works here:", *said, "Run make as an ordinary user."])
-    )
+    problem = f"needs an account with a name, and uid {uid} has none" if uid else "refuses to run as root"
+    summary = f"PostgreSQL {problem}, and no way around that works on this machine:"
+    raise AccountError("\n".join([summary, *errors, "Run make as an ordinary user."]))
 
 
-def give(folder: Path, way: str) -> None:
-    """Make the folder and all in it belong to the account a server has in this way. Only root may, only root must."""
+def change_owner(folder: Path, way: str) -> None:
+    """Make the server's account in this way the owner of the folder and all in it: possible and necessary as root only."""
     account = ordinary_account()
     uid, gid = (account.pw_uid, account.pw_gid) if way == "account" else (os.geteuid(), os.getegid())
     for path in [folder, *folder.rglob("*")]:

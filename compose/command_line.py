@@ -1,4 +1,4 @@
-"""How the commands of this folder meet their person: signals end them, problems are sentences, not tracebacks."""
+"""Run the commands of this folder: a signal ends them, a ComposeError is printed without a traceback."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from compose.errors import ComposeError
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, a closed terminal, or someone asked us to end."""
+    """Ctrl-C, a closed terminal, or a request to end."""
 
     def __init__(self, signal_number: int) -> None:
         self.signal_number = signal_number
@@ -18,17 +18,17 @@ class Interrupted(BaseException):
 
 
 def run_command(command: Callable[[], int]) -> int:
-    """Run a command to its exit status, whatever happens. Each further signal hurries what is being waited for."""
+    """Run a command and return its exit status. Each further signal interrupts what is then being waited for."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup wants it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
         signal.signal(signal.SIGHUP, _interrupt)
     try:
         return command()
     except ComposeError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # nobody reads us any more
+    except BrokenPipeError:  # the reader of our output is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Interrupted as interrupted:

@@ -1,11 +1,11 @@
-"""What runs in the local stack: each process's command and environment, as `docker-compose.yml` has them too."""
+"""The processes of the local stack: each one's command and environment, as in `docker-compose.yml`."""
 
 import os
 import sys
 from collections.abc import Mapping
 
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from compose.ports import HOST, Ports
-from compose.site import JWT_AUDIENCE, JWT_ISSUER
 
 PYTHON = sys.executable
 CAPTURE_AFTER_SECONDS = "2"  # long enough to see an order pending
@@ -16,7 +16,7 @@ DEFAULTS = {
     "ALLOWED_HOSTS": "127.0.0.1,localhost",
     "LOG_LEVEL": "INFO",
 }
-# What a person's shell may hold for other programs, and would lead ours away from the stack; PG… belongs to it too.
+# Variables of a shell that are meant for other programs and would lead ours away from the stack; PG… too.
 FOREIGN = ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONHOME")
 
 MIGRATE = [PYTHON, "manage.py", "migrate", "--no-input"]
@@ -26,29 +26,29 @@ BEAT = [*CELERY, "beat", "--loglevel", "INFO"]
 
 
 def service(port: int) -> list[str]:
-    """The service itself."""
+    """Return the command of the service itself."""
     address = ["--host", HOST, "--port", str(port)]
-    manner = ["--lifespan", "on", "--timeout-graceful-shutdown", "25", "--no-access-log"]
-    return [PYTHON, "-m", "uvicorn", "asgi_app.asgi:application", *address, *manner]
+    options = ["--lifespan", "on", "--timeout-graceful-shutdown", "25", "--no-access-log"]
+    return [PYTHON, "-m", "uvicorn", "asgi_app.asgi:application", *address, *options]
 
 
 def sandbox(ports: Ports, redis_url: str) -> list[str]:
-    """The four neighbours, with customers and products to try the service with; its secrets are in the environment."""
+    """Return the command of the four neighbours, with seed data; their secrets are in the environment."""
     listen = {"user": ports.user, "cart": ports.cart, "product": ports.product, "control": ports.control}
     addresses = [part for name, port in listen.items() for part in (f"--{name}-port", str(port))]
-    manner = ["--redis-url", redis_url, "--seed", "--capture-after", CAPTURE_AFTER_SECONDS]
-    return [PYTHON, "-m", "compose.sandbox", "--host", HOST, *addresses, *manner]
+    options = ["--redis-url", redis_url, "--seed", "--capture-after", CAPTURE_AFTER_SECONDS]
+    return [PYTHON, "-m", "compose.sandbox", "--host", HOST, *addresses, *options]
 
 
 def environment(
     ports: Ports, *, database_url: str, redis_url: str, secrets: Mapping[str, str], settings: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of every process: addresses and secrets are the stack's own, always.
+    """Return the environment of every process. Addresses and secrets are always the stack's own.
 
-    The rest a person may tune: `settings` win over their environment, which wins over our defaults.
+    For the rest, `settings` win over the caller's environment, which wins over the defaults.
     """
-    theirs = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("PG")}
-    ours = {
+    inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("PG")}
+    own = {
         "DATABASE_URL": database_url,
         "REDIS_URL": f"{redis_url}/0",
         "CELERY_BROKER_URL": f"{redis_url}/1",
@@ -61,4 +61,4 @@ def environment(
         "JWT_AUDIENCE": JWT_AUDIENCE,
         "PYTHONUNBUFFERED": "1",
     }
-    return {**DEFAULTS, **theirs, **settings, **ours, **secrets}
+    return {**DEFAULTS, **inherited, **settings, **own, **secrets}

@@ -1,7 +1,7 @@
-"""`make demo`: the lives of three orders, step by step (`walks.py`).
+"""`make demo`: the lives of three orders, step by step (`demo_scenarios.py`).
 
-It walks against the running stack of this checkout, or starts one for itself. The order that nobody pays has to expire
-before our eyes: a running stack that gives it long is left alone, and a second one with a short expiry shows it.
+It uses the running stack of this checkout, or starts one. The order that expires must do so within seconds: where the
+running stack has a longer expiry, a second one with a short expiry shows it.
 """
 
 import sys
@@ -9,52 +9,52 @@ import sys
 import httpx
 
 from compose.command_line import run_command
+from compose.connection_info import ConnectionInfo, find_running
+from compose.demo_client import TIMEOUT_SECONDS
+from compose.demo_scenarios import show_cancellation, show_delivery, show_expiry
 from compose.errors import StepError
 from compose.progress import Progress
-from compose.site import Site, running_site
 from compose.stack import DATA, throwaway_stack
-from compose.visitor import PATIENCE_SECONDS
-from compose.walks import walk_cancelled, walk_delivered, walk_expired
 
-EXPIRY_SECONDS = 8  # of a stack started for the demo: a payment takes two or three, and what is paid expires no more
+EXPIRY_SECONDS = 8  # of a stack started for the demo: a payment takes two or three, and a paid order does not expire
 
 
 def demo() -> int:
-    """All walks; 0 when every step happened."""
-    progress = Progress.on_screen()
-    settings = {"ORDER_EXPIRY_SECONDS": str(EXPIRY_SECONDS)}
-    site = running_site(DATA)
+    """Run all scenarios; return 0 when every step happened."""
+    progress = Progress(visible=True)
+    info = find_running(DATA)
     try:
-        if site:
-            progress.say(f"Using the stack that runs at {site.url}")
-            walk_paid(site, progress)
-        if site and site.expiry_seconds <= PATIENCE_SECONDS:
-            walk_expired(site, progress)
+        if info:
+            progress.print(f"Using the stack that runs at {info.url}")
+            show_paid(info, progress)
+        if info and info.expiry_seconds <= TIMEOUT_SECONDS:
+            show_expiry(info, progress)
         else:
-            progress.say(reason(site))
+            progress.print(reason(info))
+            settings = {"ORDER_EXPIRY_SECONDS": str(EXPIRY_SECONDS)}
             with throwaway_stack("demo", settings=settings, progress=progress) as own:
-                if not site:
-                    walk_paid(own, progress)
-                walk_expired(own, progress)
-                progress.say()
+                if not info:
+                    show_paid(own, progress)
+                show_expiry(own, progress)
+                progress.print()
     except httpx.HTTPError as error:
         raise StepError(f"{error.request.method} {error.request.url} failed: {error!r}") from error
-    progress.say("\nEvery step happened.")
+    progress.print("\nEvery step happened.")
     return 0
 
 
-def walk_paid(site: Site, progress: Progress) -> None:
-    """The walks that need no short expiry."""
-    walk_delivered(site, progress)
-    walk_cancelled(site, progress)
+def show_paid(info: ConnectionInfo, progress: Progress) -> None:
+    """Run the scenarios that need no short expiry."""
+    show_delivery(info, progress)
+    show_cancellation(info, progress)
 
 
-def reason(site: Site | None) -> str:
-    """Why a stack is started."""
-    if site is None:
+def reason(running: ConnectionInfo | None) -> str:
+    """Return why a stack is started."""
+    if running is None:
         return f"No stack is running here: starting one, where an unpaid order expires after {EXPIRY_SECONDS} s.\n"
-    patience = f"gives an unpaid order {site.expiry_seconds} s"
-    return f"\nThe running stack {patience}: starting another one for a moment, which gives it {EXPIRY_SECONDS} s.\n"
+    expiry = f"expires an unpaid order after {running.expiry_seconds} s"
+    return f"\nThe running stack {expiry}: starting another one for a moment, which does after {EXPIRY_SECONDS} s.\n"
 
 
 if __name__ == "__main__":

@@ -1,28 +1,28 @@
-"""What can keep the local stack from running. Each message says what is wrong, and what to do about it if it can."""
+"""What can keep the local stack from running. Each message says what is wrong and, where possible, what to do about it."""
 
 
 class ComposeError(Exception):
-    """Something about the local stack that a person has to know; shown without a traceback."""
+    """A problem of the local stack that is shown without a traceback."""
 
 
 class PortError(ComposeError):
-    """A port that was asked for can't be had."""
+    """A requested port is not available."""
 
 
 class AccountError(ComposeError):
-    """No account can be had that PostgreSQL accepts."""
+    """There is no account under which PostgreSQL agrees to run."""
 
 
 class ServerError(ComposeError):
-    """PostgreSQL or Redis can't be started."""
+    """PostgreSQL or Redis cannot be started."""
 
 
 class ProcessError(ComposeError):
-    """A process ended or did not become ready; the message holds the end of its log."""
+    """A process ended or did not become ready; the message has the end of its log."""
 
 
 class StackError(ComposeError):
-    """The stack as a whole can't be used."""
+    """The stack as a whole cannot be used."""
 
 
 class StepError(ComposeError):

@@ -1,10 +1,10 @@
-"""Turns itself into another program that cannot outlive its starter and, where asked, is not root.
+"""Execute another program so that it cannot outlive its parent and, on request, does not run as root.
 
-Started as `python -I -S launch.py PARENT SIGNAL WAY PROGRAM ARGUMENT…` by `processes.py`; a program of its own, because
+Run as `python -I -S launch.py PARENT SIGNAL WAY PROGRAM ARGUMENT…` by `processes.py`; a program of its own, because
 code between fork and exec of a threaded process may deadlock. It needs nothing but the standard library.
 
-- SIGNAL is what the kernel sends when PARENT dies, even by SIGKILL (`PR_SET_PDEATHSIG`, Linux only; 0: none).
-- WAY is how root stops being root, for PostgreSQL refuses to run as root:
+- SIGNAL is sent by the kernel when PARENT ends, even by SIGKILL (`PR_SET_PDEATHSIG`, Linux only; 0: none).
+- WAY is how root privileges are dropped, for PostgreSQL refuses to run as root:
   `as_is`      not at all.
   `namespace`  a user namespace in which root is called `nobody`. Files keep their owner, root-only folders stay
                reachable, no capability is held. Docker's default seccomp profile forbids it.
@@ -30,7 +30,7 @@ if sys.platform == "linux":
 
 
 def ordinary_account() -> pwd.struct_passwd:
-    """An account that is not root and has a name: initdb asks for one."""
+    """Return an account that is not root and has a name, as initdb requires."""
     try:
         return pwd.getpwnam("nobody")
     except KeyError:
@@ -38,14 +38,14 @@ def ordinary_account() -> pwd.struct_passwd:
 
 
 def call(name: str, *arguments: object) -> None:
-    """A call into the C library. Raises OSError when it says no."""
+    """Call a function of the C library. Raise OSError when it fails."""
     if getattr(libc, name)(*arguments) == -1:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
 
 
 def enter_namespace() -> None:
-    """Become `nobody` in a user namespace of our own, where that name means the user and group who started us."""
+    """Become `nobody` in a new user namespace, where that name stands for the current user and group."""
     account, uid, gid = ordinary_account(), os.geteuid(), os.getegid()
     call("unshare", CLONE_NEWUSER)
     for name, text in (
@@ -57,7 +57,7 @@ def enter_namespace() -> None:
 
 
 def keep_reaching_files() -> None:
-    """Let this process and what it executes pass file permissions, and nothing else that root may."""
+    """Let this process and its program ignore file permissions, without any other privilege of root."""
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
     capability = 1 << CAP_DAC_OVERRIDE
     call("capset", header, struct.pack("6I", capability, capability, capability, 0, 0, 0))
@@ -78,11 +78,11 @@ def enter_account() -> None:
 
 
 def die_with(parent: int, signal: int) -> None:
-    """Ask for the signal at the parent's death; end now where it is dead. Last, for a change of account undoes it."""
+    """Request the signal for the parent's end; exit now if it has ended. Last, for a change of account resets it."""
     if sys.platform == "linux" and signal:
         call("prctl", PR_SET_PDEATHSIG, signal, 0, 0, 0)
         if os.getppid() != parent:
-            sys.exit("the starter is gone")
+            sys.exit("the parent has ended")
 
 
 def main() -> None:
@@ -93,7 +93,7 @@ def main() -> None:
         elif way == "account":
             enter_account()
         die_with(int(parent), int(signal))
-        os.execvp(command[0], command)  # noqa: S606 # nosec B606 # no shell is meant
+        os.execvp(command[0], command)  # noqa: S606 # nosec B606 # without a shell, as intended
     except OSError as error:
         sys.exit(f"cannot start {command[0]} ({way}): {error}")
 

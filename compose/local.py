@@ -1,7 +1,8 @@
 """`make run`: the whole service on this machine, in the foreground, until Ctrl-C.
 
-python -m compose.local run                  starts everything and keeps it running; state in `.data/`
-python -m compose.local during COMMAND …     runs a command against the running stack, or one started for it
+python -m compose.local run                  start everything and keep it running; state in `.data/`
+python -m compose.local during COMMAND …     run a command against the running stack, or one started for it
+python -m compose.local forget               delete the state
 """
 
 import os
@@ -11,20 +12,19 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 from compose.command_line import Interrupted, run_command
+from compose.connection_info import ConnectionInfo, find_running, try_lock
 from compose.errors import ComposeError, StackError
 from compose.ports import Ports
 from compose.processes import launch_command
-from compose.progress import BOLD, Progress
-from compose.site import Site, running_site, take
+from compose.progress import Progress
 from compose.stack import CHECKOUT, DATA, Stack, throwaway_stack
 
 USAGE = "Usage: python -m compose.local run | during COMMAND ARGUMENT… | forget"
-LOOK_EVERY_SECONDS = 0.2
-PEOPLE = (
+CHECK_SECONDS = 0.2
+ACCOUNTS = (
     ("customer ada", "customer", "ada", None),
     ("vendor vera of v-atelier", "vendor", "vera", "v-atelier"),
     ("admin olga", "admin", "olga", None),
@@ -32,45 +32,44 @@ PEOPLE = (
 
 
 def run() -> int:
-    """Keep a stack running until a signal ends it; 0 when it had been ready, for then that is its ordinary end."""
-    progress = Progress.on_screen()
-    progress.say("Order Service: starting all of it on this machine\n")
-    stack = Stack(DATA, ports=lambda: Ports.from_environment(os.environ), progress=progress)
-    with stack:
+    """Keep a stack running until a signal; return 0 if it had been ready, for then that is its regular end."""
+    progress = Progress(visible=True)
+    progress.print("Order Service: starting all of it on this machine\n")
+    with Stack(DATA, ports=lambda: Ports.from_environment(os.environ), progress=progress) as stack:
         try:
-            progress.say(banner(stack.site, stack.logs, lambda text: progress.paint(text, BOLD)))
+            print_banner(progress, stack.connection_info, stack.logs)
             while True:
-                time.sleep(LOOK_EVERY_SECONDS)
+                time.sleep(CHECK_SECONDS)
                 stack.check()
         except Interrupted:
-            progress.say()
+            progress.print()
             return 0
 
 
 def during(command: list[str]) -> int:
-    """Run a command with the addresses of a stack in its environment; answers its exit status."""
-    site = running_site(DATA)
-    if site:
-        return call(command, site)
-    progress = Progress.on_screen()
-    progress.say("No stack is running here: starting one for this.\n")
+    """Run a command with the addresses of a stack in its environment; return its exit status."""
+    info = find_running(DATA)
+    if info:
+        return call(command, info)
+    progress = Progress(visible=True)
+    progress.print("No stack is running here: starting one for this.\n")
     with throwaway_stack("during", settings={"RATE_LIMITS": "off"}, progress=progress) as own:
         return call(command, own)
 
 
 def forget() -> int:
-    """Throw away what the stacks of this checkout keep. Raises StackError while one runs."""
+    """Delete the state of this checkout's stacks. Raise StackError while one runs."""
     DATA.mkdir(exist_ok=True)
     with (DATA / "lock").open("a") as lock:
-        if not take(lock):
+        if not try_lock(lock):
             raise StackError("The stack is running. Stop it first.")
         shutil.rmtree(DATA)
     return 0
 
 
-def call(command: list[str], site: Site) -> int:
-    """Run the command; it ends when we do."""
-    environment = {**os.environ, **site.environment()}
+def call(command: list[str], info: ConnectionInfo) -> int:
+    """Run the command, which ends when this process does."""
+    environment = {**os.environ, **info.environment()}
     with subprocess.Popen(launch_command(command, "as_is", signal.SIGTERM), cwd=CHECKOUT, env=environment) as child:
         try:
             return child.wait()
@@ -79,23 +78,22 @@ def call(command: list[str], site: Site) -> int:
             raise
 
 
-def banner(site: Site, logs: Path, bold: Callable[[str], str] = str) -> str:
-    """What a person can do now that it runs."""
-    people = [f"  {bold(who)}\n  {site.token(role, subject, vendor_id)}\n" for who, role, subject, vendor_id in PEOPLE]
-    headers = f"-H 'Authorization: Bearer {site.token('customer', 'ada')}' -H 'Idempotency-Key: {uuid.uuid4()}'"
-    return "\n".join(
-        [
-            f"\n{bold('The Order Service is ready.')}\n",
-            f"  API docs   {site.url}/api/doc",
-            f"  Logs       {logs}/",
-            f"  Sandbox    {site.control_url}  (customers ada and grace; Payment captures an order after a moment)\n",
-            "Tokens, good for 12 hours:\n",
-            *people,
-            "Place an order as ada:\n",
-            f"curl -sS -X POST {site.url}/api/v1/orders {headers} -H 'Content-Type: application/json' -d '{{}}'\n",
-            "Ctrl-C stops everything; the next `make run` finds its data again.",
-        ]
+def print_banner(progress: Progress, info: ConnectionInfo, logs: Path) -> None:
+    """Print what can be done with the running stack."""
+    progress.print("\nThe Order Service is ready.\n", "bold")
+    progress.print(f"  API docs   {info.url}/api/doc")
+    progress.print(f"  Logs       {logs}/")
+    progress.print(f"  Sandbox    {info.control_url}  (customers ada and grace; Payment captures an order after 2 s)\n")
+    progress.print("Tokens, valid for 12 hours:\n")
+    for account, role, subject, vendor_id in ACCOUNTS:
+        progress.print(f"  {account}", "bold")
+        progress.print(f"  {info.token(role, subject, vendor_id)}\n")
+    headers = f"-H 'Authorization: Bearer {info.token('customer', 'ada')}' -H 'Idempotency-Key: {uuid.uuid4()}'"
+    progress.print("Place an order as ada:\n")
+    progress.print(
+        f"curl -sS -X POST {info.url}/api/v1/orders {headers} -H 'Content-Type: application/json' -d '{{}}'\n"
     )
+    progress.print("Ctrl-C stops everything; the next `make run` finds its data again.")
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
-"""One started program: its log, the wait until it is ready, and its end, which is certain.
+"""A child process: its log, the wait until it is ready, and its certain end.
 
-Each process leads a group of its own, so Ctrl-C reaches us alone and a process that will not stop is killed with its
-children. The kernel ends it when we die without a word (see `launch.py`), or when the thread that started it ends:
+Each process leads a group of its own, so Ctrl-C reaches only this process, and a child that does not stop is killed with
+its children. The kernel ends it when this process is killed (see `launch.py`), or when the thread that started it ends:
 start processes from the main thread.
 """
 
@@ -21,7 +21,7 @@ TAIL_LINES = 20
 
 
 def launch_command(command: Sequence[str], way: str, orphan_signal: signal.Signals) -> list[str]:
-    """The command that starts another one the way `launch.py` describes."""
+    """Return the command that starts another one as `launch.py` describes."""
     return [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(orphan_signal)), way, *command]
 
 
@@ -49,7 +49,7 @@ class Process:
         self._asked = False
 
     def start(self) -> None:
-        """Start it, writing to a new log; the log of the time before is kept as `….log.1`."""
+        """Start it with a new log; the log of the previous run is kept as `….log.1`."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_name(self.log.name + ".1"))
@@ -73,13 +73,13 @@ class Process:
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended; None while it runs or before it was started."""
+        """Return how it ended; None while it runs or before it was started."""
         return self._popen.poll() if self._popen else None
 
     def wait_ready(
         self, probe: Callable[[], object], *, limit: float = 60, errors: type[Exception] | tuple[type[Exception], ...]
     ) -> None:
-        """Call `probe` until it raises none of `errors`. Raises ProcessError when the process ends or after `limit`."""
+        """Call `probe` until it raises none of `errors`. Raise ProcessError when the process ends or after `limit`."""
         end = time.monotonic() + limit
         while True:
             self.check()
@@ -88,34 +88,33 @@ class Process:
                 return
             except errors as error:
                 if time.monotonic() > end:
-                    raise ProcessError(self._complaint(f"is not ready after {limit:.0f} s ({error})")) from error
+                    raise self._failure(f"is not ready after {limit:.0f} s ({error})") from error
             time.sleep(0.05)
 
     def wait_done(self, *, limit: float = 120) -> None:
-        """Wait for a program that ends by itself. Raises ProcessError when it fails, or after `limit` seconds."""
-        end = time.monotonic() + limit
-        while self.exit_status is None:
-            if time.monotonic() > end:
-                raise ProcessError(self._complaint(f"is not done after {limit:.0f} s"))
-            time.sleep(0.02)
-        if self.exit_status:
-            self.check()
+        """Wait for a program that ends by itself. Raise ProcessError when it fails, or after `limit` seconds."""
+        assert self._popen is not None
+        try:
+            if self._popen.wait(limit):
+                self.check()
+        except subprocess.TimeoutExpired as error:
+            raise self._failure(f"is not done after {limit:.0f} s") from error
 
     def check(self) -> None:
         """Raise ProcessError, with the end of its log, if it has ended."""
         status = self.exit_status
         if status is not None:
             how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
-            raise ProcessError(self._complaint(how))
+            raise self._failure(how)
 
     def ask_to_stop(self) -> None:
-        """Tell it to stop, once, and don't wait: `stop` does."""
+        """Send the stop signal, once, without waiting: `stop` waits."""
         if self._popen is not None and not self._asked:
             self._asked = True
             self._popen.send_signal(self._stop_signal)
 
     def stop(self) -> None:
-        """Ask it to stop, wait at most `grace` seconds, then kill it and its group. Repeatable."""
+        """Send the stop signal, wait at most `grace` seconds, then kill the process and its group. Repeatable."""
         if self._popen is None:
             return
         self.ask_to_stop()
@@ -127,7 +126,7 @@ class Process:
             self._kill_group()
 
     def kill(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
-        """End it as a crash does, with its children: no word beforehand, no grace. Answers when it is gone."""
+        """End it as a crash does, with its children and without grace. Return when it has ended."""
         if self._popen is None:
             return
         self._asked = True
@@ -137,11 +136,11 @@ class Process:
 
     def _kill_group(self) -> None:
         assert self._popen is not None
-        with contextlib.suppress(ProcessLookupError):  # nobody is left
+        with contextlib.suppress(ProcessLookupError):  # no process is left
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
 
-    def _complaint(self, how: str) -> str:
+    def _failure(self, how: str) -> ProcessError:
         lines = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:] if self.log.exists() else []
-        said = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
-        return f"{self.name} {how}. Its log ({self.log}) ends:\n{said}"
+        tail = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
+        return ProcessError(f"{self.name} {how}. Its log ({self.log}) ends:\n{tail}")

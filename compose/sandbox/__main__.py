@@ -1,4 +1,4 @@
-"""Runs the sandbox: `python -m compose.sandbox --help`."""
+"""The sandbox's command line: `python -m compose.sandbox --help`."""
 
 import argparse
 import asyncio
@@ -9,16 +9,15 @@ import uvloop
 
 from compose import sandbox
 from compose.sandbox import seed
-from compose.sandbox.neighbourhood import Neighbourhood, Ports
-from compose.sandbox.payment_terms import Terms
+from compose.sandbox.payment_settings import PaymentSettings
+from compose.sandbox.server import Ports, Sandbox
 
 
-def arguments() -> argparse.Namespace:
-    """The command line; the two secrets may come from the environment instead, where `ps` does not show them."""
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line; the two secrets may come from the environment instead, where `ps` does not show them."""
     parser = argparse.ArgumentParser(prog="python -m compose.sandbox", description=sandbox.__doc__)
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="of User, Cart and Product; the control is always on 127.0.0.1"
-    )
+    host_help = "of User, Cart and Product; the control is always on 127.0.0.1"
+    parser.add_argument("--host", default="127.0.0.1", help=host_help)
     for name in ("user", "cart", "product", "control"):
         parser.add_argument(f"--{name}-port", type=int, required=True, help="0: any free one")
     parser.add_argument("--redis-url", required=True)
@@ -26,35 +25,35 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(flag, default=os.environ.get(variable), help=f"default: {variable} from the environment")
     parser.add_argument("--seed", action="store_true", help="start with a small marketplace")
     parser.add_argument("--capture-after", type=float, default=0.0, metavar="SECONDS", help="from request to capture")
-    given = parser.parse_args()
-    if not given.token or not given.payment_secret:
+    arguments = parser.parse_args()
+    if not arguments.token or not arguments.payment_secret:
         parser.error("a token and a payment secret are needed")
-    return given
+    return arguments
 
 
-async def main(given: argparse.Namespace) -> None:
+async def main(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    neighbourhood = Neighbourhood(
-        token=given.token,
-        redis_url=given.redis_url,
-        payment_secret=given.payment_secret,
-        terms=Terms(capture_after=given.capture_after),
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    neighbours = Sandbox(
+        token=arguments.token,
+        redis_url=arguments.redis_url,
+        payment_secret=arguments.payment_secret,
+        settings=PaymentSettings(capture_after=arguments.capture_after),
     )
-    if given.seed:
-        seed.plant(neighbourhood.users, neighbourhood.carts, neighbourhood.products.shelves)
-    wanted = Ports(given.user_port, given.cart_port, given.product_port, given.control_port)
-    async with neighbourhood.serve(given.host, wanted) as ports:
-        at = f"http://{given.host}"
+    if arguments.seed:
+        seed.seed_all(neighbours.users, neighbours.carts, neighbours.products.inventory)
+    ports = Ports(arguments.user_port, arguments.cart_port, arguments.product_port, arguments.control_port)
+    async with neighbours.serve(arguments.host, ports) as bound:
+        base = f"http://{arguments.host}"
         print(
-            f"sandbox ready: user {at}:{ports.user} cart {at}:{ports.cart} product {given.host}:{ports.product} "
-            f"payment on Redis, control http://127.0.0.1:{ports.control}/",
+            f"sandbox ready: user {base}:{bound.user} cart {base}:{bound.cart} product {arguments.host}:{bound.product} "
+            f"payment on Redis, control http://127.0.0.1:{bound.control}/",
             flush=True,
         )
         await stop.wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(arguments()))
+    uvloop.run(main(parse_arguments()))

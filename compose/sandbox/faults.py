@@ -1,29 +1,28 @@
-"""What a neighbour is told to do wrong, and when: the armed faults of one neighbour, and their taking call by call.
+"""The armed faults of one neighbour, and which call takes which.
 
-How a fault looks on the wire is written beside each wire: `spoilt_http.py`, `products.py`, `payments.py`.
+How a fault looks on the wire is written beside each wire: `http_faults.py`, `products.py`, `payments.py`.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-Check = Callable[[object], object]
-"""Takes the `value` given with a fault and answers the one to keep, or raises `ValueError`."""
+import msgspec
+
+NonNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(msgspec.Struct, forbid_unknown_fields=True):
     """One armed fault.
 
-    `times` is how many calls it still spoils (None: all), `call` the one call it is meant for (None: any), and `after`
-    says whether the call takes effect before it is spoilt, so that only its answer is lost.
+    `times` is how many calls it still affects (None: all), `call` the one call it is meant for (None: any), and `after`
+    says whether the call takes effect first, so that only its response is lost.
     """
 
     kind: str
     value: Any = None
-    times: int | None = None
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = None
     call: str | None = None
     after: bool = False
 
@@ -34,28 +33,25 @@ class Faults:
     A `delay` is waited out and the search goes on, so `[delay, reset]` is a slow reset; any other kind ends the search.
     """
 
-    def __init__(self, kinds: Mapping[str, Check]) -> None:
+    def __init__(self, kinds: Mapping[str, Any]) -> None:
+        """`kinds` maps each kind to the type of its value; None: the kind has no value."""
         self._kinds = kinds
-        self._armed: list[Fault] = []
+        self.armed: list[Fault] = []
         self.served: Counter[str] = Counter()
 
-    def arm(self, wanted: object) -> None:
-        """Replace what is armed by `wanted`: one fault as JSON, or a list of them. Raises `ValueError` for nonsense."""
-        given = wanted if isinstance(wanted, list) else [wanted]
-        self._armed = [self._parse(one) for one in given]
+    def arm(self, wanted: object) -> list[Fault]:
+        """Replace the armed faults by `wanted`: one fault as JSON, or a list of them. Raise `ValueError` if invalid."""
+        self.armed = [self._parse(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
+        return self.armed
 
     def clear(self) -> None:
-        """Behave again, from the next call on."""
-        self._armed = []
-
-    def armed(self) -> list[dict[str, Any]]:
-        """What is armed now, as JSON."""
-        return [asdict(fault) for fault in self._armed]
+        """Disarm all faults, from the next call on."""
+        self.armed = []
 
     def take(self, call: str) -> tuple[float, Fault | None]:
-        """Answer the seconds this call must wait first, and the fault that then spoils it, if any; both are counted."""
+        """Return the seconds that this call must wait first and the fault that then affects it; count both as served."""
         seconds = 0.0
-        for fault in list(self._armed):
+        for fault in list(self.armed):
             if fault.call not in (None, call):
                 continue
             self._use_up(fault)
@@ -64,8 +60,8 @@ class Faults:
             seconds += fault.value
         return seconds, None
 
-    async def meet(self, call: str) -> Fault | None:
-        """Wait out the delays armed for this call and answer the fault that spoils it, if any."""
+    async def wait(self, call: str) -> Fault | None:
+        """Wait out the delays armed for this call and return the fault that affects it, if any."""
         seconds, fault = self.take(call)
         if seconds:
             await asyncio.sleep(seconds)
@@ -76,49 +72,12 @@ class Faults:
         if fault.times is not None:
             fault.times -= 1
             if fault.times == 0:
-                self._armed.remove(fault)
+                self.armed.remove(fault)
 
     def _parse(self, given: object) -> Fault:
-        if not isinstance(given, dict) or given.get("kind") not in self._kinds:
-            raise ValueError(f"A fault is an object whose kind is one of: {', '.join(self._kinds)}.")
-        if unknown := set(given) - {"kind", "value", "times", "call", "after"}:
-            raise ValueError(f"A fault has no {', '.join(sorted(unknown))}.")
-        fault = Fault(**given)
-        if fault.times is not None and (type(fault.times) is not int or fault.times < 1):
-            raise ValueError("times is the number of calls to spoil, at least 1.")
-        if not isinstance(fault.call, str | None) or type(fault.after) is not bool:
-            raise ValueError("call is the name of a call, after is true or false.")
-        fault.value = self._kinds[fault.kind](fault.value)
+        fault = msgspec.convert(given, Fault)
+        if fault.kind not in self._kinds:
+            raise ValueError(f"The kinds of faults here are: {', '.join(self._kinds)}.")
+        kind = self._kinds[fault.kind]
+        fault.value = None if kind is None else msgspec.convert(fault.value, kind)
         return fault
-
-
-def nothing(value: object) -> None:
-    """The check of kinds that need no value."""
-
-
-def anything(value: object) -> object:
-    """The check of kinds whose value is any JSON."""
-    return value
-
-
-def number(default: float | None) -> Check:
-    """The check of kinds whose value is a number of at least 0 (seconds, bytes); without a default it must be given."""
-
-    def check(value: object) -> object:
-        value = default if value is None else value
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-            raise ValueError("This fault's value is a number, 0 or more.")
-        return value
-
-    return check
-
-
-def one_of(names: Mapping[str, object]) -> Check:
-    """The check of kinds whose value is one of the names."""
-
-    def check(value: object) -> object:
-        if value not in names:
-            raise ValueError(f"This fault's value is one of: {', '.join(names)}.")
-        return value
-
-    return check

@@ -1,6 +1,6 @@
 """The Product Service's stock holds: one for each order, as `product.proto` describes them. No gRPC here.
 
-Time is the clock's, looked at when somebody asks: what has expired by then is back on the shelf.
+Holds expire lazily: each call first releases those whose time is over.
 """
 
 import heapq
@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from compose.sandbox.hold import Answer, FailedPrecondition, Hold, InvalidArgument, Reservation, State
-from compose.sandbox.shelves import Shelves
+from compose.sandbox.hold import FailedPrecondition, Hold, HoldSnapshot, InvalidArgument, Reservation, State
+from compose.sandbox.inventory import Inventory
 
 
 class Holds:
-    """All holds, over the shelves they take from."""
+    """All holds, over the inventory that they take from."""
 
-    def __init__(self, shelves: Shelves, clock: Callable[[], float]) -> None:
-        self._shelves, self._clock = shelves, clock
+    def __init__(self, inventory: Inventory, clock: Callable[[], float]) -> None:
+        self._inventory, self._clock = inventory, clock
         self._holds: dict[str, Hold] = {}
         self._restocks: dict[str, tuple[str, dict[str, int]]] = {}
         self._expiries: list[tuple[float, str]] = []
@@ -26,51 +26,51 @@ class Holds:
         wanted = total(order_id, lines)
         if ttl_seconds < 1:
             raise InvalidArgument("ttl_seconds is at least 1")
-        self.let_expire()
+        self.expire_due()
         hold = self._holds.setdefault(order_id, Hold(order_id))
         if hold.state is State.COMMITTED:
             raise FailedPrecondition("the order's hold is committed")
-        hold.asked += 1
+        hold.reserve_calls += 1
         own = hold.held()
-        found = {product_id: product for product_id in wanted if (product := self._shelves.get(product_id))}
-        reach = {product_id: product.available + own.get(product_id, 0) for product_id, product in found.items()}
-        short = {name: (units, reach.get(name, 0)) for name, units in wanted.items() if units > reach.get(name, 0)}
+        found = {product_id: product for product_id in wanted if (product := self._inventory.get(product_id))}
+        free = {product_id: product.available + own.get(product_id, 0) for product_id, product in found.items()}
+        short = {name: (units, free.get(name, 0)) for name, units in wanted.items() if units > free.get(name, 0)}
         if short:
-            return Reservation(Answer(order_id, State.REJECTED, hold.asked), reach, short)
-        self._let_go(hold)
+            return Reservation(HoldSnapshot(order_id, State.REJECTED, hold.reserve_calls), free, short)
+        self._release(hold)
         self._take(hold, wanted, self._clock() + ttl_seconds)
-        return Reservation(hold.seen(), reach, {})
+        return Reservation(hold.snapshot(), free, {})
 
-    def commit(self, order_id: str, revision: int = 0) -> Answer:
+    def commit(self, order_id: str, revision: int = 0) -> HoldSnapshot:
         """Turn the hold into a sale if it has that revision (0: any)."""
         hold = self._current(order_id)
         if hold.state is State.COMMITTED:
-            return hold.seen()
+            return hold.snapshot()
         if hold.state is not State.HELD:
             raise FailedPrecondition(f"nothing is held: {hold.state}")
         if revision not in (0, hold.revision):
             raise FailedPrecondition(f"the hold was replaced: its revision is {hold.revision}")
         for product_id, units in hold.lines.items():
-            self._shelves[product_id].sell(units)
+            self._inventory[product_id].sell(units)
         hold.state = State.COMMITTED
         hold.commits += 1
-        return hold.seen()
+        return hold.snapshot()
 
-    def release(self, order_id: str, revision: int) -> Answer:
-        """Give the hold back if it has that revision (0: any); else it stays, and the one named is RELEASED."""
+    def release(self, order_id: str, revision: int) -> HoldSnapshot:
+        """Release the hold if it has that revision (0: any); else it stays, and the result for that revision is RELEASED."""
         hold = self._current(order_id)
         if hold.state is State.COMMITTED:
-            return hold.seen()
+            return hold.snapshot()
         if revision not in (0, hold.revision):
-            return Answer(order_id, State.RELEASED, revision)
+            return HoldSnapshot(order_id, State.RELEASED, revision)
         if hold.state is State.HELD:
-            self._let_go(hold)
+            self._release(hold)
             hold.releases += 1
         hold.state = State.RELEASED
-        return hold.seen()
+        return hold.snapshot()
 
-    def restock(self, restock_id: str, order_id: str, lines: Iterable[tuple[str, int]]) -> Answer:
-        """Put units of a sale back on the shelf, once for each `restock_id`."""
+    def restock(self, restock_id: str, order_id: str, lines: Iterable[tuple[str, int]]) -> HoldSnapshot:
+        """Make sold units available again, once for each `restock_id`."""
         if not restock_id:
             raise InvalidArgument("restock_id is missing")
         wanted = total(order_id, lines)
@@ -78,76 +78,78 @@ class Holds:
         if self._restocks.get(restock_id, (order_id, wanted)) != (order_id, wanted):
             raise InvalidArgument("this restock_id was used for something else")
         if restock_id in self._restocks:
-            return hold.seen()
+            return hold.snapshot()
         bought = hold.bought()
         if any(units > bought.get(name, 0) for name, units in wanted.items()):
             raise FailedPrecondition("beyond what was committed")
         for product_id, units in wanted.items():
-            self._shelves[product_id].take_back(units)
-        hold.returned.update(wanted)
+            self._inventory[product_id].restock(units)
+        hold.restocked.update(wanted)
         hold.restocks += 1
         self._restocks[restock_id] = (order_id, wanted)
-        return hold.seen()
+        return hold.snapshot()
 
-    def get(self, order_id: str) -> Answer:
-        """What became of the order's hold."""
-        return self._current(order_id).seen()
+    def get(self, order_id: str) -> HoldSnapshot:
+        """Return the order's hold."""
+        return self._current(order_id).snapshot()
 
-    def expire(self, order_id: str) -> Answer:
-        """End the hold's time now, whatever it had left."""
+    def expire(self, order_id: str) -> HoldSnapshot:
+        """Let the hold expire now, whatever time it had left."""
         hold = self._current(order_id)
         if hold.state is State.HELD:
             hold.expires_at = self._clock()
             heapq.heappush(self._expiries, (hold.expires_at, order_id))
         return self.get(order_id)
 
-    def let_expire(self) -> None:
-        """Put back on the shelf what has expired by now."""
+    def expire_due(self) -> None:
+        """Make the units of holds that have expired by now available again."""
         now = self._clock()
         while self._expiries and self._expiries[0][0] <= now:
             hold = self._holds[heapq.heappop(self._expiries)[1]]
             if hold.state is State.HELD and hold.expires_at <= now:
-                self._let_go(hold)
+                self._release(hold)
                 hold.state = State.EXPIRED
 
     def adds_up(self) -> bool:
-        """Whether every unit is in one place, and the shelves' held and sold units are those of the orders."""
+        """Return whether every unit is in one state, and the held and sold units are those of the orders."""
         held: Counter[str] = Counter()
         sold: Counter[str] = Counter()
         for hold in self._holds.values():
             held.update(hold.held())
             sold.update(hold.bought())
-        return all(p.adds_up() and (p.held, p.sold) == (held[p.product_id], sold[p.product_id]) for p in self._shelves)
+        return all(
+            p.adds_up() and (p.held, p.sold) == (held[p.product_id], sold[p.product_id]) for p in self._inventory
+        )
 
     def ledger(self) -> dict[str, Any]:
-        """What became of each order."""
-        self.let_expire()
+        """Return the record of each order."""
+        self.expire_due()
         return {order_id: hold.ledger() for order_id, hold in self._holds.items()}
 
     def ledger_of(self, order_id: str) -> dict[str, Any]:
-        """What became of one order."""
+        """Return the record of one order."""
         return self._current(order_id).ledger()
 
     def _current(self, order_id: str) -> Hold:
-        """The order's hold as of now; an order never heard of is not remembered for having been asked about."""
+        """Return the order's hold as of now; a look-up of an unknown order stores nothing."""
         if not order_id:
             raise InvalidArgument("order_id is missing")
-        self.let_expire()
+        self.expire_due()
         return self._holds.get(order_id) or Hold(order_id)
 
     def _take(self, hold: Hold, lines: dict[str, int], expires_at: float) -> None:
         for product_id, units in lines.items():
-            self._shelves[product_id].hold(units)
-        hold.lines, hold.state, hold.revision, hold.expires_at = lines, State.HELD, hold.asked, expires_at
+            self._inventory[product_id].hold(units)
+        hold.lines, hold.state, hold.revision, hold.expires_at = lines, State.HELD, hold.reserve_calls, expires_at
         heapq.heappush(self._expiries, (expires_at, hold.order_id))
 
-    def _let_go(self, hold: Hold) -> None:
+    def _release(self, hold: Hold) -> None:
         for product_id, units in hold.held().items():
-            self._shelves[product_id].let_go(units)
+            self._inventory[product_id].hold(-units)
 
 
 def total(order_id: str, lines: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """The units wanted of each product, which may stand on several lines. Raises `InvalidArgument` for nonsense."""
+    """Return the units of each product, which may stand on several lines. Raise `InvalidArgument` for invalid lines."""
     wanted: Counter[str] = Counter()
     for product_id, units in lines:
         if not product_id or not units:

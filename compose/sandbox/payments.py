@@ -1,18 +1,20 @@
-"""The Payment Service: commands heard from Redis, checked, answered by the book and told again on Redis."""
+"""The Payment Service: commands from Redis are checked and processed, and their events published on Redis."""
 
 import asyncio
 import json
 from collections import Counter, defaultdict, deque
 from typing import Any
 
-from compose.sandbox.copies import Copies
-from compose.sandbox.faults import Faults, nothing
-from compose.sandbox.payment_book import OUTCOMES, Book, Payment
-from compose.sandbox.payment_messages import Message, Unusable, check_command, is_signed, read, signature
-from compose.sandbox.payment_terms import AllTerms, Terms
-from compose.sandbox.payment_wire import Wire
+import msgspec
 
-KINDS = {"deaf": nothing}
+from compose.sandbox.deduplication import Deduplication
+from compose.sandbox.faults import Faults
+from compose.sandbox.payment_messages import InvalidMessage, Message, check_command, is_signed, read, signature
+from compose.sandbox.payment_processor import OUTCOMES, Payment, PaymentProcessor
+from compose.sandbox.payment_settings import PaymentSettings, SettingsByOrder, Via
+from compose.sandbox.payment_transport import PaymentTransport
+
+KINDS = {"deaf": None}
 ACTIONS = {
     **OUTCOMES,
     "void": "payment.voided",
@@ -20,137 +22,141 @@ ACTIONS = {
     "refund_failed": "payment.refund_failed",
     "unknown": "payment.unknown",
 }
-"""What the control can make Payment say, and the event it says."""
-GIVEN = {"amount_minor", "currency", "event_id", "payment_id", "refund_id", "reason", "occurred_at", "signature"}
-RECENT = 200
+"""The events that the control can make Payment publish, by name."""
+EVENT_FIELDS = {"amount_minor", "currency", "event_id", "payment_id", "refund_id", "reason", "occurred_at", "signature"}
+MAX_RECENT = 200
+
+
+class RawMessage(msgspec.Struct, forbid_unknown_fields=True):
+    """Any text to publish as if it were an event."""
+
+    message: str
+    via: Via | None = None
 
 
 class Payments:
-    """The service. `run` keeps it on Redis."""
+    """The service. `run` connects it to Redis."""
 
-    def __init__(self, redis_url: str, secret: str, terms: Terms) -> None:
+    def __init__(self, redis_url: str, secret: str, settings: PaymentSettings) -> None:
         self._secret = secret.encode()
-        self._wire = Wire(redis_url, self.hear)
-        self._copies = Copies()
-        self.book = Book()
-        self.terms = AllTerms(terms)
+        self._transport = PaymentTransport(redis_url, self.handle)
+        self._deduplication = Deduplication()
+        self.processor = PaymentProcessor()
+        self._commands = {
+            "payment.requested": self._open,
+            "payment.status_requested": self.processor.status,
+            "payment.cancel_requested": self.processor.cancel,
+            "payment.refund_requested": self.processor.refund,
+        }
+        self.settings = SettingsByOrder(settings)
         self.faults = Faults(KINDS)
         self.counts: Counter[str] = Counter()
         self._heard: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._told: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self._recent: deque[Message] = deque(maxlen=RECENT)
+        self._published: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self._recent: deque[Message] = deque(maxlen=MAX_RECENT)
 
     async def run(self) -> None:
-        """Hear and answer until cancelled."""
-        await self._wire.run()
+        """Receive and process commands until cancelled."""
+        await self._transport.run()
 
-    def hear(self, source: str, text: bytes) -> None:
-        """Take in one copy of a command, from the `channel` or the `stream`; what is no command is only counted."""
+    def handle(self, source: str, text: bytes) -> None:
+        """Process one copy of a command, from the `channel` or the `stream`; an invalid message is only counted."""
         try:
             message = read(text)
             if not is_signed(message, self._secret):
                 self.counts["bad_signatures"] += 1
                 return
             check_command(message)
-        except Unusable:
+        except InvalidMessage:
             self.counts["unusable"] += 1
             return
         if self._is_new(source, message):
             self._heard[message["order_id"]][message["type"]] += 1
-            self._answer(message)
+            for event in self._commands[message["type"]](message):
+                self._publish(event)
 
     def emit(self, order_id: str, action: str, given: dict[str, Any]) -> Message:
-        """Say something about an order at once, whatever the state, and answer the message sent.
+        """Publish an event of an order at once, whatever the payment's state, and return the message.
 
-        What was not given comes from the request heard. The book takes it for true, unless it was given a `signature`
-        or no possible amount: that is a forgery or nonsense, which goes out and never happened. Raises `ValueError`
-        when there is nothing to say it about.
+        Fields not in `given` come from the command received. The event is recorded as having happened, unless it has
+        a `signature` or an impossible amount: that is a forgery or nonsense, which is only sent. Raise `ValueError`
+        when amount and currency are not known, `LookupError` for an unknown action.
         """
-        if unknown := set(given) - GIVEN:
-            raise ValueError(f"An event has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(GIVEN))}.")
-        payment = self.book.payments.get(order_id)
+        if action not in ACTIONS:
+            raise LookupError(f"The actions are {', '.join(ACTIONS)}.")
+        if unknown := set(given) - EVENT_FIELDS:
+            raise ValueError(f"An event has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(EVENT_FIELDS))}.")
+        payment = self.processor.payments.get(order_id)
         if payment is None and not {"amount_minor", "currency"} <= set(given):
-            raise ValueError("Payment never heard of this order: give amount_minor and currency.")
-        asked = payment.refund_asked if payment and action in ("refund", "refund_failed") else None
-        defaults = {name: asked[name] for name in ("amount_minor", "currency", "refund_id")} if asked else {}
+            raise ValueError("Payment does not know this order: give amount_minor and currency.")
+        refund = payment.refund_command if payment and action in ("refund", "refund_failed") else None
+        defaults = {name: refund[name] for name in ("amount_minor", "currency", "refund_id")} if refund else {}
         payment = payment or Payment(order_id, given["amount_minor"], given["currency"])
-        message = payment.say(ACTIONS[action], **{**defaults, **given})
-        if possible(message):
-            self.book.payments[order_id] = payment
+        message = payment.event(ACTIONS[action], **{**defaults, **given})
+        if is_possible(message):
+            self.processor.payments[order_id] = payment
             message = payment.record(message)
-        return self._tell(message)
+        return self._publish(message)
 
-    def tell_raw(self, text: str, via: str | None) -> None:
-        """Send any text as if it were an event."""
-        self._wire.tell(text, via or self.terms.of("").via)
+    def publish_raw(self, raw: RawMessage) -> dict[str, int]:
+        """Publish any text as if it were an event, and return its length."""
+        self._transport.publish(raw.message, raw.via or self.settings.of("").via)
+        return {"sent": len(raw.message)}
 
     def ledger(self) -> dict[str, Any]:
-        """Counts of all, every order's payment, and the last events told."""
-        orders = {*self.book.payments, *self._heard, *self._told}
+        """Return the counts, every order's payment, and the last events published."""
+        orders = {*self.processor.payments, *self._heard, *self._published}
         return {
             **{name: self.counts[name] for name in ("duplicates", "bad_signatures", "unusable")},
-            "faults": dict(self.faults.served),
-            "waiting_for_redis": self._wire.waiting,
+            "faults": self.faults.served,
+            "waiting_for_redis": self._transport.waiting,
             "orders": {order_id: self.ledger_of(order_id) for order_id in orders},
             "recent": list(self._recent),
         }
 
     def ledger_of(self, order_id: str) -> dict[str, Any]:
-        """One order: commands heard by type (each once), state and sums, events told and how often."""
-        payment = self.book.payments.get(order_id)
-        nothing_heard = {"state": "unknown", "captured_minor": 0, "refunded_minor": 0, "captures": 0, "refunds": 0}
+        """Return one order's commands by type (each once), state and sums, and its events with how often each was sent."""
+        payment = self.processor.payments.get(order_id)
+        no_payment = {"state": "unknown", "captured_minor": 0, "refunded_minor": 0, "captures": 0, "refunds": 0}
         return {
             "heard": dict(self._heard.get(order_id, {})),
-            **(payment.ledger() if payment else nothing_heard),
-            "events": list(self._told.get(order_id, {}).values()),
+            **(payment.ledger() if payment else no_payment),
+            "events": list(self._published.get(order_id, {}).values()),
         }
 
     def _is_new(self, source: str, message: Message) -> bool:
         event_id = message["event_id"]
-        if self._copies.known(event_id) or self._copies.is_twin_of_missed(event_id, source):
+        if self._deduplication.is_duplicate(event_id, source):
             self.counts["duplicates"] += 1
             return False
         if self.faults.take(message["type"])[1]:
-            self._copies.miss(event_id, source)
+            self._deduplication.lose(event_id, source)
             return False
-        self._copies.hear(event_id)
+        self._deduplication.receive(event_id)
         return True
 
-    def _answer(self, command: Message) -> None:
-        match command["type"]:
-            case "payment.requested":
-                self._open(command)
-            case "payment.status_requested":
-                self._tell_each(self.book.status(command))
-            case "payment.cancel_requested":
-                self._tell_each(self.book.cancel(command))
-            case "payment.refund_requested":
-                self._tell_each(self.book.refund(command))
-
-    def _open(self, command: Message) -> None:
+    def _open(self, command: Message) -> list[Message]:
         order_id = command["order_id"]
-        terms = self.terms.of(order_id)
-        if terms.behaviour != "ignore" and self.book.open(command) and terms.behaviour in OUTCOMES:
-            asyncio.get_running_loop().call_later(terms.capture_after, self._settle, order_id, terms.behaviour)
+        settings = self.settings.of(order_id)
+        if settings.behaviour != "ignore" and self.processor.open(command) and settings.behaviour in OUTCOMES:
+            asyncio.get_running_loop().call_later(settings.capture_after, self._settle, order_id, settings.behaviour)
+        return []
 
     def _settle(self, order_id: str, outcome: str) -> None:
-        self._tell_each(self.book.settle(order_id, outcome))
+        for event in self.processor.settle(order_id, outcome):
+            self._publish(event)
 
-    def _tell_each(self, messages: list[Message]) -> None:
-        for message in messages:
-            self._tell(message)
-
-    def _tell(self, message: Message) -> Message:
+    def _publish(self, message: Message) -> Message:
         message.setdefault("signature", signature(message, self._secret))
         self._recent.append(message)
-        told = self._told[message["order_id"]].setdefault(str(message["event_id"]), {**message, "times": 0})
-        told["times"] += 1
-        self._wire.tell(json.dumps(message), self.terms.of(message["order_id"]).via)
+        sent = self._published[message["order_id"]].setdefault(str(message["event_id"]), {**message, "times": 0})
+        sent["times"] += 1
+        self._transport.publish(json.dumps(message), self.settings.of(message["order_id"]).via)
         return message
 
 
-def possible(message: Message) -> bool:
-    """Whether a true Payment could have said this: not signed by somebody else, and money and ids of their types."""
+def is_possible(message: Message) -> bool:
+    """Return whether a real Payment could have sent this: no foreign signature, amounts and ids of their types."""
     match message:
         case {"signature": _}:
             return False

@@ -1,9 +1,9 @@
-"""A small marketplace a person enjoys: customers, vendors' products and filled carts."""
+"""The seed data: a small marketplace of customers, vendors' products and filled carts."""
 
 from typing import Any
 
 from compose.sandbox.carts import Carts
-from compose.sandbox.shelves import Shelves
+from compose.sandbox.inventory import Inventory
 from compose.sandbox.users import Users
 
 CUSTOMERS: dict[str, dict[str, Any]] = {
@@ -50,19 +50,19 @@ CARTS: dict[str, dict[str, Any]] = {
 }
 
 
-def plant(users: Users, carts: Carts, shelves: Shelves) -> None:
-    """Put the whole marketplace in place."""
+def seed_all(users: Users, carts: Carts, inventory: Inventory) -> None:
+    """Store the whole marketplace."""
     for user_id, given in CUSTOMERS.items():
         users.put(user_id, given)
     for product_id, vendor_id, name, sku, price, currency, stock in PRODUCTS:
         fields = {"vendor_id": vendor_id, "name": name, "sku": sku, "unit_price_minor": price, "currency": currency}
-        shelves.put(product_id, {**fields, "stock": stock})
+        inventory.put(product_id, {**fields, "stock": stock})
     for customer_id in CARTS:
         refill(carts, customer_id)
 
 
 def refill(carts: Carts, customer_id: str) -> dict[str, Any]:
-    """Fill a customer's cart as at the start, under a new version. Raises `LookupError` for other customers."""
+    """Fill a customer's cart as at the start, under a new version. Raise `LookupError` for other customers."""
     if customer_id not in CARTS:
         raise LookupError(f"Only the seeded carts can be refilled: {', '.join(CARTS)}.")
     planned = CARTS[customer_id]

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from compose.sandbox.http_door import Answer, HttpDoor
+from compose.sandbox.http_neighbour import HttpNeighbour, Result
 
 PARIS = {
     "line1": "1 Main St",
@@ -17,44 +17,44 @@ PARIS = {
 }
 
 
-class Users:
-    """The people of the marketplace, by id."""
+class Users(HttpNeighbour):
+    """The users, by id."""
 
     def __init__(self, token: str) -> None:
-        self.door = HttpDoor(token)
-        self._people: dict[str, dict[str, Any]] = {}
+        super().__init__(token)
+        self._users: dict[str, dict[str, Any]] = {}
 
     def put(self, user_id: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Store a user: `given` over what was stored, or over an active customer in Paris. Nonsense is stored as it is.
+        """Store a user: `given` over what was stored, or over an active customer in Paris. Invalid values are stored too.
 
-        A partial `default_address` fills up from the one before; null takes it away.
+        A partial `default_address` is completed from the one before; null removes it.
         """
-        known = self._people.get(user_id) or newcomer(user_id)
-        person = {**known, **given}
+        known = self._users.get(user_id) or default_user(user_id)
+        user = {**known, **given}
         if isinstance(given.get("default_address"), dict):
             known_address = known["default_address"] if isinstance(known["default_address"], dict) else PARIS
-            person["default_address"] = {**known_address, "name": person["name"], **given["default_address"]}
-        self._people[user_id] = person
-        return person
+            user["default_address"] = {**known_address, "name": user["name"], **given["default_address"]}
+        self._users[user_id] = user
+        return user
 
-    async def get(self, request: web.Request) -> Answer:
-        """Answer the user, or 404."""
-        person = self._people.get(request.match_info["user_id"])
-        return (200, person) if person else (404, {"detail": "unknown user"})
+    async def get(self, request: web.Request) -> Result:
+        """Return the user, or 404."""
+        user = self._users.get(request.match_info["user_id"])
+        return (200, user) if user else (404, {"detail": "unknown user"})
 
     def app(self) -> web.Application:
-        """The service as its clients see it."""
+        """Return the service as its clients see it."""
         app = web.Application()
-        app.router.add_get("/users/{user_id}", self.door.guard("get", self.get))
+        app.router.add_get("/users/{user_id}", self.endpoint("get", self.get))
         return app
 
     def ledger(self) -> dict[str, Any]:
-        """What was asked so far."""
-        return {**self.door.ledger(), "users": len(self._people)}
+        """Return the recorded calls and the number of users."""
+        return {**super().ledger(), "users": len(self._users)}
 
 
-def newcomer(user_id: str) -> dict[str, Any]:
-    """What a user is unless told otherwise."""
+def default_user(user_id: str) -> dict[str, Any]:
+    """Return a user as it is unless the control says otherwise."""
     name = user_id.capitalize()
     return {
         "id": user_id,

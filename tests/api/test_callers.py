@@ -13,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from compose.site import JWT_AUDIENCE, JWT_ISSUER
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from tests.support.problem import problem
 from tests.support.world import World
 
@@ -32,7 +32,7 @@ def signed(world: World, header: dict[str, Any], payload: bytes) -> str:
     """A token of this very header and payload, signed with the service's secret as HS256 has it."""
     parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (json.dumps(header).encode(), payload)]
     text = b".".join(parts)
-    signature = hmac.new(world.stack.site.jwt_secret.encode(), text, hashlib.sha256).digest()
+    signature = hmac.new(world.stack.connection_info.jwt_secret.encode(), text, hashlib.sha256).digest()
     return b".".join((text, base64.urlsafe_b64encode(signature).rstrip(b"="))).decode()
 
 
@@ -107,8 +107,8 @@ def test_a_token_goes_nowhere_but_into_its_header_and_scheme(either_world: World
     [
         lambda world: jwt.encode(claims(), "not the service's secret, but one that is long enough", "HS256"),
         lambda world: jwt.encode(claims(), "", "none"),
-        lambda world: jwt.encode(claims(), world.stack.site.jwt_secret, "HS512"),
-        lambda world: jwt.encode(claims(), world.stack.site.jwt_secret, "HS384"),
+        lambda world: jwt.encode(claims(), world.stack.connection_info.jwt_secret, "HS512"),
+        lambda world: jwt.encode(claims(), world.stack.connection_info.jwt_secret, "HS384"),
         lambda world: jwt.encode(claims(), RSA_KEY, "RS256"),
         lambda world: signed(world, {"alg": "RS256"}, json.dumps(claims()).encode()),
         lambda world: signed(world, {"alg": "none"}, json.dumps(claims()).encode()),

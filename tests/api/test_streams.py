@@ -22,9 +22,9 @@ import jwt
 import pytest
 
 from compose import composition
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from compose.ports import HOST, free_port
 from compose.processes import Process
-from compose.site import JWT_AUDIENCE, JWT_ISSUER
 from compose.stack import CHECKOUT, Stack
 from tests.api.test_fulfilment import Market, Sale
 from tests.support.server import server as one_more_server
@@ -108,7 +108,7 @@ def token(world: World, person: Person, seconds: float) -> str:
     now = int(time.time())
     claims = {"sub": person.id, "role": "customer", "iat": now, "exp": now + seconds}
     claims |= {"iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
-    return "Bearer " + jwt.encode(claims, world.stack.site.jwt_secret, algorithm="HS256")
+    return "Bearer " + jwt.encode(claims, world.stack.connection_info.jwt_secret, algorithm="HS256")
 
 
 @contextmanager

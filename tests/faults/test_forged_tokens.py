@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from compose.site import JWT_AUDIENCE, JWT_ISSUER
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from tests.support.problem import problem
 from tests.support.world import Person, World
 
@@ -85,7 +85,7 @@ def forgeries(world: World, person: Person) -> Iterator[str]:
         good[::-1],
         good.swapcase(),
     )
-    fresh, secret = claims(person), world.stack.site.jwt_secret
+    fresh, secret = claims(person), world.stack.connection_info.jwt_secret
     public = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for key in ("", "\0", "guessed", secret[:-1], secret.swapcase(), public):
         yield signed(key, fresh)
@@ -120,7 +120,7 @@ def test_a_claim_that_names_nobody_is_not_believed(world: World, claim: str) -> 
     ada = world.customer()
     role = {"role": "vendor"} if claim == "vendor_id" else {}
     for junk in JUNK:
-        token = signed(world.stack.site.jwt_secret, claims(ada, **{**role, claim: junk}))
+        token = signed(world.stack.connection_info.jwt_secret, claims(ada, **{**role, claim: junk}))
         problem(ask(ada, token), 401, "not_authenticated")
 
 
@@ -129,7 +129,7 @@ def test_a_moment_that_is_none_is_not_believed_and_one_far_away_makes_no_failure
     ada = world.shopper()
     order_id = ada.place()["id"]
     for junk in JUNK:
-        token = signed(world.stack.site.jwt_secret, claims(ada, **{claim: junk}))
+        token = signed(world.stack.connection_info.jwt_secret, claims(ada, **{claim: junk}))
         with ada.http.stream(
             "GET", f"/api/v1/orders/{order_id}/stream", headers={"Authorization": f"Bearer {token}"}
         ) as answer:
@@ -146,7 +146,7 @@ def test_clocks_may_differ_by_29_seconds_but_not_by_31(world: World) -> None:
     ada = world.customer()
 
     def answers(**moments: int) -> int:
-        return ask(ada, signed(world.stack.site.jwt_secret, claims(ada, **moments))).status_code
+        return ask(ada, signed(world.stack.connection_info.jwt_secret, claims(ada, **moments))).status_code
 
     now = time.time()
     assert [answers(exp=math.ceil(now) - 29), answers(exp=math.floor(now) - 31)] == [200, 401]
@@ -161,5 +161,5 @@ def test_of_a_claim_said_twice_the_last_counts(world: World) -> None:
     text = json.dumps(claims(ada))
     for first, then in (("admin", "customer"), ("customer", "nobody")):
         said = text.replace('"role": "customer"', f'"role": "{first}", "role": "{then}"')
-        answer = ask(ada, signed(world.stack.site.jwt_secret, said.encode()), path="/admin/dead-letters")
+        answer = ask(ada, signed(world.stack.connection_info.jwt_secret, said.encode()), path="/admin/dead-letters")
         assert answer.status_code == (403 if then == "customer" else 401)

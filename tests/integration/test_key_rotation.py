@@ -18,8 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from compose.ports import HOST
-from compose.site import JWT_AUDIENCE, JWT_ISSUER
 from compose.stack import Stack
 from tests.support.server import server
 from tests.support.world import eventually

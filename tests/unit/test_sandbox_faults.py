@@ -1,11 +1,11 @@
-"""The arming of faults: which call takes which, and what nonsense is refused."""
+"""Arming faults: the calls that they affect, and the invalid ones."""
 
 from typing import Any
 
 import pytest
 
 from compose.sandbox.faults import Faults
-from compose.sandbox.spoilt_http import KINDS, wrong_types
+from compose.sandbox.http_faults import KINDS, wrong_types
 
 
 def kinds_taken(faults: Faults, *calls: str) -> list[str | None]:
@@ -37,7 +37,7 @@ def test_arming_replaces_what_was_armed_and_clearing_ends_it() -> None:
     faults = Faults(KINDS)
     faults.arm({"kind": "hang"})
     faults.arm({"kind": "reset"})
-    assert [each["kind"] for each in faults.armed()] == ["reset"]
+    assert [fault.kind for fault in faults.armed] == ["reset"]
     faults.clear()
     assert kinds_taken(faults, "get") == [None]
 
@@ -61,7 +61,7 @@ def test_arming_replaces_what_was_armed_and_clearing_ends_it() -> None:
         [{"kind": "hang"}, {"kind": "explode"}],
     ],
 )
-def test_nonsense_is_refused_and_leaves_the_armed_faults(nonsense: Any) -> None:
+def test_an_invalid_fault_is_refused_and_leaves_the_armed_faults(nonsense: Any) -> None:
     faults = Faults(KINDS)
     faults.arm({"kind": "reset"})
     with pytest.raises(ValueError, match=r"\w"):
@@ -69,7 +69,7 @@ def test_nonsense_is_refused_and_leaves_the_armed_faults(nonsense: Any) -> None:
     assert kinds_taken(faults, "get") == ["reset"]
 
 
-def test_wrong_types_leaves_no_value_its_type() -> None:
+def test_wrong_types_changes_the_type_of_every_value() -> None:
     true = {"id": "u", "version": 7, "is_active": True, "items": [1], "default_address": {}, "none": None}
     wrong = wrong_types(true)
     assert wrong.keys() == true.keys()

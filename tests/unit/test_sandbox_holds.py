@@ -1,4 +1,4 @@
-"""The stock holds of the sandbox's Product Service against `product.proto`: by example, and against a simple model."""
+"""The stock holds of the sandbox's Product Service: examples from `product.proto`, and random calls against a simple model."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from compose.sandbox.hold import FailedPrecondition, InvalidArgument, State
 from compose.sandbox.holds import Holds
-from compose.sandbox.shelves import Shelves
+from compose.sandbox.inventory import Inventory
 
 STOCK = {"a": 5, "b": 3}
 
 
 class Clock:
-    """A clock that only moves when told to."""
+    """A clock that moves only by assignment."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -25,11 +25,11 @@ class Clock:
         return self.now
 
 
-def stocked(clock: Clock) -> tuple[Shelves, Holds]:
-    shelves = Shelves()
+def stocked(clock: Clock) -> tuple[Inventory, Holds]:
+    inventory = Inventory()
     for product_id, stock in STOCK.items():
-        shelves.put(product_id, {"stock": stock})
-    return shelves, Holds(shelves, clock)
+        inventory.put(product_id, {"stock": stock})
+    return inventory, Holds(inventory, clock)
 
 
 @pytest.fixture
@@ -38,51 +38,53 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def shelves_and_holds(clock: Clock) -> tuple[Shelves, Holds]:
+def inventory_and_holds(clock: Clock) -> tuple[Inventory, Holds]:
     return stocked(clock)
 
 
 @pytest.fixture
-def shelves(shelves_and_holds: tuple[Shelves, Holds]) -> Shelves:
-    return shelves_and_holds[0]
+def inventory(inventory_and_holds: tuple[Inventory, Holds]) -> Inventory:
+    return inventory_and_holds[0]
 
 
 @pytest.fixture
-def holds(shelves_and_holds: tuple[Shelves, Holds]) -> Holds:
-    return shelves_and_holds[1]
+def holds(inventory_and_holds: tuple[Inventory, Holds]) -> Holds:
+    return inventory_and_holds[1]
 
 
-def test_a_hold_takes_its_units_from_the_shelf_until_it_expires(shelves: Shelves, holds: Holds, clock: Clock) -> None:
+def test_held_units_are_not_available_until_the_hold_expires(inventory: Inventory, holds: Holds, clock: Clock) -> None:
     done = holds.reserve("o", [("a", 2)], 60)
     assert (done.hold.state, done.hold.revision, done.hold.expires_at) == (State.HELD, 1, clock.now + 60)
-    assert (shelves["a"].available, shelves["a"].held) == (3, 2)
+    assert (inventory["a"].available, inventory["a"].held) == (3, 2)
     clock.now += 60
     assert holds.get("o").state is State.EXPIRED
-    assert (shelves["a"].available, shelves["a"].held) == (5, 0)
+    assert (inventory["a"].available, inventory["a"].held) == (5, 0)
 
 
-def test_reserving_again_replaces_the_hold_and_its_own_units_count_as_available(shelves: Shelves, holds: Holds) -> None:
+def test_reserving_again_replaces_the_hold_and_its_own_units_count_as_available(
+    inventory: Inventory, holds: Holds
+) -> None:
     holds.reserve("o", [("a", 5), ("b", 1)], 60)
     done = holds.reserve("o", [("a", 4)], 60)
-    assert (done.hold.state, done.hold.revision, done.within_reach) == (State.HELD, 2, {"a": 5})
-    assert (shelves["a"].held, shelves["b"].held) == (4, 0)
+    assert (done.hold.state, done.hold.revision, done.available) == (State.HELD, 2, {"a": 5})
+    assert (inventory["a"].held, inventory["b"].held) == (4, 0)
 
 
-def test_reserving_again_sets_the_expiry_anew(holds: Holds, clock: Clock) -> None:
+def test_reserving_again_renews_the_expiry(holds: Holds, clock: Clock) -> None:
     holds.reserve("o", [("a", 1)], 10)
     holds.reserve("o", [("a", 1)], 60)
     clock.now += 59
     assert holds.get("o").state is State.HELD
 
 
-def test_a_shortage_rejects_all_lines_and_leaves_the_earlier_hold_as_it_was(shelves: Shelves, holds: Holds) -> None:
+def test_a_shortage_rejects_all_lines_and_leaves_the_earlier_hold_as_it_was(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
     done = holds.reserve("o", [("a", 6), ("b", 1)], 60)
     assert (done.hold.state, done.shortages) == (State.REJECTED, {"a": (6, 5)})
-    assert (shelves["a"].held, shelves["b"].held) == (2, 0)
+    assert (inventory["a"].held, inventory["b"].held) == (2, 0)
     assert (holds.get("o").state, holds.get("o").revision) == (State.HELD, 1)
     assert holds.release("o", 1).state is State.RELEASED
-    assert shelves["a"].held == 0
+    assert inventory["a"].held == 0
 
 
 def test_every_reserve_call_has_a_greater_revision_than_the_one_before_rejected_ones_too(holds: Holds) -> None:
@@ -92,34 +94,34 @@ def test_every_reserve_call_has_a_greater_revision_than_the_one_before_rejected_
 
 def test_an_unknown_product_is_a_shortage_with_nothing_available(holds: Holds) -> None:
     done = holds.reserve("o", [("a", 1), ("nope", 2)], 60)
-    assert (done.shortages, done.within_reach) == ({"nope": (2, 0)}, {"a": 5})
+    assert (done.shortages, done.available) == ({"nope": (2, 0)}, {"a": 5})
 
 
-def test_the_same_product_on_two_lines_adds_up(shelves: Shelves, holds: Holds) -> None:
+def test_the_same_product_on_two_lines_adds_up(inventory: Inventory, holds: Holds) -> None:
     assert holds.reserve("o", [("a", 3), ("a", 3)], 60).shortages == {"a": (6, 5)}
     holds.reserve("o", [("a", 2), ("a", 3)], 60)
-    assert shelves["a"].held == 5
+    assert inventory["a"].held == 5
 
 
-def test_committing_sells_the_hold_once(shelves: Shelves, holds: Holds, clock: Clock) -> None:
+def test_committing_sells_the_hold_once(inventory: Inventory, holds: Holds, clock: Clock) -> None:
     holds.reserve("o", [("a", 2)], 60)
     assert holds.commit("o").state is State.COMMITTED
     clock.now += 1000
     assert holds.commit("o").state is State.COMMITTED
-    assert (shelves["a"].sold, shelves["a"].held, holds.ledger_of("o")["commits"]) == (2, 0, 1)
+    assert (inventory["a"].sold, inventory["a"].held, holds.ledger_of("o")["commits"]) == (2, 0, 1)
 
 
-def test_only_the_hold_of_the_revision_that_is_named_is_committed(shelves: Shelves, holds: Holds) -> None:
+def test_only_the_hold_of_the_named_revision_is_committed(inventory: Inventory, holds: Holds) -> None:
     first = holds.reserve("o", [("a", 1)], 60).hold.revision
     second = holds.reserve("o", [("a", 2)], 60).hold.revision
     with pytest.raises(FailedPrecondition):
         holds.commit("o", first)
-    assert (shelves["a"].held, shelves["a"].sold) == (2, 0)
+    assert (inventory["a"].held, inventory["a"].sold) == (2, 0)
     assert holds.commit("o", second).lines == {"a": 2}
-    assert (shelves["a"].held, shelves["a"].sold) == (0, 2)
+    assert (inventory["a"].held, inventory["a"].sold) == (0, 2)
 
 
-def test_a_hold_tells_what_is_held_or_was_sold(holds: Holds) -> None:
+def test_a_hold_lists_the_held_or_sold_units(holds: Holds) -> None:
     assert holds.reserve("o", [("a", 2), ("b", 1)], 60).hold.lines == {"a": 2, "b": 1}
     assert holds.get("o").lines == {"a": 2, "b": 1}
     assert holds.release("o", 0).lines == {}
@@ -129,14 +131,14 @@ def test_a_hold_tells_what_is_held_or_was_sold(holds: Holds) -> None:
     assert holds.get("o").lines == {"a": 3}
 
 
-def test_a_committed_hold_cannot_be_reserved_anew(holds: Holds) -> None:
+def test_a_committed_hold_cannot_be_reserved_again(holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
     holds.commit("o")
     with pytest.raises(FailedPrecondition):
         holds.reserve("o", [("a", 1)], 60)
 
 
-def test_only_a_hold_that_lives_can_be_committed(holds: Holds, clock: Clock) -> None:
+def test_only_an_active_hold_can_be_committed(holds: Holds, clock: Clock) -> None:
     with pytest.raises(FailedPrecondition):
         holds.commit("never-was")
     holds.reserve("expired", [("a", 1)], 1)
@@ -148,38 +150,38 @@ def test_only_a_hold_that_lives_can_be_committed(holds: Holds, clock: Clock) -> 
             holds.commit(order_id)
 
 
-def test_a_late_release_of_an_older_revision_leaves_the_newer_hold(shelves: Shelves, holds: Holds) -> None:
+def test_a_late_release_of_an_older_revision_leaves_the_newer_hold(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 1)], 60)
     holds.reserve("o", [("a", 2)], 60)
     late = holds.release("o", 1)
-    assert (late.state, late.revision, shelves["a"].held) == (State.RELEASED, 1, 2)
+    assert (late.state, late.revision, inventory["a"].held) == (State.RELEASED, 1, 2)
     assert holds.release("o", 2).state is State.RELEASED
-    assert (shelves["a"].held, holds.ledger_of("o")["releases"]) == (0, 1)
+    assert (inventory["a"].held, holds.ledger_of("o")["releases"]) == (0, 1)
 
 
-def test_releasing_without_a_revision_releases_whatever_is_held_and_nothing_is_fine_too(holds: Holds) -> None:
+def test_releasing_without_a_revision_releases_any_hold_or_none(holds: Holds) -> None:
     holds.reserve("o", [("a", 1)], 60)
     assert [holds.release(order_id, 0).state for order_id in ("o", "o", "never-was")] == [State.RELEASED] * 3
     assert holds.ledger_of("o")["releases"] == 1
 
 
-def test_a_committed_hold_is_not_released(shelves: Shelves, holds: Holds) -> None:
+def test_a_committed_hold_is_not_released(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
     holds.commit("o")
     assert [holds.release("o", revision).state for revision in (0, 1, 7)] == [State.COMMITTED] * 3
-    assert shelves["a"].sold == 2
+    assert inventory["a"].sold == 2
 
 
-def test_a_restock_puts_sold_units_back_once_for_each_id(shelves: Shelves, holds: Holds) -> None:
+def test_a_restock_makes_sold_units_available_once_for_each_id(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 3)], 60)
     holds.commit("o")
     for restock_id in ("r-1", "r-1", "r-2"):
         assert holds.restock(restock_id, "o", [("a", 1)]).state is State.COMMITTED
-    assert (shelves["a"].sold, shelves["a"].available, shelves["a"].restocked) == (1, 4, 2)
+    assert (inventory["a"].sold, inventory["a"].available, inventory["a"].restocked) == (1, 4, 2)
     assert holds.ledger_of("o")["restocks"] == 2
 
 
-def test_a_restock_beyond_what_was_committed_changes_nothing(shelves: Shelves, holds: Holds) -> None:
+def test_a_restock_beyond_the_committed_units_changes_nothing(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2), ("b", 1)], 60)
     with pytest.raises(FailedPrecondition):
         holds.restock("too-early", "o", [("a", 1)])
@@ -188,10 +190,10 @@ def test_a_restock_beyond_what_was_committed_changes_nothing(shelves: Shelves, h
     for lines in ([("a", 2)], [("b", 1), ("a", 2)], [("unsold", 1)]):
         with pytest.raises(FailedPrecondition):
             holds.restock("r-2", "o", lines)
-    assert (shelves["a"].sold, shelves["b"].sold) == (1, 1)
+    assert (inventory["a"].sold, inventory["b"].sold) == (1, 1)
 
 
-def test_a_restock_id_used_for_something_else_is_refused(holds: Holds) -> None:
+def test_a_restock_id_with_other_lines_is_refused(holds: Holds) -> None:
     holds.reserve("o", [("a", 3)], 60)
     holds.commit("o")
     holds.restock("r-1", "o", [("a", 1)])
@@ -199,7 +201,7 @@ def test_a_restock_id_used_for_something_else_is_refused(holds: Holds) -> None:
         holds.restock("r-1", "o", [("a", 2)])
 
 
-def test_an_order_never_heard_of_is_released_at_revision_0_and_not_remembered(holds: Holds) -> None:
+def test_an_unknown_order_is_released_at_revision_0_and_not_stored(holds: Holds) -> None:
     holds.reserve("only-rejected", [("a", 99)], 60)
     for order_id in ("never-was", "only-rejected"):
         assert (holds.get(order_id).state, holds.get(order_id).revision) == (State.RELEASED, 0)
@@ -210,9 +212,7 @@ def test_an_order_never_heard_of_is_released_at_revision_0_and_not_remembered(ho
     ("order_id", "lines", "ttl"),
     [("", [("a", 1)], 60), ("o", [], 60), ("o", [("a", 0)], 60), ("o", [("", 1)], 60), ("o", [("a", 1)], 0)],
 )
-def test_arguments_that_make_no_sense_are_refused(
-    holds: Holds, order_id: str, lines: list[tuple[str, int]], ttl: int
-) -> None:
+def test_invalid_arguments_are_refused(holds: Holds, order_id: str, lines: list[tuple[str, int]], ttl: int) -> None:
     with pytest.raises(InvalidArgument):
         holds.reserve(order_id, lines, ttl)
 
@@ -229,12 +229,12 @@ def test_calls_without_an_order_or_restock_id_are_refused(holds: Holds) -> None:
             call()
 
 
-def test_new_stock_leaves_what_is_held_and_sold(shelves: Shelves, holds: Holds) -> None:
+def test_new_stock_leaves_held_and_sold_units(inventory: Inventory, holds: Holds) -> None:
     holds.reserve("o", [("a", 2)], 60)
-    product = shelves.put("a", {"stock": 0})
+    product = inventory.put("a", {"stock": 0})
     assert (product.available, product.held, product.stock) == (0, 2, 2)
     holds.release("o", 0)
-    assert shelves["a"].available == 2
+    assert inventory["a"].available == 2
 
 
 ORDERS = st.sampled_from(["o-1", "o-2", "o-3"])
@@ -247,7 +247,7 @@ class StockMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.shelves, self.holds = stocked(self.clock)
+        self.inventory, self.holds = stocked(self.clock)
         self.held: dict[str, tuple[Counter[str], float, int]] = {}
         self.sold: dict[str, Counter[str]] = {}
         self.calls: Counter[str] = Counter()
@@ -311,10 +311,10 @@ class StockMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_unit_is_in_one_place(self) -> None:
-        self.holds.let_expire()
+        self.holds.expire_due()
         assert self.holds.adds_up()
         taken = self.taken()
-        for product in self.shelves:
+        for product in self.inventory:
             assert product.stock == STOCK[product.product_id] == product.available + product.held + product.sold
             assert product.available == product.stock - taken[product.product_id]
 

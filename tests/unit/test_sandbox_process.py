@@ -14,21 +14,21 @@ from typing import Any
 import aiohttp
 import pytest
 
-from compose.sandbox.neighbourhood import Neighbourhood, Ports
-from compose.sandbox.seed import CARTS, CUSTOMERS, PRODUCTS, plant
+from compose.sandbox.seed import CARTS, CUSTOMERS, PRODUCTS, seed_all
+from compose.sandbox.server import Ports, Sandbox
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
-async def neighbourhood() -> Neighbourhood:
-    return Neighbourhood(token="token", redis_url=NOWHERE, payment_secret="secret")
+async def sandbox() -> Sandbox:
+    return Sandbox(token="token", redis_url=NOWHERE, payment_secret="secret")
 
 
 @pytest.fixture
-async def control(neighbourhood: Neighbourhood) -> AsyncIterator[aiohttp.ClientSession]:
+async def control(sandbox: Sandbox) -> AsyncIterator[aiohttp.ClientSession]:
     async with (
-        neighbourhood.serve("127.0.0.1", Ports()) as ports,
+        sandbox.serve("127.0.0.1", Ports()) as ports,
         aiohttp.ClientSession(f"http://127.0.0.1:{ports.control}") as session,
     ):
         yield session
@@ -41,7 +41,7 @@ async def ask(control: aiohttp.ClientSession, method: str, path: str, body: Any 
         return answer.status, await answer.json() if answer.content_type == "application/json" else None
 
 
-async def test_it_says_when_it_is_ready_and_ends_cleanly_on_sigterm() -> None:
+async def test_the_sandbox_prints_when_it_is_ready_and_ends_cleanly_on_sigterm() -> None:
     ports = [part for name in ("user", "cart", "product", "control") for part in (f"--{name}-port", "0")]
     secrets = {"SERVICE_TOKEN": "token", "PAYMENT_SIGNING_SECRET": "secret"}
     process = await asyncio.create_subprocess_exec(
@@ -61,16 +61,16 @@ async def test_it_says_when_it_is_ready_and_ends_cleanly_on_sigterm() -> None:
     assert (process.returncode, rest, errors) == (0, b"", b"")
 
 
-async def test_a_port_that_is_taken_is_an_error(neighbourhood: Neighbourhood) -> None:
-    async with neighbourhood.serve("127.0.0.1", Ports()) as ports:
-        other = Neighbourhood(token="token", redis_url=NOWHERE, payment_secret="secret")
+async def test_a_port_that_is_taken_is_an_error(sandbox: Sandbox) -> None:
+    async with sandbox.serve("127.0.0.1", Ports()) as ports:
+        other = Sandbox(token="token", redis_url=NOWHERE, payment_secret="secret")
         for taken in (Ports(user=ports.user), Ports(product=ports.product)):
             with pytest.raises((OSError, RuntimeError)):
                 async with other.serve("127.0.0.1", taken):
                     pytest.fail("two neighbours on one port")
 
 
-async def test_the_control_sets_the_stage(control: aiohttp.ClientSession) -> None:
+async def test_the_control_stores_data_and_returns_it(control: aiohttp.ClientSession) -> None:
     status, user = await ask(control, "PUT", "/users/u-1", {"is_active": False})
     assert (status, user["is_active"]) == (200, False)
     items = [{"product_id": "p-1", "quantity": 2}]
@@ -93,14 +93,14 @@ async def test_the_control_sets_the_stage(control: aiohttp.ClientSession) -> Non
     assert set((await ask(control, "GET", "/ledger"))[1]) == {"user", "cart", "product", "payment"}
 
 
-async def test_the_control_lets_a_hold_run_out(control: aiohttp.ClientSession, neighbourhood: Neighbourhood) -> None:
-    neighbourhood.products.shelves.put("p-1", {"stock": 1})
-    neighbourhood.products.holds.reserve("o-1", [("p-1", 1)], 900)
+async def test_the_control_expires_a_hold(control: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    sandbox.products.inventory.put("p-1", {"stock": 1})
+    sandbox.products.holds.reserve("o-1", [("p-1", 1)], 900)
     assert (await ask(control, "POST", "/holds/o-1/expire"))[1]["state"] == "EXPIRED"
     assert (await ask(control, "GET", "/ledger/product"))[1]["products"]["p-1"]["available"] == 1
 
 
-async def test_faults_are_armed_and_ended(control: aiohttp.ClientSession) -> None:
+async def test_faults_are_armed_and_disarmed(control: aiohttp.ClientSession) -> None:
     for name in ("user", "cart", "product"):
         assert (await ask(control, "PUT", f"/faults/{name}", {"kind": "hang"}))[1][0]["kind"] == "hang"
     assert (await ask(control, "DELETE", "/faults/user"))[0] == 204
@@ -136,34 +136,32 @@ async def test_the_control_explains_what_it_refuses(
     assert why["detail"]
 
 
-async def test_the_help_page_names_every_route_and_wrong_answer(
-    control: aiohttp.ClientSession, neighbourhood: Neighbourhood
+async def test_the_help_page_names_every_route_and_wrong_response(
+    control: aiohttp.ClientSession, sandbox: Sandbox
 ) -> None:
     async with control.get("/") as answer:
         text = await answer.text()
-    for route in neighbourhood.control.app().router.routes():
+    for route in sandbox.control.app().router.routes():
         shape = re.sub(r"\{\w+\}", r"[{}\\w]+", route.resource.canonical if route.resource else "")
         if route.method != "HEAD" and shape != "/":
             assert re.search(rf"{route.method} +{shape}\s", text), (route.method, shape)
     assert "negative_price" in text
 
 
-def test_the_seeded_marketplace_can_be_bought_from(neighbourhood: Neighbourhood) -> None:
-    products = neighbourhood.products
-    plant(neighbourhood.users, neighbourhood.carts, products.shelves)
+def test_the_seeded_marketplace_can_be_bought_from(sandbox: Sandbox) -> None:
+    products = sandbox.products
+    seed_all(sandbox.users, sandbox.carts, products.inventory)
     assert set(CUSTOMERS) == {"ada", "grace", "linus", "mallory"}
     assert sum(row[5] == "EUR" for row in PRODUCTS) == 8
     for customer_id, cart in CARTS.items():
         done = products.holds.reserve(customer_id, cart["items"].items(), 60)
         assert not done.shortages
-        assert {products.shelves[name].currency for name in cart["items"]} == {cart["currency"]}
-    assert len({products.shelves[name].vendor_id for name in CARTS["ada"]["items"]}) == 2
+        assert {products.inventory[name].currency for name in cart["items"]} == {cart["currency"]}
+    assert len({products.inventory[name].vendor_id for name in CARTS["ada"]["items"]}) == 2
 
 
-async def test_a_cleared_seeded_cart_can_be_refilled(
-    control: aiohttp.ClientSession, neighbourhood: Neighbourhood
-) -> None:
-    plant(neighbourhood.users, neighbourhood.carts, neighbourhood.products.shelves)
-    assert neighbourhood.carts.clear("ada", "o-1", 1) == 204
+async def test_a_cleared_seeded_cart_can_be_refilled(control: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    seed_all(sandbox.users, sandbox.carts, sandbox.products.inventory)
+    assert sandbox.carts.clear("ada", "o-1", 1) == 204
     status, cart = await ask(control, "POST", "/carts/ada/refill")
     assert (status, cart["version"], len(cart["items"])) == (200, 3, 4)

@@ -1,4 +1,4 @@
-"""The sandbox's Product Service over real gRPC: who may call, the wire's own forms, and its faults."""
+"""The sandbox's Product Service over real gRPC: authentication, messages and faults."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,9 @@ from typing import Any
 import grpc
 import pytest
 
-from compose.sandbox.neighbourhood import product
 from compose.sandbox.products import Products
-from compose.sandbox.wrong_answers import WRONG_ANSWERS
+from compose.sandbox.server import serve_grpc
+from compose.sandbox.wrong_responses import WRONG_RESPONSES
 from protos.product.v1 import product_pb2 as pb
 from protos.product.v1 import product_pb2_grpc
 
@@ -41,16 +41,16 @@ def reservation(order_id: str, *lines: tuple[str, int]) -> pb.ReserveStockReques
 @pytest.fixture
 def products() -> Products:
     products = Products("token")
-    products.shelves.put(
+    products.inventory.put(
         "mug", {"vendor_id": "v-1", "name": "Mug", "sku": "MUG", "unit_price_minor": 1850, "stock": 10}
     )
-    products.shelves.put("pen", {"stock": 10})
+    products.inventory.put("pen", {"stock": 10})
     return products
 
 
 @pytest.fixture
 async def client(products: Products) -> AsyncIterator[Client]:
-    async with product(products, "127.0.0.1", 0) as port, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async with serve_grpc(products, "127.0.0.1", 0) as port, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Client(channel)
 
 
@@ -60,7 +60,7 @@ async def code_of(call: Any) -> grpc.StatusCode:
     return failure.value.code()
 
 
-async def test_the_whole_life_of_a_hold_over_the_wire(client: Client, products: Products) -> None:
+async def test_a_hold_is_reserved_committed_and_restocked_over_grpc(client: Client, products: Products) -> None:
     held = await client.reserve()
     assert (held.hold.state, held.hold.revision, held.hold.order_id) == (pb.StockHold.HELD, 1, "o")
     assert held.hold.expires_at.seconds > 0
@@ -81,7 +81,7 @@ async def test_the_whole_life_of_a_hold_over_the_wire(client: Client, products: 
     assert ledger["missing_headers"] == 0
 
 
-async def test_a_rejection_names_the_shortages_and_still_tells_the_prices(client: Client) -> None:
+async def test_a_rejection_has_the_shortages_and_the_prices(client: Client) -> None:
     answer = await client("ReserveStock", reservation("o", ("mug", 11), ("pen", 1), ("nope", 1)))
     assert answer.hold.state == pb.StockHold.REJECTED
     assert [(each.product_id, each.requested, each.available) for each in answer.shortages] == [
@@ -109,9 +109,7 @@ async def test_a_call_without_the_token_is_unauthenticated(client: Client, produ
     assert (products.ledger()["unauthorized"], products.ledger()["missing_headers"]) == (1, 1)
 
 
-async def test_unavailable_before_does_nothing_and_unavailable_after_does_it(
-    client: Client, products: Products
-) -> None:
+async def test_unavailable_before_has_no_effect_and_unavailable_after_has(client: Client, products: Products) -> None:
     for kind, revision in (("unavailable_before", 0), ("unavailable_after", 1)):
         products.faults.arm({"kind": kind, "times": 1, "call": "ReserveStock"})
         assert await code_of(client.reserve()) is grpc.StatusCode.UNAVAILABLE
@@ -136,15 +134,15 @@ async def test_a_hanging_call_ends_at_the_callers_deadline(client: Client, produ
     assert (await client.reserve()).hold.state == pb.StockHold.HELD
 
 
-async def test_any_status_can_be_answered(client: Client, products: Products) -> None:
+async def test_any_status_can_be_returned(client: Client, products: Products) -> None:
     products.faults.arm({"kind": "status", "value": "RESOURCE_EXHAUSTED"})
     assert await code_of(client.reserve()) is grpc.StatusCode.RESOURCE_EXHAUSTED
-    with pytest.raises(ValueError, match="one of"):
+    with pytest.raises(ValueError, match="Invalid enum"):
         products.faults.arm({"kind": "status", "value": "OK"})
 
 
-@pytest.mark.parametrize("kind", WRONG_ANSWERS)
-async def test_each_wrong_answer_differs_from_the_true_one(client: Client, products: Products, kind: str) -> None:
+@pytest.mark.parametrize("kind", WRONG_RESPONSES)
+async def test_each_wrong_response_differs_from_the_true_one(client: Client, products: Products, kind: str) -> None:
     products.faults.arm({"kind": "body", "value": kind, "times": 1})
     units = 99 if kind == "rejected_for_nothing" else 1
     spoilt, true = await client.reserve(units=units), await client.reserve(units=units)

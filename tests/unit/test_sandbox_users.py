@@ -1,4 +1,4 @@
-"""The sandbox's User Service, and the door it shares with Cart: the token, the headers that must come along, the faults."""
+"""The sandbox's User Service, and what it shares with Cart: authentication, required headers, faults."""
 
 import asyncio
 import errno
@@ -8,7 +8,7 @@ from time import monotonic
 import aiohttp
 import pytest
 
-from compose.sandbox.neighbourhood import http
+from compose.sandbox.server import serve_http
 from compose.sandbox.users import Users
 
 HEADERS = {
@@ -29,7 +29,7 @@ def users() -> Users:
 @pytest.fixture
 async def client(users: Users) -> AsyncIterator[aiohttp.ClientSession]:
     async with (
-        http(users.app(), "127.0.0.1", 0) as port,
+        serve_http(users.app(), "127.0.0.1", 0) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=HEADERS) as session,
     ):
         yield session
@@ -41,7 +41,7 @@ def test_a_user_is_an_active_customer_in_paris_unless_told_otherwise(users: User
     assert person["default_address"]["city"] == "Paris"
 
 
-def test_what_is_put_later_changes_only_what_it_names(users: Users) -> None:
+def test_a_later_put_changes_only_the_given_fields(users: Users) -> None:
     users.put("ada", {"is_active": False, "default_address": {"city": "Lyon"}})
     person = users.put("ada", {"email": "a@example.com", "default_address": {"phone": "7"}})
     assert (person["is_active"], person["default_address"]["city"], person["default_address"]["country"]) == (
@@ -52,7 +52,7 @@ def test_what_is_put_later_changes_only_what_it_names(users: Users) -> None:
     assert users.put("ada", {"default_address": None})["default_address"] is None
 
 
-async def test_a_known_user_is_answered_and_an_unknown_one_is_404(client: aiohttp.ClientSession, users: Users) -> None:
+async def test_a_known_user_is_returned_and_an_unknown_one_is_404(client: aiohttp.ClientSession, users: Users) -> None:
     users.put("a/b", {})
     for path, status in ((URL, 200), ("/users/a%2Fb", 200), ("/users/nobody", 404)):
         async with client.get(path) as answer:
@@ -76,7 +76,7 @@ async def test_a_call_without_the_right_token_is_401(client: aiohttp.ClientSessi
     "headers",
     [{"X-Request-ID": ""}, {"traceparent": ""}, {"traceparent": "00-" + "0" * 32 + "-b7ad6b7169203331-01"}],
 )
-async def test_a_call_without_its_headers_is_answered_and_counted(
+async def test_a_call_without_its_headers_succeeds_and_is_counted(
     client: aiohttp.ClientSession, users: Users, headers: dict[str, str]
 ) -> None:
     async with client.get(URL, headers=headers) as answer:
@@ -86,8 +86,8 @@ async def test_a_call_without_its_headers_is_answered_and_counted(
     assert users.ledger()["missing_headers"] == 1
 
 
-async def test_a_fault_spoils_so_many_calls_and_no_more(client: aiohttp.ClientSession, users: Users) -> None:
-    users.door.faults.arm({"kind": "status", "value": 503, "times": 2})
+async def test_a_fault_affects_the_given_number_of_calls(client: aiohttp.ClientSession, users: Users) -> None:
+    users.faults.arm({"kind": "status", "value": 503, "times": 2})
     statuses = []
     for _ in range(3):
         async with client.get(URL) as answer:
@@ -96,18 +96,16 @@ async def test_a_fault_spoils_so_many_calls_and_no_more(client: aiohttp.ClientSe
     assert users.ledger()["faults"] == {"status": 2}
 
 
-async def test_a_redirect_leads_whoever_follows_it_to_the_true_answer(
-    client: aiohttp.ClientSession, users: Users
-) -> None:
-    users.door.faults.arm({"kind": "status", "value": 302, "times": 1})
+async def test_a_redirect_leads_to_the_true_response(client: aiohttp.ClientSession, users: Users) -> None:
+    users.faults.arm({"kind": "status", "value": 302, "times": 1})
     async with client.get(URL) as answer:
         assert (answer.status, len(answer.history)) == (200, 1)
 
 
-async def test_a_delay_comes_before_the_true_answer_or_the_next_fault(
+async def test_a_delay_precedes_the_true_response_or_the_next_fault(
     client: aiohttp.ClientSession, users: Users
 ) -> None:
-    users.door.faults.arm([{"kind": "delay", "value": 0.05}, {"kind": "status", "value": 500, "times": 1}])
+    users.faults.arm([{"kind": "delay", "value": 0.05}, {"kind": "status", "value": 500, "times": 1}])
     for status in (500, 200):
         began = monotonic()
         async with client.get(URL) as answer:
@@ -116,7 +114,7 @@ async def test_a_delay_comes_before_the_true_answer_or_the_next_fault(
 
 
 async def test_a_hanging_call_ends_with_its_client(client: aiohttp.ClientSession, users: Users) -> None:
-    users.door.faults.arm({"kind": "hang", "times": 1})
+    users.faults.arm({"kind": "hang", "times": 1})
     tasks = len(asyncio.all_tasks())
     with pytest.raises(asyncio.TimeoutError):
         await client.get(URL, timeout=aiohttp.ClientTimeout(total=0.05))
@@ -126,28 +124,28 @@ async def test_a_hanging_call_ends_with_its_client(client: aiohttp.ClientSession
         assert answer.status == 200
 
 
-async def test_a_reset_breaks_the_connection_off(client: aiohttp.ClientSession, users: Users) -> None:
+async def test_a_reset_breaks_the_connection(client: aiohttp.ClientSession, users: Users) -> None:
     # Twice: aiohttp repeats a GET by itself when a kept connection breaks.
-    users.door.faults.arm({"kind": "reset", "times": 2})
+    users.faults.arm({"kind": "reset", "times": 2})
     with pytest.raises(aiohttp.ClientOSError) as failure:
         await client.get(URL)
     assert failure.value.errno == errno.ECONNRESET
 
 
-async def test_a_dripping_answer_is_true_and_takes_its_time(client: aiohttp.ClientSession, users: Users) -> None:
-    users.door.faults.arm({"kind": "drip", "value": 0.0001})
+async def test_a_dripping_response_is_true_and_slow(client: aiohttp.ClientSession, users: Users) -> None:
+    users.faults.arm({"kind": "drip", "value": 0.0001})
     async with client.get(URL) as answer:
         assert (await answer.json())["id"] == "ada"
     began = monotonic()
-    users.door.faults.arm({"kind": "drip", "value": 0.02})
+    users.faults.arm({"kind": "drip", "value": 0.02})
     with pytest.raises(asyncio.TimeoutError):
         await client.get(URL, timeout=aiohttp.ClientTimeout(total=0.1))
     assert monotonic() - began < 1
 
 
 @pytest.mark.parametrize("kind", ["garbage", "huge", "wrong_types", "body"])
-async def test_spoilt_bodies_come_with_a_200(client: aiohttp.ClientSession, users: Users, kind: str) -> None:
-    users.door.faults.arm({"kind": kind, "value": {"id": None} if kind == "body" else None})
+async def test_faulty_bodies_have_status_200(client: aiohttp.ClientSession, users: Users, kind: str) -> None:
+    users.faults.arm({"kind": kind, "value": {"id": None} if kind == "body" else None})
     async with client.get(URL) as answer:
         body = await answer.read()
         assert (answer.status, answer.content_type) == (200, "application/json")
@@ -163,8 +161,8 @@ async def test_spoilt_bodies_come_with_a_200(client: aiohttp.ClientSession, user
             assert await answer.json() == {"id": None}
 
 
-async def test_a_fault_can_strike_after_the_effect(client: aiohttp.ClientSession, users: Users) -> None:
-    users.door.faults.arm({"kind": "status", "value": 500, "after": True})
+async def test_a_fault_can_follow_the_effect(client: aiohttp.ClientSession, users: Users) -> None:
+    users.faults.arm({"kind": "status", "value": 500, "after": True})
     async with client.get(URL) as answer:
         assert answer.status == 500
     assert users.ledger()["answers"] == {"200": 1}

@@ -1,4 +1,4 @@
-"""The local stack's servers and processes: they start, answer, keep their data, and leave nothing behind."""
+"""The local stack's servers and processes: they start, keep their data, and leave no process behind."""
 
 import os
 import re
@@ -17,14 +17,14 @@ import redis
 import yaml
 
 from compose import accounts, composition, servers
+from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER, ConnectionInfo, find_running, load_secrets, try_lock
 from compose.errors import AccountError, PortError, ProcessError, ServerError, StackError
-from compose.ports import DEFAULTS, HOST, Ports, free_port
+from compose.ports import HOST, Ports, free_port
 from compose.processes import Process
 from compose.servers import ONCE, Postgres, Redis
-from compose.site import JWT_AUDIENCE, JWT_ISSUER, Site, load_secrets, running_site, take
 from compose.stack import CHECKOUT, Stack
 
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else for PostgreSQL")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account for PostgreSQL")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_postgres_keeps_what_was_committed_and_leaves_no_process(tmp_path: Path)
         assert sql(server, "SELECT upper(word) FROM kept") == [("ÜNÏCODE",)]
 
 
-def test_postgres_starts_after_a_kill_though_its_pid_belongs_to_another_by_now(tmp_path: Path) -> None:
+def test_postgres_starts_after_a_kill_although_another_process_has_its_pid(tmp_path: Path) -> None:
     server = Postgres(tmp_path)
     with server:
         sql(server, "CREATE TABLE kept (n int)")
@@ -100,7 +100,7 @@ def test_root_runs_postgres_where_only_root_may_enter_and_may_change_the_way(
 
 
 @root_only
-def test_root_without_a_way_is_told_so(closed_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_without_a_way_gets_an_error(closed_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "ROOT_WAYS", ())
     with pytest.raises(AccountError, match="refuses to run as root"):
         Postgres(closed_folder).start()
@@ -116,7 +116,7 @@ def test_redis_keeps_its_state_when_durable_and_forgets_it_otherwise(tmp_path: P
             assert client.get("kept") == found
 
 
-def test_a_server_asks_for_its_password(tmp_path: Path) -> None:
+def test_a_server_requires_its_password(tmp_path: Path) -> None:
     with Redis(tmp_path, durable=False) as server:
         stranger = redis.Redis(port=server.port, retry=ONCE)
         with stranger, pytest.raises(redis.AuthenticationError):
@@ -124,7 +124,7 @@ def test_a_server_asks_for_its_password(tmp_path: Path) -> None:
     assert (tmp_path / "password").stat().st_mode & 0o077 == 0
 
 
-def test_a_server_on_a_taken_port_says_which(tmp_path: Path, taken_port: int) -> None:
+def test_the_error_of_a_taken_port_names_the_port(tmp_path: Path, taken_port: int) -> None:
     for server in (Postgres(tmp_path / "postgres", taken_port), Redis(tmp_path / "redis", taken_port)):
         with pytest.raises(ServerError, match=str(taken_port)):
             server.start()
@@ -137,13 +137,12 @@ def test_a_taken_port_that_was_asked_for_is_named_with_its_variable(variable: st
         Ports.from_environment(asked)
 
 
-def test_default_ports_move_aside(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DEFAULTS, "redis", taken_port)
-    assert Ports.from_environment({"PORT": str(free_port())}).redis != taken_port
+def test_a_taken_default_port_is_replaced_by_a_free_one(taken_port: int) -> None:
+    assert Ports.from_environment({"PORT": str(free_port())}, Ports(redis=taken_port)).redis != taken_port
 
 
 @pytest.mark.parametrize("nonsense", ["x", "0", "65536", "-1", "tcp://10.0.0.1:6379"])
-def test_what_is_no_port_is_refused(nonsense: str) -> None:
+def test_an_invalid_port_is_refused(nonsense: str) -> None:
     with pytest.raises(PortError, match="is not a port"):
         Ports.from_environment({"PORT": nonsense})
 
@@ -152,7 +151,7 @@ def process(tmp_path: Path, *command: str, grace: float = 5) -> Process:
     return Process("it", command, log=tmp_path / "log", cwd=tmp_path, environment={"PATH": os.defpath}, grace=grace)
 
 
-def test_a_process_that_will_not_stop_is_killed_with_its_children(tmp_path: Path) -> None:
+def test_a_process_that_does_not_stop_is_killed_with_its_children(tmp_path: Path) -> None:
     stubborn = process(tmp_path, "sh", "-c", "trap '' TERM; sleep 60 & echo $! >child; wait; sleep 60", grace=0.2)
     stubborn.start()
     stubborn.wait_ready(lambda: int((tmp_path / "child").read_text()), errors=(OSError, ValueError))
@@ -161,7 +160,7 @@ def test_a_process_that_will_not_stop_is_killed_with_its_children(tmp_path: Path
     assert is_gone(int((tmp_path / "child").read_text()))
 
 
-def test_a_dead_process_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_terminated_process_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     dead = process(tmp_path, "sh", "-c", "echo what happened; exit 3")
     dead.start()
     with pytest.raises(ProcessError, match=r"(?s)it ended with exit status 3.*what happened"):
@@ -169,7 +168,7 @@ def test_a_dead_process_is_reported_with_the_end_of_its_log(tmp_path: Path) -> N
     dead.stop()
 
 
-def test_nothing_outlives_a_starter_that_is_killed_without_a_word(tmp_path: Path) -> None:
+def test_no_server_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from compose.servers import Redis; "
         "server = Redis(Path(sys.argv[1])); server.start(); print(server.process.pid, flush=True); time.sleep(60)"
@@ -184,7 +183,7 @@ def test_nothing_outlives_a_starter_that_is_killed_without_a_word(tmp_path: Path
 
 def test_a_second_stack_on_the_same_folder_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as lock:
-        assert take(lock)
+        assert try_lock(lock)
         lock.write("4711")
         lock.flush()
         with pytest.raises(StackError, match=r"running already \(pid 4711"):
@@ -198,25 +197,25 @@ def test_a_stack_that_cannot_start_leaves_its_folder_free(tmp_path: Path, taken_
             stack.start()
 
 
-def test_a_running_stack_is_found_by_its_folder_and_a_dead_one_is_not(tmp_path: Path) -> None:
-    site = Site("http://service", "http://control", 900, "a secret of more than thirty-two bytes")
-    assert running_site(tmp_path) is None
+def test_a_running_stack_is_found_by_its_folder_and_a_terminated_one_is_not(tmp_path: Path) -> None:
+    info = ConnectionInfo("http://service", "http://control", 900, "a secret of more than thirty-two bytes")
+    assert find_running(tmp_path) is None
     with (tmp_path / "lock").open("w") as lock:
-        assert take(lock)
-        site.write(tmp_path)
-        assert running_site(tmp_path) == site
-    assert running_site(tmp_path) is None
+        assert try_lock(lock)
+        info.write(tmp_path)
+        assert find_running(tmp_path) == info
+    assert find_running(tmp_path) is None
 
 
-def test_a_token_says_who_somebody_is() -> None:
-    site = Site("http://service", "http://control", 900, "a secret of more than thirty-two bytes")
-    token = site.token("vendor", "vera", "v-atelier")
-    claims = jwt.decode(token, site.jwt_secret, ["HS256"], issuer=JWT_ISSUER, audience=JWT_AUDIENCE)
+def test_a_token_carries_subject_role_and_vendor() -> None:
+    info = ConnectionInfo("http://service", "http://control", 900, "a secret of more than thirty-two bytes")
+    token = info.token("vendor", "vera", "v-atelier")
+    claims = jwt.decode(token, info.jwt_secret, ["HS256"], issuer=JWT_ISSUER, audience=JWT_AUDIENCE)
     assert (claims["sub"], claims["role"], claims["vendor_id"]) == ("vera", "vendor", "v-atelier")
     assert claims["exp"] - claims["iat"] == 12 * 3600
 
 
-def test_a_person_tunes_the_stack_but_does_not_lead_it_elsewhere(
+def test_the_environment_tunes_the_stack_but_cannot_redirect_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORDER_EXPIRY_SECONDS", "60")

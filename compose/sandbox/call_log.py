@@ -1,4 +1,4 @@
-"""Who calls a neighbour: the service's token, and the headers every call of the service must carry.
+"""The calls that reach one neighbour: authentication, counts, and the headers that each call must carry.
 
 The same rule holds for HTTP headers and gRPC metadata.
 """
@@ -12,12 +12,12 @@ from typing import Any
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header"""
 REQUEST_ID = re.compile(r"[!-~ ]{1,200}")
-RECENT = 200
+MAX_RECENT = 200
 """Calls kept in full: enough to look one up in a test, too few to fill the memory under load."""
 
 
-class Visitors:
-    """The door-keeper and visitors' book of one neighbour."""
+class CallLog:
+    """The calls of one neighbour."""
 
     def __init__(self, token: str) -> None:
         self._authorization = f"Bearer {token}".encode()
@@ -25,10 +25,10 @@ class Visitors:
         self.answers: Counter[str] = Counter()
         self.unauthorized = 0
         self.missing_headers = 0
-        self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
+        self.recent: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT)
 
-    def admit(self, call: str, headers: Mapping[str, str]) -> bool:
-        """Count the call and say whether it carries the right token. Header names are asked for in lower case.
+    def authenticate(self, call: str, headers: Mapping[str, str]) -> bool:
+        """Record the call and return whether it carries the right token. `headers` are looked up in lower case.
 
         A missing or malformed `X-Request-ID` or `traceparent` is counted, not refused: the contract asks for none.
         """
@@ -42,10 +42,10 @@ class Visitors:
         return known
 
     def ledger(self) -> dict[str, Any]:
-        """Calls by name, answers by status, and how many came without token or tracing headers."""
+        """Return the calls by name, the responses by status, and how many calls had no token or no tracing headers."""
         return {
-            "calls": dict(self.calls),
-            "answers": dict(self.answers),
+            "calls": self.calls,
+            "answers": self.answers,
             "unauthorized": self.unauthorized,
             "missing_headers": self.missing_headers,
             "recent": list(self.recent),

@@ -1,4 +1,4 @@
-"""How to talk to a local stack: its addresses, its secrets, and tokens for people of every role.
+"""How to reach a local stack: its addresses, its secrets, and tokens for every role.
 
 A stack writes these down in its folder, so that another command (`make demo`, `make load`) finds the one that runs.
 """
@@ -16,12 +16,12 @@ import jwt
 JWT_ISSUER = "local-users"
 JWT_AUDIENCE = "order-service"
 TOKEN_SECONDS = 12 * 3600
-GENERATED = ("SERVICE_TOKEN", "JWT_SECRET", "PAYMENT_SIGNING_SECRET", "DJANGO_SECRET_KEY")
+GENERATED_SECRETS = ("SERVICE_TOKEN", "JWT_SECRET", "PAYMENT_SIGNING_SECRET", "DJANGO_SECRET_KEY")
 
 
 @dataclass(frozen=True)
-class Site:
-    """A stack that runs."""
+class ConnectionInfo:
+    """The addresses and secrets of a running stack."""
 
     url: str
     control_url: str
@@ -29,7 +29,7 @@ class Site:
     jwt_secret: str
 
     def token(self, role: str, subject: str, vendor_id: str | None = None) -> str:
-        """A JWT that the service accepts for twelve hours."""
+        """Return a JWT that the service accepts for twelve hours."""
         now = int(time.time())
         claims = {"sub": subject, "role": role, "iat": now, "exp": now + TOKEN_SECONDS}
         claims |= {"iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
@@ -38,7 +38,7 @@ class Site:
         return jwt.encode(claims, self.jwt_secret, algorithm="HS256")
 
     def environment(self) -> dict[str, str]:
-        """What a program that talks to the stack needs to know (`compose.local during`)."""
+        """Return the environment of a program that uses the stack (`compose.local during`)."""
         return {
             "ORDER_SERVICE_URL": self.url,
             "LOCUST_HOST": self.url,
@@ -49,42 +49,42 @@ class Site:
         }
 
     def write(self, folder: Path) -> None:
-        """Let others find this stack by its folder."""
+        """Write it where `find_running` looks."""
         write_private(folder / "stack.json", json.dumps(asdict(self), indent=2) + "\n")
 
 
-def running_site(folder: Path) -> Site | None:
-    """The stack that runs on this folder now, if one does and is ready."""
+def find_running(folder: Path) -> ConnectionInfo | None:
+    """Return the stack that runs on this folder, if one does and is ready."""
     try:
         with (folder / "lock").open() as lock:
-            if take(lock):
-                return None  # nobody holds it: what is written there is old
-        return Site(**json.loads((folder / "stack.json").read_text()))
+            if try_lock(lock):
+                return None  # what the folder says is of a stack that has ended
+        return ConnectionInfo(**json.loads((folder / "stack.json").read_text()))
     except FileNotFoundError:
         return None
 
 
-def take(lock: IO[str]) -> bool:
-    """Take the lock of a folder for as long as this file is open; False when someone else has it."""
+def try_lock(file: IO[str]) -> bool:
+    """Lock a file for as long as it is open; return False when another process holds the lock."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def load_secrets(folder: Path) -> dict[str, str]:
-    """The secrets of the stack in this folder, made at its first start."""
+    """Return the secrets of the stack in this folder, generated at its first start."""
     file = folder / "secrets.json"
     known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    if missing := [name for name in GENERATED if name not in known]:
+    if missing := [name for name in GENERATED_SECRETS if name not in known]:
         known |= {name: secrets.token_urlsafe(48) for name in missing}
         write_private(file, json.dumps(known, indent=2) + "\n")
     return known
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file that only its owner may read, atomically."""
     draft = file.with_name(file.name + ".new")
     draft.touch(mode=0o600)
     draft.write_text(text)

@@ -1,6 +1,6 @@
-"""Payment's side of Redis: hearing `payments.commands` and telling `payments.events`, each on a stream and a channel.
+"""Payment's side of Redis: `payments.commands` is received and `payments.events` published, on a stream and a channel each.
 
-Redis may be away, restarted or emptied at any time: every loop here starts over, and what is to be told waits.
+Redis may be away, restarted or emptied at any time: every loop here starts over, and unsent events wait.
 """
 
 import asyncio
@@ -18,78 +18,77 @@ log = logging.getLogger(__name__)
 
 COMMANDS, EVENTS = "payments.commands", "payments.events"
 GROUP = "payment-service"
-PAUSE = 0.1
-"""Seconds before a loop tries Redis again."""
-BLOCK = 1.0
-"""Seconds of waiting in one read; well under the socket timeout, or redis-py takes silence for a dead connection."""
+RETRY_SECONDS = 0.1
+BLOCK_SECONDS = 1.0
+"""How long one read waits; well below the socket timeout, or redis-py takes silence for a dead connection."""
 SOCKET_TIMEOUT = 5.0
-BATCH = 500
-KEPT = 100_000
-"""Events left in the stream, roughly: bounds the memory of Redis, and is more than any test sends."""
+BATCH_SIZE = 500
+MAX_STREAM_LENGTH = 100_000
+"""Approximate; bounds the memory of Redis, and is more than any test sends."""
 
-Hear = Callable[[str, bytes], None]
+OnCommand = Callable[[str, bytes], None]
 """Takes where a command came from (`channel` or `stream`) and its text."""
 
 
-class Wire:
+class PaymentTransport:
     """Both directions, as three loops that `run` keeps going until cancelled."""
 
-    def __init__(self, url: str, hear: Hear) -> None:
+    def __init__(self, url: str, on_command: OnCommand) -> None:
         self._redis = Redis.from_url(
             url, protocol=2, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
         )
-        self._hear = hear
+        self._on_command = on_command
         self._outbox: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
     @property
     def waiting(self) -> int:
-        """How many messages wait to be told."""
+        """Return how many events wait to be published."""
         return self._outbox.qsize()
 
-    def tell(self, text: str, via: str) -> None:
-        """Send `text` as a `payments.events` message via `channel`, `stream` or `both`, as soon as Redis takes it."""
+    def publish(self, text: str, via: str) -> None:
+        """Send `text` to `payments.events` via `channel`, `stream` or `both`, as soon as Redis accepts it."""
         self._outbox.put_nowait((text, via))
 
     async def run(self) -> None:
-        """Hear and tell until cancelled, then close the connections."""
-        steps = (self._listen_to_stream, self._listen_to_channel, self._tell_all)
-        loops = [asyncio.create_task(for_ever(step)) for step in steps]
+        """Receive and publish until cancelled, then close the connections."""
+        loops = (self._read_stream, self._read_channel, self._send_all)
+        tasks = [asyncio.create_task(run_forever(loop)) for loop in loops]
         try:
-            over, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-            over.pop().result()  # a loop ends only by an error of ours
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()  # a loop ends only by an error that is not Redis's
         finally:
-            await end(loops)
+            await cancel_all(tasks)
             await self._redis.aclose()
 
-    async def _listen_to_stream(self) -> None:
+    async def _read_stream(self) -> None:
         await self._create_group()
         while True:
-            # NOACK: what this process knows dies with it, so there is nothing that an unacknowledged entry could save.
+            # NOACK: the state of this process ends with it, so an unacknowledged entry would save nothing.
             entries = await self._redis.xreadgroup(
-                GROUP, "sandbox", {COMMANDS: ">"}, count=BATCH, block=int(BLOCK * 1000), noack=True
+                GROUP, "sandbox", {COMMANDS: ">"}, count=BATCH_SIZE, block=int(BLOCK_SECONDS * 1000), noack=True
             )
             for _, batch in cast(list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]], entries):
                 for _, fields in batch:
-                    self._hear("stream", fields.get(b"message", b""))
+                    self._on_command("stream", fields.get(b"message", b""))
 
     async def _create_group(self) -> None:
         with contextlib.suppress(ResponseError):  # BUSYGROUP: it is there
             await self._redis.xgroup_create(COMMANDS, GROUP, id="0", mkstream=True)
 
-    async def _listen_to_channel(self) -> None:
+    async def _read_channel(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(COMMANDS)
             while True:
-                message: dict[str, Any] | None = await channel.get_message(timeout=BLOCK)
+                message: dict[str, Any] | None = await channel.get_message(timeout=BLOCK_SECONDS)
                 if message:
-                    self._hear("channel", message["data"])
+                    self._on_command("channel", message["data"])
 
-    async def _tell_all(self) -> None:
+    async def _send_all(self) -> None:
         batch: list[tuple[str, str]] = []
         try:
             while True:
                 batch = [await self._outbox.get()]
-                while not self._outbox.empty() and len(batch) < BATCH:
+                while not self._outbox.empty() and len(batch) < BATCH_SIZE:
                     batch.append(self._outbox.get_nowait())
                 await self._send(batch)
         except RedisError:
@@ -104,27 +103,27 @@ class Wire:
             if via != "stream":
                 pipeline.publish(EVENTS, data)
             if via != "channel":
-                pipeline.xadd(EVENTS, {"message": data}, maxlen=KEPT, approximate=True)
+                pipeline.xadd(EVENTS, {"message": data}, maxlen=MAX_STREAM_LENGTH, approximate=True)
         await pipeline.execute()
 
 
-async def for_ever(step: Callable[[], Awaitable[None]]) -> None:
-    """Run a loop that only ends by an error of Redis, again and again."""
+async def run_forever(loop: Callable[[], Awaitable[None]]) -> None:
+    """Restart a loop whenever an error of Redis ends it."""
     while True:
         try:
-            await step()
+            await loop()
         except (RedisError, OSError) as problem:
             log.info("Redis: %s", problem)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_SECONDS)
 
 
-async def end(loops: list[asyncio.Task[None]]) -> None:
-    """Cancel the loops until they are over.
+async def cancel_all(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel the tasks until they are done.
 
     Once is not enough: redis-py sends inside `asyncio.wait_for`, which in Python 3.11 swallows a cancellation that meets
     its result (https://github.com/python/cpython/issues/86296).
     """
-    while alive := [loop for loop in loops if not loop.done()]:
-        for loop in alive:
-            loop.cancel()
-        await asyncio.wait(alive, timeout=PAUSE)
+    while active := [task for task in tasks if not task.done()]:
+        for task in active:
+            task.cancel()
+        await asyncio.wait(active, timeout=RETRY_SECONDS)
