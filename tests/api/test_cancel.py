@@ -10,8 +10,8 @@ import httpx
 import pytest
 from celery import Celery
 
-from tests.api.test_fulfilment import WAY, Market, Sale
 from tests.support.invariants import check_at_rest
+from tests.support.market import WAY, Market, Sale
 from tests.support.world import World, eventually
 
 RACES = 16

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.api.test_fulfilment import SHIPMENT, Market, Sale
+from tests.support.market import SHIPMENT, Market, Sale
 from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.api.test_paging_while_orders_arrive import ORDERINGS, ids_of, pages
+from tests.support.lists import ORDERINGS, ids_of, pages
 from tests.support.world import Person, World
 
 MANY = 10_200

@@ -2,15 +2,12 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.api.test_list_filters import ids, name, order_of
+from tests.support.lists import ORDERINGS, ids, ids_of, name, order_of, pages
 from tests.support.world import Person, World
-
-ORDERINGS = [sign + column for column in ("created_at", "total", "updated_at") for sign in ("-", "")]
 
 # Copies of one placed order, each a second older than the last; totals repeat, and so do times of each two. They don't expire in
 # the middle of the tests that follow: thousands that expire together keep the worker busy for minutes.
@@ -42,21 +39,6 @@ new_item AS (
 INSERT INTO order_events (order_id, sequence, type, to_status, actor_role, actor_id, request_id, data, at)
 SELECT new_id, sequence, type, to_status, actor_role, actor_id, request_id, data, at - age
 FROM copy JOIN order_events e ON e.order_id = copy.id"""
-
-
-def pages(person: Person, path: str, link: str = "next", **query: Any) -> Iterator[dict[str, Any]]:
-    """The pages behind each other, along their links."""
-    url, parameters = f"/api/v1{path}", query
-    while url:
-        answer = person.http.get(url, params=parameters or None)
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        yield page
-        url, parameters = page[link], {}
-
-
-def ids_of(page: dict[str, Any]) -> list[str]:
-    return [row["id"] for row in page["results"]]
 
 
 def many_orders(world: World, copies: int, **product: Any) -> tuple[Person, list[dict[str, Any]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_fulfilment import SHIPMENT, Market, Sale
+from tests.support.market import SHIPMENT, Market, Sale
 from tests.support.world import Person, World
 
 FIELDS = {

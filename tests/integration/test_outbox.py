@@ -2,10 +2,6 @@
 
 import base64
 import json
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,8 +11,8 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
-from compose.processes import Process
 from tests.support.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
+from tests.support.processes import frozen, process
 from tests.support.records import (
     clears,
     expire,
@@ -34,21 +30,6 @@ from tests.support.world import Person, World, eventually
 
 RECOVERY_SECONDS = 30
 """Promise P10."""
-
-
-@contextmanager
-def frozen(frozen_one: Process) -> Iterator[None]:
-    """A process and its children do nothing for a while, as on an overloaded machine."""
-    os.killpg(frozen_one.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.killpg(frozen_one.pid, signal.SIGCONT)
-
-
-def process(world: World, name: str) -> Process:
-    """One of the stack's processes."""
-    return next(process for process in world.stack._processes if process.name == name)
 
 
 def attempts(world: World, order_id: str, kind: str) -> int:

@@ -4,14 +4,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from time import monotonic
 
 import httpx
-import psycopg
 import pytest
 
 from compose.stack import Stack
+from tests.support.locks import nobody_reads_orders
 from tests.support.problem import problem
 from tests.support.server import server
 from tests.support.world import Person, Sandbox, World, eventually
@@ -24,15 +24,6 @@ def small(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
     """A server process that carries little."""
     with server(stack, "small", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
-
-
-@contextmanager
-def nobody_reads_orders(world: World) -> Iterator[None]:
-    """While this lasts, whoever reads orders waits for a lock."""
-    with psycopg.connect(world.stack.postgres.url) as connection:
-        connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
-        yield
-        connection.rollback()
 
 
 def counted(world: World, what: str) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.payment import COMMANDS, Message, Payment
+from tests.support.payment import Payment, asked_back, until_asked_back
 from tests.support.records import (
     account,
     expire,
@@ -28,16 +28,6 @@ def deaf_to_refunds(world: World) -> Iterator[None]:
     """Payment does not hear what it is asked to refund, so that the test can answer in its place."""
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         yield
-
-
-def asked_back(payment: Payment, order_id: str) -> list[Message]:
-    """The refunds asked for on the wire."""
-    return [message for message in payment.stream(COMMANDS, order_id) if message["type"] == "payment.refund_requested"]
-
-
-def until_asked_back(payment: Payment, order_id: str, times: int) -> None:
-    """Wait until so many requests for refunds have gone out."""
-    eventually(lambda: len(asked_back(payment, order_id)) == times, "the refund to be asked for")
 
 
 def test_more_than_the_total_pays_the_order_and_the_excess_is_asked_back_once(world: World, payment: Payment) -> None:

@@ -4,8 +4,8 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.integration.test_reconcile import check_found_then_mended, confirmed, pending, reconcile
 from tests.support.invariants import check_at_rest
+from tests.support.reconciliation import check_found_then_repaired, confirmed, pending, reconcile
 from tests.support.records import (
     hold,
     letters,
@@ -183,7 +183,7 @@ def test_reconciliation_finds_a_pending_order_that_holds_other_units(world: Worl
     pen = world.product(stock=5)
     ada, order = pending(world, stock=2)
     replace_hold(world, order["id"], {pen: 5})
-    check_found_then_mended(world, order["id"], "wrong_hold")
+    check_found_then_repaired(world, order["id"], "wrong_hold")
     check_at_rest(world, order["id"])
     assert units(world, pen) == (5, 0, 0)
     assert ada.order(order["id"])["status"] == "pending"

@@ -47,7 +47,7 @@ def run(tests: Iterable[str], report: Path, env: Mapping[str, str] | None = None
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=env and MAX_SECONDS,
+        timeout=MAX_SECONDS if env else None,
     )
     return done.returncode, done.stdout
 

@@ -18,6 +18,8 @@ Message = dict[str, Any]
 EVENTS, COMMANDS, ORDERS = "payments.events", "payments.commands", "orders.events"
 GROUP = "order-service"
 SIGNED = ("event_id", "type", "occurred_at", "order_id", "payment_id", "amount_minor", "currency", "refund_id")
+ORDER_IDS = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
+"""Namespace of the ids that are made of a customer and an Idempotency-Key; they outlive every version of the service."""
 FIELDS = {*SIGNED, "reason", "signature"}
 WAYS = ("both", "channel", "stream")
 
@@ -122,3 +124,13 @@ class Payment:
 def _position(entry_id: bytes) -> tuple[int, ...]:
     """Where an entry is in its stream; comparable."""
     return tuple(int(part) for part in entry_id.split(b"-"))
+
+
+def asked_back(payment: Payment, order_id: str) -> list[Message]:
+    """The refunds asked for on the wire."""
+    return [message for message in payment.stream(COMMANDS, order_id) if message["type"] == "payment.refund_requested"]
+
+
+def until_asked_back(payment: Payment, order_id: str, times: int) -> None:
+    """Wait until so many requests for refunds have gone out."""
+    eventually(lambda: len(asked_back(payment, order_id)) == times, "the refund to be asked for")

@@ -3,7 +3,7 @@
 import re
 
 from orders.urls import urlpatterns
-from tests.api.test_roles import METHODS, TABLE
+from tests.support.roles import METHODS, TABLE
 
 
 def test_the_table_of_roles_has_a_row_for_every_route_there_is() -> None:

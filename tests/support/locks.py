@@ -1,0 +1,17 @@
+"""Locks that make the service wait."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from tests.support.world import World
+
+
+@contextmanager
+def nobody_reads_orders(world: World) -> Iterator[None]:
+    """While this lasts, whoever reads orders waits for a lock."""
+    with psycopg.connect(world.stack.postgres.url) as connection:
+        connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
