@@ -11,39 +11,8 @@ import pytest
 from redis import Redis
 
 from tests.support.invariants import check_at_rest
-from tests.support.market import REACHES, SHIPMENT, WAY, Market
+from tests.support.market import REACHES, ROLL_UP, SHIPMENT, WAY, Market
 from tests.support.world import World, eventually
-
-ROLL_UP = {
-    "pp": "confirmed",
-    "ap": "processing",
-    "aa": "processing",
-    "sp": "processing",
-    "sa": "processing",
-    "ss": "shipped",
-    "dp": "processing",
-    "da": "processing",
-    "ds": "shipped",
-    "dd": "delivered",
-    "cp": "confirmed",
-    "ca": "processing",
-    "cs": "shipped",
-    "cd": "delivered",
-    "cc": "cancelled",
-    "app": "processing",
-    "ssp": "processing",
-    "ssa": "processing",
-    "dda": "processing",
-    "sss": "shipped",
-    "dds": "shipped",
-    "ddd": "delivered",
-    "cpp": "confirmed",
-    "csd": "shipped",
-    "cdd": "delivered",
-    "ccs": "shipped",
-    "ccd": "delivered",
-    "ccc": "cancelled",
-}
 
 
 def announced(world: World, order_id: str) -> list[str]:

@@ -16,6 +16,38 @@ WAY = {"p": (), "a": ("accept",), "s": ("accept", "ship"), "d": ("accept", "ship
 
 REACHES = {"accept": "processing", "ship": "shipped", "deliver": "delivered", "cancel": "cancelled"}
 
+ROLL_UP = {
+    "pp": "confirmed",
+    "ap": "processing",
+    "aa": "processing",
+    "sp": "processing",
+    "sa": "processing",
+    "ss": "shipped",
+    "dp": "processing",
+    "da": "processing",
+    "ds": "shipped",
+    "dd": "delivered",
+    "cp": "confirmed",
+    "ca": "processing",
+    "cs": "shipped",
+    "cd": "delivered",
+    "cc": "cancelled",
+    "app": "processing",
+    "ssp": "processing",
+    "ssa": "processing",
+    "dda": "processing",
+    "sss": "shipped",
+    "dds": "shipped",
+    "ddd": "delivered",
+    "cpp": "confirmed",
+    "csd": "shipped",
+    "cdd": "delivered",
+    "ccs": "shipped",
+    "ccd": "delivered",
+    "ccc": "cancelled",
+}
+"""The status of a paid order whose vendor orders stand like this, by the first letters of their states."""
+
 
 class Sale:
     """One order of a market: `parts` are its vendor orders' ids, in the order of the market's vendors."""
