@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -213,7 +214,7 @@ def test_shipping_once_more_with_other_words_corrects_what_was_said_of_a_parcel(
     sale = market.sell()
     first = sale.do(0, "accept", "ship")
     other, before = sale.part(1), sale.order()
-    said = SHIPMENT
+    said: dict[str, str | None] = {**SHIPMENT}
     for number, (name, word) in enumerate(
         (("carrier", "UPS"), ("tracking_number", "2"), ("tracking_url", None)), start=1
     ):
@@ -241,8 +242,8 @@ def test_a_correction_may_be_repeated_and_changes_nothing_more(market: Market) -
     sale.do(0, "accept", "ship")
     corrected = sale.act(0, "ship", body={**SHIPMENT, "tracking_number": "2"}).json()
     trail = sale.trail()
-    for headers in ({}, {"If_Match": '"1"'}):
-        again = sale.act(0, "ship", body={**SHIPMENT, "tracking_number": "2"}, **headers)
+    repeated = partial(sale.act, 0, "ship", body={**SHIPMENT, "tracking_number": "2"})
+    for again in (repeated(), repeated(If_Match='"1"')):
         assert (again.status_code, again.json()) == (200, corrected)
     with ThreadPoolExecutor(10) as threads:
         body = {**SHIPMENT, "tracking_number": "3"}

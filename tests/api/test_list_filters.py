@@ -1,6 +1,7 @@
 """GET /api/v1/orders: each filter lets through what it says, and nothing else; what it can't mean is refused."""
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -285,8 +286,8 @@ def test_what_a_parameter_cannot_mean_is_refused(either_world: World, parameter:
 )
 def test_a_parameter_that_is_no_list_is_refused_when_it_is_given_twice(world: World, parameter: str) -> None:
     value = {"limit": "5", "ordering": "total", "q": "mug", "min_total": "1"}
-    twice = [value.get(parameter, "2026-03-01T12:00:00Z")] * 2
-    assert refused(world.customer(), **{parameter: twice}) == [f"/{parameter}"]
+    twice: dict[str, Any] = {parameter: [value.get(parameter, "2026-03-01T12:00:00Z")] * 2}
+    assert refused(world.customer(), **twice) == [f"/{parameter}"]
 
 
 def test_every_refused_parameter_is_named(world: World) -> None:

@@ -16,7 +16,7 @@ def listed(person: Person, **query: Any) -> list[str]:
 
 
 def part_of(order: dict[str, Any], vendor_id: str) -> str:
-    return next(part["id"] for part in order["vendor_orders"] if part["vendor_id"] == vendor_id)
+    return str(next(part["id"] for part in order["vendor_orders"] if part["vendor_id"] == vendor_id))
 
 
 def confirmed(world: World, customer: Person, *items: tuple[str, int]) -> dict[str, Any]:

@@ -89,7 +89,13 @@ def test_pages_lead_forth_and_back_over_each_row_once(world: World, ordering: st
 
 def test_links_keep_the_filters(world: World) -> None:
     ada, orders = many_orders(world, 8)
-    query = {"limit": 3, "ordering": "total", "min_total": "15.00", "status": "pending,confirmed", "q": "mug"}
+    query: dict[str, Any] = {
+        "limit": 3,
+        "ordering": "total",
+        "min_total": "15.00",
+        "status": "pending,confirmed",
+        "q": "mug",
+    }
     found = [id_ for page in pages(ada, "/orders", **query) for id_ in ids_of(page)]
     assert sorted(found) == sorted(order["id"] for order in orders if float(order["total"]) >= 15)
 
@@ -102,7 +108,8 @@ def test_every_order_is_listed_once_while_others_arrive_and_change(
     ada, orders = many_orders(world, 250)
     bob, mug = world.person("customer", ada.id), world.product()
     moving = {order["id"] for order in orders[1:-1:25]}
-    finished, arrived = threading.Event(), []
+    finished = threading.Event()
+    arrived: list[dict[str, Any]] = []
 
     def arrive() -> None:
         while not finished.is_set():

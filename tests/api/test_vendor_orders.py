@@ -144,8 +144,8 @@ def test_a_vendor_sees_where_to_deliver_while_it_is_to_be_delivered_and_afterwar
                 assert again.json()["shipping_address"] is None
             assert word not in sale.act(vendor, "cancel").text
             assert word in str(sale.order()["shipping_address"])
-    for vendor in market.vendors:
-        assert listed(vendor, q=word) == listed(vendor, q="Paris") == []
+    for person in market.vendors:
+        assert listed(person, q=word) == listed(person, q="Paris") == []
 
 
 def test_a_vendor_order_moves_when_its_order_is_confirmed(world: World) -> None:

@@ -127,7 +127,7 @@ def test_a_job_is_queued_again_within_seconds_after_the_longest_outage_too_and_i
         )
         assert row["pause"] <= RECOVERY_SECONDS - 5
         eventually(lambda: queue.llen("celery") >= 2, "the job to be queued a second time")
-        jobs = [json.loads(job) for job in queue.lrange("celery", 0, -1)]  # type: ignore[union-attr]
+        jobs = [json.loads(job) for job in queue.lrange("celery", 0, -1)]
     lives = [datetime.fromisoformat(job["headers"]["expires"]) - datetime.now(UTC) for job in jobs]
     assert max(life.total_seconds() for life in lives) <= row["pause"] + 2, "a copy ends when the next one is made"
     for each in world.sql("SELECT DISTINCT order_id::text FROM outbox WHERE kind = 'clear_cart'"):

@@ -181,7 +181,7 @@ def test_a_refund_refused_by_the_same_event_each_time_is_shown_to_an_admin(world
         payment.tell(refusal)
         payment.wait_until_all_is_heard()
         ask_again(world, order["id"])
-        eventually(lambda asked=asked: refunds(world, order["id"])[0]["asked"] == asked, "the question")
+        until_asked(world, order["id"], asked)
         assert bool(letters(world, refund_id)) == (asked > 7), f"asked {asked} times, about an hour long"
     (letter,) = letters(world, refund_id)
     assert (letter["source"], str(letter["order_id"])) == ("refunds", order["id"])
@@ -344,6 +344,11 @@ def test_a_retried_refund_asks_for_what_is_still_owed(
         assert asked_back(payment, order["id"])[-1]["amount_minor"] == amount
     else:
         assert letters(world, refund_id) == []
+
+
+def until_asked(world: World, order_id: str, times: int) -> None:
+    """Wait until the order's first refund has been requested so often."""
+    eventually(lambda: refunds(world, order_id)[0]["asked"] == times, f"request {times}")
 
 
 def ask_again(world: World, *order_ids: str) -> None:

@@ -295,8 +295,7 @@ def load_shedding_admits_every_request(_: Any) -> Any:
 @bug(
     "P10",
     "messaging.relay:Relay._try_round",
-    f"{UNIT}foreign_exceptions.py"
-    "::test_the_loops_of_a_process_outlive_a_redis_that_is_broken_and_a_database_that_is_away",
+    f"{INTEGRATION}outbox.py::test_while_redis_is_away_orders_are_placed_and_afterwards_all_is_made_up_for",
 )
 def the_relay_ends_with_its_first_failure(_: Any) -> Any:
     return lambda self, queue: self.round(queue)

@@ -43,7 +43,7 @@ def everything(world: World, order_id: str) -> list[Any]:
     return [rows, hold(world, order_id), account(world, order_id), clears(world, order_id)]
 
 
-def check_found_then_mended(world: World, order_id: str, *problems: str) -> None:
+def check_found_then_repaired(world: World, order_id: str, *problems: str) -> None:
     """A dry run finds just these problems and touches nothing; then they are mended."""
     before = everything(world, order_id)
     status, said = reconcile(world, "--dry-run", "--order", order_id)

@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 20
 
 
-def eventually(look: Callable[[], Answer], what: str = "it", seconds: float = PATIENCE_SECONDS) -> Answer:
+def eventually(look: Callable[[], Answer | None], what: str = "it", seconds: float = PATIENCE_SECONDS) -> Answer:
     """Look again and again until `look` answers something true, and answer that; fail after `seconds`."""
     end = time.monotonic() + seconds
     while True:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from orders.runtime import loop_health
 from orders.runtime.loop_health import MAX_ROUND_SECONDS, PATIENCE_SECONDS, LoopHealth
 
 Turn = Callable[[float], None]
@@ -14,7 +13,7 @@ Turn = Callable[[float], None]
 def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
     """Turns the clock on by so many seconds."""
     now = [1000.0]
-    monkeypatch.setattr(loop_health.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("orders.runtime.loop_health.time.monotonic", lambda: now[0])
 
     def turn(seconds: float) -> None:
         now[0] += seconds
