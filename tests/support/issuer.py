@@ -55,7 +55,7 @@ class Issuer:
         self.url = f"http://{HOST}:{self.server.server_port}/.well-known/jwks.json"
 
     def new_key(self, *, publish: bool = True) -> str:
-        """The id of a new key."""
+        """Create a key and return its id."""
         key_id = f"k-{uuid.uuid4()}"
         self.keys[key_id] = NEW_KEY[self.algorithm]()
         if publish:
@@ -63,18 +63,18 @@ class Issuer:
         return key_id
 
     def document(self) -> bytes:
-        """What is published."""
+        """Return the published key set (RFC 7517)."""
         jwks = [json.loads(TO_JWK[self.algorithm](self.keys[key_id].public_key())) for key_id in sorted(self.published)]
         named = [{**jwk, "use": "sig", "kid": kid} for jwk, kid in zip(jwks, sorted(self.published), strict=True)]
         return json.dumps({"keys": named}).encode()
 
     def token(self, key_id: str, named: str | None = None) -> str:
-        """A customer's good token; `named` is what it calls its key, if not by its id."""
+        """Return a customer's valid token; `named` is its `kid`, the key's id by default."""
         return jwt.encode(claims(), self.keys[key_id], self.algorithm, headers={"kid": named or key_id})
 
 
 def claims() -> dict[str, Any]:
-    """A customer's, unlike those of any other token."""
+    """Return a customer's claims, with a `jti` of their own."""
     now = int(time.time())
     who = {"sub": "c-rotation", "role": "customer", "jti": str(uuid.uuid4())}
     return {**who, "iat": now, "exp": now + 600, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
@@ -82,7 +82,7 @@ def claims() -> dict[str, Any]:
 
 @contextmanager
 def issuing(algorithm: str) -> Iterator[Issuer]:
-    """An issuer that can be asked."""
+    """Serve the key set of a new issuer."""
     issuer = Issuer(algorithm)
     thread = threading.Thread(target=issuer.server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

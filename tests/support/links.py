@@ -1,4 +1,4 @@
-"""The references in a page or a style sheet."""
+"""References in a page or a style sheet."""
 
 import re
 
@@ -8,5 +8,5 @@ REFERENCES = re.compile(r"""(?:src|href)="([^"]*)"|@import\s+([^;]+)|url\(([^)]*
 
 
 def links(answer: httpx.Response) -> list[str]:
-    """What a page or a style sheet refers to."""
+    """Return the addresses that a page or a style sheet refers to."""
     return ["".join(found).strip("\"' ") for found in REFERENCES.findall(answer.text)]

@@ -10,7 +10,7 @@ from tests.support.world import World
 
 @contextmanager
 def nobody_reads_orders(world: World) -> Iterator[None]:
-    """While this lasts, whoever reads orders waits for a lock."""
+    """Lock the table of orders, so that every request that reads it waits."""
     with psycopg.connect(world.stack.postgres.url) as connection:
         connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         yield

@@ -12,7 +12,7 @@ from tests.support.world import Person, World, eventually
 SHIPMENT = {"carrier": "DHL", "tracking_number": "JD0146", "tracking_url": "https://dhl.example/JD0146?a=1"}
 
 WAY = {"p": (), "a": ("accept",), "s": ("accept", "ship"), "d": ("accept", "ship", "deliver"), "c": ("cancel",)}
-"""The first letter of a state, and how a vendor order comes there from pending."""
+"""By the first letter of a state: the actions that take a vendor order there from pending."""
 
 REACHES = {"accept": "processing", "ship": "shipped", "deliver": "delivered", "cancel": "cancelled"}
 
@@ -59,29 +59,29 @@ class Sale:
         self.parts: list[str] = [of_vendor[vendor_id] for vendor_id in market.vendor_ids]
 
     def pay(self) -> None:
-        """Payment captures the whole total."""
+        """Have Payment capture the whole total."""
         amount = int(Decimal(self.placed["total"]) * 100)
         self.market.world.sandbox.pay(self.id, "capture", amount_minor=amount, currency="EUR")
 
     def confirmed(self) -> "Sale":
-        """Wait for the money to be counted."""
+        """Wait until the capture is counted."""
         self.market.customer.order_becomes(self.id, status="confirmed")
         return self
 
     def sold(self) -> "Sale":
-        """Wait for Product to have sold the stock."""
+        """Wait until Product has sold the stock."""
         eventually(lambda: self.stock()["state"] == "COMMITTED", "the stock to be sold")
         return self
 
     def order(self) -> dict[str, Any]:
-        """The order, as its customer sees it."""
+        """Return the order as its customer sees it."""
         return self.market.customer.order(self.id)
 
     def status(self) -> str:
         return str(self.order()["status"])
 
     def part(self, vendor: int) -> dict[str, Any]:
-        """One vendor order, as its vendor sees it."""
+        """Return one vendor order as its vendor sees it."""
         answer = self.market.vendors[vendor].get(f"/vendor-orders/{self.parts[vendor]}")
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
@@ -89,35 +89,35 @@ class Sale:
     def act(
         self, vendor: int, action: str, who: Person | None = None, body: Any = None, **headers: str
     ) -> httpx.Response:
-        """What a vendor (or `who`) tries with that vendor's part; a parcel that is shipped has SHIPMENT."""
+        """Send an action of a vendor (or of `who`) on that vendor's part; `ship` sends SHIPMENT by default."""
         body = SHIPMENT if action == "ship" and body is None else body
         return (who or self.market.vendors[vendor]).post(
             f"/vendor-orders/{self.parts[vendor]}/{action}", body, **headers
         )
 
     def do(self, vendor: int, *actions: str) -> dict[str, Any]:
-        """Actions that must succeed, one after the other; answers the last one's vendor order."""
+        """Send actions that must succeed, one after the other; return the vendor order after the last one."""
         answers = [self.act(vendor, action) for action in actions]
         assert all(answer.status_code == 200 for answer in answers), [answer.text for answer in answers]
         return dict(answers[-1].json()) if answers else {}
 
     def cancel(self, who: Person | None = None, body: Any = None, **headers: str) -> httpx.Response:
-        """The customer (or `who`) tries to cancel the whole order."""
+        """Send the cancellation of the whole order by its customer (or by `who`)."""
         return (who or self.market.customer).post(f"/orders/{self.id}/cancel", body, **headers)
 
     def trail(self) -> list[dict[str, Any]]:
-        """The audit trail, as admins see it."""
+        """Return the audit trail as admins see it."""
         return list(self.market.admin.get(f"/orders/{self.id}/history").json()["results"])
 
     def types(self) -> list[str]:
         return [str(entry["type"]) for entry in self.trail()]
 
     def stock(self) -> dict[str, Any]:
-        """What Product has in its book about the order."""
+        """Return Product's ledger of the order."""
         return self.market.world.sandbox.ledger("product", self.id)
 
     def money(self) -> dict[str, Any]:
-        """What Payment has in its book about the order."""
+        """Return Payment's ledger of the order."""
         return self.market.world.sandbox.ledger("payment", self.id)
 
 
@@ -139,16 +139,16 @@ class Market:
         return [self.world.vendor(vendor_id) for vendor_id in self.vendor_ids]
 
     def place(self, body: Any = None) -> Sale:
-        """A placed order, not paid for."""
+        """Place an order; it is not paid for."""
         self.world.sandbox.put_cart(self.customer.id, [{"product_id": p, "quantity": 2} for p in self.products])
         return Sale(self, self.customer.place(body))
 
     def sell(self, body: Any = None) -> Sale:
-        """A confirmed order."""
+        """Place an order and pay for it; return it confirmed."""
         return self.sell_many(1, body)[0]
 
     def sell_many(self, count: int, body: Any = None) -> list[Sale]:
-        """Confirmed orders."""
+        """Return so many confirmed orders."""
         sales = [self.place(body) for _ in range(count)]
         for sale in sales:
             sale.pay()

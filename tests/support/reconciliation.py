@@ -19,7 +19,7 @@ SECONDS = 60
 
 
 def reconcile(world: World, *arguments: str) -> tuple[int, str]:
-    """The command's exit status and what it said."""
+    """Run the command; return its exit status and its output."""
     done = subprocess.run(
         [sys.executable, "manage.py", "reconcile", *arguments],
         cwd=CHECKOUT,
@@ -33,7 +33,7 @@ def reconcile(world: World, *arguments: str) -> tuple[int, str]:
 
 
 def everything(world: World, order_id: str) -> list[Any]:
-    """All that is known of an order here and at its neighbours, calls that it made included."""
+    """Return all that is stored of an order here and at Product, Payment and Cart, the calls that it made included."""
     tables = ("orders", "vendor_orders", "order_events", "payment_events", "refunds", "outbox", "dead_letters")
     key = {"orders": "id"}
     rows = [
@@ -44,7 +44,7 @@ def everything(world: World, order_id: str) -> list[Any]:
 
 
 def check_found_then_repaired(world: World, order_id: str, *problems: str) -> None:
-    """A dry run finds just these problems and touches nothing; then they are mended."""
+    """Check that a dry run finds exactly these problems and changes nothing; then repair them."""
     before = everything(world, order_id)
     status, said = reconcile(world, "--dry-run", "--order", order_id)
     found = [line.split()[0] for line in said.splitlines() if order_id in line]
@@ -55,7 +55,7 @@ def check_found_then_repaired(world: World, order_id: str, *problems: str) -> No
 
 
 def pending(world: World, **product: Any) -> tuple[Person, dict[str, Any]]:
-    """A customer and their order, with everything done that follows a checkout."""
+    """Return a customer and their order, with every effect of the checkout done."""
     ada = world.shopper(**product)
     order = ada.place()
     until_done(world, order["id"])
@@ -64,7 +64,7 @@ def pending(world: World, **product: Any) -> tuple[Person, dict[str, Any]]:
 
 
 def confirmed(world: World, **product: Any) -> tuple[Person, dict[str, Any]]:
-    """A customer and their paid order."""
+    """Return a customer and their paid order."""
     ada, order = pending(world, **product)
     pay(world, order["id"])
     ada.order_becomes(order["id"], status="confirmed")

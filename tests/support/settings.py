@@ -16,14 +16,14 @@ ENOUGH = read(PLACEHOLDERS)
 
 
 def start(environment: dict[str, str]) -> dict[str, Any]:
-    """The settings that a process with this environment, and nothing else, starts with; logging left out."""
+    """Return the settings of a process with this environment and nothing else; logging left out."""
     with patch.dict(os.environ, environment, clear=True):
         module = runpy.run_path(str(SETTINGS))
     return {name: value for name, value in module.items() if name.isupper() and name != "LOGGING"}
 
 
 def refusal(environment: dict[str, str]) -> str:
-    """Why a process with this environment does not start."""
+    """Return why a process with this environment does not start."""
     with pytest.raises(ImproperlyConfigured) as refused:
         start(environment)
     return str(refused.value)

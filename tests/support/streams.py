@@ -12,7 +12,7 @@ from tests.support.world import Person, eventually
 
 
 class Listener:
-    """Somebody who listens to a stream: `entries` as (id, data), `comments` and `retry` as they came, `over` at its end."""
+    """A client of one stream: `entries` as (id, data), `comments` and `retry` as they came, `over` at its end."""
 
     def __init__(self, url: str, token: str, path: str, last_event_id: str | None = None) -> None:
         address = urlsplit(url)
@@ -50,7 +50,7 @@ class Listener:
         return [str(entry["type"]) for _, entry in self.entries]
 
     def hears(self, count: int) -> list[dict[str, Any]]:
-        """Wait until there are `count` entries in all, and answer them."""
+        """Wait until there are `count` entries in all, and return them."""
         eventually(lambda: len(self.entries) >= count, f"{count} entries")
         assert len(self.entries) == count, self.types
         return [entry for _, entry in self.entries]
@@ -75,5 +75,5 @@ class Listener:
 
 
 def listen(person: Person, path: str, last_event_id: str | None = None) -> Listener:
-    """Listen with the person's own token, at the server process that they talk to."""
+    """Open a stream with the person's own token, at the server process that they talk to."""
     return Listener(str(person.http.base_url), person.http.headers["authorization"], path, last_event_id)
