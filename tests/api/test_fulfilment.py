@@ -97,7 +97,7 @@ def test_a_step_that_the_state_forbids_is_refused_and_changes_nothing(market: Ma
 
 
 @pytest.mark.parametrize("end", ["cancelled", "expired"])
-def test_a_dead_order_is_not_fulfilled(market: Market, end: str) -> None:
+def test_a_terminated_order_is_not_fulfilled(market: Market, end: str) -> None:
     sale = market.place()
     if end == "cancelled":
         assert sale.cancel().status_code == 200
@@ -209,7 +209,7 @@ def test_a_link_is_any_https_uri_and_kept_as_it_is_sent(market: Market, link: st
     assert sale.act(0, "ship", body={**SHIPMENT, "tracking_url": link}).json()["tracking_url"] == link
 
 
-def test_shipping_once_more_with_other_words_corrects_what_was_said_of_a_parcel(either_world: World) -> None:
+def test_shipping_again_with_other_tracking_data_corrects_the_shipment(either_world: World) -> None:
     market = Market(either_world, 1000, 333)
     sale = market.sell()
     first = sale.do(0, "accept", "ship")
@@ -286,7 +286,7 @@ def test_a_correction_is_in_the_timeline_and_no_message_of_orders_events(market:
     assert announced(market.world, sale.id) == told
 
 
-def test_an_action_without_words_takes_none(market: Market) -> None:
+def test_an_action_without_a_body_refuses_one(market: Market) -> None:
     sale = market.sell()
     bodies: list[tuple[Any, str]] = [({"reason": "tired"}, "/reason"), ([], "")]
     for action, (body, pointer) in product(("accept", "deliver", "cancel"), bodies):
@@ -318,7 +318,7 @@ def test_the_order_takes_every_step_on_its_way(market: Market) -> None:
     assert of_order == ["pending", "confirmed", "processing", "shipped", "delivered"]
 
 
-def test_what_happens_is_told_to_whoever_listens(market: Market) -> None:
+def test_every_transition_is_published_to_subscribers(market: Market) -> None:
     sale = market.sell()
     sale.do(0, "accept", "ship", "deliver")
     sale.do(1, "cancel")

@@ -73,7 +73,7 @@ def test_a_vendor_order_is_the_vendors_share_of_the_order(either_world: World) -
     assert listed(market.vendors[1]) == [sale.parts[1]]
 
 
-def test_the_orders_status_is_told_as_far_as_it_concerns_the_vendor(world: World) -> None:
+def test_a_vendor_sees_the_order_status_as_far_as_it_concerns_its_part(world: World) -> None:
     for status, parts in one_of_each(Market(world, 1000, 333)).items():
         assert [sale.part(vendor)["order_status"] for sale, vendor in parts] == [status] * len(parts)
         if status == "expired":
@@ -99,7 +99,7 @@ def one_of_each(market: Market) -> dict[str, list[tuple[Sale, int]]]:
     }
 
 
-def test_a_list_by_the_orders_status_has_just_those_that_tell_it(world: World) -> None:
+def test_a_filter_by_order_status_selects_the_vendor_orders_that_show_it(world: World) -> None:
     market = Market(world, 1000, 333)
     states = one_of_each(market)
     for vendor, person in enumerate(market.vendors):

@@ -194,7 +194,7 @@ def test_stock_that_could_not_be_released_is_released_later(world: World) -> Non
     until_stock_is(world, order["id"], "RELEASED")
 
 
-def test_units_whose_return_was_not_answered_go_back_on_the_shelf_once(world: World) -> None:
+def test_units_whose_restock_was_not_answered_are_restocked_once(world: World) -> None:
     ada = world.shopper(stock=10)
     order = ada.place()
     pay(world, order["id"])

@@ -153,7 +153,7 @@ def test_an_order_that_did_not_follow_its_ledger_follows_it(world: World) -> Non
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_money_that_a_dead_order_must_give_back_is_asked_back(world: World, payment: Payment) -> None:
+def test_money_that_a_terminated_order_owes_is_refunded(world: World, payment: Payment) -> None:
     ada, order = confirmed(world)
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
@@ -272,7 +272,7 @@ def test_without_a_name_the_recent_orders_are_looked_at_once_they_have_settled(w
     check_at_rest(world, old, young, ancient)
 
 
-def test_the_regular_job_mends_what_is_wrong(world: World) -> None:
+def test_the_regular_job_repairs_what_is_wrong(world: World) -> None:
     orders = [pending(world)[1]["id"] for _ in range(3)]
     for order_id in orders:
         lose_hold(world, order_id)
@@ -288,7 +288,7 @@ def test_the_regular_job_mends_what_is_wrong(world: World) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--order", "x"], ["--days", "soon"], ["--nonsense"]])
-def test_a_word_that_the_command_does_not_know_is_refused(world: World, arguments: list[str]) -> None:
+def test_an_unknown_argument_of_the_command_is_refused(world: World, arguments: list[str]) -> None:
     status, said = reconcile(world, *arguments)
     assert status == 2
     assert "error:" in said

@@ -81,7 +81,7 @@ def until_tried(world: World, order_id: str, lane: str, times: int) -> None:
 
 
 @pytest.mark.parametrize("what", UNUSABLE)
-def test_a_row_that_says_nothing_usable_is_a_dead_letter_and_holds_up_none_of_those_taken_with_it(
+def test_an_unusable_row_is_a_dead_letter_and_holds_up_no_other_row_of_its_batch(
     world: World, payment: Payment, what: str
 ) -> None:
     bad, good = world.shopper().place(), world.shopper().place()
@@ -137,7 +137,7 @@ def test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go
     ]
 
 
-def test_an_event_that_could_not_be_told_for_too_long_is_a_dead_letter_and_is_told_by_a_retry(
+def test_an_event_that_was_unpublishable_for_too_long_is_a_dead_letter_and_published_by_a_retry(
     world: World, payment: Payment
 ) -> None:
     ada = world.shopper()

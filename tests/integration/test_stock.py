@@ -97,7 +97,7 @@ def test_a_copy_with_another_cart_that_took_the_orders_units_leaves_nothing_of_i
     assert (units(world, mug), units(world, pen)) == ((0, 2, 0), (5, 0, 0))
 
 
-def test_a_copy_that_died_after_reserving_does_not_change_what_is_sold(world: World) -> None:
+def test_a_copy_that_was_killed_after_reserving_does_not_change_what_is_sold(world: World) -> None:
     """Nobody repairs the hold here, neither the copy nor reconciliation: the commit alone must see it."""
     pen = world.product(stock=1)
     _, order = confirmed(world, stock=2)

@@ -21,7 +21,7 @@ def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
     return turn
 
 
-def test_a_failure_is_told_when_it_has_lasted_for_some_seconds_with_its_latest_reason(turn: Turn) -> None:
+def test_a_failure_is_reported_once_it_has_lasted_for_some_seconds_with_its_latest_reason(turn: Turn) -> None:
     health = LoopHealth()
     health.failed("first")
     turn(PATIENCE_SECONDS)
@@ -41,7 +41,7 @@ def test_a_success_ends_a_failure(turn: Turn) -> None:
     assert health.problem == ""
 
 
-def test_a_loop_that_does_not_come_round_any_more_is_told_of(turn: Turn) -> None:
+def test_a_loop_that_has_stopped_turning_is_reported(turn: Turn) -> None:
     health = LoopHealth()
     turn(MAX_ROUND_SECONDS)
     assert health.problem == ""

@@ -100,7 +100,7 @@ def test_root_runs_postgres_where_only_root_may_enter_and_may_change_the_way(
 
 
 @root_only
-def test_root_without_a_way_is_told_so(closed_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_without_a_way_gets_an_error_that_says_so(closed_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "ROOT_WAYS", ())
     with pytest.raises(AccountError, match="refuses to run as root"):
         Postgres(closed_folder).start()
@@ -116,7 +116,7 @@ def test_redis_keeps_its_state_when_durable_and_forgets_it_otherwise(tmp_path: P
             assert client.get("kept") == found
 
 
-def test_a_server_asks_for_its_password(tmp_path: Path) -> None:
+def test_a_server_requires_its_password(tmp_path: Path) -> None:
     with Redis(tmp_path, durable=False) as server:
         stranger = redis.Redis(port=server.port, retry=ONCE)
         with stranger, pytest.raises(redis.AuthenticationError):
@@ -161,7 +161,7 @@ def test_a_process_that_will_not_stop_is_killed_with_its_children(tmp_path: Path
     assert is_gone(int((tmp_path / "child").read_text()))
 
 
-def test_a_dead_process_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_terminated_process_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     dead = process(tmp_path, "sh", "-c", "echo what happened; exit 3")
     dead.start()
     with pytest.raises(ProcessError, match=r"(?s)it ended with exit status 3.*what happened"):
@@ -169,7 +169,7 @@ def test_a_dead_process_is_reported_with_the_end_of_its_log(tmp_path: Path) -> N
     dead.stop()
 
 
-def test_nothing_outlives_a_starter_that_is_killed_without_a_word(tmp_path: Path) -> None:
+def test_no_process_outlives_its_starter_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from compose.servers import Redis; "
         "server = Redis(Path(sys.argv[1])); server.start(); print(server.process.pid, flush=True); time.sleep(60)"
