@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-faults test-planted check openapi load lists clean
+.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -52,8 +52,13 @@ test: install ## Run every test, on real servers of its own (ARGS='-k checkout':
 test-faults: install ## Kill, cut and stall every process and connection, repeatedly (KILLS=300; SEED=…: the same again)
 	FAULT_SEED=$(SEED) FAULT_KILLS=$(KILLS) $(BIN)/pytest -m "" tests/faults $(ARGS)
 
-test-planted: install ## Plant known bugs in a copy, one after the other: the tests must catch each (ARGS='--list', '--only P3')
+test-planted: install ## Plant known bugs at run time, one after the other: the tests must catch each (ARGS='--list', '--only P3')
 	$(BIN)/python -m tests.planted $(ARGS)
+
+test-mutation: install ## Mutate the rules in orders/domain: how many mutants the unit tests kill, and which survive
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 check: install ## Lint, types, import layers; migrations, API schema and generated code in step
 	$(BIN)/ruff check .
@@ -84,4 +89,4 @@ lists: install ## Measure the pages of a list in 20 thousand and in 2 million or
 
 clean: install ## Delete the local stack's state and all caches
 	@$(BIN)/python -m compose.local forget
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis mutants

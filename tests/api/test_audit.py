@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.api.test_fulfilment import Market, Sale
+from tests.support.market import Market, Sale
 from tests.support.world import Person, World
 
 Row = tuple[str, str | None, str, str, str | None, str]

@@ -161,12 +161,12 @@ def test_a_signed_payload_that_is_no_object_does_not_let_in(either_world: World,
 
 
 @pytest.mark.parametrize("seconds", [-20, -2, 60])
-def test_a_token_is_believed_until_30_seconds_after_its_end(either_world: World, seconds: int) -> None:
+def test_a_token_is_accepted_until_30_seconds_after_its_expiry(either_world: World, seconds: int) -> None:
     assert ask(either_world, f"Bearer {token(either_world, exp=int(time.time()) + seconds)}").status_code == 200
 
 
 @pytest.mark.parametrize("seconds", [-40, -3600])
-def test_a_token_that_ended_before_that_is_not_believed(either_world: World, seconds: int) -> None:
+def test_a_token_that_expired_earlier_is_refused(either_world: World, seconds: int) -> None:
     assert_not_let_in(ask(either_world, f"Bearer {token(either_world, exp=int(time.time()) + seconds)}"))
 
 
@@ -176,7 +176,7 @@ def test_a_clock_that_is_a_little_ahead_is_no_reason_to_refuse_a_token(either_wo
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
-def test_a_token_of_the_future_is_not_believed(either_world: World, claim: str) -> None:
+def test_a_token_issued_in_the_future_is_refused(either_world: World, claim: str) -> None:
     changes = {claim: int(time.time()) + 3600, "exp": int(time.time()) + 7200}
     assert_not_let_in(ask(either_world, f"Bearer {token(either_world, **changes)}"))
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from celery import Celery
 
-from tests.api.test_fulfilment import WAY, Market, Sale
 from tests.support.invariants import check_at_rest
+from tests.support.market import WAY, Market, Sale
 from tests.support.world import World, eventually
 
 RACES = 16
@@ -179,7 +179,7 @@ def test_an_admin_cancels_what_the_vendors_have_left_of_the_order(market: Market
         ("dd", "The order has already been delivered."),
     ],
 )
-def test_a_customer_who_cannot_cancel_is_told_what_is_true(market: Market, states: str, truth: str) -> None:
+def test_a_refused_cancellation_gives_the_customer_the_true_reason(market: Market, states: str, truth: str) -> None:
     sale = market.sell()
     for vendor, state in enumerate(states):
         sale.do(vendor, *WAY[state])

@@ -11,6 +11,7 @@ import httpx
 import jsonschema
 import pytest
 
+from tests.support.links import links
 from tests.support.world import World
 
 OPENAPI_3_1 = json.loads((files("drf_spectacular.validation") / "openapi_3_1_schema.json").read_text())
@@ -22,7 +23,6 @@ ENDPOINTS = {
     ("post", "/api/v1/orders/quote"),
     ("get", "/api/v1/orders/{order_id}"),
 }
-REFERENCES = re.compile(r"""(?:src|href)="([^"]*)"|@import\s+([^;]+)|url\(([^)]*)\)""")
 
 
 @pytest.fixture
@@ -136,11 +136,6 @@ def test_every_asset_of_the_documentation_comes_from_the_service(either_world: W
         assert answer.content
         if "css" in answer.headers["content-type"]:
             assert all(link.startswith("data:") for link in links(answer))
-
-
-def links(answer: httpx.Response) -> list[str]:
-    """What a page or a style sheet refers to."""
-    return ["".join(found).strip("\"' ") for found in REFERENCES.findall(answer.text)]
 
 
 def test_the_documentation_forbids_the_browser_to_load_anything_from_elsewhere(either_world: World) -> None:

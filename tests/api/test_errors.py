@@ -272,7 +272,7 @@ def test_a_host_that_is_not_ours_is_refused_on_every_request_of_the_api(either_w
         ("POST", "/orders"),
     ]
     for method, path in [*requests, ("POST", f"/orders/{order_id}/cancel"), ("GET", "/no/such/thing")]:
-        answer = ada.http.request(method, f"/api/v1{path}", headers={"Host": host})  # type: ignore[dict-item]
+        answer = ada.http.request(method, f"/api/v1{path}", headers={"Host": host})  # type: ignore[arg-type]
         problem(answer, 400, "invalid")
         assert "evil.example" not in answer.text
     assert ada.order(order_id)["status"] == "pending"

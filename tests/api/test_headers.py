@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.api.test_fulfilment import SHIPMENT, Market, Sale
+from tests.support.market import SHIPMENT, Market, Sale
 from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 
@@ -76,7 +76,7 @@ def test_head_of_a_stream_opens_none(either_world: World) -> None:
     assert market.customer.http.head(f"/api/v1/orders/{uuid.uuid4()}/stream").status_code == 404
 
 
-def test_a_copy_that_is_still_good_is_told_to_head_too(market: Market) -> None:
+def test_head_also_answers_304_when_the_copy_is_current(market: Market) -> None:
     sale = market.sell()
     path = f"/api/v1/orders/{sale.id}"
     tag = market.customer.http.head(path).headers["etag"]

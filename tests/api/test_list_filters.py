@@ -5,30 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.world import Person, World
-
-
-def ids(person: Person, path: str = "/orders", **query: Any) -> list[str]:
-    """The ids of all that is listed, in their order."""
-    answer = person.get(path, params={"limit": 100, **query})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["next"] is None
-    return [row["id"] for row in answer.json()["results"]]
-
-
-def order_of(world: World, person: Person, *items: tuple[str, int], currency: str = "EUR") -> dict[str, Any]:
-    world.sandbox.put_cart(person.id, [{"product_id": p, "quantity": q} for p, q in items], currency)
-    return person.place()
-
-
-def confirm(world: World, person: Person, order: dict[str, Any]) -> dict[str, Any]:
-    """Let Payment capture what the order comes to, in euros."""
-    world.sandbox.pay(order["id"], "capture", amount_minor=int(order["total"].replace(".", "")), currency="EUR")
-    return person.order_becomes(order["id"], status="confirmed")
-
-
-def name(word: str = "x") -> str:
-    return f"{word}-{uuid.uuid4()}"
+from tests.support.lists import confirm, ids, name, order_of, refused
+from tests.support.world import World
 
 
 def test_without_a_filter_all_orders_of_the_customer_are_listed_newest_first(either_world: World) -> None:
@@ -275,16 +253,6 @@ def test_filters_are_combined(world: World, ordering: str) -> None:
         assert ids(person, status="cancelled", min_total="20", **query) == []
 
 
-def refused(person: Person, path: str = "/orders", **query: Any) -> list[str]:
-    """What the problem points at."""
-    answer = person.get(path, params=query)
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (400, "invalid"), answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert all(error["detail"] for error in problem["errors"])
-    return [error["pointer"] for error in problem["errors"]]
-
-
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [
@@ -315,8 +283,8 @@ def test_what_a_parameter_cannot_mean_is_refused(either_world: World, parameter:
 )
 def test_a_parameter_that_is_no_list_is_refused_when_it_is_given_twice(world: World, parameter: str) -> None:
     value = {"limit": "5", "ordering": "total", "q": "mug", "min_total": "1"}
-    twice = [value.get(parameter, "2026-03-01T12:00:00Z")] * 2
-    assert refused(world.customer(), **{parameter: twice}) == [f"/{parameter}"]
+    twice: dict[str, Any] = {parameter: [value.get(parameter, "2026-03-01T12:00:00Z")] * 2}
+    assert refused(world.customer(), **twice) == [f"/{parameter}"]
 
 
 def test_every_refused_parameter_is_named(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_list_filters import confirm, ids, name, order_of, refused
+from tests.support.lists import confirm, ids, name, order_of, refused
 from tests.support.world import Person, World
 
 PATH = "/vendor-orders"
@@ -16,7 +16,7 @@ def listed(person: Person, **query: Any) -> list[str]:
 
 
 def part_of(order: dict[str, Any], vendor_id: str) -> str:
-    return next(part["id"] for part in order["vendor_orders"] if part["vendor_id"] == vendor_id)
+    return str(next(part["id"] for part in order["vendor_orders"] if part["vendor_id"] == vendor_id))
 
 
 def confirmed(world: World, customer: Person, *items: tuple[str, int]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.api.test_paging_while_orders_arrive import ORDERINGS, ids_of, pages
+from tests.support.lists import ORDERINGS, ids_of, pages
 from tests.support.world import Person, World
 
 MANY = 10_200
@@ -137,7 +137,7 @@ FILTERS: dict[str, Callable[[dict[str, Any]], bool]] = {
 def test_a_page_of_many_rows_depends_on_the_callers_own_alone_and_leads_to_each_once(crowd: Crowd, path: str) -> None:
     caller, own = crowd.callers[path], crowd.own(path)
     products = {"own": crowd.products[0], "foreign": crowd.products[1]}
-    queries = [
+    queries: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
         ({"ordering": ordering} | parse_qs(query.format(**products)), fits)
         for ordering in ORDERINGS
         for query, fits in FILTERS.items()

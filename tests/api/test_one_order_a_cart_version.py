@@ -3,6 +3,7 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ def refill(world: World, person: Person, product_id: str, version: int) -> None:
     world.sandbox.put_cart(person.id, [{"product_id": product_id, "quantity": 1}], version=version)
 
 
-def one_mug(world: World, **product: int) -> tuple[Person, str, int]:
+def one_mug(world: World, **product: Any) -> tuple[Person, str, int]:
     """A customer with a mug in the cart, the mug, and the cart's version."""
     mug = world.product(1000, **product)
     ada = world.customer()

@@ -2,15 +2,12 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.api.test_list_filters import ids, name, order_of
+from tests.support.lists import ORDERINGS, ids, ids_of, name, order_of, pages
 from tests.support.world import Person, World
-
-ORDERINGS = [sign + column for column in ("created_at", "total", "updated_at") for sign in ("-", "")]
 
 # Copies of one placed order, each a second older than the last; totals repeat, and so do times of each two. They don't expire in
 # the middle of the tests that follow: thousands that expire together keep the worker busy for minutes.
@@ -42,21 +39,6 @@ new_item AS (
 INSERT INTO order_events (order_id, sequence, type, to_status, actor_role, actor_id, request_id, data, at)
 SELECT new_id, sequence, type, to_status, actor_role, actor_id, request_id, data, at - age
 FROM copy JOIN order_events e ON e.order_id = copy.id"""
-
-
-def pages(person: Person, path: str, link: str = "next", **query: Any) -> Iterator[dict[str, Any]]:
-    """The pages behind each other, along their links."""
-    url, parameters = f"/api/v1{path}", query
-    while url:
-        answer = person.http.get(url, params=parameters or None)
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        yield page
-        url, parameters = page[link], {}
-
-
-def ids_of(page: dict[str, Any]) -> list[str]:
-    return [row["id"] for row in page["results"]]
 
 
 def many_orders(world: World, copies: int, **product: Any) -> tuple[Person, list[dict[str, Any]]]:
@@ -106,7 +88,13 @@ def test_pages_lead_forth_and_back_over_each_row_once(world: World, ordering: st
 
 def test_links_keep_the_filters(world: World) -> None:
     ada, orders = many_orders(world, 8)
-    query = {"limit": 3, "ordering": "total", "min_total": "15.00", "status": "pending,confirmed", "q": "mug"}
+    query: dict[str, Any] = {
+        "limit": 3,
+        "ordering": "total",
+        "min_total": "15.00",
+        "status": "pending,confirmed",
+        "q": "mug",
+    }
     found = [id_ for page in pages(ada, "/orders", **query) for id_ in ids_of(page)]
     assert sorted(found) == sorted(order["id"] for order in orders if float(order["total"]) >= 15)
 
@@ -119,7 +107,8 @@ def test_every_order_is_listed_once_while_others_arrive_and_change(
     ada, orders = many_orders(world, 250)
     bob, mug = world.person("customer", ada.id), world.product()
     moving = {order["id"] for order in orders[1:-1:25]}
-    finished, arrived = threading.Event(), []
+    finished = threading.Event()
+    arrived: list[dict[str, Any]] = []
 
     def arrive() -> None:
         while not finished.is_set():

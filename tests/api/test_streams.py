@@ -2,9 +2,7 @@
 to stop."""
 
 import asyncio
-import http.client
 import json
-import socket
 import threading
 import time
 import uuid
@@ -12,8 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -26,81 +22,14 @@ from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from compose.ports import HOST, free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.api.test_fulfilment import Market, Sale
+from tests.support.market import Market, Sale
 from tests.support.server import server as one_more_server
+from tests.support.streams import Listener, listen
 from tests.support.world import Person, Sandbox, World, eventually
 
 CROWD = 200
 BRISK_SECONDS = 2
 """Between the heartbeats of `tests.support.impatient_client`."""
-
-
-class Listener:
-    """Somebody who listens to a stream: `entries` as (id, data), `comments` and `retry` as they came, `over` at its end."""
-
-    def __init__(self, url: str, token: str, path: str, last_event_id: str | None = None) -> None:
-        address = urlsplit(url)
-        assert address.hostname
-        self._connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
-        headers = {"Authorization": token, "Accept": "text/event-stream"}
-        if last_event_id is not None:
-            headers["Last-Event-ID"] = last_event_id
-        self._connection.request("GET", f"/api/v1{path}", headers=headers)
-        self._socket = self._connection.sock
-        self.answer = self._connection.getresponse()
-        self.entries: list[tuple[int, dict[str, Any]]] = []
-        self.comments: list[str] = []
-        self.retry: list[str] = []
-        self.over = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if not self.over.is_set():
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self.answer.close()
-        self._connection.close()
-
-    @property
-    def ids(self) -> list[int]:
-        return [number for number, _ in self.entries]
-
-    @property
-    def types(self) -> list[str]:
-        return [str(entry["type"]) for _, entry in self.entries]
-
-    def hears(self, count: int) -> list[dict[str, Any]]:
-        """Wait until there are `count` entries in all, and answer them."""
-        eventually(lambda: len(self.entries) >= count, f"{count} entries")
-        assert len(self.entries) == count, self.types
-        return [entry for _, entry in self.entries]
-
-    def _read(self) -> None:
-        block: dict[str, str] = {}
-        try:
-            while line := self.answer.readline():
-                name, _, value = line.decode().rstrip("\n").partition(":")
-                if name == "retry":
-                    self.retry.append(value.strip())
-                elif name:
-                    block[name] = value.strip()
-                elif value:
-                    self.comments.append(value.strip())
-                else:
-                    self.entries.append((int(block["id"]), json.loads(block["data"])))
-                    block = {}
-        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-            self.comments.append(f"broken: {error!r}")
-        self.over.set()
-
-
-def listen(person: Person, path: str, last_event_id: str | None = None) -> Listener:
-    """Listen with the person's own token, at the server process that they talk to."""
-    return Listener(str(person.http.base_url), person.http.headers["authorization"], path, last_event_id)
 
 
 def token(world: World, person: Person, seconds: float) -> str:

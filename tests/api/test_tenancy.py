@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.test_fulfilment import SHIPMENT, Market, Sale
 from tests.support.invariants import check_at_rest
+from tests.support.market import SHIPMENT, Market, Sale
 from tests.support.world import Person, World
 
 MISSING = str(uuid.UUID(int=7))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.api.test_fulfilment import SHIPMENT, Market
+from tests.support.market import SHIPMENT, Market
 from tests.support.world import World
 
 UNSHIPPED = dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at"))
@@ -55,7 +55,7 @@ def test_tracking_has_a_shipment_for_each_vendor_order_and_the_timeline(either_w
     assert market.admin.get(f"/orders/{sale.id}/tracking").json() == {**tracking, "timeline": timeline}
 
 
-def test_tracking_follows_a_parcel_to_the_door(market: Market) -> None:
+def test_tracking_follows_a_shipment_until_its_delivery(market: Market) -> None:
     sale = market.sell()
     delivered = sale.do(0, "accept", "ship", "deliver")
     sale.do(1, "cancel")
@@ -65,7 +65,7 @@ def test_tracking_follows_a_parcel_to_the_door(market: Market) -> None:
     assert tracking["shipments"][0]["delivered_at"] == delivered["delivered_at"]
 
 
-def test_history_tells_a_customer_what_happened_and_admins_all_of_it(either_world: World) -> None:
+def test_history_shows_a_customer_the_steps_and_an_admin_every_field(either_world: World) -> None:
     market = Market(either_world, 1000, 333)
     sale = market.sell()
     sale.do(0, "accept")
@@ -101,7 +101,7 @@ def test_an_order_that_costs_nothing_is_confirmed_in_its_first_moment(world: Wor
     assert sale.order()["payment_status"] == "paid"
 
 
-def test_history_knows_payments_own_words(market: Market) -> None:
+def test_history_shows_every_payment_status(market: Market) -> None:
     sale, world = market.place(), market.world
     for word, status in (("authorize", "authorized"), ("fail", "authorized"), ("void", "voided")):
         world.sandbox.pay(sale.id, word, amount_minor=2666, currency="EUR")

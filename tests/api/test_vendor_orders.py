@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_fulfilment import SHIPMENT, Market, Sale
+from tests.support.market import SHIPMENT, Market, Sale
 from tests.support.world import Person, World
 
 FIELDS = {
@@ -73,7 +73,7 @@ def test_a_vendor_order_is_the_vendors_share_of_the_order(either_world: World) -
     assert listed(market.vendors[1]) == [sale.parts[1]]
 
 
-def test_the_orders_status_is_told_as_far_as_it_concerns_the_vendor(world: World) -> None:
+def test_a_vendor_sees_the_order_status_as_far_as_it_concerns_its_part(world: World) -> None:
     for status, parts in one_of_each(Market(world, 1000, 333)).items():
         assert [sale.part(vendor)["order_status"] for sale, vendor in parts] == [status] * len(parts)
         if status == "expired":
@@ -99,7 +99,7 @@ def one_of_each(market: Market) -> dict[str, list[tuple[Sale, int]]]:
     }
 
 
-def test_a_list_by_the_orders_status_has_just_those_that_tell_it(world: World) -> None:
+def test_a_filter_by_order_status_selects_the_vendor_orders_that_show_it(world: World) -> None:
     market = Market(world, 1000, 333)
     states = one_of_each(market)
     for vendor, person in enumerate(market.vendors):
@@ -144,8 +144,8 @@ def test_a_vendor_sees_where_to_deliver_while_it_is_to_be_delivered_and_afterwar
                 assert again.json()["shipping_address"] is None
             assert word not in sale.act(vendor, "cancel").text
             assert word in str(sale.order()["shipping_address"])
-    for vendor in market.vendors:
-        assert listed(vendor, q=word) == listed(vendor, q="Paris") == []
+    for person in market.vendors:
+        assert listed(person, q=word) == listed(person, q="Paris") == []
 
 
 def test_a_vendor_order_moves_when_its_order_is_confirmed(world: World) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ class DocsPage:
         block = self.unfold(operation)
         for name, value in parameters.items():
             selector = f'[data-param-name="{name.replace("_key", "-Key")}"] input'
-            field = self.until(lambda selector=selector: block.find_elements(By.CSS_SELECTOR, selector))[0]
+            field = self.until(partial(block.find_elements, By.CSS_SELECTOR, selector))[0]
             self.driver.execute_script("arguments[0].select()", field)
             field.send_keys(value)
         for old in block.find_elements(By.CSS_SELECTOR, ".btn-clear"):

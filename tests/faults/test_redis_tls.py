@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ def sandbox_of_its_own(stack: Stack) -> Iterator[Sandbox]:
         sandbox.payments(behaviour="capture", capture_after=0.3)
 
 
+def says(log: Path, word: str) -> bool:
+    """Return whether `word` is in the log."""
+    return word in log.read_text().lower()
+
+
 @pytest.mark.parametrize("way", ["in the address", "in the environment"])
 def test_every_use_of_redis_goes_over_tls(
     stack: Stack, sandbox_of_its_own: Sandbox, authority: Authority, way: str
@@ -103,9 +109,7 @@ def test_a_redis_with_a_certificate_that_does_not_prove_who_it_is_hears_nothing(
         eventually(lambda: readiness(server).get("failing"), "the server to answer")
         assert "redis" in readiness(server)["failing"]
         for process in jobs:
-            eventually(
-                lambda process=process: "certificate" in process.log.read_text().lower(), "the refusal to be logged"
-            )
+            eventually(partial(says, process.log, "certificate"), "the refusal to be logged")
             process.check()
         assert len(front.sent) > USES
         assert all(sent.startswith(HANDSHAKE) for sent in front.sent if sent)

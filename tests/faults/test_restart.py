@@ -80,7 +80,8 @@ def test_a_draining_server_is_not_ready_and_answers_with_connection_close(fleet:
     with closing(HTTPConnection(HOST, urlsplit(server.url).port or 0, timeout=10)) as idle:
         assert _connection_header(idle) is None
         server.ask_to_stop()
-        unready = eventually(lambda: (answer := server.get("/readyz")).status_code == 503 and answer, "it", 0.5)
+        eventually(lambda: server.get("/readyz").status_code == 503, "the server not to be ready", 0.5)
+        unready = server.get("/readyz")
         assert unready.json()["failing"] == ["shutdown"]
         assert all(unready.json()["checks"][name] for name in ("database", "redis", "relay"))
         assert unready.headers["connection"] == "close"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.api.test_fulfilment import Market
+from tests.support.market import Market
 from tests.support.world import World
 
 CHANGE = """

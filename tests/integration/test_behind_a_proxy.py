@@ -11,7 +11,7 @@ from compose import composition
 from compose.ports import free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.api.test_documentation import links
+from tests.support.links import links
 from tests.support.server import server
 from tests.support.world import Sandbox, World
 

@@ -62,7 +62,7 @@ def refused_at_once(person: Person, neighbour: str) -> int:
         ("product", {"kind": "status", "value": "INTERNAL"}),
     ],
 )
-def test_a_neighbour_that_keeps_failing_is_left_alone_until_one_probe_finds_it_well(
+def test_an_open_circuit_refuses_calls_until_one_probe_succeeds(
     guarded: World, neighbour: str, fault: dict[str, Any]
 ) -> None:
     shopper = guarded.shopper()
@@ -147,7 +147,7 @@ def huge_name(world: World) -> Person:
         (huge_name, "product"),
     ],
 )
-def test_bad_data_about_one_user_cart_or_product_closes_the_door_to_nobody_else(
+def test_bad_data_about_one_user_cart_or_product_does_not_open_the_circuit(
     guarded: World, broken: Callable[[World], Person], neighbour: str
 ) -> None:
     unlucky = broken(guarded)
@@ -186,7 +186,7 @@ def test_an_answer_that_breaks_the_contract_opens_no_circuit(
     guarded.shopper().place()
 
 
-def test_a_probe_that_is_answered_with_bad_data_finds_the_neighbour_well(guarded: World) -> None:
+def test_a_probe_answered_with_bad_data_closes_the_circuit(guarded: World) -> None:
     shopper, unlucky = guarded.shopper(), unknown_activity(guarded)
     with guarded.sandbox.fault("user", kind="status", value=500):
         eventually(lambda: shopper.checkout().status_code == 503 and is_open(guarded, "user"), "the circuit to open")
@@ -244,7 +244,7 @@ def test_an_unresolved_reservation_is_released_though_the_circuit_for_reserving_
             eventually(lambda: world.stock(product)["held"] == 0, "the holds to be given back", seconds=5)
 
 
-def test_while_all_calls_to_product_fail_unresolved_reservations_wait_and_are_released_once_it_is_well(
+def test_while_product_fails_unresolved_reservations_wait_too_and_are_released_once_it_recovers(
     stack: Stack, sandbox: Sandbox
 ) -> None:
     as_delivered = {"CIRCUIT_FAILURE_RATIO": "0.5"}

@@ -8,9 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.test_refunds import asked_back, until_asked_back
 from tests.support import ids
-from tests.support.payment import Payment
+from tests.support.payment import Payment, asked_back, until_asked_back
 from tests.support.records import hold, ledger, letters, pay, refunds, until_done, until_stock_is, waiting
 from tests.support.world import Person, World, eventually
 

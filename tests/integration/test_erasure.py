@@ -8,7 +8,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
-from tests.api.test_fulfilment import Market, Sale
+from tests.support.market import Market, Sale
 from tests.support.world import World
 
 PSEUDONYM = "erased-0123456789abcdef"

@@ -77,7 +77,7 @@ def test_the_stock_of_an_expired_order_is_for_sale_again(world: World) -> None:
     assert ada.place()["status"] == "pending"
 
 
-def test_payment_hears_of_the_expiry_and_so_does_everybody(world: World, payment: Payment) -> None:
+def test_an_expiry_is_published_to_payment_and_to_subscribers(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     until_requested(world, order["id"])

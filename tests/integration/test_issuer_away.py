@@ -10,7 +10,7 @@ from compose import composition
 from compose.ports import HOST, free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.integration.test_key_rotation import Issuer, issuing
+from tests.support.issuer import Issuer, issuing
 from tests.support.problem import problem
 from tests.support.server import server
 from tests.support.world import eventually

@@ -4,103 +4,19 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
-from compose.ports import HOST
 from compose.stack import Stack
+from tests.support.issuer import Issuer, claims, issuing
 from tests.support.server import server
 from tests.support.world import eventually
-
-NEW_KEY: dict[str, Callable[[], Any]] = {
-    "RS256": lambda: rsa.generate_private_key(65537, 2048),
-    "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
-}
-TO_JWK: dict[str, Callable[[Any], str]] = {
-    "RS256": jwt.algorithms.RSAAlgorithm.to_jwk,
-    "ES256": jwt.algorithms.ECAlgorithm.to_jwk,
-}
-
-
-class Issuer:
-    """Signs tokens and publishes its keys; `fetches` counts how often it was asked for them."""
-
-    def __init__(self, algorithm: str) -> None:
-        self.algorithm = algorithm
-        self.keys: dict[str, Any] = {}
-        self.published: set[str] = set()
-        self.status, self.fetches = 200, 0
-        self.goes_on = threading.Event()
-        self.goes_on.set()
-        issuer = self
-
-        class Door(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                issuer.fetches += 1
-                issuer.goes_on.wait()
-                body = issuer.document()
-                self.send_response(issuer.status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer((HOST, 0), Door)
-        self.url = f"http://{HOST}:{self.server.server_port}/.well-known/jwks.json"
-
-    def new_key(self, *, publish: bool = True) -> str:
-        """The id of a new key."""
-        key_id = f"k-{uuid.uuid4()}"
-        self.keys[key_id] = NEW_KEY[self.algorithm]()
-        if publish:
-            self.published.add(key_id)
-        return key_id
-
-    def document(self) -> bytes:
-        """What is published."""
-        jwks = [json.loads(TO_JWK[self.algorithm](self.keys[key_id].public_key())) for key_id in sorted(self.published)]
-        named = [{**jwk, "use": "sig", "kid": kid} for jwk, kid in zip(jwks, sorted(self.published), strict=True)]
-        return json.dumps({"keys": named}).encode()
-
-    def token(self, key_id: str, named: str | None = None) -> str:
-        """A customer's good token; `named` is what it calls its key, if not by its id."""
-        return jwt.encode(claims(), self.keys[key_id], self.algorithm, headers={"kid": named or key_id})
-
-
-def claims() -> dict[str, Any]:
-    """A customer's, unlike those of any other token."""
-    now = int(time.time())
-    who = {"sub": "c-rotation", "role": "customer", "jti": str(uuid.uuid4())}
-    return {**who, "iat": now, "exp": now + 600, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
-
-
-@contextmanager
-def issuing(algorithm: str) -> Iterator[Issuer]:
-    """An issuer that can be asked."""
-    issuer = Issuer(algorithm)
-    thread = threading.Thread(target=issuer.server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield issuer
-    finally:
-        issuer.goes_on.set()
-        issuer.server.shutdown()
-        issuer.server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="module", params=["RS256", "ES256"])

@@ -26,7 +26,7 @@ ADDRESS = {
     "country": "FR",
     "phone": "+33 canary",
 }
-USER = {"name": "Canary Doe", "email": "canary@example.com", "default_address": ADDRESS}
+USER: dict[str, Any] = {"name": "Canary Doe", "email": "canary@example.com", "default_address": ADDRESS}
 PROCESSES = ("service", "worker", "beat")
 FORGED = '\n{"event": "forged", "level": "info"}\r\n\u2028{"event": "forged"}'
 

@@ -2,10 +2,6 @@
 
 import base64
 import json
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,8 +11,8 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
-from compose.processes import Process
 from tests.support.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
+from tests.support.processes import frozen, process
 from tests.support.records import (
     clears,
     expire,
@@ -34,21 +30,6 @@ from tests.support.world import Person, World, eventually
 
 RECOVERY_SECONDS = 30
 """Promise P10."""
-
-
-@contextmanager
-def frozen(frozen_one: Process) -> Iterator[None]:
-    """A process and its children do nothing for a while, as on an overloaded machine."""
-    os.killpg(frozen_one.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.killpg(frozen_one.pid, signal.SIGCONT)
-
-
-def process(world: World, name: str) -> Process:
-    """One of the stack's processes."""
-    return next(process for process in world.stack._processes if process.name == name)
 
 
 def attempts(world: World, order_id: str, kind: str) -> int:
@@ -146,7 +127,7 @@ def test_a_job_is_queued_again_within_seconds_after_the_longest_outage_too_and_i
         )
         assert row["pause"] <= RECOVERY_SECONDS - 5
         eventually(lambda: queue.llen("celery") >= 2, "the job to be queued a second time")
-        jobs = [json.loads(job) for job in queue.lrange("celery", 0, -1)]  # type: ignore[union-attr]
+        jobs = [json.loads(job) for job in queue.lrange("celery", 0, -1)]
     lives = [datetime.fromisoformat(job["headers"]["expires"]) - datetime.now(UTC) for job in jobs]
     assert max(life.total_seconds() for life in lives) <= row["pause"] + 2, "a copy ends when the next one is made"
     for each in world.sql("SELECT DISTINCT order_id::text FROM outbox WHERE kind = 'clear_cart'"):
@@ -213,7 +194,7 @@ def test_stock_that_could_not_be_released_is_released_later(world: World) -> Non
     until_stock_is(world, order["id"], "RELEASED")
 
 
-def test_units_whose_return_was_not_answered_go_back_on_the_shelf_once(world: World) -> None:
+def test_units_whose_restock_was_not_answered_are_restocked_once(world: World) -> None:
     ada = world.shopper(stock=10)
     order = ada.place()
     pay(world, order["id"])

@@ -5,16 +5,16 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from time import monotonic
 from urllib.parse import urlsplit
 
 import httpx
-import psycopg
 import pytest
 
 from compose.ports import HOST
 from compose.stack import Stack
+from tests.support.locks import orders_locked
 from tests.support.problem import problem
 from tests.support.server import server
 from tests.support.world import Person, Sandbox, World, eventually
@@ -27,15 +27,6 @@ def small(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
     """A server process with low limits."""
     with server(stack, "small", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
-
-
-@contextmanager
-def orders_locked(world: World) -> Iterator[None]:
-    """While this lasts, reading orders waits for a lock."""
-    with psycopg.connect(world.stack.postgres.url) as connection:
-        connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
-        yield
-        connection.rollback()
 
 
 def counted(world: World, what: str) -> float:

@@ -1,21 +1,15 @@
 """`manage.py reconcile`: what the books disagree about is found, left alone by `--dry-run`, then mended, so that they agree."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
-from compose.stack import CHECKOUT
-from tests.integration.test_outbox import frozen, process
-from tests.integration.test_refunds import asked_back, until_asked_back
 from tests.support.invariants import check_at_rest, check_invariants
-from tests.support.payment import COMMANDS, Payment
+from tests.support.payment import COMMANDS, Payment, asked_back, until_asked_back
+from tests.support.processes import frozen, process
+from tests.support.reconciliation import check_found_then_repaired, confirmed, everything, pending, reconcile
 from tests.support.records import (
-    account,
-    clears,
     hold,
     lose_hold,
     pay,
@@ -25,49 +19,10 @@ from tests.support.records import (
     trail,
     until_done,
     until_refunded,
-    until_requested,
     until_stock_is,
     waiting,
 )
-from tests.support.world import Person, World, eventually
-
-SECONDS = 60
-
-
-def reconcile(world: World, *arguments: str) -> tuple[int, str]:
-    """The command's exit status and what it said."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "reconcile", *arguments],
-        cwd=CHECKOUT,
-        env=dict(world.stack.environment),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout + done.stderr
-
-
-def everything(world: World, order_id: str) -> list[Any]:
-    """All that is known of an order here and at its neighbours, calls that it made included."""
-    tables = ("orders", "vendor_orders", "order_events", "payment_events", "refunds", "outbox", "dead_letters")
-    key = {"orders": "id"}
-    rows = [
-        world.sql(f"SELECT * FROM {table} WHERE {key.get(table, 'order_id')} = %s ORDER BY id", order_id)
-        for table in tables
-    ]
-    return [rows, hold(world, order_id), account(world, order_id), clears(world, order_id)]
-
-
-def check_found_then_mended(world: World, order_id: str, *problems: str) -> None:
-    """A dry run finds just these problems and touches nothing; then they are mended."""
-    before = everything(world, order_id)
-    status, said = reconcile(world, "--dry-run", "--order", order_id)
-    found = [line.split()[0] for line in said.splitlines() if order_id in line]
-    assert (status, found) == (1, list(problems)), said
-    assert everything(world, order_id) == before
-    status, said = reconcile(world, "--order", order_id)
-    assert status == 0, said
+from tests.support.world import World, eventually
 
 
 def check_nothing_is_wrong(world: World, order_id: str) -> None:
@@ -81,24 +36,6 @@ def forgotten(world: World, order_id: str, kind: str) -> Iterator[None]:
         yield
         eventually(lambda: waiting(world, order_id) == [kind], f"{kind} to wait")
         world.sql("DELETE FROM outbox WHERE order_id = %s", order_id)
-
-
-def pending(world: World, **product: Any) -> tuple[Person, dict[str, Any]]:
-    """A customer and their order, with everything done that follows a checkout."""
-    ada = world.shopper(**product)
-    order = ada.place()
-    until_done(world, order["id"])
-    until_requested(world, order["id"])
-    return ada, order
-
-
-def confirmed(world: World, **product: Any) -> tuple[Person, dict[str, Any]]:
-    """A customer and their paid order."""
-    ada, order = pending(world, **product)
-    pay(world, order["id"])
-    ada.order_becomes(order["id"], status="confirmed")
-    until_done(world, order["id"])
-    return ada, order
 
 
 def add_capture(world: World, order_id: str, amount: int = 2000) -> None:
@@ -127,7 +64,7 @@ def test_a_hold_that_lapsed_under_a_pending_order_is_held_again_for_the_time_it_
     world.sql("UPDATE orders SET expires_at = expires_at - interval '10 min' WHERE id = %s", order["id"])
     order, ends_at = ada.order(order["id"]), hold(world, order["id"])["expires_at"]
     lose_hold(world, order["id"])
-    check_found_then_mended(world, order["id"], "hold_lapsed")
+    check_found_then_repaired(world, order["id"], "hold_lapsed")
     check_at_rest(world, order["id"])
     assert world.stock(product_of(order))["held"] == 2
     assert abs(hold(world, order["id"])["expires_at"] - (ends_at - 600)) < 5
@@ -141,7 +78,7 @@ def test_a_pending_order_whose_stock_is_gone_is_cancelled_and_its_payment_called
     ada, order = pending(world, stock=2)
     lose_hold(world, order["id"])
     world.sandbox.put_product(product_of(order), stock=1)
-    check_found_then_mended(world, order["id"], "hold_lapsed")
+    check_found_then_repaired(world, order["id"], "hold_lapsed")
     ada.order_becomes(order["id"], status="cancelled")
     check_at_rest(world, order["id"])
     assert trail(world, order["id"])[1:3] == ["vendor_order.cancelled by system", "order.cancelled by system"]
@@ -154,7 +91,7 @@ def test_money_that_a_pending_order_without_stock_had_goes_back(world: World) ->
     ada.order_becomes(order["id"], payment_status="partially_paid")
     lose_hold(world, order["id"])
     world.sandbox.put_product(product_of(order), stock=1)
-    check_found_then_mended(world, order["id"], "hold_lapsed")
+    check_found_then_repaired(world, order["id"], "hold_lapsed")
     ada.order_becomes(order["id"], status="cancelled", payment_status="refunded")
     check_at_rest(world, order["id"])
 
@@ -164,7 +101,7 @@ def test_a_paid_order_whose_stock_was_never_sold_is_sold(world: World) -> None:
     with forgotten(world, order["id"], "commit_stock"):
         pay(world, order["id"])
         ada.order_becomes(order["id"], status="confirmed")
-    check_found_then_mended(world, order["id"], "not_sold")
+    check_found_then_repaired(world, order["id"], "not_sold")
     check_at_rest(world, order["id"])
     assert hold(world, order["id"])["commits"] == 1
     check_nothing_is_wrong(world, order["id"])
@@ -177,7 +114,7 @@ def test_a_paid_order_whose_stock_was_lost_and_is_gone_is_cancelled_and_refunded
         ada.order_becomes(order["id"], status="confirmed")
     lose_hold(world, order["id"])
     world.sandbox.put_product(product_of(order), stock=0)
-    check_found_then_mended(world, order["id"], "not_sold")
+    check_found_then_repaired(world, order["id"], "not_sold")
     ada.order_becomes(order["id"], status="cancelled", payment_status="refunded")
     check_at_rest(world, order["id"])
 
@@ -186,7 +123,7 @@ def test_stock_that_a_cancelled_order_still_holds_is_released(world: World) -> N
     ada, order = pending(world)
     with forgotten(world, order["id"], "release_stock"):
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
-    check_found_then_mended(world, order["id"], "still_held")
+    check_found_then_repaired(world, order["id"], "still_held")
     check_at_rest(world, order["id"])
     check_nothing_is_wrong(world, order["id"])
 
@@ -205,7 +142,7 @@ def test_what_is_on_its_way_is_not_found(world: World) -> None:
 def test_an_order_that_did_not_follow_its_ledger_follows_it(world: World) -> None:
     ada, order = pending(world)
     add_capture(world, order["id"])
-    check_found_then_mended(world, order["id"], "payment_differs")
+    check_found_then_repaired(world, order["id"], "payment_differs")
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
     until_stock_is(world, order["id"], "COMMITTED")
     assert trail(world, order["id"]) == [
@@ -216,14 +153,14 @@ def test_an_order_that_did_not_follow_its_ledger_follows_it(world: World) -> Non
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_money_that_a_dead_order_must_give_back_is_asked_back(world: World, payment: Payment) -> None:
+def test_money_that_a_terminated_order_owes_is_refunded(world: World, payment: Payment) -> None:
     ada, order = confirmed(world)
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
         until_asked_back(payment, order["id"], 1)
         until_done(world, order["id"])
     world.sql("DELETE FROM refunds WHERE order_id = %s", order["id"])
-    check_found_then_mended(world, order["id"], "refund_missing")
+    check_found_then_repaired(world, order["id"], "refund_missing")
     until_refunded(world, order["id"], 2000)
     check_at_rest(world, order["id"])
     assert [row["amount"] for row in refunds(world, order["id"])] == [2000]
@@ -240,8 +177,8 @@ def test_what_payment_should_have_been_asked_long_ago_is_asked_now(world: World,
     with frozen(process(world, "worker")):
         world.sql("UPDATE orders SET payment_check_at = now() - interval '2 min' WHERE id = %s", silent)
         world.sql("UPDATE refunds SET ask_again_at = now() - interval '2 min' WHERE order_id = %s", owed)
-        check_found_then_mended(world, silent, "silent_payment")
-        check_found_then_mended(world, owed, "silent_refund")
+        check_found_then_repaired(world, silent, "silent_payment")
+        check_found_then_repaired(world, owed, "silent_refund")
         until_done(world, silent)
         until_done(world, owed)
     assert payment.types(COMMANDS, silent)[-1] == "payment.status_requested"
@@ -286,7 +223,7 @@ def test_an_effect_that_would_be_tried_too_late_is_due_now(world: World) -> None
         status, said = reconcile(world, "--dry-run", "--order", order["id"])
         assert status == 1
         assert "release_stock has waited for 3 h" in said
-        check_found_then_mended(world, order["id"], "stuck_effect")
+        check_found_then_repaired(world, order["id"], "stuck_effect")
     check_at_rest(world, order["id"])
 
 
@@ -335,7 +272,7 @@ def test_without_a_name_the_recent_orders_are_looked_at_once_they_have_settled(w
     check_at_rest(world, old, young, ancient)
 
 
-def test_the_regular_job_mends_what_is_wrong(world: World) -> None:
+def test_the_regular_job_repairs_what_is_wrong(world: World) -> None:
     orders = [pending(world)[1]["id"] for _ in range(3)]
     for order_id in orders:
         lose_hold(world, order_id)
@@ -351,7 +288,7 @@ def test_the_regular_job_mends_what_is_wrong(world: World) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--order", "x"], ["--days", "soon"], ["--nonsense"]])
-def test_a_word_that_the_command_does_not_know_is_refused(world: World, arguments: list[str]) -> None:
+def test_an_unknown_argument_of_the_command_is_refused(world: World, arguments: list[str]) -> None:
     status, said = reconcile(world, *arguments)
     assert status == 2
     assert "error:" in said

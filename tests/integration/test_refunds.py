@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.payment import COMMANDS, Message, Payment
+from tests.support.payment import Payment, asked_back, until_asked_back
 from tests.support.records import (
     account,
     expire,
@@ -28,16 +28,6 @@ def deaf_to_refunds(world: World) -> Iterator[None]:
     """Payment does not hear what it is asked to refund, so that the test can answer in its place."""
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         yield
-
-
-def asked_back(payment: Payment, order_id: str) -> list[Message]:
-    """The refunds asked for on the wire."""
-    return [message for message in payment.stream(COMMANDS, order_id) if message["type"] == "payment.refund_requested"]
-
-
-def until_asked_back(payment: Payment, order_id: str, times: int) -> None:
-    """Wait until so many requests for refunds have gone out."""
-    eventually(lambda: len(asked_back(payment, order_id)) == times, "the refund to be asked for")
 
 
 def test_more_than_the_total_pays_the_order_and_the_excess_is_asked_back_once(world: World, payment: Payment) -> None:
@@ -191,7 +181,7 @@ def test_a_refund_refused_by_the_same_event_each_time_is_shown_to_an_admin(world
         payment.tell(refusal)
         payment.wait_until_all_is_heard()
         ask_again(world, order["id"])
-        eventually(lambda asked=asked: refunds(world, order["id"])[0]["asked"] == asked, "the question")
+        until_asked(world, order["id"], asked)
         assert bool(letters(world, refund_id)) == (asked > 7), f"asked {asked} times, about an hour long"
     (letter,) = letters(world, refund_id)
     assert (letter["source"], str(letter["order_id"])) == ("refunds", order["id"])
@@ -354,6 +344,11 @@ def test_a_retried_refund_asks_for_what_is_still_owed(
         assert asked_back(payment, order["id"])[-1]["amount_minor"] == amount
     else:
         assert letters(world, refund_id) == []
+
+
+def until_asked(world: World, order_id: str, times: int) -> None:
+    """Wait until the order's first refund has been requested so often."""
+    eventually(lambda: refunds(world, order_id)[0]["asked"] == times, f"request {times}")
 
 
 def ask_again(world: World, *order_ids: str) -> None:

@@ -4,8 +4,8 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.integration.test_reconcile import check_found_then_mended, confirmed, pending, reconcile
 from tests.support.invariants import check_at_rest
+from tests.support.reconciliation import check_found_then_repaired, confirmed, pending, reconcile
 from tests.support.records import (
     hold,
     letters,
@@ -97,7 +97,7 @@ def test_a_copy_with_another_cart_that_took_the_orders_units_leaves_nothing_of_i
     assert (units(world, mug), units(world, pen)) == ((0, 2, 0), (5, 0, 0))
 
 
-def test_a_copy_that_died_after_reserving_does_not_change_what_is_sold(world: World) -> None:
+def test_a_copy_that_was_killed_after_reserving_does_not_change_what_is_sold(world: World) -> None:
     """Nobody repairs the hold here, neither the copy nor reconciliation: the commit alone must see it."""
     pen = world.product(stock=1)
     _, order = confirmed(world, stock=2)
@@ -183,7 +183,7 @@ def test_reconciliation_finds_a_pending_order_that_holds_other_units(world: Worl
     pen = world.product(stock=5)
     ada, order = pending(world, stock=2)
     replace_hold(world, order["id"], {pen: 5})
-    check_found_then_mended(world, order["id"], "wrong_hold")
+    check_found_then_repaired(world, order["id"], "wrong_hold")
     check_at_rest(world, order["id"])
     assert units(world, pen) == (5, 0, 0)
     assert ada.order(order["id"])["status"] == "pending"

@@ -25,8 +25,8 @@ import django
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = (line.split("=", 1) for line in (ROOT / "compose/check.env").read_text().splitlines() if line[:1] != "#")
-os.environ.update(SETTINGS)
+LINES = (ROOT / "compose/check.env").read_text().splitlines()
+os.environ.update(line.split("=", 1) for line in LINES if line[:1] != "#")  # type: ignore[misc]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 django.setup()
 
@@ -36,7 +36,7 @@ from django.db import connection  # noqa: E402
 from compose.servers import Postgres  # noqa: E402
 from orders.domain.callers import Actor, Caller  # noqa: E402
 from orders.domain.pricing import Product, price  # noqa: E402
-from orders.services.checkout import new_order  # noqa: E402
+from orders.services.checkout.new_order import new_order  # noqa: E402
 from orders.store import order_writer  # noqa: E402
 from orders.store.order_lists import list_orders, list_vendor_orders  # noqa: E402
 from orders.store.paging import Page, PageRequest  # noqa: E402
@@ -128,7 +128,7 @@ def cases() -> Iterator[Case]:
         "updated_since 1 day ago": {"updated_since": NOW - day},
         "updated_since 1 year ago": {"updated_since": NOW - half},
     }
-    common = {
+    common: dict[str, dict[str, Any]] = {
         "no filter": {},
         "status delivered": {"status": ["delivered"]},
         "status pending": {"status": ["pending"]},
@@ -143,7 +143,7 @@ def cases() -> Iterator[Case]:
         "q a number": {"q": "0000-0000-7777"},
         "status shipped, product in 1 of 10": {"status": ["shipped"], "product_id": "p-0"},
     }
-    of_orders = {
+    of_orders: dict[str, dict[str, Any]] = {
         **common,
         "payment_status paid": {"payment_status": ["paid"]},
         "payment_status partially_refunded": {"payment_status": ["partially_refunded"]},
@@ -157,7 +157,7 @@ def cases() -> Iterator[Case]:
     for who, name in (("c-7", "customer's orders"), ("big-0", "big customer's orders")):
         yield from (Case(f"{name}: {what}", caller("customer", who), list_orders, f) for what, f in of_orders.items())
         yield Case(f"admin's orders: customer_id of {name}", caller("admin", "a"), list_orders, {"customer_id": who})
-    of_vendor_orders = {
+    of_vendor_orders: dict[str, dict[str, Any]] = {
         **common,
         "order_status pending": {"order_status": ["pending"]},
         "order_status confirmed": {"order_status": ["confirmed"]},
@@ -326,13 +326,13 @@ def writes(folder: Path, orders: int) -> None:
 
 def write_batch() -> float:
     """Milliseconds of PostgreSQL's CPU that an order costs in a batch of 32, two vendors and three items each."""
-    batch = [placed(random.randrange(1_000_000)) for _ in range(order_writer.BATCH)]
+    batch = [placed(random.randrange(1_000_000)) for _ in range(order_writer.BATCH_SIZE)]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         process = Path(f"/proc/{cursor.fetchone()[0]}/schedstat")
     began = int(process.read_text().split()[0])
-    assert len(order_writer.insert(batch)) == order_writer.BATCH
-    return (int(process.read_text().split()[0]) - began) / 1e6 / order_writer.BATCH
+    assert len(order_writer.insert(batch)) == order_writer.BATCH_SIZE
+    return (int(process.read_text().split()[0]) - began) / 1e6 / order_writer.BATCH_SIZE
 
 
 def placed(seed: int) -> order_writer.NewOrder:
@@ -350,7 +350,16 @@ def placed(seed: int) -> order_writer.NewOrder:
         "postal_code": "75002",
         "country": "FR",
     }
-    return new_order.new_order(uuid.uuid4(), customer, pricing, address, "", 1, "\\x00")
+    return new_order(
+        order_id=uuid.uuid4(),
+        actor=customer,
+        pricing=pricing,
+        address=address,
+        note="",
+        cart_version=1,
+        request_hash="\\x00",
+        stock_revision=1,
+    )
 
 
 def main() -> None:

@@ -109,7 +109,7 @@ class Customer(FastHttpUser):
         name: str | None = None,
     ) -> Iterator[Any]:
         """An answer with one of these statuses. What is wrong with it is counted as a failure, and ends the task."""
-        how = {"headers": self.headers | (headers or {}), "name": name, "catch_response": True}
+        how: dict[str, Any] = {"headers": self.headers | (headers or {}), "name": name, "catch_response": True}
         if body is not None:
             how["json"] = body
         with self.client.request(method, f"/api/v1{path}", **how) as answer:

@@ -1,952 +1,359 @@
-"""The bugs that are planted: each breaks one promise, by one text that is replaced, and names the tests that must notice.
+"""The bugs that are planted: each breaks one promise (P1 to P12) by replacing one function, and names a test that must fail.
 
-Long, because it is a table. A bug's tests are as few and as quick as will do; unit tests come up in a second, others start
-all the servers. `API` stands for what the contract of the REST API promises beyond P1 to P12.
+A bug is a function that is given what stands at its target and returns what is to stand there instead; its own name is
+the bug's. It may only import what needs no Django, for it is loaded before everything else.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.planted.planting import Bug, Wrong
 
 API, FAULTS, INTEGRATION, UNIT = "tests/api/test_", "tests/faults/test_", "tests/integration/test_", "tests/unit/test_"
 
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """`right` stands once in `file`; with `wrong` in its place, one of `tests` (pytest's node ids) must fail."""
-
-    promise: str
-    name: str
-    file: str
-    right: str
-    wrong: str
-    tests: tuple[str, ...]
-
-    def fits(self) -> bool:
-        """Whether the code is still the one that the bug was made for."""
-        return (CHECKOUT / self.file).read_text().count(self.right) == 1
-
-    def planted(self) -> str:
-        """The file with the bug in it."""
-        return (CHECKOUT / self.file).read_text().replace(self.right, self.wrong)
+BUGS: dict[str, Bug] = {}
 
 
-BUGS = (
-    Bug(
-        "P7",
-        "anybody can listen to any order",
-        "orders/api/orders/streams.py",
-        "await database.run(ensure_order_visible, who, order_id)",
-        "assert ensure_order_visible",
-        (f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",),
-    ),
-    Bug(
-        "P1",
-        "an order is answered though its write was refused",
-        "orders/store/order_writer.py",
-        "written.set_exception(outcome)",
-        "written.set_result(True)",
-        (f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other",),
-    ),
-    Bug(
-        "P1",
-        "the items are written in a second statement",
-        "orders/store/order_writer.py",
-        """
-        cursor.execute(_statement(), [msgspec.json.encode({**rows, "at": datetime.now(UTC)}).decode()])
-        written: dict[uuid.UUID, timedelta] = dict(cursor.fetchall())
-""",
-        """
-        first = {**rows, "at": datetime.now(UTC), "order_items": []}
-        cursor.execute(_statement(), [msgspec.json.encode(first).decode()])
-        written: dict[uuid.UUID, timedelta] = dict(cursor.fetchall())
-        late = {"order_items": [row for row in rows["order_items"] if row.order_id in written]}
-        of_all = "WITH document AS (SELECT %s::jsonb AS rows), new_orders AS (SELECT id FROM orders) "
-        cursor.execute(of_all + _insert("order_items"), [msgspec.json.encode(late).decode()])
-""",
-        (f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other",),
-    ),
-    Bug(
-        "P2",
-        "an order that exists is an error, not a copy",
-        "orders/store/order_writer.py",
-        " ON CONFLICT DO NOTHING",
-        "",
-        (f"{API}idempotency.py::test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_one_answer",),
-    ),
-    Bug(
-        "P2",
-        "another body under a used key is not noticed",
-        "orders/services/checkout/checkout.py",
-        "if order.row.request_hash != checkout.hash:",
-        "if not order.row.request_hash:",
-        (f"{API}idempotency.py::test_the_same_key_with_another_body_is_refused",),
-    ),
-    Bug(
-        "P3",
-        "a process that is told to stop leaves what its last checkouts may hold",
-        "orders/services/checkout/reservations.py",
-        "await asyncio.wait(self._settling, timeout=FINISH_SECONDS)",
-        "pass",
-        (f"{FAULTS}restart.py::test_a_stopping_server_gives_back_what_its_last_checkout_may_have_left_held",),
-    ),
-    Bug(
-        "P3",
-        "a refused checkout keeps its hold",
-        "orders/services/checkout/checkout.py",
-        "await self._services.products.release(checkout.order_id, held.revision, Deadline.after(1))",
-        "pass",
-        (f"{API}place_order.py::test_a_total_that_is_not_as_expected_is_told_and_the_stock_given_back[lean-19.99]",),
-    ),
-    Bug(
-        "P3",
-        "a refused checkout gives back whatever its order holds",
-        "orders/services/checkout/checkout.py",
-        "release(checkout.order_id, held.revision, Deadline.after(1))",
-        "release(checkout.order_id, 0, Deadline.after(1))",
-        (f"{API}idempotency.py::test_a_hold_given_back_late_is_not_the_one_that_another_process_has_made",),
-    ),
-    Bug(
-        "P3",
-        "a refused checkout gives back at once what a copy may be about to write",
-        "orders/services/checkout/checkout.py",
-        "if held.revision > 1:",
-        "if held.revision < 0:",
-        (
-            f"{API}idempotency.py::test_a_refused_body_takes_no_stock_from_another_body_that_is_ordered_through_another_process",
-        ),
-    ),
-    Bug(
-        "P3",
-        "a hold whose reservation was not answered is forgotten",
-        "orders/services/checkout/checkout.py",
-        """        except DependencyUnavailable:
-            self._unresolved.resolve_later(order_id)
-""",
-        """        except DependencyUnavailable:
-""",
-        (
-            f"{API}neighbours_failing.py::test_an_unknown_outcome_is_carried_on_by_the_same_key_and_given_back_when_nobody_does",
-        ),
-    ),
-    Bug(
-        "P3",
-        "what may be held waits until reserving works again",
-        "orders/services/checkout/reservations.py",
-        "products.apart(LEFT_ALONE_SECONDS)",
-        "products",
-        (
-            f"{INTEGRATION}circuit_breakers.py::test_what_is_held_in_the_dark_is_given_back_though_the_circuit_for_reserving_stays_open",
-        ),
-    ),
-    Bug(
-        "P3",
-        "a hold that is not there is looked for only once",
-        "orders/services/checkout/reservations.py",
-        'if (placed or stock.state != "held") and time.monotonic() > began + LATE_SECONDS:',
-        'if placed or stock.state != "held":',
-        (f"{API}neighbours_failing.py::test_what_is_held_long_after_the_checkout_gave_up_is_given_back_too",),
-    ),
-    Bug(
-        "P3",
-        "a copy that was too late leaves its own cart held",
-        "orders/services/checkout/checkout.py",
-        "if held.revision > placed.row.stock_revision:",
-        "if held.revision < 0:",
-        (f"{API}idempotency.py::test_a_copy_whose_cart_was_another_one_leaves_held_what_was_ordered",),
-    ),
-    Bug(
-        "P3",
-        "whatever is held under an order's id is sold",
-        "orders/services/operations/stock.py",
-        "products.commit(order.id, order.stock_revision, deadline)",
-        "products.commit(order.id, 0, deadline)",
-        (f"{INTEGRATION}stock.py::test_what_replaced_an_orders_reservation_is_never_sold",),
-    ),
-    Bug(
-        "P3",
-        "the lines of a vendor who has cancelled are reserved again",
-        "orders/services/operations/stock.py",
-        "if item.vendor_order.status == VendorOrderStatus.CANCELLED:",
-        "if item.vendor_order.status not in VendorOrderStatus:",
-        (f"{INTEGRATION}stock.py::test_an_order_whose_hold_is_gone_is_sold_without_the_vendor_who_cancelled",),
-    ),
-    Bug(
-        "P3",
-        "what another request holds under an order's id stays held when the order's own units are gone",
-        "orders/services/operations/stock.py",
-        "        await products.release(order_id, 0, deadline)\n        await database",
-        "        await database",
-        (f"{INTEGRATION}stock.py::test_when_an_orders_own_units_are_gone_too_it_is_cancelled_and_nothing_stays_held",),
-    ),
-    Bug(
-        "API",
-        "a cart is ordered as often as there are keys",
-        "orders/migrations/0004_one_order_a_cart_version.py",
-        "CREATE UNIQUE INDEX",
-        "CREATE INDEX",
-        (f"{API}one_order_a_cart_version.py::test_another_key_does_not_order_the_same_cart_again[lean]",),
-    ),
-    Bug(
-        "API",
-        "a new order has the time of its server",
-        "orders/store/order_writer.py",
-        "clock_timestamp() - (rows",
-        "(rows->>'at')::timestamptz - (rows",
-        (f"{INTEGRATION}clocks.py::test_a_new_order_has_the_databases_time",),
-    ),
-    Bug(
-        "P3",
-        "an expired order keeps its hold",
-        "orders/services/lifecycle/expire.py",
-        "transition.enqueue(release_stock())",
-        "transition.enqueue()",
-        (f"{INTEGRATION}expiry.py::test_the_stock_of_an_expired_order_is_for_sale_again",),
-    ),
-    Bug(
-        "P4",
-        "a POST is sent twice",
-        "clients/http.py",
-        'return await self._send("POST", path, msgspec.json.encode(body), deadline)',
-        """answer = await self._send("POST", path, msgspec.json.encode(body), deadline)
-        if answer.status_code in RETRIED:
-            return await self._send("POST", path, msgspec.json.encode(body), deadline)
-        return answer""",
-        (f"{UNIT}foreign_exceptions.py::test_a_failed_post_is_not_sent_again",),
-    ),
-    Bug(
-        "P5",
-        "a refund before its capture makes the order refunded",
-        "orders/domain/lifecycle.py",
-        "    if captured == 0:\n",
-        "    if captured == 0 == refunded:\n",
-        (f"{UNIT}lifecycle.py::test_a_refund_heard_before_its_capture_changes_nothing_until_the_capture_comes",),
-    ),
-    Bug(
-        "P6",
-        "an entry of the trail can be changed",
-        "orders/migrations/0002_append_only_audit_trail.py",
-        "BEFORE UPDATE OR DELETE",
-        "BEFORE DELETE",
-        (f"{INTEGRATION}writer.py::test_an_audit_entry_can_not_be_changed_or_deleted",),
-    ),
-    Bug(
-        "P6",
-        "a shipped order can be cancelled",
-        "orders/domain/lifecycle.py",
-        "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED})",
-        "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED})",
-        (f"{UNIT}lifecycle.py::test_an_order_takes_the_steps_of_the_contract_and_no_other",),
-    ),
-    Bug(
-        "P6",
-        "a vendor's share counts each product once",
-        "orders/domain/pricing.py",
-        "subtotals.get(product.vendor_id, 0) + total",
-        "subtotals.get(product.vendor_id, 0) + product.unit_price",
-        (f"{UNIT}pricing.py::test_each_vendors_share_is_what_their_own_lines_cost",),
-    ),
-    Bug(
-        "P6",
-        "yen have two decimals",
-        "orders/domain/money.py",
-        "    decimals = DECIMALS[currency]\n",
-        "    decimals = DECIMALS[currency] or 2\n",
-        (f"{UNIT}money.py::test_an_amount_is_written_with_its_currencys_own_decimals",),
-    ),
-    Bug(
-        "P7",
-        "a list of orders has everybody's",
-        "orders/store/order_lists.py",
-        "_Question(_ORDERS, Order.objects.visible_to(caller), owner, listing)",
-        "_Question(_ORDERS, Order.objects.all(), None, listing)",
-        (f"{API}tenancy.py::test_no_filter_search_or_ordering_leads_a_customer_to_somebody_elses_order",),
-    ),
-    Bug(
-        "P7",
-        "a customer's long list is walked among everybody's",
-        "orders/store/order_lists.py",
-        "return _by_index(everyone, self.kind.owner, self.owner) if self.is_owned else everyone",
-        "return _by_index(everyone, self.kind.owner, self.owner) if self.is_owned and self.is_sorted else everyone",
-        (f"{API}lists_of_many.py::test_a_page_of_many_rows_depends_on_the_callers_own_alone_and_leads_to_each_once",),
-    ),
-    Bug(
-        "P7",
-        "how a vendor's list is read depends on how often others have sold a product",
-        "orders/store/order_lists.py",
-        "yield others.filter(**{name: filters[name]}, **self.own).values(column)",
-        "yield others.filter(**{name: filters[name]}).values(column)",
-        (f"{API}lists_of_many.py::test_a_page_of_many_rows_depends_on_the_callers_own_alone_and_leads_to_each_once",),
-    ),
-    Bug(
-        "P7",
-        "a cursor is good for everybody of the same role",
-        "orders/http/pagination.py",
-        "who.role, who.id, who.vendor_id,",
-        "who.role,",
-        (f"{API}tenancy.py::test_a_cursor_of_one_caller_is_refused_to_every_other",),
-    ),
-    Bug(
-        "P7",
-        "a cursor is good for every filter",
-        "orders/http/pagination.py",
-        "filters = sorted(listing.filters.items())",
-        "filters = sorted(listing.filters)",
-        (f"{API}list_orders.py::test_a_cursor_goes_on_in_the_list_it_was_made_for_and_in_no_other",),
-    ),
-    Bug(
-        "P7",
-        "a vendor sees where an order that nobody paid would go",
-        "orders/api/representation.py",
-        "_address_body(order) if order_status == OrderStatus.CONFIRMED else None",
-        "_address_body(order)",
-        (f"{API}vendor_orders.py::test_a_vendor_sees_where_to_deliver_while_it_is_to_be_delivered_and_afterwards",),
-    ),
-    Bug(
-        "API",
-        "a vendor's copy is still good when the order was paid for",
-        "orders/services/lifecycle/transition.py",
-        """update(version=F("version") + 1, updated_at=self.at)""",
-        "update(updated_at=self.at)",
-        (f"{API}vendor_orders.py::test_a_vendor_order_moves_when_its_order_is_confirmed",),
-    ),
-    Bug(
-        "API",
-        "a vendor does not hear that an order was paid for",
-        "orders/services/reading/history.py",
-        "Q(vendor_order_id=vendor_order_id) | Q(type=CONFIRMED)",
-        "Q(vendor_order_id=vendor_order_id)",
-        (f"{API}streams.py::test_a_vendor_hears_first_that_the_order_is_confirmed_and_sees_it_by_then",),
-    ),
-    Bug(
-        "API",
-        "what is finer than a microsecond is cut",
-        "orders/domain/timestamps.py",
-        """ + bool(fraction[6:].strip("0"))""",
-        "",
-        (f"{UNIT}timestamps.py::test_every_form_of_rfc_3339_is_read_and_what_is_finer_than_a_microsecond_rounded_up",),
-    ),
-    Bug(
-        "P7",
-        "a summary sums up every vendor",
-        "orders/services/reading/summary.py",
-        "VendorOrder.objects.visible_to(caller)",
-        "VendorOrder.objects.all()",
-        (f"{API}tenancy.py::test_a_vendors_summary_sums_its_own_only",),
-    ),
-    Bug(
-        "P7",
-        "a vendor learns what the others have done",
-        "orders/domain/lifecycle.py",
-        "return OrderStatus.CANCELLED if status == VendorOrderStatus.CANCELLED else OrderStatus.CONFIRMED",
-        "return OrderStatus(order_status)",
-        (f"{API}vendor_orders.py::test_nothing_changes_for_a_vendor_when_only_another_acts",),
-    ),
-    Bug(
-        "P8",
-        "a coupon that can't be used is passed over",
-        "orders/services/checkout/checkout_request.py",
-        "if wish.coupon_code is not None:",
-        "if wish.coupon_code is not wish.coupon_code:",
-        (f"{API}place_order.py::test_a_coupon_nobody_knows_stops_the_order_and_nothing_is_held[lean]",),
-    ),
-    Bug(
-        "P9",
-        "a neighbour that hangs is waited for",
-        "clients/http.py",
-        "async with asyncio.timeout(left) as limit, self._room:",
-        "async with asyncio.timeout(left + 60) as limit, self._room:",
-        (f"{UNIT}foreign_exceptions.py::test_a_call_ends_with_its_deadline",),
-    ),
-    Bug(
-        "P9",
-        "each call to Product gets its whole time",
-        "clients/products.py",
-        "async with asyncio.timeout(deadline.left(seconds)) as limit, self._room:\n"
-        "                    answer = await call(request, timeout=deadline.left(seconds), metadata=metadata)",
-        "async with asyncio.timeout(seconds) as limit, self._room:\n"
-        "                    answer = await call(request, timeout=seconds, metadata=metadata)",
-        (f"{UNIT}foreign_exceptions.py::test_a_call_to_product_ends_with_its_deadline",),
-    ),
-    Bug(
-        "P9",
-        "a circuit never opens",
-        "clients/breaker.py",
-        "if probing or sum(self._last) >= self._failures:",
-        "if probing:",
-        (f"{INTEGRATION}circuit_breakers.py::test_half_of_the_last_twenty_calls_must_fail",),
-    ),
-    Bug(
-        "P9",
-        "the door lets everyone in",
-        "asgi_app/admission.py",
-        'return self._inside["request"] < int(settings.REQUESTS_IN_FLIGHT)',
-        "return bool(settings.REQUESTS_IN_FLIGHT)",
-        (f"{INTEGRATION}overload.py::test_requests_beyond_what_is_carried_are_refused_at_once",),
-    ),
-    Bug(
-        "P9",
-        "a refusal overtakes the answers before it",
-        "asgi_app/protocol.py",
-        "(self.cycle is not None and not self.cycle.response_complete)",
-        "False",
-        (f"{INTEGRATION}refusals.py::test_refusals_keep_their_turn_among_requests_sent_in_one_go",),
-    ),
-    Bug(
-        "P9",
-        "a checkout waits for its turn as long as it takes",
-        "orders/runtime/concurrency.py",
-        "asyncio.timeout(self._patience)",
-        "asyncio.timeout(self._patience * 1000)",
-        (f"{API}limits.py::test_a_process_that_carries_all_it_can_says_so_at_once_and_goes_on_afterwards",),
-    ),
-    Bug(
-        "P10",
-        "two processes count one retry of a dead letter twice",
-        "orders/outbox/dead_letters.py",
-        "DeadLetter.objects.filter(id=letter_id, retrying=True)\n    letter.update",
-        "DeadLetter.objects.filter(id=letter_id)\n    letter.update",
-        (f"{INTEGRATION}dead_letters.py::test_a_retry_in_vain_counts_once_though_two_processes_try_it",),
-    ),
-    Bug(
-        "P9",
-        "a stopping server closes its door over those at it",
-        "asgi_app/stopping.py",
-        "loop.call_later(HANDSHAKE_SECONDS, listener.close)",
-        "listener.close()",
-        ("tests/faults/test_restart.py::test_whoever_a_stopping_server_has_let_in_is_answered",),
-    ),
-    Bug(
-        "P9",
-        "a stopping server hangs up on those who are silent for a moment",
-        "asgi_app/stopping.py",
-        "while server.server_state.connections and",
-        "while not server.server_state.connections and",
-        (
-            "tests/faults/test_restart.py"
-            "::test_a_connection_that_was_idle_when_its_server_was_told_to_stop_has_a_last_answer",
-        ),
-    ),
-    Bug(
-        "P10",
-        "the relay ends with the first failure",
-        "messaging/relay.py",
-        """            why = str(error) or type(error).__name__
-            log.warning("relay_waits",""",
-        """            raise RuntimeError from error
-            why = str(error) or type(error).__name__
-            log.warning("relay_waits",""",
-        (
-            f"{UNIT}foreign_exceptions.py::test_the_loops_of_a_process_outlive_a_redis_that_is_broken_and_a_database_that_is_away",
-        ),
-    ),
-    Bug(
-        "P10",
-        "what a dead process had claimed waits for minutes",
-        "orders/outbox/queue.py",
-        "LEASE_SECONDS = 20",
-        "LEASE_SECONDS = 200",
-        (
-            f"{INTEGRATION}outbox.py::test_a_job_is_queued_again_within_seconds_after_the_longest_outage_too_and_its_old_copies_expire",
-        ),
-    ),
-    Bug(
-        "P10",
-        "a call that was given up leaves its connection behind",
-        "clients/transport.py",
-        "            self.transport.abort()\n            raise",
-        "            raise",
-        (f"{UNIT}transport.py::test_a_request_given_up_hangs_up_on_a_server_that_says_nothing",),
-    ),
-    Bug(
-        "P11",
-        "signatures are not checked",
-        "messaging/events.py",
-        "if settings.PAYMENT_SIGNING_SECRET and not is_signed(fields, settings.PAYMENT_SIGNING_SECRET):",
-        "if settings.PAYMENT_SIGNING_SECRET and not is_signed:",
-        (f"{UNIT}events.py::test_a_message_signed_with_another_secret_is_refused",),
-    ),
-    Bug(
-        "P11",
-        "the amount is not signed",
-        "messaging/signing.py",
-        '"amount_minor", ',
-        "",
-        (f"{UNIT}events.py::test_the_message_of_the_contract_becomes_an_event",),
-    ),
-    Bug(
-        "P11",
-        "the beginning of a signature is enough",
-        "messaging/signing.py",
-        "hmac.compare_digest(given.encode(), signature(message, secret).encode())",
-        "signature(message, secret).startswith(given)",
-        (f"{UNIT}events.py::test_a_signature_that_is_missing_or_wrong_is_refused",),
-    ),
-    Bug(
-        "P11",
-        "tokens for other services are believed",
-        "orders/http/authentication.py",
-        '"strict_aud": False',
-        '"verify_aud": False',
-        (f"{UNIT}tokens.py::test_a_token_of_another_issuer_or_for_another_service_is_refused",),
-    ),
-    Bug(
-        "P11",
-        "expired tokens are believed",
-        "orders/http/authentication.py",
-        '"strict_aud": False',
-        '"verify_exp": False',
-        (f"{UNIT}tokens.py::test_clocks_may_not_differ_by_more",),
-    ),
-    Bug(
-        "P11",
-        "a token says itself how it is signed",
-        "orders/http/authentication.py",
-        "algorithms=[settings.JWT_ALGORITHM]",
-        'algorithms=[jwt.get_unverified_header(token)["alg"]]',
-        (f"{UNIT}tokens.py::test_another_algorithm_with_the_right_secret_is_refused",),
-    ),
-    Bug(
-        "P11",
-        "a believed token is believed for ever",
-        "orders/http/authentication.py",
-        "if caller is not None and now < believed_until:",
-        "if caller is not None and now < believed_until + 3600:",
-        (f"{UNIT}tokens.py::test_a_token_believed_before_is_verified_anew_after_a_minute_or_its_expiry",),
-    ),
-    Bug(
-        "P12",
-        "a body may have any size",
-        "orders/http/views.py",
-        "if body is None or len(body) > settings.REQUEST_BODY_BYTES:",
-        "if body is None:",
-        (f"{API}errors.py::test_a_larger_body_is_refused[lean-262145]",),
-    ),
-    Bug(
-        "P12",
-        "a failure is told in its own words",
-        "orders/http/problems.py",
-        'log.error("request_failed", exc_info=error)\n    return _answer(path, "internal_error", "Something',
-        'log.error("request_failed", exc_info=error)\n    return _answer(path, "internal_error", f"{error}: something',
-        (f"{UNIT}errors.py::test_a_failure_tells_nothing_of_its_cause",),
-    ),
-    Bug(
-        "P12",
-        "unknown fields of a body are passed over",
-        "orders/http/serializers.py",
-        "data.keys() - self.fields.keys()",
-        "data.keys() - data.keys()",
-        (f"{API}errors.py::test_unknown_fields_are_each_pointed_at[lean]",),
-    ),
-    Bug(
-        "API",
-        "an action takes any If-Match",
-        "orders/services/lifecycle/fulfil.py",
-        "if if_match is not None and f'\"{present}\"' not in if_match:",
-        "if if_match is not None and not present:",
-        (f"{API}fulfilment.py::test_an_action_meant_for_another_version_is_refused",),
-    ),
-    Bug(
-        "P9",
-        "bad data about one product opens the circuit for all",
-        "clients/breaker.py",
-        "isinstance(error, DependencyRefused | ContractBroken)",
-        "isinstance(error, DependencyRefused)",
-        (
-            f"{INTEGRATION}circuit_breakers.py"
-            "::test_bad_data_about_one_user_cart_or_product_closes_the_door_to_nobody_else[unknown_currency-product]",
-        ),
-    ),
-    Bug(
-        "API",
-        "a name that is too long is not cut",
-        "clients/products.py",
-        "product.name[:_NAME_LENGTH]",
-        "product.name[: _check(len(product.name) <= _NAME_LENGTH, 'too long')]",
-        (f"{UNIT}foreign_exceptions.py::test_a_name_and_a_sku_that_are_longer_than_what_is_kept_are_cut",),
-    ),
-    Bug(
-        "API",
-        "a default address is read though the customer sends their own",
-        "orders/services/checkout/checkout_request.py",
-        "if wish.shipping_address is not None:",
-        "if customer.default_address() is not None and wish.shipping_address is not None:",
-        (f"{API}addresses.py::test_a_broken_default_address_is_in_nobodys_way_who_sends_their_own[7]",),
-    ),
-    Bug(
-        "API",
-        "a postal code is asked for everywhere",
-        "orders/domain/addresses.py",
-        'required = _REQUIRED if address.get("country") in WITHOUT_POSTAL_CODES else',
-        'required = _REQUIRED if address.get("country") == WITHOUT_POSTAL_CODES else',
-        (f"{UNIT}addresses.py::test_a_postal_code_may_be_missing_exactly_where_the_country_has_none",),
-    ),
-    Bug(
-        "API",
-        "a zero-width joiner is a name",
-        "orders/domain/text.py",
-        "unicodedata.category(one) not in _UNSEEN_CATEGORIES and",
-        "not one.isspace() and",
-        (f"{UNIT}addresses.py::test_a_text_in_which_nothing_can_be_seen_says_nothing",),
-    ),
-    Bug(
-        "API",
-        "a corrected tracking number leaves the version as it was",
-        "orders/services/lifecycle/transition.py",
-        """status, status, data, vendor_order)
-        self._save_vendor_order(vendor_order)""",
-        """status, status, data, vendor_order)
-        vendor_order.save()""",
-        (f"{API}fulfilment.py::test_shipping_once_more_with_other_words_corrects_what_was_said_of_a_parcel[lean]",),
-    ),
-    Bug(
-        "API",
-        "a tracking link may carry user info",
-        "orders/domain/uris.py",
-        'r"(?i:https)://"',
-        'r"(?i:https)://(?:[^/@]*@)?"',
-        (f"{UNIT}uris.py::test_what_is_none_is_refused",),
-    ),
-    Bug(
-        "API",
-        "a customer hears that a vendor has started who has cancelled",
-        "orders/domain/lifecycle.py",
-        "if VendorOrderStatus.PROCESSING in parts:",
-        "if parts - {VendorOrderStatus.PENDING}:",
-        (f"{API}cancel.py::test_a_customer_who_cannot_cancel_is_told_what_is_true",),
-    ),
-    Bug(
-        "API",
-        "a listener who comes back hears everything again",
-        "orders/api/orders/streams.py",
-        "after = last_event_id(request)",
-        "after = 0 * last_event_id(request)",
-        (f"{API}streams.py::test_a_listener_who_comes_back_hears_on_exactly_from_behind_the_last_entry",),
-    ),
-    Bug(
-        "P2",
-        "every order has a new id",
-        "orders/store/models.py",
-        "return uuid.uuid5(ORDER_IDS,",
-        "return uuid.uuid4() or uuid.uuid5(ORDER_IDS,",
-        (f"{API}idempotency.py::test_the_same_key_and_body_again_get_the_first_answer_again[lean]",),
-    ),
-    Bug(
-        "P2",
-        "an order's id is made of the key alone",
-        "orders/store/models.py",
-        'f"{customer_id}\\n{idempotency_key}"',
-        "idempotency_key",
-        (f"{API}idempotency.py::test_the_same_key_of_another_customer_is_another_order[lean]",),
-    ),
-    Bug(
-        "P2",
-        "a repeated checkout answers the order as it is now",
-        "orders/services/checkout/checkout.py",
-        "Placed(as_placed(order), replayed=True)",
-        "Placed(order, replayed=bool(as_placed))",
-        (f"{API}idempotency.py::test_the_first_answer_comes_again_when_the_order_has_moved_on[lean]",),
-    ),
-    Bug(
-        "P4",
-        "a paid order's stock is never sold",
-        "orders/services/payments/events.py",
-        "transition.enqueue(commit_stock())",
-        "transition.enqueue()",
-        (f"{INTEGRATION}payment_events.py::test_a_paid_order_sells_its_stock",),
-    ),
-    Bug(
-        "P4",
-        "an effect that failed is taken for done",
-        "orders/services/operations/effects.py",
-        "done = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if in_effect]",
-        "done = [row.id for row in rows]",
-        (f"{INTEGRATION}outbox.py::test_a_cart_that_could_not_be_cleared_is_cleared_later_and_once",),
-    ),
-    Bug(
-        "P4",
-        "a row of the outbox goes when its job is queued",
-        "messaging/relay.py",
-        'OUTBOX_ROWS.labels("job").inc(len(batch))',
-        "await database.run(outbox.done, batch)",
-        (f"{INTEGRATION}outbox.py::test_a_job_that_the_queue_forgot_is_queued_again",),
-    ),
-    Bug(
-        "P4",
-        "messages that Redis did not take are taken for published",
-        "messaging/relay.py",
-        """            await database.run(outbox.put_back, ids)
-            raise
-        if sent""",
-        """            refused = {}
-        if sent""",
-        (f"{INTEGRATION}outbox.py::test_while_redis_is_away_orders_are_placed_and_afterwards_all_is_made_up_for",),
-    ),
-    Bug(
-        "P4",
-        "a message that Redis refused is taken for published",
-        "messaging/relay.py",
-        "in answers if isinstance(outcome, Exception)",
-        "in answers if outcome is None",
-        (
-            f"{INTEGRATION}relay.py::test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go_out_and_nothing_is_lost",
-        ),
-    ),
-    Bug(
-        "P5",
-        "a name leaves the group with its entries",
-        "messaging/upkeep.py",
-        "if has.pending == 0 and has.idle",
-        "if has.idle",
-        (f"{UNIT}upkeep.py::test_a_name_with_an_entry_that_was_not_taken_over_stays_and_the_entry_with_it",),
-    ),
-    Bug(
-        "P4",
-        "two relays claim the same rows",
-        "orders/outbox/queue.py",
-        "available_at = now() + make_interval(secs => %s)\n    WHERE id IN (",
-        "available_at = available_at + 0 * make_interval(secs => %s)\n    WHERE id IN (",
-        ("tests/faults/test_redis.py::test_two_relays_publish_each_message_once_and_queue_each_job_once",),
-    ),
-    Bug(
-        "P4",
-        "rows are claimed without locking them",
-        "orders/outbox/queue.py",
-        " FOR UPDATE SKIP LOCKED",
-        "",
-        (
-            f"{INTEGRATION}outbox.py::test_a_row_that_another_relay_is_just_claiming_holds_up_nothing_else_and_is_left_to_it",
-        ),
-    ),
-    Bug(
-        "P4",
-        "rows of one lane overtake each other",
-        "orders/outbox/queue.py",
-        "AND earlier.id < due.id",
-        "AND earlier.id < 0",
-        (f"{INTEGRATION}outbox.py::test_rows_of_one_order_and_lane_take_effect_in_the_order_they_were_written",),
-    ),
-    Bug(
-        "P4",
-        "a cart is cleared whatever is in it now",
-        "clients/carts.py",
-        '"version": version}',
-        '"version": version + 1}',
-        (f"{INTEGRATION}flows.py::test_a_cart_that_moved_on_meanwhile_is_left_alone",),
-    ),
-    Bug(
-        "P4",
-        "what was asked back already is asked back again",
-        "orders/services/payments/refunds.py",
-        "return owed - self.sum_left(self.having(Status.REQUESTED))",
-        "return owed",
-        (f"{INTEGRATION}refunds.py::test_late_money_in_parts_is_refunded_part_by_part",),
-    ),
-    Bug(
-        "P4",
-        "a refund that fails later has been made all the same",
-        "orders/services/payments/ledger.py",
-        "if one.occurred_at >= failures.get(id_, NEVER)",
-        "if one.occurred_at >= NEVER",
-        (f"{INTEGRATION}refunds.py::test_a_refund_that_was_reported_done_and_fails_later_is_owed_again",),
-    ),
-    Bug(
-        "P4",
-        "money that went back by hand is asked for all the same",
-        "orders/services/payments/refunds.py",
-        "    if balance.missing < 0:",
-        "    if balance.missing > 0 > balance.keeps:",
-        (f"{INTEGRATION}refunds.py::test_money_that_went_back_by_hand_is_not_asked_for_any_more",),
-    ),
-    Bug(
-        "P4",
-        "what an earlier refund that failed still owes counts as returned",
-        "orders/services/payments/refunds.py",
-        "Refund(order=transition.order, amount=balance.missing)",
-        "Refund(order=transition.order, amount=balance.unknown_to_admins)",
-        (f"{INTEGRATION}refunds.py::test_a_cancellation_asks_for_what_an_earlier_refund_that_failed_still_owes",),
-    ),
-    Bug(
-        "P4",
-        "money that comes too late is kept",
-        "orders/services/payments/events.py",
-        "        transition.enqueue(commit_stock())\n    refund_due(transition, ledger)",
-        "        transition.enqueue(commit_stock())\n        refund_due(transition, ledger)",
-        (
-            f"{INTEGRATION}refunds.py::test_money_that_comes_after_the_expiry_is_recorded_and_refunded_and_the_order_stays_expired",
-        ),
-    ),
-    Bug(
-        "P4",
-        "units are put back on the shelf under a new id each time",
-        "orders/services/operations/stock.py",
-        "products.restock(vendor_order_id, wanted.order.id",
-        "products.restock(UUID(int=int(datetime.now(UTC).timestamp() * 1e6)), wanted.order.id",
-        (f"{INTEGRATION}outbox.py::test_units_whose_return_was_not_answered_go_back_on_the_shelf_once",),
-    ),
-    Bug(
-        "P4",
-        "Payment is not told that an order has expired",
-        "orders/services/lifecycle/expire.py",
-        "call_off_payment(transition)",
-        "assert call_off_payment",
-        (f"{INTEGRATION}expiry.py::test_payment_hears_of_the_expiry_and_so_does_everybody",),
-    ),
-    Bug(
-        "P5",
-        "a stream's entry is acknowledged before the commit",
-        "messaging/subscriber.py",
-        'raw = fields.get(b"message", b"")',
-        'raw = fields.get(b"message", b"")\n            await client.xack(bus.PAYMENT_EVENTS, GROUP, entry_id)',
-        (f"{INTEGRATION}payment_events.py::test_an_event_that_the_database_could_not_take_counts_when_it_can",),
-    ),
-    Bug(
-        "P5",
-        "the stream is read from its end",
-        "messaging/subscriber.py",
-        'GROUP, id="0"',
-        'GROUP, id="$"',
-        (f"{INTEGRATION}outbox.py::test_after_redis_forgot_everything_all_goes_on",),
-    ),
-    Bug(
-        "P5",
-        "an event is kept under another id each time",
-        "orders/services/payments/events.py",
-        "event_id=event.event_id,",
-        'event_id=f"{event.event_id[:36]}{datetime.now(UTC).timestamp()}",',
-        (f"{INTEGRATION}payment_events.py::test_a_known_event_id_with_another_content_is_still_the_same_event",),
-    ),
-    Bug(
-        "P5",
-        "an event's id is not unique",
-        "orders/migrations/0001_initial.py",
-        "models.UniqueConstraint(fields=('event_id',), name='payment_events_count_once'), ",
-        "",
-        (f"{INTEGRATION}writer.py::test_an_event_id_and_a_place_in_the_trail_exist_once",),
-    ),
-    Bug(
-        "P5",
-        "a repeated event is not known",
-        "orders/services/payments/events.py",
-        "if known is not None and known.order_id is not None:",
-        "if known is not None and known.order_id != known.order_id:",
-        (f"{INTEGRATION}refunds.py::test_a_repeated_failure_of_a_refund_asks_again_once",),
-    ),
-    Bug(
-        "P5",
-        "an event that is quicker than its order is lost",
-        "orders/services/payments/events.py",
-        "PaymentEvent.objects.bulk_create([_entry(event)], ignore_conflicts=True)",
-        "pass",
-        (
-            f"{INTEGRATION}parked_payment_events.py::test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed",
-        ),
-    ),
-    Bug(
-        "P5",
-        "events in another currency count",
-        "orders/services/payments/events.py",
-        'if event.currency not in ("", order.currency):',
-        "if not order.currency:",
-        (
-            f"{INTEGRATION}unusable_payment_messages.py::test_a_message_is_a_dead_letter_and_the_next_one_counts_when_it_has",
-        ),
-    ),
-    Bug(
-        "P6",
-        "an order is changed without its lock",
-        "orders/services/lifecycle/transition.py",
-        'orders.select_for_update(of=("self",))',
-        "orders",
-        (f"{API}fulfilment.py::test_vendors_who_cancel_at_once_each_give_back_their_own_share",),
-    ),
-    Bug(
-        "P6",
-        "a payment status has no entry in the trail",
-        "orders/services/lifecycle/transition.py",
-        'self._note(f"payment.{wanted}", self.order.payment_status, wanted, {})',
-        "pass",
-        (f"{INTEGRATION}payment_events.py::test_a_capture_of_the_total_pays_and_confirms_the_order",),
-    ),
-    Bug(
-        "P6",
-        "orders expire before their time is over",
-        "orders/services/lifecycle/expire.py",
-        "filter(status=OrderStatus.PENDING, expires_at__lte=Now())",
-        "filter(status=OrderStatus.PENDING, created_at__lte=Now())",
-        (f"{INTEGRATION}expiry.py::test_an_order_lives_until_its_time_is_over",),
-    ),
-    Bug(
-        "P6",
-        "paid orders are due to expire too",
-        "orders/services/lifecycle/expire.py",
-        "filter(status=OrderStatus.PENDING, expires_at__lte=Now())",
-        "filter(expires_at__lte=Now())",
-        (f"{INTEGRATION}expiry.py::test_a_paid_order_never_expires",),
-    ),
-    Bug(
-        "P7",
-        "a customer sees all orders",
-        "orders/store/models.py",
-        "return self.filter(customer_id=caller.id)",
-        "return self.all()",
-        (f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",),
-    ),
-    Bug(
-        "P7",
-        "a vendor sees all vendor orders",
-        "orders/store/models.py",
-        "return self.filter(vendor_id=caller.vendor_id)",
-        "return self.all()",
-        (f"{API}tenancy.py::test_somebody_elses_vendor_order_is_missing_on_every_route",),
-    ),
-    Bug(
-        "P7",
-        "a list of vendor orders has every vendor's",
-        "orders/store/order_lists.py",
-        "_Question(_VENDOR_ORDERS, VendorOrder.objects.visible_to(caller), owner, listing)",
-        "_Question(_VENDOR_ORDERS, VendorOrder.objects.all(), None, listing)",
-        (f"{API}tenancy.py::test_no_filter_search_or_ordering_leads_a_vendor_to_somebody_elses_items",),
-    ),
-    Bug(
-        "P7",
-        "anybody can read any order's history",
-        "orders/services/reading/history.py",
-        "    ensure_order_visible(caller, order_id)\n",
-        "",
-        (f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",),
-    ),
-    Bug(
-        "P7",
-        "admins may ask for quotes",
-        "orders/api/orders/views.py",
-        'permissions: ClassVar = {"POST": roles("customer")}',
-        'permissions: ClassVar = {"POST": roles("customer", "admin")}',
-        (f"{API}roles.py::test_a_role_gets_through_where_the_table_says_so_and_nowhere_else",),
-    ),
-    Bug(
-        "P12",
-        "tokens are logged",
-        "orders/http/middleware.py",
-        "            method=request.method,",
-        '            method=request.method,\n            token=request.META.get("HTTP_AUTHORIZATION"),',
-        (f"{INTEGRATION}logs.py::test_no_secret_and_no_token_is_in_the_log",),
-    ),
-    Bug(
-        "P12",
-        "the words of every exception are logged",
-        "asgi_app/logs.py",
-        "if isinstance(error, SPEAK_OF_CODE) else kind",
-        "if SPEAK_OF_CODE else kind",
-        (f"{INTEGRATION}logs.py::test_nothing_that_is_anybodys_own_is_in_the_log",),
-    ),
-    Bug(
-        "P10",
-        "a connection to a server that takes no writes is kept",
-        "orders/store/reconnect.py",
-        "return state.startswith(_OF_THE_CONNECTION) or",
-        "return",
-        (f"{FAULTS}failover.py::test_connections_to_a_standby_are_left_when_the_address_leads_elsewhere",),
-    ),
+def bug(promise: str, target: str, test: str) -> Callable[[Wrong], Wrong]:
+    """Register the decorated function as a bug."""
+
+    def register(wrong: Wrong) -> Wrong:
+        name = wrong.__name__.replace("_", " ")
+        BUGS[name] = Bug(promise, name, target, test, wrong)
+        return wrong
+
+    return register
+
+
+async def nothing(*_: Any) -> None:
+    """Do nothing at all."""
+
+
+# P1: an order answered with 201 is never lost
+
+
+@bug(
+    "P1",
+    "orders.store.order_writer:OrderWriter.write",
+    f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other",
 )
+def an_order_is_answered_though_the_database_refused_it(write: Any) -> Any:
+    async def wrong(self: Any, order: Any) -> bool:
+        try:
+            return bool(await write(self, order))
+        except Exception:
+            return True
+
+    return wrong
+
+
+@bug(
+    "P1",
+    "orders.store.order_writer:OrderWriter.write",
+    f"{FAULTS}postgres.py::test_nothing_is_lost_when_postgresql_stops_at_once_and_returns",
+)
+def an_order_is_answered_though_the_database_was_away(write: Any) -> Any:
+    return an_order_is_answered_though_the_database_refused_it(write)
+
+
+# P2: one Idempotency-Key makes one order
+
+
+@bug(
+    "P2",
+    "orders.store.models:order_id_of",
+    f"{API}idempotency.py::test_the_same_key_of_another_customer_is_another_order[lean]",
+)
+def the_id_of_an_order_is_made_of_the_key_alone(order_id_of: Any) -> Any:
+    return lambda customer_id, key: order_id_of("", key)
+
+
+@bug(
+    "P2",
+    "orders.services.checkout.checkout:Checkout.hash",
+    f"{API}idempotency.py::test_the_same_key_with_another_body_is_refused",
+)
+def another_body_under_a_used_key_is_not_noticed(_: Any) -> Any:
+    return property(lambda self: "\\x" + 64 * "0")
+
+
+@bug(
+    "P2",
+    "orders.store.order_writer:insert",
+    f"{API}idempotency.py::test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_one_answer",
+)
+def an_order_that_exists_already_counts_as_written(insert: Any) -> Any:
+    def wrong(batch: Any) -> Any:
+        orders = list(batch)
+        return insert(orders) | {order.id for order in orders}
+
+    return wrong
+
+
+# P3: Product holds and has sold what active orders need, and nothing else
+
+
+@bug(
+    "P3",
+    "clients.products:Products.release",
+    f"{API}place_order.py::test_a_total_that_is_not_as_expected_is_told_and_the_stock_given_back[lean-19.99]",
+)
+def a_refused_checkout_keeps_its_reservation(_: Any) -> Any:
+    return nothing
+
+
+@bug(
+    "P3",
+    "orders.services.checkout.reservations:UnresolvedReservations.resolve_later",
+    f"{API}neighbours_failing.py"
+    "::test_an_unknown_outcome_is_carried_on_by_the_same_key_and_given_back_when_nobody_does",
+)
+def a_reservation_that_was_not_answered_is_forgotten(_: Any) -> Any:
+    return lambda self, order_id: None
+
+
+@bug(
+    "P3",
+    "clients.products:Products.commit",
+    f"{INTEGRATION}stock.py::test_what_replaced_an_orders_reservation_is_never_sold",
+)
+def any_reservation_under_the_id_of_an_order_is_sold(commit: Any) -> Any:
+    return lambda self, order_id, revision, deadline: commit(self, order_id, 0, deadline)
+
+
+# P4: every side effect happens, and takes effect once
+
+
+@bug(
+    "P4",
+    "orders.services.operations.effects:_carry_out",
+    f"{INTEGRATION}outbox.py::test_a_cart_that_could_not_be_cleared_is_cleared_later_and_once",
+)
+def an_effect_that_failed_counts_as_done(carry_out: Any) -> Any:
+    async def wrong(*arguments: Any) -> bool:
+        await carry_out(*arguments)
+        return True
+
+    return wrong
+
+
+@bug(
+    "P4",
+    "orders.outbox.queue:_CLAIM",
+    f"{INTEGRATION}outbox.py::test_a_row_that_another_relay_is_just_claiming_holds_up_nothing_else_and_is_left_to_it",
+)
+def two_relays_claim_the_same_rows(statement: str) -> str:
+    return statement.replace(" FOR UPDATE SKIP LOCKED", "")
+
+
+@bug(
+    "P4",
+    "orders.services.payments.refunds:Balance.missing",
+    f"{INTEGRATION}refunds.py::test_late_money_in_parts_is_refunded_part_by_part",
+)
+def money_is_refunded_again_though_its_refund_was_requested(_: Any) -> Any:
+    return property(lambda self: self.ledger.captured - self.keeps - self.ledger.refunded)
+
+
+# P5: a payment event counts once, in any order
+
+
+@bug(
+    "P5",
+    "orders.services.payments.events:_entry",
+    f"{INTEGRATION}payment_events.py::test_a_known_event_id_with_another_content_is_still_the_same_event",
+)
+def a_repeated_payment_event_is_stored_under_another_id(entry: Any) -> Any:
+    def wrong(event: Any) -> Any:
+        row = entry(event)
+        row.event_id = f"{event.event_id[:36]}{time.time()}"
+        return row
+
+    return wrong
+
+
+@bug(
+    "P5",
+    "orders.domain.lifecycle:payment_status",
+    f"{UNIT}lifecycle.py::test_a_refund_heard_before_its_capture_changes_nothing_until_the_capture_comes",
+)
+def a_refund_before_its_capture_makes_the_order_refunded(payment_status: Any) -> Any:
+    def wrong(total: int, captured: int, refunded: int, words: Any) -> Any:
+        return payment_status(total, captured or refunded, refunded, words)
+
+    return wrong
+
+
+@bug(
+    "P5",
+    "orders.services.payments.events:retry_parked",
+    f"{INTEGRATION}parked_payment_events.py::test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed",
+)
+def an_event_that_came_before_its_order_is_never_counted(_: Any) -> Any:
+    return lambda request_id: 0
+
+
+# P6: the audit trail is gapless and legal, and the sums add up
+
+
+@bug(
+    "P6",
+    "orders.services.lifecycle.transition:locked",
+    f"{API}fulfilment.py::test_vendors_who_cancel_at_once_each_give_back_their_own_share",
+)
+def an_order_is_changed_without_its_lock(_: Any) -> Any:
+    return lambda orders, order_id: orders.get(id=order_id)
+
+
+@bug(
+    "P6",
+    "orders.services.lifecycle.transition:OrderTransition.transition_payment",
+    f"{INTEGRATION}payment_events.py::test_a_capture_of_the_total_pays_and_confirms_the_order",
+)
+def a_payment_status_has_no_audit_entry(_: Any) -> Any:
+    return lambda self, wanted: setattr(self.order, "payment_status", wanted)
+
+
+@bug("P6", "orders.domain.money:DECIMALS", f"{UNIT}money.py::test_an_amount_is_written_with_its_currencys_own_decimals")
+def yen_have_two_decimals(decimals: Any) -> Any:
+    return {**decimals, "JPY": 2}
+
+
+# P7: nobody sees or touches what is not theirs
+
+
+@bug(
+    "P7",
+    "orders.store.models:OrderQuerySet.visible_to",
+    f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",
+)
+def a_customer_sees_every_order(_: Any) -> Any:
+    return lambda self, caller: self.all()
+
+
+@bug(
+    "P7",
+    "orders.http.pagination:_belongs_to",
+    f"{API}tenancy.py::test_a_cursor_of_one_caller_is_refused_to_every_other",
+)
+def a_cursor_is_good_for_every_caller(_: Any) -> Any:
+    return lambda request, listing: "everybody"
+
+
+@bug(
+    "P7",
+    "orders.http.permissions:roles",
+    f"{API}roles.py::test_a_role_gets_through_where_the_table_says_so_and_nowhere_else",
+)
+def an_admin_is_let_in_everywhere(roles: Any) -> Any:
+    return lambda *allowed: roles(*allowed, "admin")
+
+
+# P8: a coupon is never used beyond its limits
+
+
+@bug(
+    "P8",
+    "orders.services.checkout.checkout_request:check_cart",
+    f"{API}place_order.py::test_a_coupon_nobody_knows_stops_the_order_and_nothing_is_held[lean]",
+)
+def a_coupon_that_cannot_be_used_is_ignored(check_cart: Any) -> Any:
+    return lambda cart, wish: check_cart(cart, replace(wish, coupon_code=None))
+
+
+# P9: every answer comes in time, under overload too
+
+
+@bug("P9", "clients.deadline:Deadline.left", f"{UNIT}foreign_exceptions.py::test_a_call_ends_with_its_deadline")
+def a_call_may_take_longer_than_is_left_of_the_request(_: Any) -> Any:
+    return lambda self, at_most: at_most
+
+
+@bug(
+    "P9",
+    "clients.breaker:CircuitBreaker._note",
+    f"{INTEGRATION}circuit_breakers.py::test_half_of_the_last_twenty_calls_must_fail",
+)
+def a_circuit_never_opens(_: Any) -> Any:
+    return lambda self, outcome, probing: None
+
+
+@bug(
+    "P9",
+    "asgi_app.admission:Admission.has_room",
+    f"{INTEGRATION}overload.py::test_requests_beyond_what_is_carried_are_refused_at_once",
+)
+def load_shedding_admits_every_request(_: Any) -> Any:
+    return lambda self, kind, state: True
+
+
+# P10: after any fault the service recovers by itself within 30 s
+
+
+@bug(
+    "P10",
+    "messaging.relay:Relay._try_round",
+    f"{INTEGRATION}outbox.py::test_while_redis_is_away_orders_are_placed_and_afterwards_all_is_made_up_for",
+)
+def the_relay_ends_with_its_first_failure(_: Any) -> Any:
+    return lambda self, queue: self.round(queue)
+
+
+@bug(
+    "P10",
+    "orders.outbox.queue:LEASE_SECONDS",
+    f"{INTEGRATION}outbox.py"
+    "::test_a_job_is_queued_again_within_seconds_after_the_longest_outage_too_and_its_old_copies_expire",
+)
+def what_a_dead_process_had_claimed_waits_for_minutes(lease_seconds: Any) -> Any:
+    return 10 * lease_seconds
+
+
+# P11: a forged, replayed or malformed message or token changes nothing
+
+
+@bug("P11", "messaging.signing:is_signed", f"{UNIT}events.py::test_a_message_signed_with_another_secret_is_refused")
+def signatures_of_payment_messages_are_not_checked(_: Any) -> Any:
+    return lambda message, secret: True
+
+
+@bug(
+    "P11",
+    "orders.http.authentication:JWTAuthenticator.__init__",
+    f"{UNIT}tokens.py::test_a_token_of_another_issuer_or_for_another_service_is_refused",
+)
+def a_token_for_another_service_is_accepted(initialize: Any) -> Any:
+    def wrong(self: Any, *arguments: Any) -> None:
+        initialize(self, *arguments)
+        self._decoder.options["verify_aud"] = False
+
+    return wrong
+
+
+# P12: no input brings a 500, a traceback or a secret
+
+
+@bug(
+    "P12",
+    "orders.http.serializers:Strict.check_names",
+    f"{API}errors.py::test_unknown_fields_are_each_pointed_at[lean]",
+)
+def unknown_fields_of_a_body_are_not_refused(_: Any) -> Any:
+    return lambda self, data: None
+
+
+@bug("P12", "orders.http.problems:failure", f"{UNIT}errors.py::test_a_failure_tells_nothing_of_its_cause")
+def an_internal_error_tells_its_cause(failure: Any) -> Any:
+    def wrong(path: str, error: BaseException) -> Any:
+        response = failure(path, error)
+        response.content = response.content.replace(b"Something", str(error).encode())
+        return response
+
+    return wrong
+
+
+@bug("P12", "asgi_app.logs:SPEAK_OF_CODE", f"{INTEGRATION}logs.py::test_nothing_that_is_anybodys_own_is_in_the_log")
+def the_message_of_every_exception_is_logged(_: Any) -> Any:
+    return BaseException

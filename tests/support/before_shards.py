@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from asgi_app.asgi import application
 from orders.domain.ids import earlier_order_id_of
-from orders.services.checkout.checkout import checkout_request
+from orders.services.checkout import checkout_request
 
 __all__ = ["application"]
 

@@ -69,7 +69,7 @@ class Client:
         self._http.close()
 
     def ask(self, method: str, path: str, caller: tuple[str, ...], body: Any = None, **headers: str) -> httpx.Response:
-        """The first answer there is. Raises Broken when something happens that this client doesn't bear, or for too long."""
+        """Return the first answer. Raise Broken for a failure that this client does not tolerate or that lasts too long."""
         bearer = {"Authorization": f"Bearer {self._world.stack.token(*caller)}", **headers}
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
@@ -138,7 +138,7 @@ class Load:
             assert not self.broken, self.broken[:5]
 
     def run(self, seconds: float) -> None:
-        """Let them shop for a while; ends early when one of them saw what must not be."""
+        """Let them shop for a while; end early when one of them has seen a broken promise."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self.broken:
             time.sleep(0.01)
@@ -148,7 +148,7 @@ class Load:
         return [purchase for purchase in self.purchases if purchase.order]
 
     def prepare(self, rng: Random) -> Purchase:
-        """A new customer with a full cart; now and then one who expects another total, and is refused."""
+        """Return a purchase of a new customer; now and then one that expects another total, and is refused."""
         purchase = Purchase(body={"note": "wrong", "expected_total": "1.00"} if rng.random() < 0.1 else {})
         self._world.sandbox.put_user(purchase.customer)
         bought = rng.sample(self._products, rng.randint(1, 2))
@@ -158,7 +158,7 @@ class Load:
         return purchase
 
     def check(self) -> None:
-        """Hold the service to all it said, once nothing is under way any more. Everyone must have left."""
+        """Compare every answer with the database and the ledgers, once nothing is under way. All customers must have ended."""
         orders = {str(purchase.order["id"]): purchase for purchase in self.placed if purchase.order}
         assert orders, "nobody could buy anything"
         self._wait_until_all_is_decided(list(orders))
@@ -202,7 +202,7 @@ class Load:
                 self._accept(client, purchase)
 
     def _accept(self, client: Client, purchase: Purchase) -> None:
-        """The vendors take the order on, if it is paid soon."""
+        """Have the vendors accept the order, if it is paid soon."""
         assert purchase.order
         if not self._is_soon_paid(client, purchase):
             return
@@ -212,7 +212,7 @@ class Load:
             purchase.accepted.append(part["id"])
 
     def _is_soon_paid(self, client: Client, purchase: Purchase) -> bool:
-        """Wait a moment for the order to be confirmed; whether it is."""
+        """Wait a moment for the order to be confirmed; return whether it is."""
         assert purchase.order
         caller = ("customer", purchase.customer)
         end = time.monotonic() + 3
@@ -223,7 +223,7 @@ class Load:
         return True
 
     def _is_soon_sold(self, purchase: Purchase) -> bool:
-        """Whether Product sells the order's stock before long: then a cancellation has something to put back."""
+        """Return whether Product sells the order's stock before long: then a cancellation has something to restock."""
         assert purchase.order
         end = time.monotonic() + SOLD_SECONDS
         while self._world.sandbox.ledger("product", purchase.order["id"])["state"] != "COMMITTED":
@@ -233,12 +233,12 @@ class Load:
         return True
 
     def _wait_until_all_is_decided(self, ids: list[str]) -> None:
-        """Nothing stays pending: it is paid, cancelled, or expires."""
+        """Check that nothing stays pending: it is paid, cancelled, or expires."""
         undecided = "SELECT id FROM orders WHERE status = 'pending' AND id = ANY(%s::uuid[])"
         eventually(lambda: not self._world.sql(undecided, ids), "all orders to be decided", RECOVERY_SECONDS)
 
     def _check_answers(self) -> None:
-        """P1, P2: what was answered is there, whole, and is answered again; what was done afterwards has stayed done."""
+        """Check P1, P2: an answered order exists, whole, and a repeated request returns it; later changes have stayed."""
         client = Client(self._world, self._urls, Random(0))
         try:
             for purchase in self.placed:
@@ -252,7 +252,7 @@ class Load:
             client.close()
 
     def _check_one_order_a_key(self) -> None:
-        """P2: one order for each customer who was told of one, none for those who were refused."""
+        """Check P2: one order for each customer with a 201, none for those who were refused."""
         wanted = {purchase.customer: int(purchase.order is not None) for purchase in self.purchases}
         rows = self._world.sql(
             "SELECT customer_id, count(*) AS n FROM orders WHERE customer_id = ANY(%s) GROUP BY 1", list(wanted)
@@ -261,7 +261,7 @@ class Load:
         assert found == wanted, {name: (wanted[name], found[name]) for name in wanted if wanted[name] != found[name]}
 
     def _check_neighbours(self, ids: list[str]) -> None:
-        """P3, P4: nothing is held for nobody, each cart was cleared once, nobody paid twice, nothing was sold twice."""
+        """Check P3, P4: every hold has an order, each cart was cleared once, no payment or sale happened twice."""
         eventually(lambda: not orphaned_holds(self._world), "holds without an order to end", RECOVERY_SECONDS + 5)
         product, cart, payment = (self._world.sandbox.ledger(name) for name in ("product", "cart", "payment"))
         assert product["adds_up"]
@@ -272,7 +272,7 @@ class Load:
 
 
 def orphaned_holds(world: World) -> list[str]:
-    """Orders that hold stock at Product and don't exist."""
+    """Return the ids that hold stock at Product and belong to no order."""
     orders = world.sandbox.ledger("product")["orders"]
     held = [order_id for order_id, hold in orders.items() if hold["state"] == "HELD"]
     known = {row["id"] for row in world.sql("SELECT id::text FROM orders WHERE id = ANY(%s::uuid[])", held)}
@@ -292,7 +292,7 @@ def need_in_time(answer: httpx.Response, seconds: float) -> None:
 
 
 def need_refusal(answer: httpx.Response) -> str:
-    """The dependency that a 503 names; raise Broken unless it is a problem that says when to ask again."""
+    """Return the dependency that a 503 names; raise Broken unless it is a problem that says when to ask again."""
     need(answer, 503)
     said = answer.json()
     whole = answer.headers["content-type"] == "application/problem+json" and said["code"] == "dependency_unavailable"

@@ -6,17 +6,17 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / ".env.sample"
 PLACEHOLDERS = CHECKOUT / "compose" / "check.env"
-"""What `make check` reads the settings with: enough to start, and nobody is reached."""
+"""The settings of `make check`: enough to start, and no server is reached."""
 
 _SET = re.compile(r"^([A-Z_]+)=(.*)$", re.MULTILINE)
 _DEFAULT = re.compile(r"^# ([A-Z_]+)=(.*)$", re.MULTILINE)
 
 
 def read(file: Path) -> dict[str, str]:
-    """What the file sets."""
+    """Return the names and values that the file sets."""
     return dict(_SET.findall(file.read_text()))
 
 
 def defaults(file: Path) -> dict[str, str]:
-    """What the file shows as a default, in a comment of its own line."""
+    """Return the defaults that the file shows, each in a comment of its own line."""
     return dict(_DEFAULT.findall(file.read_text()))

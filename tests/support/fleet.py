@@ -44,14 +44,14 @@ class Server(Process):
         self.need_ready()
 
     def need_ready(self) -> None:
-        """Wait until it says that it can serve. Raises ProcessError when it ends, or after RECOVERY_SECONDS."""
+        """Wait until it is ready. Raise ProcessError when it ends, or after RECOVERY_SECONDS."""
         self.wait_ready(lambda: self.get("/readyz").raise_for_status(), errors=httpx.HTTPError, limit=RECOVERY_SECONDS)
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", trust_env=False, timeout=10)
 
     def tasks(self) -> int:
-        """How many tasks its event loop has, the one that answers this included."""
+        """Return the number of tasks in its event loop, the one that serves this request included."""
         lines = self.get("/metrics").text.splitlines()
         return int(float(next(line for line in lines if line.startswith("event_loop_tasks ")).split()[1]))
 
@@ -91,7 +91,7 @@ class Fleet:
         self.need_ready()
 
     def start_what_is_down(self) -> None:
-        """Start again what a failed test left dead, so that the next one has a chance."""
+        """Start each process again that a failed test has left terminated."""
         for server in (self.stack.postgres, self.stack.redis):
             if server.process.exit_status is not None:
                 server.start()
@@ -107,14 +107,14 @@ class Fleet:
             process.stop()
 
     def need_ready(self) -> None:
-        """Wait until the servers say that they can serve; everything else must run. Raises ProcessError."""
+        """Wait until the servers are ready; every other process must run. Raise ProcessError."""
         for process in self.processes:
             process.check()
         for server in self.servers:
             server.need_ready()
 
     def need_usual_usage(self) -> None:
-        """Wait until nothing is used beyond what was usual; fail after RECOVERY_SECONDS with what is."""
+        """Wait until no resource is used beyond `usual`; fail after RECOVERY_SECONDS with those that are."""
 
         beyond: dict[str, str] = {}
 
@@ -130,7 +130,7 @@ class Fleet:
         assert not beyond, f"more is in use than before the fault: {beyond}"
 
     def usage(self) -> dict[str, int]:
-        """File descriptors, threads and tasks of each process, and the connections at PostgreSQL and Redis."""
+        """Return file descriptors, threads and tasks of each process, and the connections at PostgreSQL and Redis."""
         used = {}
         for process in self.processes:
             family = list(_family(process.pid))
@@ -148,7 +148,7 @@ class Fleet:
 
 
 def _family(pid: int) -> Iterator[int]:
-    """A process and all that descend from it."""
+    """Return a process and all of its descendants."""
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():

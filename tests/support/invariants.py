@@ -154,7 +154,7 @@ def check_at_rest(world: World, *order_ids: str, seconds: float = PATIENCE_SECON
 
 
 def differences(world: World, order_ids: Collection[str]) -> list[str]:
-    """Where the neighbours' books are not what these orders say, and what is still to come."""
+    """Return where the ledgers of Product and Payment differ from these orders, and which effects are still due."""
     found = []
     for order in world.sql(ORDERS, list(order_ids)):
         said: dict[str, Any] = {"effects": order["effects_to_come"], "refunds": order["refunds_to_come"]}

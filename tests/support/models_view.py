@@ -25,7 +25,7 @@ AMOUNTS = ("subtotal", "discount", "total", "unit_price")
 
 
 def view(order: Order) -> dict[str, Any]:
-    """The order in the words of the API, what its models object to, and what saving them would change."""
+    """Return the order as the API shows it, the errors of its models' validation, and the columns that saving would change."""
     names = "id number customer_id status payment_status currency subtotal discount total coupon_code note"
     names += " shipping_address created_at updated_at expires_at version"
     item = "id product_id vendor_id name sku quantity unit_price total discount"
@@ -42,7 +42,7 @@ def view(order: Order) -> dict[str, Any]:
 
 
 def words(row: models.Model, names: str, currency: str) -> dict[str, Any]:
-    """These columns of a row as JSON values of the API."""
+    """Return these columns of a row as JSON values of the API."""
     values = {name: getattr(row, name) for name in names.split()}
     for name in AMOUNTS:
         if name in values:
@@ -54,7 +54,7 @@ def words(row: models.Model, names: str, currency: str) -> dict[str, Any]:
 
 
 def complaints(row: models.Model) -> Iterator[str]:
-    """What `full_clean` objects to; that something is blank is a matter of forms, not of what may be kept."""
+    """Return the errors of `full_clean`; that a value is blank is a rule for forms, not for the database."""
     try:
         row.full_clean()
     except ValidationError as error:
@@ -63,7 +63,7 @@ def complaints(row: models.Model) -> Iterator[str]:
 
 
 def changed_by_saving(row: models.Model) -> bool:
-    """Whether the row would look different if the model had written it."""
+    """Return whether the row would differ if the model had written it."""
     table, before = row._meta.db_table, as_stored(row)
     with transaction.atomic():
         row.save(force_update=True)
@@ -74,7 +74,7 @@ def changed_by_saving(row: models.Model) -> bool:
 
 
 def as_stored(row: models.Model) -> str:
-    """The row's columns in PostgreSQL's own words."""
+    """Return the row's columns as PostgreSQL's text."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT stored::text FROM {row._meta.db_table} AS stored WHERE id = %s", [row.pk])
         return str(cursor.fetchone()[0])

@@ -23,7 +23,7 @@ WAYS = ("both", "channel", "stream")
 
 
 def signature(message: Message, secret: str) -> str:
-    """Hex HMAC-SHA256 over the signed fields, one newline between each, null as empty (contract: neighbours)."""
+    """Return the hex HMAC-SHA256 over the signed fields, one newline between each, null as empty (contract: neighbours)."""
     text = "\n".join("" if message[name] is None else str(message[name]) for name in SIGNED)
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
@@ -36,11 +36,11 @@ class Payment:
         self._entries: list[Any] = []
 
     def sign(self, message: Message) -> Message:
-        """The same message with its true signature."""
+        """Return the same message with its valid signature."""
         return {**message, "signature": signature(message, self.secret)}
 
     def event(self, word: str, order_id: str, amount: Any = 2000, /, **fields: Any) -> Message:
-        """A new signed event `payment.<word>`; `amount` in minor units, any field may be given another value."""
+        """Return a new signed event `payment.<word>`; `amount` in minor units, any field may be given another value."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         message = {
             "event_id": str(uuid.uuid4()),
@@ -65,29 +65,29 @@ class Payment:
                 self._entries.append(self.bus.xadd(EVENTS, {"message": raw}))
 
     def say(self, word: str, order_id: str, amount: Any = 2000, via: str = "both", **fields: Any) -> Message:
-        """Tell a new event and answer it."""
+        """Publish a new event and return it."""
         message = self.event(word, order_id, amount, **fields)
         self.tell(message, via)
         return message
 
     def stream(self, name: str, order_id: str) -> list[Message]:
-        """The messages about an order in the stream `name`, oldest first; each entry must have the one field `message`."""
+        """Return the messages about an order in the stream `name`, oldest first; each entry must have the one field `message`."""
         entries: Any = self.bus.xrange(name)
         assert all(fields.keys() == {b"message"} for _, fields in entries)
         messages = [json.loads(fields[b"message"]) for _, fields in entries if order_id.encode() in fields[b"message"]]
         return [message for message in messages if message["order_id"] == order_id]
 
     def told(self, name: str, order_id: str, number: int) -> list[Message]:
-        """The messages about an order in the stream `name`, once there are so many."""
+        """Wait until there are so many messages about an order in the stream `name`; return them."""
         eventually(lambda: len(self.stream(name, order_id)) >= number, f"{number} messages in {name}")
         return self.stream(name, order_id)
 
     def types(self, name: str, order_id: str) -> list[str]:
-        """The types of the messages about an order in the stream `name`, oldest first."""
+        """Return the types of the messages about an order in the stream `name`, oldest first."""
         return [message["type"] for message in self.stream(name, order_id)]
 
     def wait_until_all_is_heard(self) -> None:
-        """Wait until the service has acknowledged everything that was told on the stream here."""
+        """Wait until the service has acknowledged every message that was published on the stream here."""
 
         def nothing_is_left() -> bool:
             groups: Any = self.bus.xinfo_groups(EVENTS)
@@ -102,7 +102,7 @@ class Payment:
 
     @contextmanager
     def listening_to(self, *channels: str) -> Iterator[Callable[[str], list[tuple[str, Message]]]]:
-        """Hear channels; the function it gives answers (channel, message) of all that was said of an order so far."""
+        """Subscribe to channels; yield a function that returns (channel, message) of all messages about an order so far."""
         heard: list[tuple[str, Message]] = []
 
         def heard_about(order_id: str) -> list[tuple[str, Message]]:
@@ -120,5 +120,15 @@ class Payment:
 
 
 def _position(entry_id: bytes) -> tuple[int, ...]:
-    """Where an entry is in its stream; comparable."""
+    """Return an entry's position in its stream; comparable."""
     return tuple(int(part) for part in entry_id.split(b"-"))
+
+
+def asked_back(payment: Payment, order_id: str) -> list[Message]:
+    """Return the requests for refunds of the order that were published."""
+    return [message for message in payment.stream(COMMANDS, order_id) if message["type"] == "payment.refund_requested"]
+
+
+def until_asked_back(payment: Payment, order_id: str, times: int) -> None:
+    """Wait until so many requests for refunds were published."""
+    eventually(lambda: len(asked_back(payment, order_id)) == times, "the refund to be asked for")

@@ -8,7 +8,7 @@ FIELDS = {"type", "title", "status", "detail", "instance", "code", "request_id"}
 
 
 def problem(answer: httpx.Response, status: int, code: str, *carries: str) -> dict[str, Any]:
-    """The body of a refusal, which must have this status, this code, and the fields it `carries` besides; no others."""
+    """Return the body of a problem, which must have this status, this code, and the fields it `carries` besides; no others."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     body: dict[str, Any] = answer.json()
     assert (answer.status_code, body["status"], body["code"]) == (status, status, code), answer.text
@@ -20,7 +20,7 @@ def problem(answer: httpx.Response, status: int, code: str, *carries: str) -> di
 
 
 def refused_input(answer: httpx.Response) -> list[str]:
-    """The pointers of a 400 `invalid`, to what was refused."""
+    """Return the pointers of a 400 `invalid` to the refused fields."""
     errors = problem(answer, 400, "invalid", "errors")["errors"]
     assert errors
     assert all(error.keys() == {"pointer", "code", "detail"} and error["detail"] for error in errors)

@@ -1,4 +1,4 @@
-"""A TCP server that does to its clients, byte by byte, what a test says."""
+"""A TCP server that sends its clients, byte by byte, what a test says."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ class Peer:
         self._server, self._reader, self._writer = server, reader, writer
 
     async def request(self) -> bytes:
-        """The next request, b"" when there will be none."""
+        """Return the next request, b"" when there will be none."""
         try:
             head = await self._reader.readuntil(b"\r\n\r\n")
             length = [
@@ -30,7 +30,7 @@ class Peer:
         return head + body
 
     async def heard(self) -> bytes:
-        """Whatever has come in since, b"" at the end."""
+        """Return the bytes received since, b"" at the end."""
         with suppress(ConnectionError):
             return await self._reader.read(65536)
         return b""
@@ -41,11 +41,11 @@ class Peer:
             await self._writer.drain()
 
     def close(self) -> None:
-        """Say no more."""
+        """Close the sending side."""
         self._writer.close()
 
     def reset(self) -> None:
-        """Break the connection off: the client sees a reset instead of an end."""
+        """Reset the connection: the client sees RST in place of FIN."""
         raw: socket.socket = self._writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
@@ -63,7 +63,7 @@ class RawServer:
         self.requests: list[bytes] = []
 
     async def is_left(self) -> bool:
-        """Whether every client has hung up, given a moment."""
+        """Return whether every client has closed its connection, within a moment."""
         for _ in range(200):
             if self.open == 0:
                 return True
@@ -73,7 +73,7 @@ class RawServer:
 
 @asynccontextmanager
 async def serving(manner: Manner) -> AsyncIterator[RawServer]:
-    """A server that treats each connection in this manner, and then waits for its end."""
+    """Serve each connection in this manner, and then wait for its end."""
     treated: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,7 +113,7 @@ async def _breathe() -> None:
 
 
 def always(answer: bytes) -> Manner:
-    """To every request the same."""
+    """Return a manner that answers every request with the same bytes."""
 
     async def manner(peer: Peer) -> None:
         while await peer.request():
@@ -123,7 +123,7 @@ def always(answer: bytes) -> Manner:
 
 
 def once(answer: bytes) -> Manner:
-    """To the first request this, and then the end."""
+    """Return a manner that answers the first request with these bytes and closes."""
 
     async def manner(peer: Peer) -> None:
         await peer.request()
@@ -134,12 +134,12 @@ def once(answer: bytes) -> Manner:
 
 
 async def silence(peer: Peer) -> None:
-    """Never a word."""
+    """Send nothing."""
 
 
 @contextmanager
 def full_port() -> Iterator[int]:
-    """A port where a connection is neither taken nor refused: the queue in front of it is full."""
+    """Yield a port where a connection is neither accepted nor refused: its backlog is full."""
     with socket.socket() as listening, socket.socket() as first:
         listening.bind((HOST, 0))
         listening.listen(0)
@@ -149,7 +149,7 @@ def full_port() -> Iterator[int]:
 
 @contextmanager
 def closed_port() -> Iterator[int]:
-    """A port that refuses connections, and that nobody else can take meanwhile."""
+    """Yield a port that refuses connections, and that no other process can take meanwhile."""
     with socket.socket() as bound:
         bound.bind((HOST, 0))
         yield bound.getsockname()[1]

@@ -13,43 +13,43 @@ Row = dict[str, Any]
 
 
 def trail(world: World, order_id: str) -> list[str]:
-    """The audit trail, as "type by role"."""
+    """Return the audit trail as "type by role"."""
     rows = world.sql("SELECT type, actor_role FROM order_events WHERE order_id = %s ORDER BY sequence", order_id)
     return [f"{row['type']} by {row['actor_role']}" for row in rows]
 
 
 def steps(world: World, order_id: str) -> list[str]:
-    """The types in the audit trail."""
+    """Return the types in the audit trail."""
     return [entry.split(" by ")[0] for entry in trail(world, order_id)]
 
 
 def ledger(world: World, order_id: str) -> list[Row]:
-    """The events counted for the order."""
+    """Return the payment events counted for the order."""
     return world.sql("SELECT * FROM payment_events WHERE order_id = %s ORDER BY id", order_id)
 
 
 def parked(world: World, order_id: str) -> list[Row]:
-    """The events that wait for the order to be known."""
+    """Return the payment events parked until the order is known."""
     return world.sql("SELECT * FROM payment_events WHERE claimed_order_id = %s AND order_id IS NULL", order_id)
 
 
 def refunds(world: World, order_id: str) -> list[Row]:
-    """What was asked back from Payment."""
+    """Return the refunds requested from Payment."""
     return world.sql("SELECT * FROM refunds WHERE order_id = %s ORDER BY created_at", order_id)
 
 
 def waiting(world: World, order_id: str) -> list[str]:
-    """The kinds of effects that are still to happen."""
+    """Return the kinds of effects that are still due."""
     return [row["kind"] for row in world.sql("SELECT kind FROM outbox WHERE order_id = %s ORDER BY id", order_id)]
 
 
 def letters(world: World, text: str) -> list[Row]:
-    """The dead letters that contain `text`."""
+    """Return the dead letters that contain `text`."""
     return world.sql("SELECT * FROM dead_letters WHERE position(%s IN message) > 0 ORDER BY id", text)
 
 
 def hurry(world: World, order_id: str) -> None:
-    """Let what waits in the outbox be due now."""
+    """Make the order's rows of the outbox due now."""
     world.sql("UPDATE outbox SET available_at = now() WHERE order_id = %s", order_id)
 
 
@@ -60,46 +60,46 @@ def start_job(world: World, name: str) -> None:
 
 
 def expire(world: World, *order_ids: str) -> None:
-    """Let the orders' time be over, and have them looked at."""
+    """Make the orders overdue, and run the job that expires them."""
     world.sql("UPDATE orders SET expires_at = now() WHERE id = ANY(%s::uuid[])", list(order_ids))
     start_job(world, "orders.expire_overdue")
 
 
 def fall_silent(world: World, *order_ids: str) -> None:
-    """Let Payment have been silent about the orders for long enough, and have them looked at."""
+    """Make the orders' payment status due to be requested, and run the job that requests it."""
     world.sql("UPDATE orders SET payment_check_at = now() WHERE id = ANY(%s::uuid[])", list(order_ids))
     start_job(world, "orders.ask_about_silent_payments")
 
 
 def lose_hold(world: World, order_id: str) -> None:
-    """Let Product's hold for the order run out behind the service's back."""
+    """Expire Product's hold for the order without the service's knowledge."""
     answer = httpx.post(f"{world.stack.control_url}/holds/{order_id}/expire", json={}, trust_env=False)
     assert answer.json()["state"] == "EXPIRED"
 
 
 def hold(world: World, order_id: str) -> Row:
-    """What Product remembers of the order."""
+    """Return Product's ledger of the order."""
     return world.sandbox.ledger("product", order_id)
 
 
 def account(world: World, order_id: str) -> Row:
-    """What Payment remembers of the order."""
+    """Return Payment's ledger of the order."""
     return world.sandbox.ledger("payment", order_id)
 
 
 def pay(world: World, order_id: str, word: str = "capture", **fields: Any) -> Row:
-    """Let Payment say something of an order once it has been asked for its payment; answers the message it sent."""
+    """Have Payment publish an event about an order once its payment was requested; return the message."""
     until_requested(world, order_id)
     return world.sandbox.pay(order_id, word, **fields)
 
 
 def clears(world: World, order_id: str) -> Row:
-    """How often the order asked for its cart to be cleared (`heard`), and how often that emptied one (`in_effect`)."""
+    """Return how often Cart was asked to clear the order's cart (`heard`), and how often that emptied one (`in_effect`)."""
     return world.sandbox.ledger("cart", order_id)
 
 
 def product_of(order: Row) -> str:
-    """The id of an order's one product."""
+    """Return the id of an order's only product."""
     (item,) = order["items"]
     return str(item["product_id"])
 
@@ -110,7 +110,7 @@ def until_counted(world: World, order_id: str, number: int) -> None:
 
 
 def until_done(world: World, order_id: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until everything is in effect that the order's commits have asked for."""
+    """Wait until every effect of the order's commits is done."""
     eventually(lambda: not waiting(world, order_id), "the outbox to be empty", seconds)
 
 
@@ -120,17 +120,17 @@ def until_stock_is(world: World, order_id: str, state: str) -> None:
 
 
 def until_requested(world: World, order_id: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until Payment has heard of the order."""
+    """Wait until the order's payment was requested."""
     eventually(lambda: account(world, order_id)["heard"], "Payment to hear of the order", seconds)
 
 
 def until_refunded(world: World, order_id: str, amount: int, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until Payment has given this much back in all."""
+    """Wait until Payment has refunded this amount in all."""
     eventually(lambda: account(world, order_id)["refunded_minor"] == amount, f"{amount} to be refunded", seconds)
 
 
 def replace_hold(world: World, order_id: str, lines: dict[str, int]) -> int:
-    """Let somebody else's request replace what Product holds under the order's id; return the new revision."""
+    """Replace Product's hold under the order's id by that of another request; return its revision."""
     wanted = [pb.Line(product_id=product_id, quantity=units) for product_id, units in lines.items()]
     request = pb.ReserveStockRequest(order_id=order_id, lines=wanted, ttl_seconds=600)
     environment = world.stack.environment

@@ -22,7 +22,7 @@ SECONDS = 5
 
 
 def order(cart_version: int) -> order_writer.NewOrder:
-    """An order that costs nothing and holds nothing at Product: nobody will be asked for its money."""
+    """Return an order that costs nothing and holds nothing at Product: no payment is requested."""
     mug = Product("p-none", "v-1", "Mug", "MUG", 0, "EUR", 1)
     actor, request_hash = Actor("customer", CUSTOMER, "r"), "\\x" + "00" * 32
     return new_order(

@@ -14,7 +14,7 @@ from compose.stack import CHECKOUT, Stack
 
 @contextmanager
 def server(stack: Stack, name: str, application: str = "asgi_app.asgi:application", **settings: str) -> Iterator[str]:
-    """The address of a server that runs `application`, ready to be asked; its log is `name`'s in the stack's folder."""
+    """Run a server of `application` and yield its address once it is ready; its log is `name`'s in the stack's folder."""
     port = free_port()
     process = _process(stack, name, port, application, settings)
     process.start()
@@ -30,7 +30,7 @@ def server(stack: Stack, name: str, application: str = "asgi_app.asgi:applicatio
 
 @contextmanager
 def away(stack: Stack, name: str, **settings: str) -> Iterator[Path]:
-    """The log of a server that lives and does not become ready, for it can't reach what these settings name."""
+    """Run a server that does not become ready, for it cannot reach the addresses in these settings; yield its log."""
     port = free_port()
     process = _process(stack, name, port, "asgi_app.asgi:application", settings)
     process.start()

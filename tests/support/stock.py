@@ -5,6 +5,7 @@ from typing import cast
 from asgiref.typing import ASGI3Application
 from django.core.handlers.asgi import ASGIHandler
 
-from asgi_app.asgi import Application
+import asgi_app.asgi  # noqa: F401  (sets up Django)
+from asgi_app.server.application import Application
 
 application = Application(cast(ASGI3Application, ASGIHandler()))

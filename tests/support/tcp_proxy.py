@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 from compose.ports import HOST
 
 Way = Literal["up", "down"]
-"""`up` is what clients say to the server, `down` what it answers."""
+"""`up` is from clients to the server, `down` back."""
 
 BOTH: tuple[Way, Way] = ("up", "down")
 CHUNK = 65_536
@@ -61,7 +61,7 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many are open now."""
+        """Return how many connections are open now."""
         return len(self._links)
 
     def lead_to(self, *server_ports: int) -> None:
@@ -69,12 +69,12 @@ class Proxy:
         self._server_ports = itertools.cycle(server_ports)
 
     def cut(self) -> None:
-        """Reset every connection there is; new ones are served."""
+        """Reset every open connection; new ones are served."""
         self._call(self._cut())
 
     @contextmanager
     def stalled(self, *ways: Way) -> Iterator[None]:
-        """Keep every connection open, also new ones, and let nothing through in these ways; later all of it comes."""
+        """Keep every connection open, also new ones, and hold back all bytes in these directions; pass them on afterwards."""
         self._call(self._let_flow(ways or BOTH, False))
         try:
             yield
@@ -83,7 +83,7 @@ class Proxy:
 
     @contextmanager
     def delayed(self, seconds: float) -> Iterator[None]:
-        """Let everything come this much later, in either way."""
+        """Delay all bytes by so many seconds, in either direction."""
         self.delay_seconds = seconds
         try:
             yield
@@ -92,7 +92,7 @@ class Proxy:
 
     @contextmanager
     def losing_the_answer_to(self, *parts: bytes) -> Iterator[Trap]:
-        """Reset the connection on which a client says all of `parts`, once the server has answered the last of them."""
+        """Reset the connection on which a client sends all of `parts`, once the server has answered the last of them."""
         self.trap = trap = Trap(*parts)
         try:
             yield trap
@@ -101,7 +101,7 @@ class Proxy:
 
     @contextmanager
     def cutting_after(self, size: int, way: Way) -> Iterator[None]:
-        """Reset each connection in the middle of what it says, `size` bytes of it this way passed on from now."""
+        """Reset each connection after `size` more bytes in this direction."""
         self._call(self._limit(way, size))
         try:
             yield
@@ -159,7 +159,7 @@ class _Link:
         self.passed: dict[Way, int] = dict.fromkeys(BOTH, 0)
 
     async def run(self) -> None:
-        """Until either end closes."""
+        """Pass bytes on until either end closes."""
         pumps = [asyncio.create_task(self._pump(way)) for way in BOTH]
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for pump in pumps:
@@ -193,7 +193,7 @@ class _Link:
                     return
 
     def _listen(self, data: bytes) -> None:
-        """Notice when this connection says what the trap waits for."""
+        """Note when this connection sends the parts that the trap waits for."""
         trap = self._proxy.trap
         self._said = (self._said + data)[-CHUNK:] if trap else b""
         if trap and self._losing is None and trap.fits(self._said):
@@ -201,7 +201,7 @@ class _Link:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with RST in place of FIN; what was passed on before may get lost with it, as in life."""
+    """Close with RST in place of FIN; what was passed on before may get lost with it, as it may in a network."""
     raw: socket.socket = writer.get_extra_info("socket")
     with suppress(OSError):
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -37,7 +37,7 @@ class Authority:
         self.file.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
     def certify(self, host: x509.GeneralName) -> ssl.SSLContext:
-        """What a server needs that is reached at `host`."""
+        """Return the certificate and key files of a server at `host`."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([host])
         certificate = _certificate(_named("server"), self._name, key).add_extension(names, critical=False)

@@ -1,4 +1,4 @@
-"""What every test has at hand: people with tokens, the marketplace around them, and a look into the database.
+"""What every test has at hand: people with tokens, the marketplace around them, and access to the database.
 
 The service is asked over HTTP, as its users ask it; the neighbours are the sandbox, set up and read through its control
 API. Each test has people, products and orders of its own, so tests neither clean up nor see each other.
@@ -21,8 +21,8 @@ Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 20
 
 
-def eventually(look: Callable[[], Answer], what: str = "it", seconds: float = PATIENCE_SECONDS) -> Answer:
-    """Look again and again until `look` answers something true, and answer that; fail after `seconds`."""
+def eventually(look: Callable[[], Answer | None], what: str = "it", seconds: float = PATIENCE_SECONDS) -> Answer:
+    """Call `look` again and again until it returns something true, and return that; fail after `seconds`."""
     end = time.monotonic() + seconds
     while True:
         if found := look():
@@ -32,7 +32,7 @@ def eventually(look: Callable[[], Answer], what: str = "it", seconds: float = PA
 
 
 class Sandbox:
-    """The neighbours, from behind."""
+    """The control API of the sandbox neighbours."""
 
     def __init__(self, control_url: str) -> None:
         self._http = httpx.Client(base_url=control_url, trust_env=False, timeout=10, verify=False)
@@ -41,25 +41,25 @@ class Sandbox:
         self._http.close()
 
     def put_user(self, user_id: str, **fields: Any) -> None:
-        """A user; what isn't said is as for an active customer with a default address in Paris."""
+        """Create or replace a user; fields that are not given are those of an active customer with a default address in Paris."""
         self._ask("PUT", f"/users/{user_id}", fields)
 
     def put_cart(
         self, customer_id: str, /, items: list[dict[str, Any]], currency: str = "EUR", **more: Any
     ) -> dict[str, Any]:
-        """A cart under a new version; answers it."""
+        """Replace a cart, under a new version; return it."""
         return self._ask("PUT", f"/carts/{customer_id}", {"currency": currency, "items": items, **more})
 
     def put_product(self, product_id: str, **fields: Any) -> None:
-        """A product; `stock` is what lies on the shelf, `unit_price_minor` what one costs."""
+        """Create or replace a product; `unit_price_minor` is its price in minor units."""
         self._ask("PUT", f"/products/{product_id}", fields)
 
     def pay(self, order_id: str, word: str, **fields: Any) -> dict[str, Any]:
-        """Let Payment say capture, authorize, fail, void or refund of an order; answers the message that went out."""
+        """Have Payment capture, authorize, fail, void or refund the payment of an order; return the published message."""
         return self._ask("POST", f"/payments/{order_id}/{word}", fields)
 
     def payments(self, **fields: Any) -> None:
-        """How Payment treats orders from now on: `behaviour`, `via`, `capture_after`."""
+        """Set how Payment treats orders from now on: `behaviour`, `via`, `capture_after`."""
         self._ask("PUT", "/payments", fields)
 
     def say(self, message: str, **fields: Any) -> None:
@@ -67,18 +67,18 @@ class Sandbox:
         self._ask("POST", "/payments/messages", {"message": message, **fields})
 
     def ledger(self, neighbour: str, order_id: str | None = None) -> dict[str, Any]:
-        """What the neighbour has done, in all or for one order."""
+        """Return the neighbour's ledger, in all or for one order."""
         return self._ask("GET", f"/ledger/{neighbour}" + (f"/{order_id}" if order_id else ""))
 
     @contextmanager
     def fault(self, neighbour: str, **fault: Any) -> Iterator[None]:
-        """Let a neighbour misbehave for a while."""
+        """Inject a fault into a neighbour."""
         with self.faults(neighbour, [fault]):
             yield
 
     @contextmanager
     def faults(self, neighbour: str, faults: list[dict[str, Any]]) -> Iterator[None]:
-        """The same with several faults; the first that fits a call spoils it."""
+        """Inject several faults; the first that matches a call applies."""
         self._ask("PUT", f"/faults/{neighbour}", faults)
         try:
             yield
@@ -86,7 +86,7 @@ class Sandbox:
             self._ask("DELETE", f"/faults/{neighbour}")
 
     def armed(self, neighbour: str) -> list[dict[str, Any]]:
-        """The faults that a neighbour has still to show."""
+        """Return the faults of a neighbour that have not been used up."""
         return list(self._ask("GET", "/faults")[neighbour])
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -106,7 +106,7 @@ class Person:
         )
 
     def get(self, path: str, **how: Any) -> httpx.Response:
-        """The answer, which must come to an end: a live stream where none is allowed would be read for ever."""
+        """Return the response, which must end: a live stream where none is allowed would be read for ever."""
         with self.http.stream("GET", f"/api/v1{path}", **how) as answer:
             assert answer.headers.get("content-type") != "text/event-stream", f"GET {path} opens a stream"
             answer.read()
@@ -122,13 +122,13 @@ class Person:
         return self.post("/orders", body, Idempotency_Key=key or str(uuid.uuid4()))
 
     def place(self, body: Any = None) -> dict[str, Any]:
-        """An order that must be placed."""
+        """Place an order, which must succeed."""
         answer = self.checkout(body)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
     def order(self, order_id: str) -> dict[str, Any]:
-        """GET /orders/{id}, which must be there."""
+        """GET /orders/{id}, which must exist."""
         answer = self.get(f"/orders/{order_id}")
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
@@ -151,17 +151,17 @@ class World:
         self._closing = ExitStack()
 
     def close(self) -> None:
-        """Close everyone's connections."""
+        """Close every person's connections."""
         self._closing.close()
 
     def person(self, role: str, subject: str, vendor_id: str | None = None) -> "Person":
-        """Somebody with a token; underneath `customer`, `vendor` and `admin`."""
+        """Return a caller with a token; `customer`, `vendor` and `admin` use this."""
         person = Person(self, role, subject, vendor_id)
         self._closing.callback(person.http.close)
         return person
 
     def customer(self, items: list[tuple[str, int]] | None = None, currency: str = "EUR", **user: Any) -> Person:
-        """A new customer; with `items` (product id, quantity), their cart holds these."""
+        """Return a new customer; with `items` (product id, quantity), their cart holds these."""
         person = self.person("customer", f"c-{uuid.uuid4()}")
         self.sandbox.put_user(person.id, **user)
         if items is not None:
@@ -177,7 +177,7 @@ class World:
     def product(
         self, price: int = 1000, vendor: str = "v-1", stock: int = 1000, currency: str = "EUR", **more: Any
     ) -> str:
-        """A new product; `price` in minor units. Answers its id."""
+        """Create a product; `price` in minor units. Return its id."""
         product_id = f"p-{uuid.uuid4()}"
         fields = {"name": "Mug", "sku": "MUG", **more}
         self.sandbox.put_product(
@@ -186,17 +186,17 @@ class World:
         return product_id
 
     def shopper(self, **product: Any) -> Person:
-        """A customer with two of one new product in the cart."""
+        """Return a customer with two of one new product in the cart."""
         return self.customer([(self.product(**product), 2)])
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """Rows of the database, as dicts; changes are committed at once."""
+        """Execute `statement` and return its rows as dicts; changes are committed at once."""
         with psycopg.connect(self.stack.postgres.url, autocommit=True, row_factory=dict_row) as connection:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
     def dead_letter(self, message: str = "{}", source: str = "payments.events", order_id: str | None = None) -> str:
-        """A dead letter that somebody buried; answers its id."""
+        """Create a dead letter and return its id."""
         letter_id = str(uuid.uuid4())
         self.sql(
             "INSERT INTO dead_letters (id, fingerprint, source, reason, message, order_id)"
@@ -206,5 +206,5 @@ class World:
         return letter_id
 
     def stock(self, product_id: str) -> dict[str, Any]:
-        """Product's figures for one product: stock, available, held, sold."""
+        """Return Product's figures for one product: stock, available, held, sold."""
         return dict(self.sandbox.ledger("product")["products"][product_id])

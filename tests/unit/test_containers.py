@@ -74,7 +74,7 @@ def test_nginx_alone_is_reached_from_outside_and_only_on_this_machine() -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["nginx"]["ports"])
 
 
-def test_redis_asks_everybody_for_a_password() -> None:
+def test_redis_requires_a_password() -> None:
     redis = SERVICES["redis"]
     assert redis["command"][-2:] == ["--requirepass", "${REDIS_PASSWORD:?}"]
     assert redis["environment"]["REDISCLI_AUTH"] == "${REDIS_PASSWORD:?}"

@@ -108,7 +108,7 @@ def test_a_refund_keeps_its_id() -> None:
         *("2026-11-22t10:00:00z", "2026-11-22T09:59:60Z", "2026-11-22T09:59:59.9999999Z"),
     ],
 )
-def test_a_moment_may_be_told_in_any_time_zone(moment: str) -> None:
+def test_a_time_may_be_given_in_any_time_zone(moment: str) -> None:
     assert parse(signed(occurred_at=moment)).occurred_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
@@ -252,7 +252,7 @@ def test_a_message_without_any_signature_is_refused() -> None:
     assert "signature" in refusal(json.dumps(CAPTURED).encode())
 
 
-def test_a_field_cannot_lend_its_lines_to_its_neighbour() -> None:
+def test_lines_cannot_move_from_one_signed_field_to_the_next() -> None:
     """`payment_id` "pay-1\\n2342" and no amount signs the same text as "pay-1" and 2342 with a line more: never equal."""
     message = json.loads(signed())
     moved = {"payment_id": "pay-1\n2342", "amount_minor": None}
@@ -339,7 +339,7 @@ def test_a_message_over_one_mebibyte_is_refused_unread() -> None:
     assert "1 MiB" in refusal(padded + b" ")
 
 
-def test_an_unusable_message_may_still_tell_its_order() -> None:
+def test_an_unusable_message_may_still_name_its_order() -> None:
     assert claimed_order_id(json.dumps({"order_id": ORDER, "amount_minor": -1}).encode()) == UUID(ORDER)
     assert claimed_order_id(b"nonsense") is None
     assert claimed_order_id(b'{"order_id": "\xff"}') is None

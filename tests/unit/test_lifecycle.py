@@ -18,8 +18,13 @@ from orders.domain.lifecycle import (
     check_vendor_order_step,
     customer_may_cancel,
     order_actions,
+    order_status_for_vendor,
     payment_status,
+    roll_up,
+    states_shown_as,
+    vendor_order_actions,
 )
+from tests.support.market import ROLL_UP
 
 ORDER_PATH = ["pending", "confirmed", "processing", "shipped", "delivered"]
 VENDOR_ORDER_PATH = ["pending", "processing", "shipped", "delivered"]
@@ -146,6 +151,7 @@ def test_a_customer_cancels_while_every_vendor_order_is_pending_and_an_admin_unt
         assert order_actions("admin", status, vendor_statuses) == (["cancel"] if by_admin else [])
 
 
+@pytest.mark.parametrize("role", ["customer", "admin", "system"])
 @pytest.mark.parametrize(
     ("status", "parts", "customer", "admin"),
     [
@@ -169,20 +175,88 @@ def test_a_customer_cancels_while_every_vendor_order_is_pending_and_an_admin_unt
     ],
 )
 def test_what_is_in_the_way_of_a_cancellation_is_the_truth(
-    status: str, parts: list[str], customer: str | None, admin: str | None
+    role: str, status: str, parts: list[str], customer: str | None, admin: str | None
 ) -> None:
-    for role, wanted in (("customer", customer), ("admin", admin), ("system", admin)):
-        obstacle = cancellation_obstacle(role, status, parts)
-        assert obstacle is wanted if wanted is None else wanted in (obstacle or "")
+    wanted = customer if role == "customer" else admin
+    obstacle = cancellation_obstacle(role, status, parts)
+    assert obstacle is wanted if wanted is None else wanted in (obstacle or "")
 
 
+@pytest.mark.parametrize("role", ["customer", "admin"])
 @pytest.mark.parametrize("status", ORDER_STATUSES)
-def test_who_may_cancel_may_take_the_step(status: str) -> None:
-    for role, vendor_statuses in product(("customer", "admin"), product(VENDOR_ORDER_STATUSES, repeat=2)):
+def test_an_offered_cancellation_is_a_legal_transition(status: str, role: str) -> None:
+    for vendor_statuses in product(VENDOR_ORDER_STATUSES, repeat=2):
         if order_actions(role, status, vendor_statuses):
             check_order_step(status, "cancelled")
 
 
 @pytest.mark.parametrize("role", ["vendor", "system", "payment", ""])
-def test_nobody_else_has_a_say_over_the_whole_order(role: str) -> None:
+def test_no_other_role_acts_on_the_whole_order(role: str) -> None:
     assert order_actions(role, "pending", ["pending"]) == []
+
+
+@pytest.mark.parametrize(("letters", "status"), ROLL_UP.items())
+def test_an_order_follows_its_vendor_orders_step_by_step(letters: str, status: str) -> None:
+    names = {"a": "processing"} | {name[0]: name for name in ("pending", "shipped", "delivered", "cancelled")}
+    vendor_statuses = [names[letter] for letter in letters]
+    path = ["confirmed", *roll_up("confirmed", vendor_statuses)]
+    assert path[-1] == status
+    for step in pairwise(path):
+        check_order_step(*step)
+    if status != "cancelled":
+        assert roll_up(status, vendor_statuses) == []
+
+
+@pytest.mark.parametrize("order_status", ORDER_STATUSES)
+@pytest.mark.parametrize(
+    ("status", "actions"),
+    [
+        ("pending", ["accept", "cancel"]),
+        ("processing", ["ship", "cancel"]),
+        ("shipped", ["deliver"]),
+        ("delivered", []),
+        ("cancelled", []),
+    ],
+)
+def test_a_vendor_acts_once_the_order_is_paid_and_until_it_is_terminated(
+    order_status: str, status: str, actions: list[str]
+) -> None:
+    is_open = order_status not in ("pending", "cancelled", "expired")
+    assert vendor_order_actions(order_status, status) == (actions if is_open else [])
+
+
+SHOWN = {
+    "pending": {"pending": "pending"},
+    "confirmed": {"pending": "confirmed", "cancelled": "cancelled"},
+    "processing": {
+        "pending": "confirmed",
+        "processing": "confirmed",
+        "shipped": "confirmed",
+        "delivered": "confirmed",
+        "cancelled": "cancelled",
+    },
+    "shipped": {"shipped": "confirmed", "delivered": "confirmed", "cancelled": "cancelled"},
+    "delivered": {"delivered": "confirmed", "cancelled": "cancelled"},
+    "cancelled": {"cancelled": "cancelled"},
+    "expired": {"cancelled": "expired"},
+}
+"""By an order's status and a vendor order's: the order status that the vendor sees."""
+
+
+@pytest.mark.parametrize("order_status", ORDER_STATUSES)
+def test_a_vendor_sees_of_the_order_what_concerns_its_own_part(order_status: str) -> None:
+    shown = SHOWN[order_status]
+    assert {status: order_status_for_vendor(order_status, status) for status in shown} == shown
+
+
+@pytest.mark.parametrize("size", range(5))
+def test_a_filter_by_the_order_status_that_vendors_see_selects_what_shows_it(size: int) -> None:
+    for wanted in combinations(["pending", "confirmed", "cancelled", "expired"], size):
+        states = states_shown_as(wanted)
+        for order_status, shown in SHOWN.items():
+            selected = {
+                status
+                for status, order_statuses in states.items()
+                if status in shown and (order_statuses is None or order_status in order_statuses)
+            }
+            assert selected == {status for status, seen in shown.items() if seen in wanted}

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from orders.runtime import loop_health
 from orders.runtime.loop_health import MAX_ROUND_SECONDS, PATIENCE_SECONDS, LoopHealth
 
 Turn = Callable[[float], None]
@@ -14,7 +13,7 @@ Turn = Callable[[float], None]
 def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
     """Turns the clock on by so many seconds."""
     now = [1000.0]
-    monkeypatch.setattr(loop_health.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("orders.runtime.loop_health.time.monotonic", lambda: now[0])
 
     def turn(seconds: float) -> None:
         now[0] += seconds
@@ -22,7 +21,7 @@ def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
     return turn
 
 
-def test_a_failure_is_told_when_it_has_lasted_for_some_seconds_with_its_latest_reason(turn: Turn) -> None:
+def test_a_failure_is_reported_once_it_has_lasted_for_some_seconds_with_its_latest_reason(turn: Turn) -> None:
     health = LoopHealth()
     health.failed("first")
     turn(PATIENCE_SECONDS)
@@ -42,7 +41,7 @@ def test_a_success_ends_a_failure(turn: Turn) -> None:
     assert health.problem == ""
 
 
-def test_a_loop_that_does_not_come_round_any_more_is_told_of(turn: Turn) -> None:
+def test_a_loop_that_has_stopped_turning_is_reported(turn: Turn) -> None:
     health = LoopHealth()
     turn(MAX_ROUND_SECONDS)
     assert health.problem == ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.domain.money import DECIMALS, MAX_MINOR, read_amount, same_amount, to_decimal_string
+from orders.domain.money import DECIMALS, MAX_MINOR, read_amount, same_amount, to_decimal, to_decimal_string
 
 currencies = st.sampled_from(sorted(DECIMALS))
 amounts = st.integers(-MAX_MINOR, MAX_MINOR)
@@ -39,6 +39,7 @@ def test_a_written_amount_reads_as_the_same_amount(minor: int, currency: str) ->
     assert Decimal(text) * 10 ** DECIMALS[currency] == minor
     assert len(text.partition(".")[2]) == DECIMALS[currency]
     assert same_amount(text, minor, currency)
+    assert to_decimal(minor, currency) == Decimal(text)
 
 
 @given(st.integers(0, 10**15 - 1), st.integers(0, 9999), st.integers(1, 4), currencies)

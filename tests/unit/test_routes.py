@@ -1,15 +1,17 @@
 """The routes there are, against the table that says who may use them."""
 
 import re
+from typing import Any
 
 from orders.urls import urlpatterns
-from tests.api.test_roles import METHODS, TABLE
+from tests.support.roles import METHODS, TABLE
 
 
 def test_the_table_of_roles_has_a_row_for_every_route_there_is() -> None:
+    routes: list[Any] = urlpatterns
     found = {
         (method, "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(route.pattern)))
-        for route in urlpatterns
+        for route in routes
         for method in METHODS
         if method != "OPTIONS" and hasattr(route.callback.view_class, method.lower())
     }

@@ -168,7 +168,7 @@ def test_a_terminated_process_is_reported_with_the_end_of_its_log(tmp_path: Path
     dead.stop()
 
 
-def test_no_server_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_no_process_outlives_its_starter_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from compose.servers import Redis; "
         "server = Redis(Path(sys.argv[1])); server.start(); print(server.process.pid, flush=True); time.sleep(60)"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from tests.unit.test_settings import ENOUGH, refusal, start
+from tests.support.settings import ENOUGH, refusal, start
 
 NUMBERS = sorted(
     name for name, value in start(ENOUGH).items() if isinstance(value, int | float) and not isinstance(value, bool)

@@ -3,21 +3,17 @@
 import ast
 import os
 import re
-import runpy
 import subprocess
 import sys
-from typing import Any
-from unittest.mock import patch
 
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from django.core.exceptions import ImproperlyConfigured
 
-from tests.support.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, defaults, read
+from tests.support.environment import CHECKOUT, SAMPLE, defaults, read
+from tests.support.settings import ENOUGH, SETTINGS, refusal, start
 
-SETTINGS = CHECKOUT / "asgi_app" / "settings.py"
 CONTRACT = """
     DATABASE_URL REDIS_URL CELERY_BROKER_URL USER_SERVICE_URL CART_SERVICE_URL PRODUCT_SERVICE_ADDR PRODUCT_SERVICE_TLS
     SERVICE_TOKEN JWT_ALGORITHM JWT_SECRET JWT_PUBLIC_KEY JWT_JWKS_URL JWT_ISSUER JWT_AUDIENCE PAYMENT_SIGNING_SECRET
@@ -40,22 +36,7 @@ REQUIRED = (
 COMPOSE_ALONE = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
 UVICORN_ALONE = {"FORWARDED_ALLOW_IPS", "UVICORN_TIMEOUT_KEEP_ALIVE"}
 WITHOUT_DEFAULT = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
-ENOUGH = read(PLACEHOLDERS)
 AS_IT_IS = read(SAMPLE) | {"DJANGO_DEBUG": "true"}
-
-
-def start(environment: dict[str, str]) -> dict[str, Any]:
-    """The settings that a process with this environment, and nothing else, starts with; logging left out."""
-    with patch.dict(os.environ, environment, clear=True):
-        module = runpy.run_path(str(SETTINGS))
-    return {name: value for name, value in module.items() if name.isupper() and name != "LOGGING"}
-
-
-def refusal(environment: dict[str, str]) -> str:
-    """Why a process with this environment does not start."""
-    with pytest.raises(ImproperlyConfigured) as refused:
-        start(environment)
-    return str(refused.value)
 
 
 def without(*names: str) -> dict[str, str]:

@@ -130,7 +130,7 @@ async def test_a_token_that_lacks_a_claim_is_refused(claim: str) -> None:
 @pytest.mark.parametrize(
     "role", ["", "Customer", "root", "customer ", ["customer"], ["admin", "customer"], {}, True, 1]
 )
-async def test_a_role_is_exactly_one_of_three_words(role: object) -> None:
+async def test_a_role_is_exactly_one_of_three_values(role: object) -> None:
     assert "role" in await refusal(token(role=role, vendor_id="v-1"))
 
 
@@ -253,7 +253,7 @@ async def test_every_altered_character_is_noticed() -> None:
 # --- tokens believed before -------------------------------------------------------------------------------------------
 
 
-async def test_a_token_believed_before_is_verified_anew_after_a_minute_or_its_expiry(
+async def test_a_verified_token_is_verified_again_after_a_minute_or_its_expiry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = time.time()
@@ -311,7 +311,7 @@ async def test_another_secret_is_refused() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_a_token_signed_with_the_private_key_is_believed(algorithm: str) -> None:
+async def test_a_token_signed_with_the_private_key_is_accepted(algorithm: str) -> None:
     with trusting(algorithm, pem(PRIVATE[algorithm])):
         assert (await caller(token(PRIVATE[algorithm], algorithm), JWTAuthenticator(None))).id == "u-1"
         assert (await caller(token(PRIVATE[algorithm], algorithm, kid="any"), JWTAuthenticator(None))).id == "u-1"
@@ -426,7 +426,7 @@ def by(kid: str | None = None, private: Any = PRIVATE["EdDSA"], algorithm: str =
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_a_token_signed_with_a_published_key_is_believed(algorithm: str) -> None:
+async def test_a_token_signed_with_a_published_key_is_accepted(algorithm: str) -> None:
     async with issuing(algorithm) as (issuer, tokens):
         issuer.publish(published(PRIVATE[algorithm], "k-1"), published(OTHERS[algorithm], "k-2"))
         assert (await caller(by("k-1", PRIVATE[algorithm], algorithm), tokens)).id == "u-1"

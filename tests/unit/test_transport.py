@@ -422,7 +422,7 @@ async def test_a_request_given_up_ends_its_connection_and_the_next_one_gets_its_
         assert await server.is_left()
 
 
-async def test_a_request_given_up_hangs_up_on_a_server_that_says_nothing(transport: KeepAliveTransport) -> None:
+async def test_a_cancelled_request_aborts_its_connection_to_a_silent_server(transport: KeepAliveTransport) -> None:
     async with serving(silence) as server:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
