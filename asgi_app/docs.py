@@ -10,8 +10,8 @@ import drf_spectacular_sidecar
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
-from orders.api.errors import not_found
-from orders.api.schema.document import Generator
+from orders.http.openapi.document import Generator
+from orders.http.problems import not_found
 
 ASSETS = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
 CONTENT_TYPES = {

@@ -13,10 +13,10 @@ from redis.exceptions import RedisError
 
 from asgi_app.server.graceful_shutdown import GracefulShutdown
 from messaging import bus
-from orders import database, reconnect
-from orders.api.state import state_of
-from orders.errors import DependencyUnavailable
-from orders.loops import LoopHealth
+from orders.domain.errors import DependencyUnavailable
+from orders.http.state import state_of
+from orders.runtime.loop_health import LoopHealth
+from orders.store import database, reconnect
 
 CHECK_SECONDS = 3
 KEPT_SECONDS = 1

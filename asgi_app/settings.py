@@ -58,7 +58,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
-MIDDLEWARE = ["orders.api.middleware.identify_request", "orders.api.middleware.authenticate"]
+MIDDLEWARE = ["orders.http.middleware.identify_request", "orders.http.middleware.authenticate"]
 SILENCED_SYSTEM_CHECKS = [
     # Django's own middleware goes through a thread for each request: asgi_app/server/response_headers.py does its work.
     "security.W001",  # SecurityMiddleware
@@ -67,7 +67,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_BYTES = env.int("REQUEST_BODY_BYTES", default=256 * 1024)
 
-# --- database: lasting connections of a bounded pool of threads (orders.database) -------------------------------------
+# --- database: lasting connections of a bounded pool of threads (orders.store.database) -------------------------------------
 DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)
 DATABASE_POOL_WAIT_SECONDS = env.float("DATABASE_POOL_WAIT_SECONDS", default=1)
 DATABASE_ANSWER_SECONDS = env.float("DATABASE_ANSWER_SECONDS", default=4)
@@ -176,7 +176,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
-    "DEFAULT_GENERATOR_CLASS": "orders.api.schema.document.Generator",
+    "DEFAULT_GENERATOR_CLASS": "orders.http.openapi.document.Generator",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -186,12 +186,12 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "PATH_CONVERTER_OVERRIDES": {"any_case_uuid": {"type": "string", "format": "uuid"}},
     "ENUM_NAME_OVERRIDES": {
-        "DeadLetterSource": "orders.api.schema.outputs.DEAD_LETTER_SOURCES",
-        "OrderAction": "orders.api.schema.outputs.ORDER_ACTIONS",
-        "OrderStatusForVendor": "orders.api.schema.outputs.ORDER_STATUSES_FOR_VENDORS",
-        "VendorOrderAction": "orders.api.schema.outputs.VENDOR_ORDER_ACTIONS",
-        "OrderStatus": "orders.lifecycle.ORDER_STATUSES",
-        "VendorOrderStatus": "orders.lifecycle.VENDOR_ORDER_STATUSES",
-        "PaymentStatus": "orders.lifecycle.PAYMENT_STATUSES",
+        "DeadLetterSource": "orders.api.admin.serializers.DEAD_LETTER_SOURCES",
+        "OrderAction": "orders.http.openapi.outputs.ORDER_ACTIONS",
+        "OrderStatusForVendor": "orders.http.openapi.outputs.ORDER_STATUSES_FOR_VENDORS",
+        "VendorOrderAction": "orders.http.openapi.outputs.VENDOR_ORDER_ACTIONS",
+        "OrderStatus": "orders.domain.lifecycle.ORDER_STATUSES",
+        "VendorOrderStatus": "orders.domain.lifecycle.VENDOR_ORDER_STATUSES",
+        "PaymentStatus": "orders.domain.lifecycle.PAYMENT_STATUSES",
     },
 }

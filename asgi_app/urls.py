@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 
 from asgi_app import docs, health
-from orders.api.errors import bad_request, not_found, problem, server_error
-from orders.errors import MethodNotAllowed
+from orders.domain.errors import MethodNotAllowed
+from orders.http.problems import bad_request, not_found, problem, server_error
 
 View = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
@@ -27,7 +27,7 @@ def read_only(view: View) -> View:
 
 
 urlpatterns = [
-    path("api/v1/", include("orders.api.urls")),
+    path("api/v1/", include("orders.urls")),
     path("api/schema", read_only(docs.schema)),
     path("api/doc", read_only(docs.swagger_ui)),
     path("api/doc/<str:name>", read_only(docs.asset)),

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from clients.errors import Belated, ContractBroken, DependencyRefused, NotAsked
 from clients.metrics import CALLS, CIRCUIT_OPEN, IN_FLIGHT
-from orders.errors import DependencyUnavailable
+from orders.domain.errors import DependencyUnavailable
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")

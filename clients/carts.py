@@ -8,8 +8,8 @@ from msgspec import Meta, Struct
 
 from clients.breaker import guarded
 from clients.deadline import Deadline
-from clients.http import HttpNeighbour, decode, quote_id
-from orders.money import DECIMALS
+from clients.http import ServiceHttpClient, decode, quote_id
+from orders.domain.money import DECIMALS
 
 MAX_VERSION = 2**63 - 1
 
@@ -38,7 +38,7 @@ class Cart:
 class Carts:
     """Asks the Cart Service."""
 
-    def __init__(self, http: HttpNeighbour) -> None:
+    def __init__(self, http: ServiceHttpClient) -> None:
         self._http, self.breaker = http, http.breaker
 
     @guarded

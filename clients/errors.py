@@ -1,6 +1,6 @@
-"""What a neighbour can refuse, and the shades of one that gave no usable answer (`DependencyUnavailable`, orders.errors)."""
+"""What a neighbour can refuse, and the shades of one that gave no usable answer (`DependencyUnavailable`, orders.domain.errors)."""
 
-from orders.errors import DependencyUnavailable
+from orders.domain.errors import DependencyUnavailable
 
 
 class NotAsked(DependencyUnavailable):

@@ -14,7 +14,7 @@ from clients.errors import Belated, ContractBroken, DependencyRefused, NotAsked
 from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from clients.transport import AnswerTooLarge, KeepAliveTransport
-from orders.errors import DependencyUnavailable
+from orders.domain.errors import DependencyUnavailable
 
 RETRIED = frozenset({502, 503, 504})
 
@@ -22,7 +22,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for JSON that can't be read, or is not of the shape that was asked for."""
 
 
-class HttpNeighbour:
+class ServiceHttpClient:
     """One neighbour at `base_url`. `name` is what a 503 calls it; no more than `at_once` calls are under way at a time."""
 
     def __init__(
@@ -97,7 +97,7 @@ def quote_id(id_: str) -> str:
     return quote(id_, safe="").replace(".", "%2E")
 
 
-def decode(neighbour: HttpNeighbour, answer: httpx.Response, shape: type[Any]) -> Any:
+def decode(neighbour: ServiceHttpClient, answer: httpx.Response, shape: type[Any]) -> Any:
     """The answer's JSON as `shape` (a msgspec.Struct), every type and range checked.
 
     Raises DependencyUnavailable for another status than 200, ContractBroken for what breaks the contract.

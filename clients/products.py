@@ -20,9 +20,9 @@ from clients.deadline import Deadline, was_late
 from clients.errors import Belated, ContractBroken, DependencyRefused, HoldCommitted, HoldGone, NotAsked, RestockRefused
 from clients.metrics import RETRIES
 from clients.tracing import call_headers
-from orders.errors import DependencyUnavailable, OutOfStock
-from orders.money import DECIMALS, MAX_MINOR
-from orders.pricing import Product
+from orders.domain.errors import DependencyUnavailable, OutOfStock
+from orders.domain.money import DECIMALS, MAX_MINOR
+from orders.domain.pricing import Product
 from protos.product.v1 import product_pb2 as pb
 from protos.product.v1 import product_pb2_grpc as rpc
 

@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 from clients.breaker import guarded
 from clients.deadline import Deadline
 from clients.errors import ContractBroken
-from clients.http import UNREADABLE, HttpNeighbour, decode, quote_id
+from clients.http import UNREADABLE, ServiceHttpClient, decode, quote_id
 
 
 class _Address(Struct):
@@ -50,7 +50,7 @@ class Customer:
 class Users:
     """Asks the User Service."""
 
-    def __init__(self, http: HttpNeighbour) -> None:
+    def __init__(self, http: ServiceHttpClient) -> None:
         self._http, self.breaker = http, http.breaker
 
     @guarded

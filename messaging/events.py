@@ -9,9 +9,9 @@ from django.conf import settings
 from msgspec import Meta, Struct
 
 from messaging.signing import is_signed
-from orders.money import MAX_MINOR
-from orders.services.pay import PaymentMessage, Unusable
-from orders.timestamps import read_timestamp
+from orders.domain.money import MAX_MINOR
+from orders.domain.timestamps import read_timestamp
+from orders.services.payments.events import PaymentMessage, Unusable
 
 MAX_BYTES = 1024 * 1024
 

@@ -7,45 +7,46 @@ import structlog
 from messaging import events
 from messaging.bus import PAYMENT_EVENTS
 from messaging.metrics import PAYMENT_MESSAGES
-from orders import database
-from orders.errors import DependencyUnavailable
-from orders.services import dead_letters, pay
+from orders.domain.errors import DependencyUnavailable
+from orders.outbox import dead_letters
+from orders.services.payments import events as payments
+from orders.store import database
 
 log = structlog.get_logger()
 
 
-async def hear(raw: bytes) -> None:
+async def handle(raw: bytes) -> None:
     """Take in one message of `payments.events`. Once this returns, its outcome is committed.
 
     Raises DependencyUnavailable("database") when it could not be, and the message must be heard again.
     """
     try:
         event = events.parse(raw)
-        await database.run(pay.record, event, str(uuid.uuid4()))
+        await database.run(payments.record, event, str(uuid.uuid4()))
         PAYMENT_MESSAGES.labels("counted").inc()
-    except pay.Unusable as error:
-        await bury(raw, str(error))
+    except payments.Unusable as error:
+        await dead_letter(raw, str(error))
 
 
-async def bury(raw: bytes, reason: str) -> None:
+async def dead_letter(raw: bytes, reason: str) -> None:
     """Keep a message that can't be used as a dead letter."""
     PAYMENT_MESSAGES.labels("unusable").inc()
     log.warning("payment_message_unusable", reason=reason, bytes=len(raw))
-    text = raw[: dead_letters.LONGEST_KEPT].decode(errors="replace")
-    await database.run(dead_letters.bury, PAYMENT_EVENTS, reason, text, events.claimed_order_id(raw))
+    text = raw[: dead_letters.MAX_MESSAGE_LENGTH].decode(errors="replace")
+    await database.run(dead_letters.dead_letter, PAYMENT_EVENTS, reason, text, events.claimed_order_id(raw))
 
 
 async def retry_parked() -> None:
     """Try again what came before its order."""
-    await database.run(pay.retry_parked, str(uuid.uuid4()))
+    await database.run(payments.retry_parked, str(uuid.uuid4()))
 
 
-async def hear_again() -> None:
+async def handle_again() -> None:
     """Take in anew the messages that an admin has taken out of the dead letters."""
-    for letter_id, text in await database.run(dead_letters.to_hear_again):
+    for letter_id, text in await database.run(dead_letters.marked_for_retry):
         try:
-            await database.run(pay.record_again, letter_id, events.parse(text.encode()), str(uuid.uuid4()))
-        except pay.Unusable as error:
+            await database.run(payments.record_again, letter_id, events.parse(text.encode()), str(uuid.uuid4()))
+        except payments.Unusable as error:
             await database.run(dead_letters.fail_again, letter_id, str(error))
         except DependencyUnavailable:
             raise

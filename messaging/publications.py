@@ -9,7 +9,7 @@ from django.conf import settings
 from msgspec import Struct
 
 from messaging.signing import signature
-from orders.outbox import Claimed
+from orders.outbox.queue import Claimed
 
 
 class _Message(Struct):

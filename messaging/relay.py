@@ -18,19 +18,21 @@ from redis.exceptions import RedisError
 from messaging import bus, publications
 from messaging.metrics import OUTBOX_ROWS
 from messaging.publications import Publication
-from orders import database, outbox
-from orders.errors import DependencyUnavailable
-from orders.loops import LoopHealth
-from orders.outbox import Claimed, Queue
-from orders.services import dead_letters
+from orders.domain.errors import DependencyUnavailable
+from orders.outbox import dead_letters
+from orders.outbox import queue as outbox
+from orders.outbox.queue import Claimed, Queue
+from orders.runtime import commit_signal
+from orders.runtime.loop_health import LoopHealth
+from orders.store import database
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
 """Commits that follow each other closely are handed on together: a batch costs hardly more than one."""
 
 PAUSE_SECONDS = 1
-FORGET_SECONDS = outbox.LONGEST_PAUSE_SECONDS + 5
+FORGET_SECONDS = outbox.MAX_PAUSE_SECONDS + 5
 """What was refused is tried again sooner than this; when it is not, another process was luckier."""
 
 JOBS_IN_ONE = 50
@@ -65,13 +67,13 @@ class Relay:
                 queues.create_task(self._run(queue))
 
     async def _run(self, queue: Queue) -> None:
-        alarm = outbox.alarm()
+        committed = commit_signal.subscribe()
         is_last = False
         while not is_last:
             is_last = self._stopping
-            alarm.clear()
+            committed.clear()
             if not await self._try_round(queue) and not self._stopping:
-                await _ring(alarm)
+                await _wait(committed)
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _try_round(self, queue: Queue) -> int:
@@ -93,9 +95,9 @@ class Relay:
 
         Raises what Redis, the broker or the database raise when they are away; the rows come again.
         """
-        rows = await database.run(outbox.claim, AT_ONCE, queue)
+        rows = await database.run(outbox.claim, BATCH_SIZE, queue)
         if not rows:
-            await self._had_nothing_to_do(queue)
+            await self._idle(queue)
             return 0
         refusal = await self._hand_on[queue](rows)
         if refusal and queue is not Queue.ORDER_EVENTS:  # orders and payments go on without their events
@@ -107,10 +109,10 @@ class Relay:
             await asyncio.sleep(PAUSE_SECONDS)
         return len(rows)
 
-    async def _had_nothing_to_do(self, queue: Queue) -> None:
+    async def _idle(self, queue: Queue) -> None:
         """What was lost may be there again, though another process has handed on what waited."""
         if queue not in self._lost:
-            self.health[queue].had_nothing_to_do(FORGET_SECONDS)
+            self.health[queue].idle(FORGET_SECONDS)
             return
         if queue is Queue.JOBS:
             await asyncio.get_running_loop().run_in_executor(self._broker_thread, self._reach_broker)
@@ -122,7 +124,7 @@ class Relay:
     def stop(self) -> None:
         """End `run` after one more round."""
         self._stopping = True
-        outbox.wake()
+        commit_signal.notify()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -214,9 +216,9 @@ async def _give_up(unusable: Mapping[int, str]) -> None:
         log.exception("messages_not_given_up")
 
 
-async def _ring(alarm: asyncio.Event) -> None:
+async def _wait(committed: asyncio.Event) -> None:
     try:
         async with asyncio.timeout(POLL_SECONDS):
-            await alarm.wait()
+            await committed.wait()
     except TimeoutError:
         pass  # a poll: others may have written something

@@ -17,14 +17,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from messaging import bus, handlers, upkeep
-from orders.errors import DependencyUnavailable
-from orders.loops import LoopHealth
+from orders.domain.errors import DependencyUnavailable
+from orders.runtime.loop_health import LoopHealth
 
 GROUP = "order-service"
-AT_ONCE = 100
+BATCH_SIZE = 100
 """Stream entries taken in one go."""
 
-HANDLED_AT_ONCE = 2
+HANDLED_BATCH_SIZE = 2
 """Messages counted at the same time: payments must not take all of the database's threads from the customers."""
 
 PAUSE_SECONDS = 1
@@ -44,7 +44,7 @@ class Subscriber:
     def __init__(self) -> None:
         self.channel_health, self.stream_health, self.parked_health = LoopHealth(), LoopHealth(), LoopHealth()
         self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._room = asyncio.Semaphore(HANDLED_AT_ONCE)
+        self._room = asyncio.Semaphore(HANDLED_BATCH_SIZE)
 
     async def listen_to_channel(self) -> None:
         """Hear what is published, for ever."""
@@ -81,7 +81,7 @@ class Subscriber:
         while True:
             try:
                 await handlers.retry_parked()
-                await handlers.hear_again()
+                await handlers.handle_again()
                 self.parked_health.succeeded()
             except DependencyUnavailable as error:
                 log.warning("parked_not_retried", why=error.why)
@@ -134,7 +134,7 @@ class Subscriber:
 
     async def _heard(self, raw: bytes) -> bool:
         try:
-            await handlers.hear(raw)
+            await handlers.handle(raw)
         except DependencyUnavailable as error:
             log.warning("payment_message_waits", why=error.why)
             return False
@@ -151,7 +151,7 @@ class Subscriber:
                 await self._take_over(client)
                 await upkeep.keep_in_order(client, GROUP, self._name)
             answer = await client.xreadgroup(
-                GROUP, self._name, {bus.PAYMENT_EVENTS: ">"}, count=AT_ONCE, block=PAUSE_SECONDS * 1000
+                GROUP, self._name, {bus.PAYMENT_EVENTS: ">"}, count=BATCH_SIZE, block=PAUSE_SECONDS * 1000
             )
             for _, entries in cast(Any, answer) or []:
                 await self._handle(client, entries)
@@ -168,7 +168,7 @@ class Subscriber:
         start: bytes = b"0-0"
         while True:
             answer = await client.xautoclaim(
-                bus.PAYMENT_EVENTS, GROUP, self._name, TAKE_OVER_AFTER_MS, start, count=AT_ONCE
+                bus.PAYMENT_EVENTS, GROUP, self._name, TAKE_OVER_AFTER_MS, start, count=BATCH_SIZE
             )
             start, entries = cast(Any, answer)[:2]
             there = [entry for entry in entries if entry[0] is not None]
@@ -181,7 +181,7 @@ class Subscriber:
     async def _forget_trimmed(self, client: Redis) -> None:
         """Acknowledge what is pending in our name and was trimmed. Redis 7 does so by itself, and names none of them before."""
         pending: list[Any] = await client.xpending_range(
-            bus.PAYMENT_EVENTS, GROUP, "-", "+", AT_ONCE, consumername=self._name
+            bus.PAYMENT_EVENTS, GROUP, "-", "+", BATCH_SIZE, consumername=self._name
         )
         for entry_id in [entry["message_id"] for entry in pending]:
             if not await client.xrange(bus.PAYMENT_EVENTS, entry_id, entry_id):
@@ -200,14 +200,14 @@ class Subscriber:
         async with self._room:
             raw = fields.get(b"message", b"")
             try:
-                await handlers.hear(raw)
+                await handlers.handle(raw)
             except DependencyUnavailable:
                 raise
             except Exception as error:  # a poisonous entry must not stop those behind it
                 log.exception("payment_message_failed")
                 if not await self._worn_out(client, entry_id):
                     return
-                await handlers.bury(raw, f"handling it fails: {type(error).__name__}")
+                await handlers.dead_letter(raw, f"handling it fails: {type(error).__name__}")
             await client.xack(bus.PAYMENT_EVENTS, GROUP, entry_id)
 
     async def _worn_out(self, client: Redis, entry_id: bytes) -> bool:

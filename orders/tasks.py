@@ -11,10 +11,12 @@ import structlog
 from celery import shared_task
 from celery.signals import worker_process_shutdown
 
-from clients.neighbours import Neighbours, open_neighbours
-from orders import database
-from orders.errors import DependencyUnavailable
-from orders.services import ask_payment, effects, expire, reconcile, tidy
+from clients.service_clients import ServiceClients, open_service_clients
+from orders.domain.errors import DependencyUnavailable
+from orders.services.lifecycle import expire
+from orders.services.operations import effects, reconciliation, retention
+from orders.services.payments import status_requests
+from orders.store import database
 
 RUN_SECONDS = 1
 """How long a regular job works off a backlog, such as the orders of a sale that expire together. The jobs behind it in the
@@ -28,7 +30,7 @@ class _Process:
 
     runner: ClassVar[asyncio.Runner | None] = None
     opened: ClassVar[AsyncExitStack]
-    neighbours: ClassVar[Neighbours]
+    services: ClassVar[ServiceClients]
 
     @classmethod
     def run(cls, work: Coroutine[Any, Any, None]) -> None:
@@ -43,7 +45,7 @@ class _Process:
     @classmethod
     async def _open(cls) -> None:
         cls.opened = AsyncExitStack()
-        cls.neighbours = await cls.opened.enter_async_context(open_neighbours())
+        cls.services = await cls.opened.enter_async_context(open_service_clients())
 
     @classmethod
     def close(cls) -> None:
@@ -59,7 +61,7 @@ def carry_out(ids: list[int]) -> None:
     """Bring rows of the outbox into effect at the neighbours."""
 
     async def work() -> None:
-        await effects.carry_out(ids, _Process.neighbours)
+        await effects.carry_out(ids, _Process.services)
 
     _Process.run(work())
 
@@ -73,8 +75,8 @@ def expire_overdue() -> None:
 @shared_task(name="orders.ask_about_silent_payments")
 def ask_about_silent_payments() -> None:
     """Ask Payment about orders and refunds it has not spoken of."""
-    _Process.run(_work_off(ask_payment.ask_about_silent_payments))
-    _Process.run(_work_off(ask_payment.ask_about_silent_refunds))
+    _Process.run(_work_off(status_requests.ask_about_silent_payments))
+    _Process.run(_work_off(status_requests.ask_about_silent_refunds))
 
 
 @shared_task(name="orders.reconcile")
@@ -82,7 +84,7 @@ def reconcile_some() -> None:
     """Compare some recent orders with Product's books and the ledger, and mend what differs."""
 
     async def work() -> None:
-        await reconcile.reconcile_some(_Process.neighbours)
+        await reconciliation.reconcile_some(_Process.services)
 
     _Process.run(work())
 
@@ -90,7 +92,7 @@ def reconcile_some() -> None:
 @shared_task(name="orders.tidy")
 def clear_old_rows() -> None:
     """Delete what nobody needs any more."""
-    _Process.run(_work_off(tidy.clear_old_rows))
+    _Process.run(_work_off(retention.clear_old_rows))
 
 
 async def _work_off(work: Callable[[str], int]) -> None:

@@ -10,9 +10,9 @@ from contextlib import closing
 import pytest
 
 from compose.stack import Stack
-from tests.invariants import check_invariants
-from tests.server import server
-from tests.world import Sandbox, World
+from tests.support.invariants import check_invariants
+from tests.support.server import server
+from tests.support.world import Sandbox, World
 
 SETTINGS = {
     "ORDER_EXPIRY_SECONDS": "900",
@@ -51,7 +51,7 @@ def second_url(stack: Stack) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def stock_url(stack: Stack) -> Iterator[str]:
     """The service under Django's stock ASGI handler."""
-    with server(stack, "stock", "tests.stock:application") as url:
+    with server(stack, "stock", "tests.support.stock:application") as url:
         yield url
 
 

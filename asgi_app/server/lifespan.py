@@ -18,16 +18,16 @@ from django.core.exceptions import ImproperlyConfigured
 from asgi_app.health import Loop, Readiness
 from asgi_app.server.graceful_shutdown import GracefulShutdown
 from asgi_app.server.state import ServerState
-from clients.keys import KeySet
-from clients.neighbours import open_neighbours
+from clients.jwks import JWKSCache
+from clients.service_clients import open_service_clients
 from messaging import bus
 from messaging.relay import Relay
 from messaging.subscriber import Subscriber
-from orders import database
-from orders.api.tokens import Tokens
-from orders.loops import LoopHealth
-from orders.services.checkout import CheckoutDesk
-from orders.services.watch import OpenStreams, Watch
+from orders.http.authentication import JWTAuthenticator
+from orders.runtime.loop_health import LoopHealth
+from orders.services.checkout.checkout import CheckoutService
+from orders.services.reading.order_events import OpenStreams, OrderEventNotifier
+from orders.store import database
 
 LAST_RELAY_SECONDS = 10
 """How long the relay may take to hand on what the last checkouts left in the outbox."""
@@ -71,13 +71,13 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
     await bus.refuse_cluster(settings.REDIS_URL, settings.CELERY_BROKER_URL)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(asyncio.to_thread, database.close)
-        clients = await closing.enter_async_context(open_neighbours())
-        published = KeySet(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
+        clients = await closing.enter_async_context(open_service_clients())
+        published = JWKSCache(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
         if published:
             closing.push_async_callback(published.close)
             published.start()
         subscriber, relay = Subscriber(), Relay()
-        notifier = Watch(OpenStreams(settings.STREAMS_IN_FLIGHT, settings.STREAMS_PER_CALLER))
+        notifier = OrderEventNotifier(OpenStreams(settings.STREAMS_IN_FLIGHT, settings.STREAMS_PER_CALLER))
         closing.push_async_callback(subscriber.close)
         closing.push_async_callback(relay.close)
         loops = {
@@ -88,7 +88,7 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
             "watch": _loop(notifier.run(), notifier.health),
         }
         closing.push_async_callback(end_tasks, [loop.task for loop in loops.values()])
-        checkout, authenticator = CheckoutDesk(clients), Tokens(published)
+        checkout, authenticator = CheckoutService(clients), JWTAuthenticator(published)
         closing.push_async_callback(_finish, checkout, relay, loops["relay"].task)
         readiness = Readiness(loops, shutdown)
         if published:
@@ -109,7 +109,7 @@ def _root_path() -> str:
     return server.config.root_path if isinstance(server, uvicorn.Server) else ""
 
 
-async def _finish(checkout: CheckoutDesk, relay: Relay, relaying: asyncio.Task[None]) -> None:
+async def _finish(checkout: CheckoutService, relay: Relay, relaying: asyncio.Task[None]) -> None:
     await checkout.finish()
     relay.stop()
     await asyncio.wait([relaying], timeout=LAST_RELAY_SECONDS)

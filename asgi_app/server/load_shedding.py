@@ -16,14 +16,14 @@ from django.conf import settings
 from asgi_app.server.graceful_shutdown import GracefulShutdown
 from asgi_app.server.handler import read_body
 from asgi_app.server.response_headers import CONNECTION_CLOSE, HEADERS, with_headers
-from orders.api.errors import problem_body
-from orders.api.middleware import API, request_id_of
-from orders.api.state import RequestState, state_in
-from orders.errors import Overloaded
-from orders.metrics import SHED
-from orders.queueing import Room
-from orders.services.checkout import CheckoutDesk
-from orders.services.watch import Watch
+from orders.domain.errors import Overloaded
+from orders.http.middleware import API, request_id_of
+from orders.http.problems import problem_body
+from orders.http.state import RequestState, state_in
+from orders.runtime.concurrency import ConcurrencyLimiter
+from orders.runtime.metrics import SHED
+from orders.services.checkout.checkout import CheckoutService
+from orders.services.reading.order_events import OrderEventNotifier
 
 Kind = Literal["checkout", "request", "stream"]
 
@@ -50,7 +50,7 @@ class LoadShedding:
     def __init__(self, inner: ASGI3Application, shutdown: GracefulShutdown) -> None:
         self._inner, self._shutdown = inner, shutdown
         self._in_flight = {"checkout": 0, "request": 0}
-        self._opening = Room(MAX_OPENING_STREAMS, OPENING_SECONDS)
+        self._opening = ConcurrencyLimiter(MAX_OPENING_STREAMS, OPENING_SECONDS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         kind = kind_of(scope["method"], scope["path"].removeprefix(scope.get("root_path", "")))
@@ -71,7 +71,7 @@ class LoadShedding:
         """Serve a stream, which takes a slot while it opens. Of many that open at once, all but a few wait."""
         async with AsyncExitStack() as opening:
             try:
-                await opening.enter_async_context(self._opening.entered())
+                await opening.enter_async_context(self._opening.slot())
             except Overloaded:
                 await self._refuse("stream", scope, send)
                 return
@@ -88,8 +88,8 @@ class LoadShedding:
     def _has_capacity(self, kind: Kind, scope: Any) -> bool:
         """Whether one more request of that kind would be served in time."""
         if kind == "checkout":
-            return state_in(scope, CheckoutDesk).room.has_place_behind(self._in_flight[kind])
-        if kind == "stream" and state_in(scope, Watch).streams.is_full():
+            return state_in(scope, CheckoutService).limiter.would_admit(self._in_flight[kind])
+        if kind == "stream" and state_in(scope, OrderEventNotifier).streams.is_full():
             return False
         return self._in_flight["request"] < int(settings.REQUESTS_IN_FLIGHT)
 

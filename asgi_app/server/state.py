@@ -4,20 +4,20 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from asgi_app.health import Readiness
-from clients.neighbours import Neighbours
-from orders.api.tokens import Tokens
-from orders.services.checkout import CheckoutDesk
-from orders.services.watch import Watch
+from clients.service_clients import ServiceClients
+from orders.http.authentication import JWTAuthenticator
+from orders.services.checkout.checkout import CheckoutService
+from orders.services.reading.order_events import OrderEventNotifier
 
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """Requests find each by its class (`orders.api.state`)."""
+    """Requests find each by its class (`orders.http.state`)."""
 
-    clients: Neighbours
-    checkout: CheckoutDesk
-    authenticator: Tokens
-    notifier: Watch
+    clients: ServiceClients
+    checkout: CheckoutService
+    authenticator: JWTAuthenticator
+    notifier: OrderEventNotifier
     readiness: Readiness
 
     def by_class(self) -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from orders.addresses import MAX_LENGTHS
-from orders.callers import Role
-from orders.lifecycle import OrderStatus, order_actions, order_status_for_vendor, vendor_order_actions
-from orders.models import OrderEvent
-from orders.money import to_decimal_string
-from orders.rows import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
-from orders.services.history import Tracked
-from orders.services.quote import Quote
-from orders.services.summary import Summary
+from orders.domain.addresses import MAX_LENGTHS
+from orders.domain.callers import Role
+from orders.domain.lifecycle import OrderStatus, order_actions, order_status_for_vendor, vendor_order_actions
+from orders.domain.money import to_decimal_string
+from orders.domain.records import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
+from orders.services.checkout.quote import Quote
+from orders.services.reading.history import Tracked
+from orders.services.reading.summary import Summary
+from orders.store.models import OrderEvent
 
 
 def order_body(order: OrderRecord, role: Role) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
-import orders.lifecycle
+import orders.domain.lifecycle
 import uuid
 from decimal import Decimal
 from django.db import migrations, models
@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'orders',
-                'indexes': [models.Index(models.F('customer_id'), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), include=('total_value', 'updated_at'), name='orders_of_customer'), models.Index(models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_newest'), models.Index(fields=['updated_at', 'id'], name='orders_by_update'), models.Index(fields=['total_value', 'id'], name='orders_by_total'), models.Index(models.F('status'), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_by_status'), models.Index(models.F('payment_status'), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_by_payment'), models.Index(condition=models.Q(('status', orders.lifecycle.OrderStatus['PENDING'])), fields=['expires_at'], name='orders_to_expire'), models.Index(condition=models.Q(('status', orders.lifecycle.OrderStatus['PENDING'])), fields=['payment_check_at'], name='orders_to_ask_about')],
+                'indexes': [models.Index(models.F('customer_id'), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), include=('total_value', 'updated_at'), name='orders_of_customer'), models.Index(models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_newest'), models.Index(fields=['updated_at', 'id'], name='orders_by_update'), models.Index(fields=['total_value', 'id'], name='orders_by_total'), models.Index(models.F('status'), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_by_status'), models.Index(models.F('payment_status'), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_by_payment'), models.Index(condition=models.Q(('status', orders.domain.lifecycle.OrderStatus['PENDING'])), fields=['expires_at'], name='orders_to_expire'), models.Index(condition=models.Q(('status', orders.domain.lifecycle.OrderStatus['PENDING'])), fields=['payment_check_at'], name='orders_to_ask_about')],
                 'constraints': [models.UniqueConstraint(fields=('number',), name='orders_one_a_number'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'confirmed', 'processing', 'shipped', 'delivered', 'cancelled', 'expired'])), name='orders_legal_status'), models.CheckConstraint(condition=models.Q(('payment_status__in', ['unpaid', 'failed', 'authorized', 'voided', 'partially_paid', 'paid', 'partially_refunded', 'refunded'])), name='orders_legal_payment_status'), models.CheckConstraint(condition=models.Q(('discount__gte', 0), ('subtotal__gte', 0), ('total', django.db.models.expressions.CombinedExpression(models.F('subtotal'), '-', models.F('discount'))), ('total__gte', 0)), name='orders_sums')],
             },
         ),

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.problem import problem, refused_input
-from tests.world import Person, World
+from tests.support.problem import problem, refused_input
+from tests.support.world import Person, World
 
 PARIS = {"name": "Ada", "line1": "1 Main St", "city": "Paris", "postal_code": "75001", "country": "FR"}
 EMPTY = dict.fromkeys(("name", "line1", "line2", "city", "state", "postal_code", "country", "phone"), "")

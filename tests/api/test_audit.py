@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.api.test_fulfilment import Market, Sale
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 Row = tuple[str, str | None, str, str, str | None, str]
 """type, from, to, actor_role, actor_id, request_id"""

@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from compose.site import JWT_AUDIENCE, JWT_ISSUER
-from tests.api.problem import problem
-from tests.world import World
+from tests.support.problem import problem
+from tests.support.world import World
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ABSENT = object()

@@ -11,8 +11,8 @@ import pytest
 from celery import Celery
 
 from tests.api.test_fulfilment import WAY, Market, Sale
-from tests.invariants import check_at_rest
-from tests.world import World, eventually
+from tests.support.invariants import check_at_rest
+from tests.support.world import World, eventually
 
 RACES = 16
 """Orders in one race: enough that both sides win some."""

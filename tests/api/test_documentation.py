@@ -11,7 +11,7 @@ import httpx
 import jsonschema
 import pytest
 
-from tests.world import World
+from tests.support.world import World
 
 OPENAPI_3_1 = json.loads((files("drf_spectacular.validation") / "openapi_3_1_schema.json").read_text())
 """The JSON Schema of an OpenAPI 3.1 document, as the OpenAPI Initiative publishes it."""

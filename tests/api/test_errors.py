@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.problem import problem, refused_input
-from tests.world import Person, World
+from tests.support.problem import problem, refused_input
+from tests.support.world import Person, World
 
 LIMIT = 256 * 1024
 JSON = {"Content-Type": "application/json"}

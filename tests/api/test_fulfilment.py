@@ -14,8 +14,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.invariants import check_at_rest
-from tests.world import Person, World, eventually
+from tests.support.invariants import check_at_rest
+from tests.support.world import Person, World, eventually
 
 SHIPMENT = {"carrier": "DHL", "tracking_number": "JD0146", "tracking_url": "https://dhl.example/JD0146?a=1"}
 WAY = {"p": (), "a": ("accept",), "s": ("accept", "ship"), "d": ("accept", "ship", "deliver"), "c": ("cancel",)}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from compose.stack import CHECKOUT
-from tests.world import Person, World, eventually
+from tests.support.world import Person, World, eventually
 
 PACKAGE = "generated_order_service"
 PARCEL = {"carrier": "La Poste", "tracking_number": "6A1", "tracking_url": "https://example.com/6A1"}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from compose.stack import CHECKOUT
-from tests.world import Person, World, eventually
+from tests.support.world import Person, World, eventually
 
 GUIDE = CHECKOUT / "docs" / "api.md"
 LINE = re.compile(

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.api.problem import problem, refused_input
 from tests.api.test_fulfilment import SHIPMENT, Market, Sale
-from tests.world import Person, World
+from tests.support.problem import problem, refused_input
+from tests.support.world import Person, World
 
 OPEN = ["/healthz", "/readyz", "/metrics", "/api/schema", "/api/doc", "/api/doc/start.js", "/api/doc/swagger-ui.css"]
 """What needs no token."""

@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.api.problem import problem, refused_input
-from tests.world import Person, World, eventually
+from tests.support.problem import problem, refused_input
+from tests.support.world import Person, World, eventually
 
 COPIES = 20
 ADDRESS = {"name": "Ada", "line1": "1 Rue X", "city": "Lyon", "postal_code": "69001", "country": "FR"}

@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 
 from compose.stack import Stack
-from tests.api.problem import problem, refused_input
-from tests.server import server
-from tests.world import Sandbox, World
+from tests.support.problem import problem, refused_input
+from tests.support.server import server
+from tests.support.world import Sandbox, World
 
 SERVERS_TO_SAY = (
     *("id", "number", "customer_id", "status", "payment_status", "currency", "version", "created_at", "expires_at"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 
 def ids(person: Person, path: str = "/orders", **query: Any) -> list[str]:

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.api.problem import problem, refused_input
-from tests.world import Person, World
+from tests.support.problem import problem, refused_input
+from tests.support.world import Person, World
 
 
 def place(customer: Person, count: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_list_filters import confirm, ids, name, order_of, refused
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 PATH = "/vendor-orders"
 

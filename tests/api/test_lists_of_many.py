@@ -15,7 +15,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from tests.api.test_paging_while_orders_arrive import ORDERINGS, ids_of, pages
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 MANY = 10_200
 """More than a page looks at (10 000)."""

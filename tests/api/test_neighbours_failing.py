@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.problem import problem
-from tests.world import Person, World, eventually
+from tests.support.problem import problem
+from tests.support.world import Person, World, eventually
 
 BUDGET_SECONDS = 5.5
 """A checkout's budget and half a second."""

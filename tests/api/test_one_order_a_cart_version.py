@@ -7,9 +7,9 @@ from functools import partial
 import httpx
 import pytest
 
-from tests.api.problem import problem
-from tests.integration.records import expire, pay, until_done
-from tests.world import Person, World, eventually
+from tests.support.problem import problem
+from tests.support.records import expire, pay, until_done
+from tests.support.world import Person, World, eventually
 
 
 def refill(world: World, person: Person, product_id: str, version: int) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from tests.world import World
+from tests.support.world import World
 
 ASKED = 100
 """Questions in a row, which take about a second."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_list_filters import ids, name, order_of
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 ORDERINGS = [sign + column for column in ("created_at", "total", "updated_at") for sign in ("-", "")]
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.api.problem import problem, refused_input
-from tests.world import Person, World, eventually
+from tests.support.problem import problem, refused_input
+from tests.support.world import Person, World, eventually
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 """RFC 3339, UTC."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api.problem import problem, refused_input
-from tests.world import Person, World
+from tests.support.problem import problem, refused_input
+from tests.support.world import Person, World
 
 
 def test_a_quote_to_the_letter(either_world: World) -> None:

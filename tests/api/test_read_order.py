@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from tests.api.problem import problem
-from tests.world import World
+from tests.support.problem import problem
+from tests.support.world import World
 
 
 def test_a_customer_reads_their_order(either_world: World) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.api.test_fulfilment import REACHES, WAY, Market, Sale
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 CUSTOMER, BUYERS, SELLERS, ADMINS = ["customer"], ["customer", "admin"], ["vendor", "admin"], ["admin"]
 

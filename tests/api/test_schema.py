@@ -26,8 +26,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from compose.stack import CHECKOUT, Stack
-from tests.invariants import check_invariants
-from tests.world import Person, Sandbox, World
+from tests.support.invariants import check_invariants
+from tests.support.world import Person, Sandbox, World
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((CHECKOUT / "openapi.yaml").read_text())
 

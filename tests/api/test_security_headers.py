@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.world import World
+from tests.support.world import World
 
 FOREIGN = "/api/v1/orders/00000000-0000-0000-0000-000000000000"
 

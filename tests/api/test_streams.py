@@ -27,12 +27,12 @@ from compose.processes import Process
 from compose.site import JWT_AUDIENCE, JWT_ISSUER
 from compose.stack import CHECKOUT, Stack
 from tests.api.test_fulfilment import Market, Sale
-from tests.server import server as one_more_server
-from tests.world import Person, Sandbox, World, eventually
+from tests.support.server import server as one_more_server
+from tests.support.world import Person, Sandbox, World, eventually
 
 CROWD = 200
 BRISK_SECONDS = 2
-"""Between the heartbeats of `tests.impatient`."""
+"""Between the heartbeats of `tests.support.impatient_client`."""
 
 
 class Listener:
@@ -143,7 +143,7 @@ def market(world: World) -> Iterator[Market]:
 @pytest.fixture(scope="module")
 def brisk_url(stack: Stack) -> Iterator[str]:
     """A server whose heart beats often."""
-    with one_more_server(stack, "brisk", "tests.impatient:application") as url:
+    with one_more_server(stack, "brisk", "tests.support.impatient_client:application") as url:
         yield url
 
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from tests.api.test_fulfilment import SHIPMENT, Market, Sale
-from tests.invariants import check_at_rest
-from tests.world import Person, World
+from tests.support.invariants import check_at_rest
+from tests.support.world import Person, World
 
 MISSING = str(uuid.UUID(int=7))
 ORDER_ROUTES = [("GET", ""), ("POST", "/cancel"), ("GET", "/tracking"), ("GET", "/history"), ("GET", "/stream")]

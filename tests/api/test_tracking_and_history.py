@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from tests.api.test_fulfilment import SHIPMENT, Market
-from tests.world import World
+from tests.support.world import World
 
 UNSHIPPED = dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shipped_at", "delivered_at"))
 

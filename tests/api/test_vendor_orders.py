@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_fulfilment import SHIPMENT, Market, Sale
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 FIELDS = {
     *(

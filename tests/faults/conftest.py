@@ -12,11 +12,11 @@ from random import Random
 import pytest
 
 from compose.stack import Stack
-from tests.faults.fleet import Fleet
-from tests.faults.load import Client, Load
-from tests.faults.proxy import Proxy
-from tests.invariants import check_invariants
-from tests.world import Sandbox, World
+from tests.support.checkout_load import Client, Load
+from tests.support.fleet import Fleet
+from tests.support.invariants import check_invariants
+from tests.support.tcp_proxy import Proxy
+from tests.support.world import Sandbox, World
 
 SETTINGS = {
     "ORDER_EXPIRY_SECONDS": "20",

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from tests.integration.payment import Message, Payment, signature
+from tests.support.payment import Message, Payment, signature
 
 TOTAL = 2000
 

@@ -9,8 +9,8 @@ import redis
 
 from compose.ports import HOST
 from compose.servers import Redis
-from tests.faults.proxy import Proxy
-from tests.world import eventually
+from tests.support.tcp_proxy import Proxy
+from tests.support.world import eventually
 
 
 @contextmanager

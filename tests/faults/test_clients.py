@@ -6,9 +6,9 @@ import time
 from random import Random
 from urllib.parse import urlsplit
 
-from tests.faults.fleet import Fleet
-from tests.faults.load import Client, Load, Purchase, need, orphaned_holds
-from tests.world import World, eventually
+from tests.support.checkout_load import Client, Load, Purchase, need, orphaned_holds
+from tests.support.fleet import Fleet
+from tests.support.world import World, eventually
 
 CUSTOMERS = 40
 SETTLED_SECONDS = 5

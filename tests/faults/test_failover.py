@@ -12,12 +12,12 @@ import pytest
 from compose import composition
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.api.problem import problem
-from tests.faults.proxy import Proxy
 from tests.faults.standby import Pair, Standby, execute
-from tests.invariants import check_at_rest
-from tests.server import server
-from tests.world import Person, Sandbox, World, eventually
+from tests.support.invariants import check_at_rest
+from tests.support.problem import problem
+from tests.support.server import server
+from tests.support.tcp_proxy import Proxy
+from tests.support.world import Person, Sandbox, World, eventually
 
 Answer = TypeVar("Answer")
 

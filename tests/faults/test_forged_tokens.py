@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from compose.site import JWT_AUDIENCE, JWT_ISSUER
-from tests.api.problem import problem
-from tests.world import Person, World
+from tests.support.problem import problem
+from tests.support.world import Person, World
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 

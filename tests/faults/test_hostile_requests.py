@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.faults.fleet import RECOVERY_SECONDS
-from tests.world import World, eventually
+from tests.support.fleet import RECOVERY_SECONDS
+from tests.support.world import World, eventually
 
 LONG = 60_000
 WAITING = 150

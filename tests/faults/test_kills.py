@@ -9,9 +9,9 @@ from random import Random
 import pytest
 
 from tests.faults.conftest import kills
-from tests.faults.fleet import Fleet
-from tests.faults.load import Client, Load, Purchase, need
-from tests.world import World
+from tests.support.checkout_load import Client, Load, Purchase, need
+from tests.support.fleet import Fleet
+from tests.support.world import World
 
 COPIES = 20
 KEYS_AT_MOST = 20

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.fleet import RECOVERY_SECONDS, Fleet
-from tests.faults.load import Load, need_in_time, need_refusal
-from tests.world import Person, World, eventually
+from tests.support.checkout_load import Load, need_in_time, need_refusal
+from tests.support.fleet import RECOVERY_SECONDS, Fleet
+from tests.support.world import Person, World, eventually
 
 CUSTOMERS = 24
 LEAVING = 8

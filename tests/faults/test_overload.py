@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.faults.fleet import Fleet
-from tests.invariants import check_invariants
-from tests.server import server
-from tests.world import World, eventually
+from tests.support.fleet import Fleet
+from tests.support.invariants import check_invariants
+from tests.support.server import server
+from tests.support.world import World, eventually
 
 SETTINGS = {"CHECKOUTS_IN_FLIGHT": "8", "CHECKOUT_QUEUE_MS": "100"}
 """So little that this machine is not what gives out."""

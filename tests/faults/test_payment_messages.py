@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.faults.conftest import kills
-from tests.faults.fleet import RECOVERY_SECONDS, Fleet
 from tests.faults.forgeries import FORGERIES, TOTAL
-from tests.integration.payment import WAYS, Payment
-from tests.world import World, eventually
+from tests.support.fleet import RECOVERY_SECONDS, Fleet
+from tests.support.payment import WAYS, Payment
+from tests.support.world import World, eventually
 
 CURRENCIES = ("EUR", "JPY", "KWD")
 """With two decimals, none and three: amounts on the wire are minor units all the same."""

@@ -8,10 +8,10 @@ from random import Random
 import httpx
 import pytest
 
-from tests.faults.fleet import Fleet
-from tests.faults.load import BUDGET_SECONDS, Client, Load
-from tests.invariants import check_at_rest
-from tests.world import Person, World
+from tests.support.checkout_load import BUDGET_SECONDS, Client, Load
+from tests.support.fleet import Fleet
+from tests.support.invariants import check_at_rest
+from tests.support.world import Person, World
 
 
 @pytest.mark.long

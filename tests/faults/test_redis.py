@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import redis
 
-from tests.faults.fleet import RECOVERY_SECONDS, Fleet
-from tests.faults.load import Load
 from tests.faults.replica import fail_over, replica
-from tests.integration.payment import COMMANDS, Payment
-from tests.integration.records import until_done
-from tests.world import World, eventually
+from tests.support.checkout_load import Load
+from tests.support.fleet import RECOVERY_SECONDS, Fleet
+from tests.support.payment import COMMANDS, Payment
+from tests.support.records import until_done
+from tests.support.world import World, eventually
 
 
 @pytest.mark.long

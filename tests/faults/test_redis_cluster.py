@@ -13,8 +13,8 @@ from compose.ports import HOST, free_port, is_free
 from compose.processes import Process
 from compose.servers import ONCE, _wheel
 from compose.stack import CHECKOUT, Stack
-from tests.faults.fleet import Server
-from tests.world import eventually
+from tests.support.fleet import Server
+from tests.support.world import eventually
 
 REFUSAL = "This is a Redis Cluster, which is not supported"
 

@@ -12,10 +12,10 @@ from compose import composition
 from compose.ports import HOST
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.faults.fleet import Server
-from tests.integration.records import clears, hold, until_done, until_requested
-from tests.tls import ELSEWHERE, HERE, Authority, TLSFront
-from tests.world import Sandbox, World, eventually
+from tests.support.fleet import Server
+from tests.support.records import clears, hold, until_done, until_requested
+from tests.support.tls import ELSEWHERE, HERE, Authority, TLSFront
+from tests.support.world import Sandbox, World, eventually
 
 HANDSHAKE = b"\x16\x03"
 """How what a client sends over TLS begins (RFC 8446, 5.1)."""

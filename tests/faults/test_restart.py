@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from compose.ports import HOST
-from tests.faults.balancer import Balancer
 from tests.faults.conftest import kills
-from tests.faults.fleet import DRAIN_SECONDS, Fleet
-from tests.faults.load import Load
-from tests.world import Person, World, eventually
+from tests.support.balancer import Balancer
+from tests.support.checkout_load import Load
+from tests.support.fleet import DRAIN_SECONDS, Fleet
+from tests.support.world import Person, World, eventually
 
 SHUTDOWN_SECONDS = DRAIN_SECONDS + 25
 RESTARTS_AT_MOST = 20

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from tests.integration.payment import Payment
-from tests.world import World
+from tests.support.payment import Payment
+from tests.support.world import World
 
 
 @pytest.fixture

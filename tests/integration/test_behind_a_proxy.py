@@ -12,8 +12,8 @@ from compose.ports import free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
 from tests.api.test_documentation import links
-from tests.server import server
-from tests.world import Sandbox, World
+from tests.support.server import server
+from tests.support.world import Sandbox, World
 
 ROOT = "/shop"
 TLS = {"X-Forwarded-Proto": "https"}

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from compose.stack import Stack
-from tests.api.problem import problem
-from tests.server import server
-from tests.world import Person, Sandbox, World, eventually
+from tests.support.problem import problem
+from tests.support.server import server
+from tests.support.world import Person, Sandbox, World, eventually
 
 OPEN_SECONDS = 1.0
 SETTINGS = {"CIRCUIT_FAILURE_RATIO": "0.5", "CIRCUIT_OPEN_SECONDS": str(OPEN_SECONDS)}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.records import pay
-from tests.server import server
-from tests.world import Person, World, eventually
+from tests.support.records import pay
+from tests.support.server import server
+from tests.support.world import Person, World, eventually
 
 LATE_SECONDS = 20
 SOURCE = Path(__file__).with_name("late_clock.c")

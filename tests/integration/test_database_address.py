@@ -7,8 +7,8 @@ import pytest
 
 from compose.ports import free_port
 from compose.stack import CHECKOUT, Stack
-from tests.server import away
-from tests.world import eventually
+from tests.support.server import away
+from tests.support.world import eventually
 
 
 def shown(stack: Stack, parameters: str, *names: str, **settings: str) -> list[str]:

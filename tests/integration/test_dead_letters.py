@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.payment import Payment
-from tests.integration.records import hold, ledger, letters, pay, refunds, until_done, until_stock_is, waiting
 from tests.integration.test_parked_payment_events import ORDER_IDS
 from tests.integration.test_refunds import asked_back, until_asked_back
-from tests.world import Person, World, eventually
+from tests.support.payment import Payment
+from tests.support.records import hold, ledger, letters, pay, refunds, until_done, until_stock_is, waiting
+from tests.support.world import Person, World, eventually
 
 PATH = "/admin/dead-letters"
 FIELDS = {"id", "source", "reason", "message", "order_id", "attempts", "created_at"}

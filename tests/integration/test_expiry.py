@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.payment import ORDERS, Payment
-from tests.integration.records import (
+from tests.support.payment import ORDERS, Payment
+from tests.support.records import (
     account,
     expire,
     fall_silent,
@@ -22,7 +22,7 @@ from tests.integration.records import (
     until_requested,
     until_stock_is,
 )
-from tests.world import Person, World, eventually
+from tests.support.world import Person, World, eventually
 
 
 def test_beat_expires_an_order_whose_time_is_over(world: World) -> None:

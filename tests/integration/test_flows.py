@@ -2,8 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.integration.payment import COMMANDS, EVENTS, ORDERS, Payment
-from tests.integration.records import (
+from tests.support.payment import COMMANDS, EVENTS, ORDERS, Payment
+from tests.support.records import (
     account,
     clears,
     expire,
@@ -14,7 +14,7 @@ from tests.integration.records import (
     until_done,
     until_stock_is,
 )
-from tests.world import Person, World, eventually
+from tests.support.world import Person, World, eventually
 
 
 def cart_of(world: World, person: Person) -> list[dict[str, object]]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.integration.payment import ORDERS, Payment
-from tests.integration.records import (
+from tests.support.payment import ORDERS, Payment
+from tests.support.records import (
     account,
     hold,
     lose_hold,
@@ -16,7 +16,7 @@ from tests.integration.records import (
     until_refunded,
     until_stock_is,
 )
-from tests.world import World, eventually
+from tests.support.world import World, eventually
 
 
 def test_a_lapsed_hold_is_held_again_and_sold(world: World, payment: Payment) -> None:

@@ -10,10 +10,10 @@ from compose import composition
 from compose.ports import HOST, free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.api.problem import problem
 from tests.integration.test_key_rotation import Issuer, issuing
-from tests.server import server
-from tests.world import eventually
+from tests.support.problem import problem
+from tests.support.server import server
+from tests.support.world import eventually
 
 IN_FLIGHT = 4
 
@@ -32,7 +32,7 @@ def test_requests_that_wait_for_a_hanging_issuer_take_nobodys_place(stack: Stack
     known, unknown = issuer.new_key(), issuer.new_key(publish=False)
     settings = {"JWT_ALGORITHM": "ES256", "JWT_JWKS_URL": issuer.url, "REQUESTS_IN_FLIGHT": str(IN_FLIGHT)}
     with (
-        server(stack, "hanging issuer", "tests.impatient:application", **settings) as url,
+        server(stack, "hanging issuer", "tests.support.impatient_client:application", **settings) as url,
         httpx.Client(base_url=url, trust_env=False, timeout=20) as client,
         ThreadPoolExecutor(40) as threads,
     ):

@@ -12,7 +12,7 @@ from compose import composition
 from compose.ports import HOST, free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.world import eventually
+from tests.support.world import eventually
 
 STOP_SECONDS = 3
 KEEP_ALIVE_SECONDS = 75

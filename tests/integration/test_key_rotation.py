@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from compose.ports import HOST
 from compose.site import JWT_AUDIENCE, JWT_ISSUER
 from compose.stack import Stack
-from tests.server import server
-from tests.world import eventually
+from tests.support.server import server
+from tests.support.world import eventually
 
 NEW_KEY: dict[str, Callable[[], Any]] = {
     "RS256": lambda: rsa.generate_private_key(65537, 2048),
@@ -115,7 +115,7 @@ def service(stack: Stack, issuer: Issuer) -> Iterator[httpx.Client]:
     issuer.new_key()  # without one the server never gets ready
     settings = {"JWT_ALGORITHM": issuer.algorithm, "JWT_JWKS_URL": issuer.url}
     with (
-        server(stack, f"rotation-{issuer.algorithm}", "tests.impatient:application", **settings) as url,
+        server(stack, f"rotation-{issuer.algorithm}", "tests.support.impatient_client:application", **settings) as url,
         httpx.Client(base_url=url, trust_env=False, timeout=20) as client,
     ):
         yield client

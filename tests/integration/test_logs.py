@@ -14,8 +14,8 @@ import pytest
 import redis
 
 from compose.stack import Stack
-from tests.integration.payment import Payment
-from tests.world import Person, Sandbox, World, eventually
+from tests.support.payment import Payment
+from tests.support.world import Person, Sandbox, World, eventually
 
 ADDRESS = {
     "name": "Canary Doe",
@@ -244,9 +244,9 @@ def test_every_request_has_a_line_with_its_id_and_its_failure_has_the_same(lines
 @pytest.mark.parametrize(
     ("process", "event", "place"),
     [
-        ("service", "request_failed", "orders/writer.py"),
-        ("service", "payment_message_failed", "orders/services/pay.py"),
-        ("worker", "raised unexpected", "orders/services/expire.py"),
+        ("service", "request_failed", "orders/store/order_writer.py"),
+        ("service", "payment_message_failed", "orders/services/payments/events.py"),
+        ("worker", "raised unexpected", "orders/services/lifecycle/expire.py"),
     ],
 )
 def test_a_failure_says_where_it_happened_and_of_what_kind_it_was(

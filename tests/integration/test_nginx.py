@@ -20,8 +20,8 @@ import pytest
 from compose.ports import HOST, free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT
-from tests.api.problem import FIELDS
-from tests.world import Person, World, eventually
+from tests.support.problem import FIELDS
+from tests.support.world import Person, World, eventually
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")

@@ -16,8 +16,8 @@ import redis
 from psycopg.types.json import Jsonb
 
 from compose.processes import Process
-from tests.integration.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
-from tests.integration.records import (
+from tests.support.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
+from tests.support.records import (
     clears,
     expire,
     hold,
@@ -30,7 +30,7 @@ from tests.integration.records import (
     until_stock_is,
     waiting,
 )
-from tests.world import Person, World, eventually
+from tests.support.world import Person, World, eventually
 
 RECOVERY_SECONDS = 30
 """Promise P10."""

@@ -15,9 +15,9 @@ import pytest
 
 from compose.ports import HOST
 from compose.stack import Stack
-from tests.api.problem import problem
-from tests.server import server
-from tests.world import Person, Sandbox, World, eventually
+from tests.support.problem import problem
+from tests.support.server import server
+from tests.support.world import Person, Sandbox, World, eventually
 
 SETTINGS = {"CHECKOUTS_IN_FLIGHT": "4", "CHECKOUT_QUEUE_MS": "100", "REQUESTS_IN_FLIGHT": "4"}
 

@@ -3,9 +3,9 @@
 import uuid
 from datetime import timedelta
 
-from tests.integration.payment import Payment
-from tests.integration.records import ledger, letters, parked, until_stock_is
-from tests.world import World, eventually
+from tests.support.payment import Payment
+from tests.support.records import ledger, letters, parked, until_stock_is
+from tests.support.world import World, eventually
 
 ORDER_IDS = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
 """Namespace of the ids that are made of a customer and an Idempotency-Key; they outlive every version of the service."""

@@ -5,8 +5,8 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.integration.payment import COMMANDS, EVENTS, FIELDS, GROUP, ORDERS, Message, Payment, signature
-from tests.integration.records import (
+from tests.support.payment import COMMANDS, EVENTS, FIELDS, GROUP, ORDERS, Message, Payment, signature
+from tests.support.records import (
     account,
     expire,
     fall_silent,
@@ -17,7 +17,7 @@ from tests.integration.records import (
     until_done,
     until_requested,
 )
-from tests.world import World, eventually
+from tests.support.world import World, eventually
 
 RFC_3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 

@@ -8,8 +8,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.integration.payment import COMMANDS, ORDERS, WAYS, Payment
-from tests.integration.records import (
+from tests.support.payment import COMMANDS, ORDERS, WAYS, Payment
+from tests.support.records import (
     hold,
     ledger,
     pay,
@@ -20,7 +20,7 @@ from tests.integration.records import (
     until_done,
     until_stock_is,
 )
-from tests.world import World, eventually
+from tests.support.world import World, eventually
 
 
 def counted_in(world: World) -> int:

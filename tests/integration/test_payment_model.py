@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.payment import WAYS, Message, Payment
-from tests.integration.records import ledger
-from tests.world import World, eventually
+from tests.support.payment import WAYS, Message, Payment
+from tests.support.records import ledger
+from tests.support.world import World, eventually
 
 TOTAL = 2000
 

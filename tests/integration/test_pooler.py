@@ -16,10 +16,10 @@ from compose.ports import HOST, free_port
 from compose.processes import Process
 from compose.servers import ENVIRONMENT, NAME
 from compose.stack import CHECKOUT, Stack
-from tests.api.problem import problem
-from tests.invariants import check_at_rest
-from tests.server import away, server
-from tests.world import Sandbox, World, eventually
+from tests.support.invariants import check_at_rest
+from tests.support.problem import problem
+from tests.support.server import away, server
+from tests.support.world import Sandbox, World, eventually
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 CONNECTIONS = 3

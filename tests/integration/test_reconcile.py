@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from compose.stack import CHECKOUT
-from tests.integration.payment import COMMANDS, Payment
-from tests.integration.records import (
+from tests.integration.test_outbox import frozen, process
+from tests.integration.test_refunds import asked_back, until_asked_back
+from tests.support.invariants import check_at_rest, check_invariants
+from tests.support.payment import COMMANDS, Payment
+from tests.support.records import (
     account,
     clears,
     hold,
@@ -26,10 +29,7 @@ from tests.integration.records import (
     until_stock_is,
     waiting,
 )
-from tests.integration.test_outbox import frozen, process
-from tests.integration.test_refunds import asked_back, until_asked_back
-from tests.invariants import check_at_rest, check_invariants
-from tests.world import Person, World, eventually
+from tests.support.world import Person, World, eventually
 
 SECONDS = 60
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.payment import COMMANDS, Message, Payment
-from tests.integration.records import (
+from tests.support.payment import COMMANDS, Message, Payment
+from tests.support.records import (
     account,
     expire,
     letters,
@@ -18,7 +18,7 @@ from tests.integration.records import (
     until_refunded,
     waiting,
 )
-from tests.world import World, eventually
+from tests.support.world import World, eventually
 
 NOON = "2026-11-22T12:00:00Z"
 

@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 
 from compose.stack import Stack
-from tests.server import server
-from tests.world import eventually
+from tests.support.server import server
+from tests.support.world import eventually
 
 SILENCE_SECONDS = 3
 """Seconds without a byte, after which the server sends nothing more; less than it keeps an idle connection."""

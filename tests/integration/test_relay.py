@@ -10,9 +10,9 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
-from tests.integration.payment import COMMANDS, EVENTS, ORDERS, Payment
-from tests.integration.records import hurry, letters, pay, until_done, until_requested, waiting
-from tests.world import World, eventually
+from tests.support.payment import COMMANDS, EVENTS, ORDERS, Payment
+from tests.support.records import hurry, letters, pay, until_done, until_requested, waiting
+from tests.support.world import World, eventually
 
 RECOVERY_SECONDS = 30
 """Promise P10."""

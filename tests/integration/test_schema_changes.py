@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.integration.records import pay
-from tests.world import Person, World
+from tests.support.records import pay
+from tests.support.world import Person, World
 
 CALLERS = 8
 """Enough for every thread of the database to be busy, and few enough for none to wait long."""

@@ -4,7 +4,9 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.integration.records import (
+from tests.integration.test_reconcile import check_found_then_mended, confirmed, pending, reconcile
+from tests.support.invariants import check_at_rest
+from tests.support.records import (
     hold,
     letters,
     lose_hold,
@@ -16,9 +18,7 @@ from tests.integration.records import (
     until_stock_is,
     waiting,
 )
-from tests.integration.test_reconcile import check_found_then_mended, confirmed, pending, reconcile
-from tests.invariants import check_at_rest
-from tests.world import World, eventually
+from tests.support.world import World, eventually
 
 
 def units(world: World, product_id: str) -> tuple[int, int, int]:

@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from compose.stack import Stack
-from tests.api.problem import problem
 from tests.api.test_fulfilment import Market
 from tests.api.test_streams import Listener, listen
 from tests.integration.test_overload import orders_locked
-from tests.server import server
-from tests.world import Person, Sandbox, World, eventually
+from tests.support.problem import problem
+from tests.support.server import server
+from tests.support.world import Person, Sandbox, World, eventually
 
 FOR_EACH, IN_ALL = 3, 5
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.payment import EVENTS, GROUP, Payment, signature
-from tests.integration.records import ledger, letters, parked
-from tests.world import World, eventually
+from tests.support.payment import EVENTS, GROUP, Payment, signature
+from tests.support.records import ledger, letters, parked
+from tests.support.world import World, eventually
 
 Make = Callable[[Payment, str, str], bytes]
 """Makes the bytes of a bad message about an order; they contain a mark by which its letter is found."""

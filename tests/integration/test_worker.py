@@ -9,7 +9,7 @@ from compose import composition
 from compose.ports import HOST
 from compose.processes import Process
 from compose.stack import CHECKOUT
-from tests.world import World
+from tests.support.world import World
 
 AMQP = b"AMQP\x00\x00\x09\x01"
 """How a client of AMQP 0-9-1 begins (2.2.4)."""

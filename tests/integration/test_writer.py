@@ -13,14 +13,14 @@ import psycopg
 import pytest
 
 from compose.stack import CHECKOUT
-from tests.api.problem import problem
-from tests.integration.records import pay
-from tests.world import World
+from tests.support.problem import problem
+from tests.support.records import pay
+from tests.support.world import World
 
 
 def by_the_models(world: World, *order_ids: str) -> list[dict[str, Any]]:
     """The orders as a program sees them that knows them through the models only (`models_view.py`)."""
-    command = [sys.executable, "-m", "tests.integration.models_view", *order_ids]
+    command = [sys.executable, "-m", "tests.support.models_view", *order_ids]
     done = subprocess.run(command, cwd=CHECKOUT, env=world.stack.environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
@@ -57,7 +57,7 @@ def test_what_was_written_is_what_the_models_read_validate_and_would_write(world
 
 
 def test_an_order_that_comes_just_when_the_last_write_has_ended_is_written_at_once(world: World) -> None:
-    command = [sys.executable, "-m", "tests.integration.writes_in_a_row"]
+    command = [sys.executable, "-m", "tests.support.serial_writes"]
     done = subprocess.run(
         command, cwd=CHECKOUT, env=world.stack.environment, capture_output=True, text=True, timeout=60
     )

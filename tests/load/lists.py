@@ -34,12 +34,12 @@ from django.core.management import call_command  # noqa: E402  Django must be se
 from django.db import connection  # noqa: E402
 
 from compose.servers import Postgres  # noqa: E402
-from orders import writer  # noqa: E402
-from orders.callers import Actor, Caller  # noqa: E402
-from orders.paging import Listing, Page  # noqa: E402
-from orders.pricing import Product, price  # noqa: E402
-from orders.services import new_order  # noqa: E402
-from orders.services.lists import list_orders, list_vendor_orders  # noqa: E402
+from orders.domain.callers import Actor, Caller  # noqa: E402
+from orders.domain.pricing import Product, price  # noqa: E402
+from orders.services.checkout.checkout import new_order  # noqa: E402
+from orders.store import order_writer  # noqa: E402
+from orders.store.order_lists import list_orders, list_vendor_orders  # noqa: E402
+from orders.store.paging import Listing, Page  # noqa: E402
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SPAN = timedelta(days=730)
@@ -326,16 +326,16 @@ def writes(folder: Path, orders: int) -> None:
 
 def write_batch() -> float:
     """Milliseconds of PostgreSQL's CPU that an order costs in a batch of 32, two vendors and three items each."""
-    batch = [placed(random.randrange(1_000_000)) for _ in range(writer.BATCH)]
+    batch = [placed(random.randrange(1_000_000)) for _ in range(order_writer.BATCH)]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         process = Path(f"/proc/{cursor.fetchone()[0]}/schedstat")
     began = int(process.read_text().split()[0])
-    assert len(writer.insert(batch)) == writer.BATCH
-    return (int(process.read_text().split()[0]) - began) / 1e6 / writer.BATCH
+    assert len(order_writer.insert(batch)) == order_writer.BATCH
+    return (int(process.read_text().split()[0]) - began) / 1e6 / order_writer.BATCH
 
 
-def placed(seed: int) -> writer.NewOrder:
+def placed(seed: int) -> order_writer.NewOrder:
     """An order as checkout makes it."""
     products = {
         f"p-{n}": Product(f"p-{n}", f"v-{(n + seed) % 2}", "Product in blue", f"SKU-{n}", 100 + seed, "EUR", 1)

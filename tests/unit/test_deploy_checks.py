@@ -10,7 +10,7 @@ import pytest
 from django.core import checks
 from django.test import override_settings
 
-from tests.unit.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, read
+from tests.support.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, read
 
 SECRETS = ("DJANGO_SECRET_KEY", "JWT_SECRET", "PAYMENT_SIGNING_SECRET", "SERVICE_TOKEN")
 FIT: dict[str, Any] = {

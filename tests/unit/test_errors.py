@@ -10,9 +10,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from clients.tracing import request_id
-from orders import errors
-from orders.api.errors import STATUSES, bad_request, failure, invalid, not_found, problem, server_error
-from orders.errors import (
+from orders.domain import errors
+from orders.domain.errors import (
     DependencyUnavailable,
     IllegalTransition,
     Invalid,
@@ -25,6 +24,7 @@ from orders.errors import (
     RateLimited,
     TotalChanged,
 )
+from orders.http.problems import STATUSES, bad_request, failure, invalid, not_found, problem, server_error
 
 CONTRACT = {
     400: "invalid idempotency_key_required",

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from messaging import signing
 from messaging.events import MAX_BYTES, claimed_order_id, parse
-from orders.money import MAX_MINOR
-from orders.services.pay import Unusable
+from orders.domain.money import MAX_MINOR
+from orders.services.payments.events import Unusable
 
 SECRET = "a secret shared with Payment, for these tests alone"
 ORDER = "0192d3a0-1111-4222-8333-444455556666"

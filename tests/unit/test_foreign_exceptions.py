@@ -18,13 +18,13 @@ from django.test import override_settings
 from asgi_app.server.lifespan import end_tasks
 from clients import errors
 from clients.deadline import Deadline
-from clients.keys import KeySet
-from clients.neighbours import Neighbours, open_neighbours
+from clients.jwks import JWKSCache
+from clients.service_clients import ServiceClients, open_service_clients
 from messaging import relay, subscriber
-from orders import database
-from orders.errors import DependencyUnavailable, OrderError
+from orders.domain.errors import DependencyUnavailable, OrderError
+from orders.store import database
 from protos.product.v1 import product_pb2 as pb
-from tests.unit.raw_server import HOST, Manner, Peer, always, closed_port, full_port, once, serving, silence
+from tests.support.raw_server import HOST, Manner, Peer, always, closed_port, full_port, once, serving, silence
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
 
@@ -36,7 +36,7 @@ ORDER = UUID(int=7)
 SECONDS = 0.15
 """A deadline for the calls here, short enough to wait for."""
 
-Call = Callable[[Neighbours, Deadline], Awaitable[object]]
+Call = Callable[[ServiceClients, Deadline], Awaitable[object]]
 
 HTTP_CALLS: dict[str, Call] = {
     "user": lambda ask, by: ask.users.active_customer("u-1", by),
@@ -84,7 +84,7 @@ UNUSABLE_BODIES = {
 STATUSES = ["100 Continue", "301 Moved", "400 No", "401 No", "500 Oops", "503 Later", "599 What", "999 What"]
 
 
-async def ours(call: Call, neighbours: Neighbours) -> OrderError | None:
+async def ours(call: Call, neighbours: ServiceClients) -> OrderError | None:
     """The error of ours that the call ends with, if it fails; any other error fails the test."""
     try:
         async with asyncio.timeout(5):
@@ -95,7 +95,7 @@ async def ours(call: Call, neighbours: Neighbours) -> OrderError | None:
 
 
 @asynccontextmanager
-async def neighbours_at(port: int, seconds: float = 0.05) -> AsyncIterator[Neighbours]:
+async def neighbours_at(port: int, seconds: float = 0.05) -> AsyncIterator[ServiceClients]:
     """All neighbours at one address, each given so long to answer."""
     url = f"http://{HOST}:{port}"
     with override_settings(
@@ -105,7 +105,7 @@ async def neighbours_at(port: int, seconds: float = 0.05) -> AsyncIterator[Neigh
         NEIGHBOUR_CONNECT_SECONDS=0.05,
         NEIGHBOUR_READ_SECONDS=seconds,
     ):
-        async with open_neighbours() as neighbours:
+        async with open_service_clients() as neighbours:
             yield neighbours
 
 
@@ -202,7 +202,7 @@ class _Product(grpc.GenericRpcHandler):
 
 
 @asynccontextmanager
-async def product(handler: _Product) -> AsyncIterator[Neighbours]:
+async def product(handler: _Product) -> AsyncIterator[ServiceClients]:
     """Neighbours, the Product among which treats every call so."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((handler,))
@@ -334,7 +334,7 @@ async def test_an_issuer_whose_keys_cannot_be_used_publishes_none(published: str
     async with serving(KEYS[published] or silence) as server:
         with closed_port() as closed:
             port = server.port if KEYS[published] else closed
-            keys = KeySet(f"http://{HOST}:{port}/keys", "EdDSA")
+            keys = JWKSCache(f"http://{HOST}:{port}/keys", "EdDSA")
             with pytest.raises(DependencyUnavailable) as refused:
                 await keys.fetch()
             assert (refused.value.dependency, keys.find("k"), keys.find(None)) == ("identity", [], [])

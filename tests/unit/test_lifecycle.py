@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.errors import IllegalTransition
-from orders.lifecycle import (
-    DEAD,
+from orders.domain.errors import IllegalTransition
+from orders.domain.lifecycle import (
     ORDER_STATUSES,
     PAYMENT_STATUSES,
+    TERMINATED,
     VENDOR_ORDER_STATUSES,
     admin_may_cancel,
     cancellation_obstacle,
@@ -67,8 +67,8 @@ def test_a_vendor_order_takes_the_steps_of_the_contract_and_no_other() -> None:
 
 def test_nothing_follows_the_end() -> None:
     ends = {status for status in ORDER_STATUSES if all((status, other) not in ORDER_STEPS for other in ORDER_STATUSES)}
-    assert ends == {"delivered", *DEAD}
-    assert {"cancelled", "expired"} == DEAD
+    assert ends == {"delivered", *TERMINATED}
+    assert {"cancelled", "expired"} == TERMINATED
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from orders import loops
-from orders.loops import LONGEST_ROUND_SECONDS, PATIENCE_SECONDS, LoopHealth
+from orders.runtime import loop_health
+from orders.runtime.loop_health import MAX_ROUND_SECONDS, PATIENCE_SECONDS, LoopHealth
 
 Turn = Callable[[float], None]
 
@@ -14,7 +14,7 @@ Turn = Callable[[float], None]
 def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
     """Turns the clock on by so many seconds."""
     now = [1000.0]
-    monkeypatch.setattr(loops.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop_health.time, "monotonic", lambda: now[0])
 
     def turn(seconds: float) -> None:
         now[0] += seconds
@@ -44,7 +44,7 @@ def test_a_success_ends_a_failure(turn: Turn) -> None:
 
 def test_a_loop_that_does_not_come_round_any_more_is_told_of(turn: Turn) -> None:
     health = LoopHealth()
-    turn(LONGEST_ROUND_SECONDS)
+    turn(MAX_ROUND_SECONDS)
     assert health.problem == ""
     turn(1)
     assert health.problem == "it has not come round for 31 s"
@@ -54,16 +54,16 @@ def test_a_round_with_nothing_to_do_proves_nothing_until_the_failure_is_long_ago
     health = LoopHealth()
     health.failed("why")
     turn(PATIENCE_SECONDS + 1)
-    health.had_nothing_to_do(30)
+    health.idle(30)
     assert health.problem == "why"
     turn(30)
-    health.had_nothing_to_do(30)
+    health.idle(30)
     assert health.problem == ""
 
 
 def test_a_loop_with_nothing_to_do_is_well(turn: Turn) -> None:
     health = LoopHealth()
     for _ in range(10):
-        turn(LONGEST_ROUND_SECONDS - 1)
-        health.had_nothing_to_do(30)
+        turn(MAX_ROUND_SECONDS - 1)
+        health.idle(30)
     assert health.problem == ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.money import DECIMALS, MAX_MINOR, read_amount, same_amount, to_decimal_string
+from orders.domain.money import DECIMALS, MAX_MINOR, read_amount, same_amount, to_decimal_string
 
 currencies = st.sampled_from(sorted(DECIMALS))
 amounts = st.integers(-MAX_MINOR, MAX_MINOR)

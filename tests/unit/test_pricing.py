@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.errors import CartTooLarge, CurrencyMismatch
-from orders.money import MAX_MINOR
-from orders.pricing import MAX_LINES, MAX_QUANTITY, Product, check_size, price
+from orders.domain.errors import CartTooLarge, CurrencyMismatch
+from orders.domain.money import MAX_MINOR
+from orders.domain.pricing import MAX_LINES, MAX_QUANTITY, Product, check_size, price
 
 
 def product(product_id: str, unit_price: int = 1000, vendor_id: str = "v-1", currency: str = "EUR") -> Product:

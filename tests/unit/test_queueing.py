@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from orders import queueing
-from orders.errors import Overloaded
-from orders.queueing import REMEMBERED, Pace, Room
+from orders.domain.errors import Overloaded
+from orders.runtime import concurrency
+from orders.runtime.concurrency import REMEMBERED, ConcurrencyLimiter, Pace
 
 
 class Clock:
@@ -21,7 +21,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(queueing, "time", clock)
+    monkeypatch.setattr(concurrency, "time", clock)
     return clock
 
 
@@ -70,52 +70,52 @@ def test_a_queue_that_has_come_to_a_standstill_gets_longer(clock: Clock) -> None
 
 
 async def test_who_finds_no_place_in_time_is_refused() -> None:
-    room = Room(1, patience=0.01)
-    async with room.entered():
+    room = ConcurrencyLimiter(1, patience=0.01)
+    async with room.slot():
         with pytest.raises(Overloaded):
-            async with room.entered():
+            async with room.slot():
                 pass
-    async with room.entered():
+    async with room.slot():
         pass
 
 
 async def test_who_waits_gets_the_place_of_the_first_who_leaves() -> None:
-    room = Room(1, patience=5)
+    room = ConcurrencyLimiter(1, patience=5)
 
     async def visit() -> None:
-        async with room.entered():
+        async with room.slot():
             pass
 
-    async with room.entered():
+    async with room.slot():
         waiting = asyncio.create_task(visit())
         await asyncio.sleep(0)
     await waiting
 
 
 async def test_as_long_as_the_pace_is_unknown_as_many_may_wait_as_get_in() -> None:
-    room = Room(2, patience=1)
-    assert [room.has_place_behind(others) for others in range(5)] == [True, True, True, True, False]
+    room = ConcurrencyLimiter(2, patience=1)
+    assert [room.would_admit(others) for others in range(5)] == [True, True, True, True, False]
 
 
 async def test_in_a_flood_nobody_waits_until_half_of_the_room_is_empty() -> None:
-    room = Room(4, patience=1)
-    assert room.has_place_behind(4)
-    assert not room.has_place_behind(100)
-    assert not room.has_place_behind(4)
-    assert room.has_place_behind(3)
-    assert not room.has_place_behind(4)
-    assert room.has_place_behind(1)
-    assert room.has_place_behind(4)
+    room = ConcurrencyLimiter(4, patience=1)
+    assert room.would_admit(4)
+    assert not room.would_admit(100)
+    assert not room.would_admit(4)
+    assert room.would_admit(3)
+    assert not room.would_admit(4)
+    assert room.would_admit(1)
+    assert room.would_admit(4)
 
 
 async def test_a_place_is_promised_within_a_quarter_of_the_patience(clock: Clock) -> None:
-    room = Room(1, patience=1)
+    room = ConcurrencyLimiter(1, patience=1)
 
     async def visit() -> None:
-        async with room.entered():
+        async with room.slot():
             clock.now += 0.1
 
     for _ in range(REMEMBERED + 1):
         await visit()
-    assert room.has_place_behind(2)
-    assert not room.has_place_behind(3)
+    assert room.would_admit(2)
+    assert not room.would_admit(3)

@@ -2,7 +2,7 @@
 
 import re
 
-from orders.api.urls import urlpatterns
+from orders.urls import urlpatterns
 from tests.api.test_roles import METHODS, TABLE
 
 

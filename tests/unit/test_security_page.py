@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.unit.environment import CHECKOUT
+from tests.support.environment import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "security.md").read_text()
 POINTS = re.findall(r"^\*\*API(\d+) .*?(?=^\*\*API|\Z)", PAGE, re.MULTILINE | re.DOTALL)

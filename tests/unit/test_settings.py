@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.exceptions import ImproperlyConfigured
 
-from tests.unit.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, defaults, read
+from tests.support.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, defaults, read
 
 SETTINGS = CHECKOUT / "asgi_app" / "settings.py"
 CONTRACT = """

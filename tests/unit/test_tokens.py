@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import override_settings
 
-from clients import keys as keys_module
-from clients.keys import KeySet
-from orders.api import tokens as tokens_module
-from orders.api.tokens import Tokens
-from orders.callers import Caller
-from orders.errors import DependencyUnavailable, NotAuthenticated
-from tests.unit.raw_server import Peer, RawServer, serving, silence
+from clients import jwks as keys_module
+from clients.jwks import JWKSCache
+from orders.domain.callers import Caller
+from orders.domain.errors import DependencyUnavailable, NotAuthenticated
+from orders.http import authentication as tokens_module
+from orders.http.authentication import JWTAuthenticator
+from tests.support.raw_server import Peer, RawServer, serving, silence
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
 
@@ -85,21 +85,21 @@ def raw_token(header: bytes, payload: bytes, secret: bytes = SECRET.encode()) ->
     return f"{signed}.{encoded(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
-async def caller(given: str, tokens: Tokens | None = None) -> Caller:
+async def caller(given: str, tokens: JWTAuthenticator | None = None) -> Caller:
     if tokens is not None:
         return await tokens.caller(f"Bearer {given}")
     with trusting():
-        return await Tokens(None).caller(f"Bearer {given}")
+        return await JWTAuthenticator(None).caller(f"Bearer {given}")
 
 
-async def refusal(given: str, tokens: Tokens | None = None) -> str:
+async def refusal(given: str, tokens: JWTAuthenticator | None = None) -> str:
     with pytest.raises(NotAuthenticated) as refused:
         await caller(given, tokens)
     assert given not in str(refused.value)
     return str(refused.value)
 
 
-async def is_believed(given: str, tokens: Tokens) -> bool:
+async def is_believed(given: str, tokens: JWTAuthenticator) -> bool:
     try:
         return bool(await caller(given, tokens))
     except NotAuthenticated:
@@ -197,13 +197,13 @@ async def test_a_moment_that_is_none_makes_no_failure(claim: str, moment: str) -
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_the_scheme_may_be_written_in_any_case(scheme: str) -> None:
     with trusting():
-        assert (await Tokens(None).caller(f"{scheme} {token()}")).id == "u-1"
+        assert (await JWTAuthenticator(None).caller(f"{scheme} {token()}")).id == "u-1"
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic dTpw", "Token x", "Bearer  x y", "\0", "é"])
 async def test_what_is_no_bearer_token_is_refused(header: str) -> None:
     with trusting(), pytest.raises(NotAuthenticated):
-        await Tokens(None).caller(header)
+        await JWTAuthenticator(None).caller(header)
 
 
 GOOD = claims()
@@ -239,7 +239,7 @@ NONSENSE = [
 @pytest.mark.parametrize("nonsense", NONSENSE, ids=range(len(NONSENSE)))
 async def test_nonsense_is_refused(nonsense: str) -> None:
     with trusting(), pytest.raises(NotAuthenticated):
-        await Tokens(None).caller(f"Bearer {nonsense}")
+        await JWTAuthenticator(None).caller(f"Bearer {nonsense}")
 
 
 async def test_every_altered_character_is_noticed() -> None:
@@ -260,7 +260,7 @@ async def test_a_token_believed_before_is_verified_anew_after_a_minute_or_its_ex
     clock = Mock(time=Mock(return_value=now))
     monkeypatch.setattr(tokens_module, "time", clock)
     with trusting():
-        tokens = Tokens(None)
+        tokens = JWTAuthenticator(None)
         verified = Mock(wraps=tokens._decoder.decode)
         monkeypatch.setattr(tokens._decoder, "decode", verified)
         lasting, ending = token(exp=int(now) + 1000), token(exp=int(now))
@@ -274,7 +274,7 @@ async def test_a_token_believed_before_is_verified_anew_after_a_minute_or_its_ex
 async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens_module, "REMEMBERED", 10)
     with trusting():
-        tokens = Tokens(None)
+        tokens = JWTAuthenticator(None)
         for _ in range(25):
             await caller(token(jti=str(uuid.uuid4())), tokens)
             assert len(tokens._believed) <= 10
@@ -282,7 +282,7 @@ async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatc
 
 async def test_a_refused_token_is_not_remembered_as_another() -> None:
     with trusting():
-        tokens = Tokens(None)
+        tokens = JWTAuthenticator(None)
         good = token()
         assert (await caller(good, tokens)).id == "u-1"
         for other in (good[:-2], good + "A", good.upper(), token(SECRET + "x")):
@@ -303,7 +303,7 @@ async def test_an_unsigned_token_is_refused(alg: str) -> None:
     await refusal(unsigned)
     for algorithm in ALGORITHMS:
         with trusting(algorithm, pem(PRIVATE[algorithm])):
-            await refusal(unsigned, Tokens(None))
+            await refusal(unsigned, JWTAuthenticator(None))
 
 
 async def test_another_secret_is_refused() -> None:
@@ -313,23 +313,23 @@ async def test_another_secret_is_refused() -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_a_token_signed_with_the_private_key_is_believed(algorithm: str) -> None:
     with trusting(algorithm, pem(PRIVATE[algorithm])):
-        assert (await caller(token(PRIVATE[algorithm], algorithm), Tokens(None))).id == "u-1"
-        assert (await caller(token(PRIVATE[algorithm], algorithm, kid="any"), Tokens(None))).id == "u-1"
+        assert (await caller(token(PRIVATE[algorithm], algorithm), JWTAuthenticator(None))).id == "u-1"
+        assert (await caller(token(PRIVATE[algorithm], algorithm, kid="any"), JWTAuthenticator(None))).id == "u-1"
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_a_token_signed_with_another_key_is_refused(algorithm: str) -> None:
     with trusting(algorithm, pem(PRIVATE[algorithm])):
-        await refusal(token(OTHERS[algorithm], algorithm), Tokens(None))
+        await refusal(token(OTHERS[algorithm], algorithm), JWTAuthenticator(None))
         for other in ALGORITHMS:
             if other != algorithm:
-                await refusal(token(PRIVATE[other], other), Tokens(None))
+                await refusal(token(PRIVATE[other], other), JWTAuthenticator(None))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_the_secret_is_no_key_where_keys_are_public(algorithm: str) -> None:
     with trusting(algorithm, pem(PRIVATE[algorithm])):
-        await refusal(token(), Tokens(None))
+        await refusal(token(), JWTAuthenticator(None))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -340,7 +340,7 @@ async def test_the_public_key_is_no_secret(algorithm: str) -> None:
     ways = [public, public.strip(), public.replace("\n", "\\n")]
     ways += [private.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).decode("latin-1")]
     with trusting(algorithm, public):
-        tokens = Tokens(None)
+        tokens = JWTAuthenticator(None)
         for alg in ("HS256", algorithm):
             for way in ways:
                 forged = raw_token(
@@ -355,7 +355,7 @@ async def test_keys_that_a_token_brings_along_are_not_looked_at() -> None:
     headers = {"jwk": jwk, "jku": "http://127.0.0.1:1/", "x5u": "http://127.0.0.1:1/", "kid": "../../dev/null"}
     forged = jwt.encode(claims(), evil, "RS256", headers=headers)
     with trusting("RS256", pem(PRIVATE["RS256"])):
-        await refusal(forged, Tokens(None))
+        await refusal(forged, JWTAuthenticator(None))
 
 
 # --- published keys ---------------------------------------------------------------------------------------------------
@@ -403,7 +403,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @asynccontextmanager
-async def issuing(algorithm: str = "EdDSA") -> AsyncIterator[tuple[Issuer, Tokens]]:
+async def issuing(algorithm: str = "EdDSA") -> AsyncIterator[tuple[Issuer, JWTAuthenticator]]:
     """An issuer with an address for its keys, and the tokens of a service that knows it."""
 
     async def answer(peer: Peer) -> None:
@@ -414,9 +414,9 @@ async def issuing(algorithm: str = "EdDSA") -> AsyncIterator[tuple[Issuer, Token
 
     async with serving(answer) as server:
         issuer = Issuer(server)
-        keys = KeySet(f"{server.url}/.well-known/jwks.json", algorithm)
+        keys = JWKSCache(f"{server.url}/.well-known/jwks.json", algorithm)
         with trusting(algorithm, jwks_url=f"{server.url}/.well-known/jwks.json"):
-            yield issuer, Tokens(keys)
+            yield issuer, JWTAuthenticator(keys)
         await keys.close()
 
 
@@ -501,9 +501,9 @@ async def test_only_so_many_requests_wait_for_the_issuer(monkeypatch: pytest.Mon
     monkeypatch.setattr(keys_module, "WAITING", 3)
     monkeypatch.setattr(keys_module, "TIMEOUT_SECONDS", 0.2)
     async with serving(silence) as server:
-        keys = KeySet(server.url, "EdDSA")
+        keys = JWKSCache(server.url, "EdDSA")
         with trusting("EdDSA", jwks_url=server.url):
-            tokens = Tokens(keys)
+            tokens = JWTAuthenticator(keys)
             asked = [asyncio.create_task(caller(by("k-1"), tokens)) for _ in range(10)]
             at_once, _ = await asyncio.wait(asked, timeout=0.1)
             assert len(at_once) == 7
@@ -671,9 +671,9 @@ async def test_who_has_a_known_key_does_not_wait_for_a_slow_issuer(clock: Clock)
             await peer.send(head + body)
 
     async with serving(answer) as server:
-        keys = KeySet(server.url, "EdDSA")
+        keys = JWKSCache(server.url, "EdDSA")
         with trusting("EdDSA", jwks_url=server.url):
-            tokens = Tokens(keys)
+            tokens = JWTAuthenticator(keys)
             await caller(by("k-1"), tokens)
             clock.now += keys_module.LIFETIME_SECONDS + 1
             async with asyncio.timeout(1):
@@ -693,9 +693,9 @@ async def test_a_caller_who_leaves_does_not_take_the_fetch_along(clock: Clock) -
             await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
     async with serving(answer) as server:
-        keys = KeySet(server.url, "EdDSA")
+        keys = JWKSCache(server.url, "EdDSA")
         with trusting("EdDSA", jwks_url=server.url):
-            tokens = Tokens(keys)
+            tokens = JWTAuthenticator(keys)
             leaving = asyncio.create_task(caller(by("k-1"), tokens))
             await fetching.wait()
             leaving.cancel()

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from clients.transport import MAX_BYTES, Connection, KeepAliveTransport
-from tests.unit.raw_server import HOST, OK, Peer, RawServer, always, closed_port, full_port, once, serving, silence
+from tests.support.raw_server import HOST, OK, Peer, RawServer, always, closed_port, full_port, once, serving, silence
 
 pytestmark = [pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"]), pytest.mark.usefixtures("one_tls_context")]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orders.uris import is_https_uri
+from orders.domain.uris import is_https_uri
 
 GOOD = [
     "https://dhl.example",

@@ -12,11 +12,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from clients.neighbours import Neighbours, open_neighbours
-from orders import database
-from orders.errors import DependencyUnavailable
-from orders.services.mend import Finding, Problem, mend
-from orders.services.reconcile import SETTLED, Batch, look_at_all, look_at_some
+from clients.service_clients import ServiceClients, open_service_clients
+from orders.domain.errors import DependencyUnavailable
+from orders.services.operations.reconciliation import SETTLED, Batch, compare_all, compare_some
+from orders.services.operations.repairs import Finding, Problem, repair
+from orders.store import database
 
 DAYS = 3
 PROGRESS_SECONDS = 2
@@ -52,17 +52,17 @@ class Command(BaseCommand):
         counts: Counter[str] = Counter()
         left = looked_at = 0
         reported = time.monotonic()
-        async with open_neighbours() as neighbours:
-            async for number, found in _look(neighbours, days, order_ids):
+        async with open_service_clients() as services:
+            async for number, found in _look(services, days, order_ids):
                 looked_at += number
                 for finding in found:
                     if not any(counts.values()):
                         self._show_heading(dry_run)
                     self._show(finding)
                     counts[finding.problem] += 1
-                    left += dry_run or not finding.mend
-                    if finding.mend and not dry_run:
-                        await database.run(mend, finding, str(uuid.uuid4()))
+                    left += dry_run or not finding.repair
+                    if finding.repair and not dry_run:
+                        await database.run(repair, finding, str(uuid.uuid4()))
                 if time.monotonic() - reported > PROGRESS_SECONDS:
                     reported = time.monotonic()
                     self.stderr.write(f"… orders looked at: {looked_at}")
@@ -75,14 +75,14 @@ class Command(BaseCommand):
         self.stdout.write(f"{'problem':{WIDTHS[0]}}  {'order':{WIDTHS[1]}}  what is wrong → what {done}")
 
     def _show(self, finding: Finding) -> None:
-        mending = finding.mend or "nothing: see what, and decide"
+        repairing = finding.repair or "nothing: see what, and decide"
         self.stdout.write(
-            f"{finding.problem:{WIDTHS[0]}}  {finding.order_id!s:{WIDTHS[1]}}  {finding.what} → {mending}"
+            f"{finding.problem:{WIDTHS[0]}}  {finding.order_id!s:{WIDTHS[1]}}  {finding.what} → {repairing}"
         )
 
 
-def _look(neighbours: Neighbours, days: float, order_ids: list[uuid.UUID] | None) -> AsyncIterator[Batch]:
+def _look(services: ServiceClients, days: float, order_ids: list[uuid.UUID] | None) -> AsyncIterator[Batch]:
     if order_ids:
-        return look_at_some(neighbours, order_ids)
+        return compare_some(services, order_ids)
     until = datetime.now(UTC) - SETTLED
-    return look_at_all(neighbours, until - timedelta(days=days), until)
+    return compare_all(services, until - timedelta(days=days), until)

@@ -1,0 +1,165 @@
+"""Live streams: Server-Sent Events (WHATWG HTML, 9.2), one for each entry of an order's or a vendor order's trail."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+
+from orders.api.orders.openapi import STREAM_ORDER
+from orders.api.representation import history_entry_body
+from orders.api.vendor_orders.openapi import STREAM_VENDOR_ORDER
+from orders.domain.callers import Caller
+from orders.domain.errors import NotAuthenticated, OrderError
+from orders.http.headers import caller, last_event_id
+from orders.http.permissions import roles
+from orders.http.problems import problem
+from orders.http.state import RequestState, state_of
+from orders.http.views import OrderAPIView
+from orders.services.reading.history import (
+    ensure_order_visible,
+    ensure_vendor_order_visible,
+    entries,
+    vendor_order_entries,
+)
+from orders.services.reading.order_events import OrderEventNotifier, Subscription
+from orders.store import database
+from orders.store.models import OrderEvent
+
+HEARTBEAT_SECONDS = 15
+"""A comment this often keeps proxies from taking a quiet stream for a dead one."""
+
+RETRY_MS = 1000
+
+Read = Callable[[Subscription], Sequence[OrderEvent]]
+
+
+class StreamView(OrderAPIView):
+    """What the streams have in common: whether the caller may have one more open."""
+
+    async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Count the stream until the request ends, then answer as any view."""
+        try:
+            if request.method in ("GET", "HEAD"):
+                _open(request)
+        except OrderError as error:
+            return problem(request.path, error)
+        return await super().async_dispatch(request, *args, **kwargs)
+
+
+class OrderStreamView(StreamView):
+    """`/api/v1/orders/{id}/stream`"""
+
+    ensure_visible: ClassVar = staticmethod(ensure_order_visible)
+    permissions: ClassVar = {"GET": roles("customer", "admin")}
+
+    @STREAM_ORDER
+    async def get(self, request: HttpRequest, order_id: uuid.UUID) -> StreamingHttpResponse:
+        """The order's trail from the first entry, or from behind `Last-Event-ID`, and every new entry as it is written."""
+        who = caller(request)
+        async with state_of(request, OrderEventNotifier).room:
+            await database.run(ensure_order_visible, who, order_id)
+        after = last_event_id(request)
+
+        def unseen(listener: Subscription) -> Sequence[OrderEvent]:
+            return entries(order_id, listener.seen)
+
+        return _stream(request, who, order_id, after, unseen)
+
+
+class VendorOrderStreamView(StreamView):
+    """`/api/v1/vendor-orders/{id}/stream`"""
+
+    ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
+    permissions: ClassVar = {"GET": roles("vendor", "admin")}
+
+    @STREAM_VENDOR_ORDER
+    async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> StreamingHttpResponse:
+        """The vendor order's own entries, numbered by themselves, and every new one as it is written."""
+        who = caller(request)
+        async with state_of(request, OrderEventNotifier).room:
+            order_id = await database.run(ensure_vendor_order_visible, who, vendor_order_id)
+        sent = last_event_id(request)
+
+        def unseen(listener: Subscription) -> Sequence[OrderEvent]:
+            nonlocal sent
+            own, listener.seen = vendor_order_entries(vendor_order_id, sent)
+            sent += len(own)
+            return own
+
+        return _stream(request, who, order_id, 0, unseen)
+
+
+def _open(request: HttpRequest) -> None:
+    """Take the caller's place for a stream. The leeway of tokens is for clocks, not for a stream that would end at once.
+
+    Raises NotAuthenticated, Overloaded or RateLimited.
+    """
+    who = caller(request)
+    if who.expires_at <= time.time():
+        raise NotAuthenticated("The token was refused: it has expired. Ask for a new one.")
+    place = state_of(request, OrderEventNotifier).streams.opened(who)
+    if (
+        request.method == "HEAD"
+    ):  # no stream follows: a place kept until after the answer would refuse the caller's next request
+        with place:
+            return
+    state_of(request, RequestState).exit_stack.enter_context(place)
+
+
+def _stream(request: HttpRequest, who: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> StreamingHttpResponse:
+    events = (
+        _nothing()
+        if request.method == "HEAD"
+        else _events(state_of(request, OrderEventNotifier), who, order_id, after, unseen)
+    )
+    response = StreamingHttpResponse(events, content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
+    return response
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
+
+
+async def _events(
+    watch: OrderEventNotifier, who: Caller, order_id: uuid.UUID, after: int, unseen: Read
+) -> AsyncIterator[bytes]:
+    """Until the listener leaves, the token expires, or the process stops.
+
+    `retry` and heartbeats are lines that begin the next event: a blank line behind them would end an event of its own, without
+    data. Heartbeats come by a clock of their own: neither entries nor other vendors' entries, for which the vendor's listener
+    is woken in vain, move them.
+    """
+    yield b"retry: %d\n" % RETRY_MS
+    beat = time.monotonic() + HEARTBEAT_SECONDS
+    with watch.listen(order_id, after) as listener:
+        reading = asyncio.create_task(_read(watch, unseen, listener))
+        try:
+            while not watch.closed and (left := who.expires_at - time.time()) > 0:
+                await asyncio.wait([reading], timeout=max(0, min(beat - time.monotonic(), left)))
+                if reading.done():
+                    for entry in reading.result():
+                        listener.seen = max(listener.seen, entry.sequence)
+                        body = msgspec.json.encode(history_entry_body(entry, who.role))
+                        yield b"id: %d\ndata: %b\n\n" % (entry.sequence, body)
+                    reading = asyncio.create_task(_read(watch, unseen, listener, wait=True))
+                if time.monotonic() >= beat:
+                    yield b": still here\n"
+                    beat = max(beat, time.monotonic() - HEARTBEAT_SECONDS) + HEARTBEAT_SECONDS
+        finally:
+            reading.cancel()
+
+
+async def _read(
+    watch: OrderEventNotifier, unseen: Read, listener: Subscription, *, wait: bool = False
+) -> Sequence[OrderEvent]:
+    """The entries that the listener has not seen, once there may be some."""
+    if wait:
+        await listener.wait()
+    return await watch.read(unseen, listener) or ()

@@ -1,0 +1,24 @@
+"""The Host header of a request must be one of ALLOWED_HOSTS: links in answers are made of it."""
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest
+
+from orders.domain.errors import Invalid
+
+REMEMBERED = 256
+"""Headers that were found allowed. With a wildcard in ALLOWED_HOSTS there is no end of them."""
+
+_allowed: set[str] = set()
+
+
+def check_host(request: HttpRequest) -> None:
+    """Raise Invalid unless Django allows the request's host."""
+    given = request.META.get("HTTP_HOST")
+    if given in _allowed:
+        return
+    try:
+        request.get_host()
+    except DisallowedHost:
+        raise Invalid("The host that the request names is not served here.") from None
+    if given and len(_allowed) < REMEMBERED:
+        _allowed.add(given)

@@ -1,0 +1,103 @@
+"""What happens to every request before its view: it gets an id, and on the API its caller must be known."""
+
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import async_only_middleware
+
+from clients import tracing
+from orders.domain.errors import NotAuthenticated, OrderError
+from orders.http.authentication import JWTAuthenticator
+from orders.http.headers import lines
+from orders.http.hosts import check_host
+from orders.http.metrics import REQUESTS
+from orders.http.problems import failure, problem
+from orders.http.state import RequestState, state_of
+
+View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+MAX_ID_LENGTH = 200
+API = "/api/v1/"
+
+log = structlog.get_logger()
+
+
+@async_only_middleware
+def identify_request(get_response: View) -> View:
+    """Give the request its id and trace, answer with the id, write the request's line into the log, count it."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        request_id = request_id_of(lines(request, b"x-request-id"))
+        tracing.request_id.set(request_id)
+        tracing.trace_id.set(_trace_id(request.META.get("HTTP_TRACEPARENT", "")))
+        response = await get_response(request)
+        response["X-Request-ID"] = request_id
+        seconds = time.perf_counter() - began
+        route = request.resolver_match.route if request.resolver_match else ""
+        REQUESTS.labels(request.method, route or "unknown", response.status_code).observe(seconds)
+        log.info(
+            "request",
+            method=request.method,
+            path=_loggable_path(request, route),
+            status=response.status_code,
+            milliseconds=round(seconds * 1000, 1),
+        )
+        return response
+
+    return middleware
+
+
+@async_only_middleware
+def authenticate(get_response: View) -> View:
+    """Let nobody without a good token, or by another host's name, into the API; `request.caller` is who is let in."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(API):
+            try:
+                slot_released = state_of(request, RequestState).slot_released
+                caller = await state_of(request, JWTAuthenticator).caller(_authorization(request), slot_released)
+                request.caller = caller  # type: ignore[attr-defined]
+                check_host(request)
+            except OrderError as error:
+                return problem(request.path, error)
+            except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
+                return failure(request.path, error)
+        return await get_response(request)
+
+    return middleware
+
+
+def _loggable_path(request: HttpRequest, route: str) -> str:
+    """The path where it is words of ours and UUIDs, else the route: nobody knows what people put into the rest."""
+    named = request.resolver_match.kwargs.values() if request.resolver_match else ()
+    return request.path if route and all(isinstance(value, uuid.UUID) for value in named) else route or "unknown"
+
+
+def _authorization(request: HttpRequest) -> str:
+    """The header's one value. Raises NotAuthenticated when there are several: which of them counts is not ours to guess."""
+    values = lines(request, b"authorization")
+    if len(values) > 1:
+        raise NotAuthenticated("There are several headers Authorization: send one.")
+    return values[0] if values else ""
+
+
+def request_id_of(given: Sequence[str]) -> str:
+    """The caller's id if there is one, of 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
+    if len(given) == 1 and 1 <= len(given[0]) <= MAX_ID_LENGTH and given[0].isascii() and given[0].isprintable():
+        return given[0]
+    return str(
+        uuid.UUID(int=random.getrandbits(128), version=4)
+    )  # uuid4() asks the kernel: for secrets, which this is not
+
+
+def _trace_id(traceparent: str) -> str:
+    """The trace that the caller is in (W3C Trace Context), or a new one."""
+    parts = traceparent.split("-")
+    if len(parts) >= 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef") and parts[1].strip("0"):
+        return parts[1]
+    return f"{random.getrandbits(128):032x}"

@@ -1,0 +1,124 @@
+"""Every refusal as `application/problem+json` (RFC 9457), and the one table that says which status a code has."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from clients.tracing import request_id
+from orders.domain.errors import Invalid, NotFound, OrderError
+
+STATUSES: Mapping[str, int] = {
+    "invalid": 400,
+    "idempotency_key_required": 400,
+    "not_authenticated": 401,
+    "permission_denied": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "cart_changed": 409,
+    "cart_already_ordered": 409,
+    "total_changed": 409,
+    "out_of_stock": 409,
+    "illegal_transition": 409,
+    "not_cancellable": 409,
+    "coupon_unavailable": 409,
+    "precondition_failed": 412,
+    "payload_too_large": 413,
+    "unsupported_media_type": 415,
+    "empty_cart": 422,
+    "cart_too_large": 422,
+    "address_required": 422,
+    "customer_inactive": 422,
+    "currency_mismatch": 422,
+    "idempotency_key_reused": 422,
+    "rate_limited": 429,
+    "internal_error": 500,
+    "dependency_unavailable": 503,
+    "overloaded": 503,
+}
+
+log = structlog.get_logger()
+
+
+def problem(path: str, error: OrderError) -> HttpResponse:
+    """The answer that tells of `error`."""
+    response = _answer(path, error.code, str(error), error.extra)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    if error.code == "not_authenticated":
+        response["WWW-Authenticate"] = "Bearer"
+    if error.code == "method_not_allowed":
+        response["Allow"] = ", ".join(error.extra.get("allowed", ()))
+    if error.code == "payload_too_large":
+        response["Connection"] = "close"
+    return response
+
+
+def failure(path: str, error: BaseException) -> HttpResponse:
+    """The answer for what should not have happened: nothing of it but the request's id leaves the service."""
+    log.error("request_failed", exc_info=error)
+    return _answer(path, "internal_error", "Something went wrong on our side; it has been written down.", {})
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's answer for an address that nobody has."""
+    return problem(request.path, NotFound())
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's answer for a request it refuses by itself, like one for a host that isn't ours."""
+    return problem(request.path, Invalid("The request can't be served: its host or its form is not allowed."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's answer when a view outside the API has failed; Django has logged it."""
+    return _answer(request.path, "internal_error", "Something went wrong on our side; it has been written down.", {})
+
+
+def invalid(error: ValidationError) -> Invalid:
+    """DRF's validation error as ours, a JSON pointer for each field (RFC 6901)."""
+    errors = list(_pointers(error.detail, ""))
+    return Invalid("Some of the input was refused: see errors.", errors=errors)
+
+
+def pointer(name: str) -> str:
+    """The JSON pointer (RFC 6901) to a member of the outermost object."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _pointers(detail: Any, place: str) -> Any:
+    if isinstance(detail, ErrorDetail):
+        yield {"pointer": place, "code": "invalid", "detail": str(detail)}
+    elif isinstance(detail, Mapping):
+        for name, part in detail.items():
+            yield from _pointers(part, place if name == "non_field_errors" else place + pointer(str(name)))
+    else:
+        for part in detail:
+            yield from _pointers(part, place)
+
+
+def problem_body(path: str, error: OrderError, status: int, request_id: str) -> bytes:
+    """The JSON of a problem (RFC 9457, section 3)."""
+    return _body(path, error.code, str(error), error.extra, status, request_id)
+
+
+def _answer(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> HttpResponse:
+    body = _body(path, code, detail, extra, STATUSES[code], request_id.get())
+    return HttpResponse(body, status=STATUSES[code], content_type="application/problem+json")
+
+
+def _body(path: str, code: str, detail: str, extra: Mapping[str, Any], status: int, request_id: str) -> bytes:
+    body = {
+        "type": "about:blank",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "instance": path,
+        "code": code,
+        "request_id": request_id,
+        **extra,
+    }
+    return msgspec.json.encode(body)

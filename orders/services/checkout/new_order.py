@@ -1,0 +1,155 @@
+"""The rows of an order that is about to be placed: the order, its parts, its first audit entries, its first effects."""
+
+import os
+import secrets
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from orders.domain.callers import Actor
+from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
+from orders.domain.pricing import Pricing, Share
+from orders.domain.records import OrderEventRow, OrderItemRow, OrderRow, VendorOrderRow
+from orders.outbox.effects import clear_cart, commit_stock, publish
+from orders.outbox.messages import order_event, payment_command
+from orders.store.order_writer import NewOrder
+
+NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letter that is mistaken for a digit when read aloud."""
+
+
+def new_order(
+    order_id: uuid.UUID,
+    actor: Actor,
+    pricing: Pricing,
+    address: dict[str, str],
+    note: str,
+    cart_version: int,
+    request_hash: str,
+    stock_revision: int,
+) -> NewOrder:
+    """All rows of the order, ready to be written at once. One that costs nothing is confirmed from the start."""
+    now = datetime.now(UTC)
+    events = _events(order_id, actor, pricing, now)
+    order = OrderRow(
+        id=order_id,
+        number=number(),
+        customer_id=actor.id or "",
+        status=OrderStatus.PENDING if pricing.total else OrderStatus.CONFIRMED,
+        payment_status=PaymentStatus.UNPAID if pricing.total else PaymentStatus.PAID,
+        currency=pricing.currency,
+        subtotal=pricing.subtotal,
+        discount=pricing.discount,
+        total=pricing.total,
+        coupon_code=None,
+        note=note,
+        shipping_address=address,
+        cart_version=cart_version,
+        request_hash=request_hash,
+        stock_revision=stock_revision,
+        version=1,
+        event_count=len(events),
+        created_at=now,
+        updated_at=now,
+        expires_at=now + timedelta(seconds=settings.ORDER_EXPIRY_SECONDS),
+        payment_check_at=now + timedelta(seconds=settings.PAYMENT_STATUS_AFTER_SECONDS),
+        payment_checks=0,
+    )
+    ids = fresh_ids(len(pricing.shares) + len(pricing.lines))
+    vendor_orders = {
+        vendor_id: _vendor_order(next(ids), order, vendor_id, share) for vendor_id, share in pricing.shares.items()
+    }
+    items = _items(ids, vendor_orders, pricing)
+    return NewOrder([order], list(vendor_orders.values()), items, events, _effects(order, actor, now))
+
+
+def number() -> str:
+    """What people call the order: 60 random bits, readable and unguessable, like "7KQM-3XPA-9T2F"."""
+    bits = secrets.randbits(60)
+    letters = "".join(NUMBER_ALPHABET[bits >> shift & 31] for shift in range(0, 60, 5))
+    return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
+
+
+def fresh_ids(count: int) -> Iterator[uuid.UUID]:
+    """Random ids (UUIDv4, RFC 9562), the randomness for all of them asked for at once."""
+    random = os.urandom(16 * count)
+    return (uuid.UUID(bytes=random[start : start + 16], version=4) for start in range(0, len(random), 16))
+
+
+def _vendor_order(id_: uuid.UUID, order: OrderRow, vendor_id: str, share: Share) -> VendorOrderRow:
+    return VendorOrderRow(
+        id=id_,
+        order_id=order.id,
+        vendor_id=vendor_id,
+        status=VendorOrderStatus.PENDING,
+        currency=order.currency,
+        subtotal=share.subtotal,
+        discount=share.discount,
+        total=share.total,
+        version=1,
+        created_at=order.created_at,
+        updated_at=order.created_at,
+    )
+
+
+def _items(
+    ids: Iterator[uuid.UUID], vendor_orders: Mapping[str, VendorOrderRow], pricing: Pricing
+) -> list[OrderItemRow]:
+    parts = [vendor_orders[line.product.vendor_id] for line in pricing.lines]
+    return [
+        OrderItemRow(
+            id=next(ids),
+            order_id=part.order_id,
+            vendor_order_id=part.id,
+            position=position,
+            product_id=line.product.product_id,
+            vendor_id=part.vendor_id,
+            name=line.product.name,
+            sku=line.product.sku,
+            quantity=line.quantity,
+            unit_price=line.product.unit_price,
+            total=line.total,
+            discount=0,
+        )
+        for position, (part, line) in enumerate(zip(parts, pricing.lines, strict=True))
+    ]
+
+
+def _events(order_id: uuid.UUID, actor: Actor, pricing: Pricing, now: datetime) -> list[OrderEventRow]:
+    system = Actor("system", None, actor.request_id)
+    steps: list[tuple[Actor, str, str | None, str]] = [(actor, "order.placed", None, OrderStatus.PENDING)]
+    if not pricing.total:
+        steps += [
+            (system, "payment.paid", PaymentStatus.UNPAID, PaymentStatus.PAID),
+            (system, "order.confirmed", OrderStatus.PENDING, OrderStatus.CONFIRMED),
+        ]
+    return [
+        OrderEventRow(
+            order_id=order_id,
+            sequence=sequence,
+            type=type_,
+            from_status=from_status,
+            to_status=to_status,
+            actor_role=who.role,
+            actor_id=who.id,
+            request_id=who.request_id,
+            data={},
+            at=now,
+        )
+        for sequence, (who, type_, from_status, to_status) in enumerate(steps, start=1)
+    ]
+
+
+def _effects(order: OrderRow, actor: Actor, now: datetime) -> list[dict[str, Any]]:
+    placed = order_event("order.placed", order, now)
+    clear = clear_cart(order.customer_id, order.cart_version)
+    if order.total:
+        request = payment_command("payment.requested", order, now)
+        effects = [publish(placed), publish(request), clear]
+    else:
+        confirmed = order_event("order.confirmed", order, now)
+        effects = [publish(placed, confirmed), clear, commit_stock()]
+    return [effect.as_row(order.id, actor.request_id) for effect in effects]

@@ -1,0 +1,51 @@
+"""A quote: what checkout would cost now. Holds nothing, stores nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from clients.deadline import Deadline
+from clients.service_clients import ServiceClients
+from orders.domain.callers import Caller
+from orders.domain.pricing import Pricing, price
+from orders.services.checkout.checkout_request import Wish, check_cart, check_total, customer_and_cart
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A product of which there is less than the cart wants; `available` is 0 for one that isn't sold any more."""
+
+    product_id: str
+    requested: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The cart, priced, as far as its products exist, and what stands in the way of ordering it."""
+
+    pricing: Pricing
+    cart_version: int
+    shortages: list[Shortage]
+
+
+async def quote(caller: Caller, wish: Wish, services: ServiceClients) -> Quote:
+    """Price the caller's cart. Raises what would stop the checkout, missing stock and a missing address aside."""
+    deadline = Deadline.after(settings.CHECKOUT_BUDGET_SECONDS)
+    _, asked = await customer_and_cart(caller.id, services, deadline)
+    cart = check_cart(asked, wish)
+    products = await services.products.prices(cart.lines, deadline)
+    pricing = price(_known(cart.lines, products), products, cart.currency)
+    check_total(wish, pricing)
+    available = {product_id: product.available for product_id, product in products.items()}
+    shortages = [
+        Shortage(product_id, quantity, available.get(product_id, 0))
+        for product_id, quantity in cart.lines.items()
+        if available.get(product_id, 0) < quantity
+    ]
+    return Quote(pricing, cart.version, shortages)
+
+
+def _known(lines: Mapping[str, int], products: Mapping[str, object]) -> dict[str, int]:
+    return {product_id: quantity for product_id, quantity in lines.items() if product_id in products}

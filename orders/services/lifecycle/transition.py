@@ -1,0 +1,128 @@
+"""What every change of an order has in common: the row is locked, the step is legal, the audit trail grows, the version too.
+
+Used by the use cases beside this file, inside their transaction.
+"""
+
+import uuid
+from dataclasses import InitVar, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import F
+
+from orders.domain.callers import Actor
+from orders.domain.errors import NotFound
+from orders.domain.lifecycle import OrderStatus, VendorOrderStatus, check_order_step, check_vendor_order_step
+from orders.outbox import queue
+from orders.outbox.effects import Effect, publish
+from orders.outbox.messages import order_event
+from orders.store.models import Order, OrderEvent, OrderQuerySet, VendorOrder
+
+CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
+"""The columns of an order that ever change after it is placed."""
+
+
+@dataclass
+class OrderTransition:
+    """One change of one locked order by one actor. Nothing is written before `save`.
+
+    `at` is the database's time (asked for unless `now` says it), for the clocks of servers differ, and never before the order's
+    last change: a client that asks for what is new since a time misses nothing.
+    """
+
+    order: Order
+    actor: Actor
+    now: InitVar[datetime | None] = None
+    at: datetime = field(init=False)
+    events: list[OrderEvent] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+
+    def __post_init__(self, now: datetime | None) -> None:
+        self.at = max(now or database_time(), self.order.updated_at)
+
+    def transition_to(self, wanted: OrderStatus, **data: Any) -> None:
+        """Take the order to status `wanted`. Raises IllegalTransition."""
+        check_order_step(self.order.status, wanted)
+        self._note(f"order.{wanted}", self.order.status, wanted, data)
+        self.order.status = wanted
+        if wanted == OrderStatus.CONFIRMED:  # vendors see it, so their vendor orders have changed
+            self.order.vendor_orders.update(version=F("version") + 1, updated_at=self.at)
+
+    def transition_vendor_order(self, vendor_order: VendorOrder, wanted: VendorOrderStatus, **data: Any) -> None:
+        """Take one vendor's part to status `wanted`, keep it and announce it. Raises IllegalTransition."""
+        check_vendor_order_step(vendor_order.status, wanted)
+        self._note(f"vendor_order.{wanted}", vendor_order.status, wanted, data, vendor_order)
+        vendor_order.status = wanted
+        self._save_vendor_order(vendor_order)
+        self.announce(f"vendor_order.{wanted}", vendor_order_id=str(vendor_order.id), vendor_id=vendor_order.vendor_id)
+
+    def correct_tracking(self, vendor_order: VendorOrder, **data: Any) -> None:
+        """Keep what is said anew of a parcel that is on its way. It is no step, so `orders.events` does not tell it."""
+        status = vendor_order.status
+        self._note("vendor_order.tracking_changed", status, status, data, vendor_order)
+        self._save_vendor_order(vendor_order)
+
+    def transition_payment(self, wanted: str) -> None:
+        """Take the payment to what the ledger says, if that is new."""
+        if wanted != self.order.payment_status:
+            self._note(f"payment.{wanted}", self.order.payment_status, wanted, {})
+            self.order.payment_status = wanted
+
+    def enqueue(self, *effects: Effect) -> None:
+        """Let `effects` happen after the commit."""
+        self.effects += effects
+
+    def announce(self, type_: str, **more: Any) -> None:
+        """Tell whoever listens to `orders.events`."""
+        self.enqueue(publish(order_event(type_, self.order, self.at, **more)))
+
+    def save(self) -> Order:
+        """Write the order, its new audit entries and its effects."""
+        if self.events:
+            self.order.version += 1
+            self.order.updated_at = self.at
+            self.order.save(update_fields=CHANGING)
+            OrderEvent.objects.bulk_create(self.events)
+        queue.add(self.order, self.actor.request_id, self.effects)
+        return self.order
+
+    def _save_vendor_order(self, vendor_order: VendorOrder) -> None:
+        vendor_order.updated_at = self.at
+        vendor_order.version += 1
+        vendor_order.save()
+
+    def _note(
+        self, type_: str, from_: str, to: str, data: dict[str, Any], vendor_order: VendorOrder | None = None
+    ) -> None:
+        self.order.event_count += 1
+        entry = OrderEvent(
+            order=self.order,
+            vendor_order=vendor_order,
+            sequence=self.order.event_count,
+            type=type_,
+            from_status=from_,
+            to_status=to,
+            actor_role=self.actor.role,
+            actor_id=self.actor.id,
+            request_id=self.actor.request_id,
+            data=data,
+            at=self.at,
+        )
+        self.events.append(entry)
+
+
+def database_time() -> datetime:
+    """Return the time by the database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def locked(orders: OrderQuerySet, order_id: uuid.UUID) -> Order:
+    """The order of this id among `orders`, locked until the transaction ends. Raises NotFound."""
+    order = orders.select_for_update(of=("self",)).filter(id=order_id).first()
+    if order is None:
+        raise NotFound()
+    return order

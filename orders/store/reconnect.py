@@ -1,0 +1,155 @@
+"""When a thread's connection to PostgreSQL must be left for another one, and what is asked of a new one.
+
+SQLSTATE and the connection's state decide, not the class of the exception: what tells of the server arrives as several
+classes. `orders.store.database` alone uses this.
+"""
+
+import threading
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, connection
+from django.db.backends.signals import connection_created
+
+_READ_ONLY = "25006"
+_OF_THE_CONNECTION = ("08", "57P", _READ_ONLY, "26000", "42P05")
+"""How the SQLSTATEs begin (PostgreSQL, appendix A) that tell of the connection or of the server behind it: connection
+lost; server stopping or starting; standby or read-only; prepared statement unknown, or known already (a pooler has
+changed the server connection)."""
+
+log = structlog.get_logger()
+
+
+class NotWritable(OperationalError):
+    """The server answers, but it is a standby or read-only."""
+
+
+def check_writable() -> None:
+    """Raise NotWritable if the server of this thread's connection takes no writes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
+        [(is_read_only,)] = cursor.fetchall()
+    if is_read_only:
+        raise NotWritable("the server is a standby or read-only")
+
+
+def is_of_the_connection(error: Error) -> bool:
+    """Whether another connection may do what this one could not: it is lost, or its server or state is the reason."""
+    state = _state(error)
+    if state is None:  # libpq's own word, and Django's
+        return isinstance(error, OperationalError | InterfaceError)
+    return state.startswith(_OF_THE_CONNECTION) or _is_outdated_plan(error) or _is_gone()
+
+
+def is_read_only(error: Error) -> bool:
+    """Whether the server of the connection takes no writes."""
+    return isinstance(error, NotWritable) or _state(error) == _READ_ONLY
+
+
+class _Server:
+    """What this process knows of the server that its connections lead to. Which writes it takes, another may take."""
+
+    takes_no_writes = False
+    changes = 0
+
+
+class _Thread(threading.local):
+    """How many such changes there had been when this thread last used its connection."""
+
+    changes = 0
+
+
+_thread = _Thread()
+
+
+def _changed(takes_no_writes: bool) -> None:
+    _Server.takes_no_writes = takes_no_writes
+    _Server.changes += 1
+
+
+def kept() -> Any:
+    """This thread's connection, None if it has none. It is closed before if it may lead to a server that was demoted:
+    reading there would show an ever older state."""
+    if _Server.takes_no_writes or _thread.changes != _Server.changes:
+        connection.close()
+    _thread.changes = _Server.changes
+    return connection.connection
+
+
+def look_for_primary() -> None:
+    """If the last server that was asked takes no writes, find out whether the one that is reached now does."""
+    if _Server.takes_no_writes:
+        with suppress(NotWritable):
+            check_writable()
+            _changed(takes_no_writes=False)
+            _thread.changes = _Server.changes
+
+
+def leave(error: Error) -> None:
+    """Close this thread's connection because of `error`, and log why; the next statement opens another."""
+    log.warning("database_connection_failed", why=_reason(error))
+    connection.close()
+    if is_read_only(error):
+        _changed(takes_no_writes=True)
+
+
+def _state(error: Error) -> str | None:
+    cause = error.__cause__
+    return cause.sqlstate if isinstance(cause, psycopg.Error) else None
+
+
+def _is_gone() -> bool:
+    return connection.connection is None or bool(connection.connection.closed)
+
+
+def _is_outdated_plan(error: Error) -> bool:
+    """Whether a migration has changed the result of a prepared statement. The text of the error may be in any language."""
+    cause = error.__cause__
+    return (
+        isinstance(cause, psycopg.errors.FeatureNotSupported) and cause.diag.source_function == "RevalidateCachedQuery"
+    )
+
+
+def _reason(error: Error) -> str:
+    """What the server says, in its first line, for the others may hold data; or libpq, in full, without the password."""
+    text = str(error.__cause__ or error)
+    if _state(error) is not None:
+        return text.partition("\n")[0]
+    password = str(settings.DATABASES[DEFAULT_DB_ALIAS]["PASSWORD"])
+    return text.replace(password, "…") if password else text
+
+
+_verified = threading.Lock()
+
+
+def _verify_once(**_: object) -> None:
+    """Let the first connection that is opened in this process verify the timeouts; the next one if it is lost meanwhile."""
+    if _verified.acquire(blocking=False):
+        try:
+            _verify_timeouts()
+        except Error:
+            _verified.release()
+            raise
+
+
+def _verify_timeouts() -> None:
+    """Log, with the remedy, that statements or waits for locks may last for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, current_user FROM pg_settings WHERE setting = '0'")
+        unlimited = dict(cursor.fetchall())
+    wanted = {
+        "statement_timeout": settings.DATABASE_STATEMENT_TIMEOUT_MS,
+        "lock_timeout": settings.DATABASE_LOCK_TIMEOUT_MS,
+    }
+    remedy = [
+        f'ALTER ROLE "{unlimited[name]}" SET {name} = {value};' for name, value in wanted.items() if name in unlimited
+    ]
+    if remedy:
+        advice = "Then let new connections to PostgreSQL be opened (PgBouncer: RECONNECT)."
+        log.error("database_timeouts_missing", remedy=" ".join(remedy), advice=advice)
+
+
+connection_created.connect(_verify_once)

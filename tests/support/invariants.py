@@ -1,0 +1,168 @@
+"""What must be true of the whole database after any test (promise P6), each a query for what breaks it.
+
+`check_at_rest` adds what must be true of the neighbours' own books once nothing is under way (P3, P4).
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+
+from tests.support.world import PATIENCE_SECONDS, World, eventually
+
+PARTS = """
+    SELECT count(*) AS everyone, count(*) FILTER (WHERE status = 'pending') AS pending,
+        count(*) FILTER (WHERE status <> 'cancelled') AS live, count(*) FILTER (WHERE status = 'delivered') AS delivered,
+        count(*) FILTER (WHERE status IN ('shipped', 'delivered')) AS gone
+    FROM vendor_orders v WHERE v.order_id = o.id"""
+
+BROKEN = {
+    "an audit trail has a gap": """
+        SELECT order_id FROM order_events GROUP BY order_id
+        HAVING min(sequence) <> 1 OR max(sequence) <> count(*)""",
+    "an order's event_count is not the length of its trail": """
+        SELECT o.id FROM orders o WHERE event_count <> (SELECT count(*) FROM order_events e WHERE e.order_id = o.id)""",
+    "a trail does not lead to the order's status": """
+        SELECT o.id FROM orders o WHERE status <> (
+            SELECT to_status FROM order_events e WHERE e.order_id = o.id AND type LIKE 'order.%%'
+            ORDER BY sequence DESC LIMIT 1)""",
+    "a trail does not lead to the payment's status": """
+        SELECT o.id FROM orders o WHERE payment_status <> coalesce((
+            SELECT to_status FROM order_events e WHERE e.order_id = o.id AND type LIKE 'payment.%%'
+            ORDER BY sequence DESC LIMIT 1), 'unpaid')""",
+    "a trail does not lead to a vendor order's status": """
+        SELECT v.id FROM vendor_orders v WHERE status <> coalesce((
+            SELECT to_status FROM order_events e WHERE e.vendor_order_id = v.id ORDER BY sequence DESC LIMIT 1), 'pending')""",
+    "a step in a trail does not begin where the last one ended": """
+        SELECT order_id FROM (
+            SELECT order_id, from_status, type, lag(to_status) OVER (
+                PARTITION BY order_id, vendor_order_id, split_part(type, '.', 1) ORDER BY sequence) AS before
+            FROM order_events) AS step
+        WHERE before IS NOT NULL AND from_status IS DISTINCT FROM before""",
+    "an order took a step that its state machine does not have": """
+        SELECT order_id FROM order_events WHERE type LIKE 'order.%%' AND sequence > 1 AND (from_status, to_status) NOT IN (
+            ('pending', 'confirmed'), ('pending', 'cancelled'), ('pending', 'expired'),
+            ('confirmed', 'processing'), ('confirmed', 'cancelled'),
+            ('processing', 'shipped'), ('processing', 'cancelled'), ('shipped', 'delivered'))""",
+    "items do not add up to the subtotal": """
+        SELECT o.id FROM orders o WHERE subtotal <> (SELECT sum(total) FROM order_items i WHERE i.order_id = o.id)""",
+    "vendor orders do not add up to the order": """
+        SELECT o.id FROM orders o WHERE (subtotal, discount, total) IS DISTINCT FROM (
+            SELECT (sum(subtotal)::bigint, sum(discount)::bigint, sum(total)::bigint)
+            FROM vendor_orders v WHERE v.order_id = o.id)""",
+    "items do not add up to their vendor order": """
+        SELECT v.id FROM vendor_orders v
+        WHERE subtotal <> (SELECT sum(total) FROM order_items i WHERE i.vendor_order_id = v.id)""",
+    "an item lies with another vendor than its vendor order": """
+        SELECT i.id FROM order_items i JOIN vendor_orders v ON v.id = i.vendor_order_id
+        WHERE i.vendor_id <> v.vendor_id OR i.order_id <> v.order_id""",
+    "a dead order was paid for and no refund was asked for": """
+        SELECT o.id FROM orders o WHERE status IN ('cancelled', 'expired')
+        AND (SELECT coalesce(sum(amount), 0) FROM payment_events p WHERE p.order_id = o.id AND type = 'payment.captured')
+          > (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id)
+          + (SELECT coalesce(sum(amount), 0) FROM payment_events p WHERE p.order_id = o.id AND type = 'payment.refunded')""",
+    "a vendor order took a step that its state machine does not have": """
+        SELECT vendor_order_id FROM order_events WHERE type LIKE 'vendor_order.%%' AND (from_status, to_status) NOT IN (
+            ('pending', 'processing'), ('pending', 'cancelled'), ('processing', 'shipped'), ('processing', 'cancelled'),
+            ('shipped', 'delivered'))
+        AND (type, from_status, to_status) <> ('vendor_order.tracking_changed', 'shipped', 'shipped')""",
+    "an entry is not named after the status it leads to": """
+        SELECT id FROM order_events WHERE type NOT IN (
+            'order.' || to_status, 'vendor_order.' || to_status, 'payment.' || to_status)
+        AND (type, sequence, to_status) <> ('order.placed', 1, 'pending')
+        AND type <> 'vendor_order.tracking_changed'""",
+    "an entry does not say who it was, or because of which request": """
+        SELECT id FROM order_events WHERE request_id = '' OR actor_role NOT IN ('customer', 'vendor', 'admin', 'system', 'payment')
+        OR (actor_role IN ('customer', 'vendor', 'admin') AND actor_id IS NULL)""",
+    "an entry of a vendor order stands in another order's trail": """
+        SELECT e.id FROM order_events e LEFT JOIN vendor_orders v ON v.id = e.vendor_order_id
+        WHERE (e.type LIKE 'vendor_order.%%') <> (v.id IS NOT NULL) OR v.order_id <> e.order_id""",
+    "a vendor order's version is not the number of its changes": """
+        SELECT v.id FROM vendor_orders v JOIN orders o ON o.id = v.order_id
+        WHERE v.version <> 1 + (SELECT count(*) FROM order_events e WHERE e.order_id = o.id AND (
+            e.vendor_order_id = v.id OR e.type = 'order.confirmed' AND o.total > 0))""",
+    "an order is not what its vendor orders make it": f"""
+        SELECT o.id, o.status FROM orders o CROSS JOIN LATERAL ({PARTS}) part WHERE NOT CASE o.status
+            WHEN 'pending' THEN part.pending = part.everyone
+            WHEN 'confirmed' THEN part.live > 0 AND part.live = part.pending
+            WHEN 'processing' THEN part.live > part.gone
+            WHEN 'shipped' THEN part.live = part.gone AND part.live > part.delivered
+            WHEN 'delivered' THEN part.live = part.delivered AND part.live > 0
+            ELSE part.live = 0 END""",
+    "a shipment is there too early, or is missing": """
+        SELECT id FROM vendor_orders WHERE status <> 'cancelled' AND (
+            (status IN ('shipped', 'delivered')) <> (shipped_at IS NOT NULL)
+            OR (status IN ('shipped', 'delivered')) <> (carrier IS NOT NULL AND tracking_number IS NOT NULL)
+            OR (status = 'delivered') <> (delivered_at IS NOT NULL))""",
+    "more was asked back than ever came": """
+        SELECT o.id FROM orders o WHERE (
+            SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id AND status IN ('requested', 'refunded')) > (
+            SELECT coalesce(sum(amount), 0) FROM payment_events p WHERE p.order_id = o.id AND type = 'payment.captured')""",
+}
+
+ORDERS = """
+    SELECT o.id::text, o.status,
+        (SELECT count(*) FROM outbox WHERE order_id = o.id) AS effects_to_come,
+        (SELECT count(*) FROM refunds r WHERE r.order_id = o.id AND r.status = 'requested') AS refunds_to_come,
+        (SELECT coalesce(sum(total), 0)::bigint FROM vendor_orders v WHERE v.order_id = o.id AND v.status <> 'cancelled') AS due,
+        (SELECT coalesce(jsonb_object_agg(product_id, quantity), '{}') FROM (
+            SELECT i.product_id, sum(i.quantity) AS quantity
+            FROM order_items i JOIN vendor_orders v ON v.id = i.vendor_order_id
+            WHERE i.order_id = o.id AND v.status <> 'cancelled' GROUP BY i.product_id) AS live) AS units
+    FROM orders o WHERE o.id = ANY(%s::uuid[])"""
+
+
+_checked: dict[str, str] = {}
+"""Whose writing could be seen when all was well, for each database."""
+
+
+def check_invariants(world: World) -> None:
+    """Fail with the names of the invariants that don't hold, and some rows that break them.
+
+    Where nobody has written anything since the last time, nothing is looked at: it takes longer the more orders there are.
+    """
+    url = world.stack.postgres.url
+    (now,) = world.sql("SELECT pg_current_snapshot()::text AS snapshot")  # names those who are still writing, too
+    if _checked.get(url) == now["snapshot"]:
+        return
+    queries = [
+        f"SELECT {n} AS n, to_jsonb(broken) AS row FROM ({query}) broken" for n, query in enumerate(BROKEN.values())
+    ]
+    names = list(BROKEN)
+    broken = [(names[found["n"]], found["row"]) for found in world.sql(" UNION ALL ".join(queries))]
+    assert not broken, "\n".join(f"{what}: {row}" for what, row in broken[:10])
+    _checked[url] = now["snapshot"]
+
+
+def check_at_rest(world: World, *order_ids: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until nothing is under way for these orders; Product's and Payment's books then say what the orders say (P3, P4).
+
+    Payment must not owe anybody an answer: what it was asked to say has been said before.
+    """
+    found: list[str] = []
+
+    def agree() -> bool:
+        found[:] = differences(world, order_ids)
+        return not found
+
+    with suppress(AssertionError):  # the differences themselves tell more
+        eventually(agree, "the books to agree", seconds)
+    assert not found, "\n".join(found[:10])
+
+
+def differences(world: World, order_ids: Collection[str]) -> list[str]:
+    """Where the neighbours' books are not what these orders say, and what is still to come."""
+    found = []
+    for order in world.sql(ORDERS, list(order_ids)):
+        said: dict[str, Any] = {"effects": order["effects_to_come"], "refunds": order["refunds_to_come"]}
+        wanted: dict[str, Any] = {"effects": 0, "refunds": 0}
+        stock, payment = (world.sandbox.ledger(name, order["id"]) for name in ("product", "payment"))
+        said["held"] = stock["lines"] if stock["state"] == "HELD" else {}
+        sold = Counter(stock["lines"]) - Counter(stock["restocked"]) if stock["state"] == "COMMITTED" else {}
+        said["sold"] = dict(sold)
+        wanted["held"], wanted["sold"] = (order["units"], {}) if order["status"] == "pending" else ({}, order["units"])
+        if order["status"] != "pending":
+            said["money"], wanted["money"] = payment["captured_minor"] - payment["refunded_minor"], order["due"]
+        if said != wanted:
+            found.append(f"{order['status']} order {order['id']}: the books say {said}, the order {wanted}")
+    return found

@@ -1,0 +1,145 @@
+"""What the database holds about one order, as the tests compare it."""
+
+from typing import Any
+
+import grpc
+import httpx
+from celery import Celery
+
+from protos.product.v1 import product_pb2 as pb
+from tests.support.world import PATIENCE_SECONDS, World, eventually
+
+Row = dict[str, Any]
+
+
+def trail(world: World, order_id: str) -> list[str]:
+    """The audit trail, as "type by role"."""
+    rows = world.sql("SELECT type, actor_role FROM order_events WHERE order_id = %s ORDER BY sequence", order_id)
+    return [f"{row['type']} by {row['actor_role']}" for row in rows]
+
+
+def steps(world: World, order_id: str) -> list[str]:
+    """The types in the audit trail."""
+    return [entry.split(" by ")[0] for entry in trail(world, order_id)]
+
+
+def ledger(world: World, order_id: str) -> list[Row]:
+    """The events counted for the order."""
+    return world.sql("SELECT * FROM payment_events WHERE order_id = %s ORDER BY id", order_id)
+
+
+def parked(world: World, order_id: str) -> list[Row]:
+    """The events that wait for the order to be known."""
+    return world.sql("SELECT * FROM payment_events WHERE claimed_order_id = %s AND order_id IS NULL", order_id)
+
+
+def refunds(world: World, order_id: str) -> list[Row]:
+    """What was asked back from Payment."""
+    return world.sql("SELECT * FROM refunds WHERE order_id = %s ORDER BY created_at", order_id)
+
+
+def waiting(world: World, order_id: str) -> list[str]:
+    """The kinds of effects that are still to happen."""
+    return [row["kind"] for row in world.sql("SELECT kind FROM outbox WHERE order_id = %s ORDER BY id", order_id)]
+
+
+def letters(world: World, text: str) -> list[Row]:
+    """The dead letters that contain `text`."""
+    return world.sql("SELECT * FROM dead_letters WHERE position(%s IN message) > 0 ORDER BY id", text)
+
+
+def hurry(world: World, order_id: str) -> None:
+    """Let what waits in the outbox be due now."""
+    world.sql("UPDATE outbox SET available_at = now() WHERE order_id = %s", order_id)
+
+
+def start_job(world: World, name: str) -> None:
+    """Queue a job for the worker now, as beat does every few seconds."""
+    with Celery(broker=world.stack.environment["CELERY_BROKER_URL"], set_as_current=False) as beat:
+        beat.send_task(name, ignore_result=True)
+
+
+def expire(world: World, *order_ids: str) -> None:
+    """Let the orders' time be over, and have them looked at."""
+    world.sql("UPDATE orders SET expires_at = now() WHERE id = ANY(%s::uuid[])", list(order_ids))
+    start_job(world, "orders.expire_overdue")
+
+
+def fall_silent(world: World, *order_ids: str) -> None:
+    """Let Payment have been silent about the orders for long enough, and have them looked at."""
+    world.sql("UPDATE orders SET payment_check_at = now() WHERE id = ANY(%s::uuid[])", list(order_ids))
+    start_job(world, "orders.ask_about_silent_payments")
+
+
+def lose_hold(world: World, order_id: str) -> None:
+    """Let Product's hold for the order run out behind the service's back."""
+    answer = httpx.post(f"{world.stack.control_url}/holds/{order_id}/expire", json={}, trust_env=False)
+    assert answer.json()["state"] == "EXPIRED"
+
+
+def hold(world: World, order_id: str) -> Row:
+    """What Product remembers of the order."""
+    return world.sandbox.ledger("product", order_id)
+
+
+def account(world: World, order_id: str) -> Row:
+    """What Payment remembers of the order."""
+    return world.sandbox.ledger("payment", order_id)
+
+
+def pay(world: World, order_id: str, word: str = "capture", **fields: Any) -> Row:
+    """Let Payment say something of an order once it has been asked for its payment; answers the message it sent."""
+    until_requested(world, order_id)
+    return world.sandbox.pay(order_id, word, **fields)
+
+
+def clears(world: World, order_id: str) -> Row:
+    """How often the order asked for its cart to be cleared (`heard`), and how often that emptied one (`in_effect`)."""
+    return world.sandbox.ledger("cart", order_id)
+
+
+def product_of(order: Row) -> str:
+    """The id of an order's one product."""
+    (item,) = order["items"]
+    return str(item["product_id"])
+
+
+def until_counted(world: World, order_id: str, number: int) -> None:
+    """Wait until so many events are counted for the order."""
+    eventually(lambda: len(ledger(world, order_id)) == number, f"{number} events to be counted")
+
+
+def until_done(world: World, order_id: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until everything is in effect that the order's commits have asked for."""
+    eventually(lambda: not waiting(world, order_id), "the outbox to be empty", seconds)
+
+
+def until_stock_is(world: World, order_id: str, state: str) -> None:
+    """Wait until Product's hold for the order is in this state."""
+    eventually(lambda: hold(world, order_id)["state"] == state, f"the stock to be {state}")
+
+
+def until_requested(world: World, order_id: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until Payment has heard of the order."""
+    eventually(lambda: account(world, order_id)["heard"], "Payment to hear of the order", seconds)
+
+
+def until_refunded(world: World, order_id: str, amount: int, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until Payment has given this much back in all."""
+    eventually(lambda: account(world, order_id)["refunded_minor"] == amount, f"{amount} to be refunded", seconds)
+
+
+def replace_hold(world: World, order_id: str, lines: dict[str, int]) -> int:
+    """Let somebody else's request replace what Product holds under the order's id; return the new revision."""
+    wanted = [pb.Line(product_id=product_id, quantity=units) for product_id, units in lines.items()]
+    request = pb.ReserveStockRequest(order_id=order_id, lines=wanted, ttl_seconds=600)
+    environment = world.stack.environment
+    with grpc.insecure_channel(environment["PRODUCT_SERVICE_ADDR"]) as channel:
+        ask = channel.unary_unary(
+            "/product.v1.ProductService/ReserveStock",
+            request_serializer=pb.ReserveStockRequest.SerializeToString,
+            response_deserializer=pb.ReserveStockResponse.FromString,
+        )
+        answer = ask(request, timeout=5, metadata=(("authorization", f"Bearer {environment['SERVICE_TOKEN']}"),))
+    assert answer.hold.state == pb.StockHold.HELD
+    return int(answer.hold.revision)
