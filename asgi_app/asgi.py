@@ -19,4 +19,4 @@ from asgi_app.server.handler import LeanASGIHandler
 
 application = Application(cast(ASGI3Application, LeanASGIHandler()))
 
-__all__ = ["application", "celery_app"]
+__all__ = ["Application", "application", "celery_app"]

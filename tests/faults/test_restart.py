@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import httpx
 
 from compose.ports import HOST
-from tests.faults.balancer import Balancer
 from tests.faults.conftest import kills
 from tests.support.checkout_load import Load
 from tests.support.fleet import DRAIN_SECONDS, Fleet
