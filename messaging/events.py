@@ -52,15 +52,15 @@ def parse(raw: bytes) -> PaymentMessage:
     if message.type in ("payment.captured", "payment.refunded") and not (message.amount_minor and message.currency):
         raise Unusable("it moves money, but names no amount or currency")
     return PaymentMessage(
-        message.event_id,
-        message.type,
-        _timestamp(message.occurred_at),
-        _order_id(message.order_id),
-        message.payment_id,
-        message.amount_minor or 0,
-        message.currency or "",
-        message.refund_id,
-        {**fields, "reason": message.reason and message.reason.replace("\0", "\N{SYMBOL FOR NULL}")},
+        event_id=message.event_id,
+        type=message.type,
+        occurred_at=_timestamp(message.occurred_at),
+        order_id=_order_id(message.order_id),
+        payment_id=message.payment_id,
+        amount=message.amount_minor or 0,
+        currency=message.currency or "",
+        refund_id=message.refund_id,
+        message={**fields, "reason": message.reason and message.reason.replace("\0", "\N{SYMBOL FOR NULL}")},
     )
 
 

@@ -161,13 +161,13 @@ def _entry(event: PaymentMessage) -> PaymentEvent:
 
 def _event(entry: PaymentEvent) -> PaymentMessage:
     return PaymentMessage(
-        entry.event_id,
-        entry.type,
-        entry.occurred_at,
-        entry.claimed_order_id,
-        entry.payment_id,
-        entry.amount,
-        entry.currency,
-        entry.refund_id,
-        entry.message,
+        event_id=entry.event_id,
+        type=entry.type,
+        occurred_at=entry.occurred_at,
+        order_id=entry.claimed_order_id,
+        payment_id=entry.payment_id,
+        amount=entry.amount,
+        currency=entry.currency,
+        refund_id=entry.refund_id,
+        message=entry.message,
     )
