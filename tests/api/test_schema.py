@@ -207,7 +207,5 @@ def test_operators_get_documented_responses(case: Case, callers: dict[str, Calle
 @pytest.mark.parametrize("role", [*PERSONS, "nobody"])
 @all_at_a_glance().parametrize()
 @examples(2)
-def test_other_roles_get_documented_errors(
-    case: Case, callers: dict[str, Caller], role: str
-) -> None:
+def test_other_roles_get_documented_errors(case: Case, callers: dict[str, Caller], role: str) -> None:
     callers[role].ask(case)
