@@ -10,6 +10,7 @@ from rest_framework import serializers
 from orders.domain.addresses import MAX_LENGTHS
 from orders.domain.lifecycle import VendorOrderStatus
 from orders.domain.money import to_decimal_string
+from orders.domain.pricing import Pricing
 from orders.domain.records import OrderItemRow, OrderRow, VendorOrderRow
 from orders.http.serializers import Output, money
 
@@ -95,7 +96,7 @@ class AmountsSerializer(Output):
     total = money("`subtotal` − `discount`: the amount to pay.")
 
     @staticmethod
-    def to_representation(row: OrderRow | VendorOrderRow) -> dict[str, Any]:
+    def to_representation(row: OrderRow | VendorOrderRow | Pricing) -> dict[str, Any]:
         currency = row.currency
         return {
             "subtotal": to_decimal_string(row.subtotal, currency),

@@ -3,9 +3,8 @@
 `Input` validates; `Output` declares the fields for the schema and builds the response in its own `to_representation`.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.validators import RegexValidator
 from rest_framework import serializers
@@ -65,9 +64,6 @@ class StrictIntegerField(serializers.IntegerField):
 class Input(serializers.Serializer[Any]):
     """A request body with the declared fields and no others. Null in an optional field is the same as leaving it out."""
 
-    examples: ClassVar[Sequence[str]] = ()
-    """Names of examples in `openapi/examples.yaml`."""
-
     def to_internal_value(self, data: Any) -> Any:
         self.check_names(data)
         given = {name: value for name, value in data.items() if value is not None or self.fields[name].required}
@@ -84,8 +80,6 @@ class Input(serializers.Serializer[Any]):
 class EmptyInput(Input):
     """No fields."""
 
-    examples: ClassVar = ("nothing",)
-
 
 class Output(serializers.Serializer[Any]):
     """The fields of a response, declared for the schema; `to_representation` of the same class builds it.
@@ -93,9 +87,6 @@ class Output(serializers.Serializer[Any]):
     It is static, takes what the response is made of, and returns a dict literal: a request pays neither for a serializer
     nor for a call per field (docs/decisions.md has the figures). A test compares its keys with the declared fields.
     """
-
-    examples: ClassVar[Sequence[str]] = ()
-    """Names of examples in `openapi/examples.yaml`."""
 
     @staticmethod
     def to_representation(*args: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Dead letters: responses."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework import serializers
 
@@ -47,15 +47,11 @@ class DeadLetterSerializer(Output):
 class DeadLetterPageSerializer(PageOutput):
     """A page of dead letters."""
 
-    examples: ClassVar = ("dead_letter_page",)
-
     results = DeadLetterSerializer(many=True)
 
 
 class DeadLetterRetrySerializer(Output):
     """A dead letter that is being retried."""
-
-    examples: ClassVar = ("retrying",)
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(["retrying"])

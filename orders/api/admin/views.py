@@ -28,7 +28,7 @@ class DeadLetterListView(OrderAPIView):
     roles: ClassVar = {"GET": ADMINS}
     query_parameters: ClassVar = {"GET": ("limit", "cursor")}
 
-    @endpoint(operation_id="list_dead_letters", response=DeadLetterPageSerializer, parameters=PAGING)
+    @endpoint("list_dead_letters", response=DeadLetterPageSerializer, parameters=PAGING)
     async def get(self, request: HttpRequest) -> HttpResponse:
         """List dead letters.
 
@@ -46,7 +46,7 @@ class RetryDeadLetterView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_dead_letter_exists)
     roles: ClassVar = {"POST": ADMINS}
 
-    @endpoint(operation_id="retry_dead_letter", request=EmptyInput, response=DeadLetterRetrySerializer, status=202)
+    @endpoint("retry_dead_letter", request=EmptyInput, response=DeadLetterRetrySerializer, status=202)
     async def post(self, request: HttpRequest, dead_letter_id: uuid.UUID) -> HttpResponse:
         """Retry a dead letter.
 

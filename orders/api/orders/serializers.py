@@ -4,7 +4,7 @@
 # Each to_representation takes what its own response is made of (orders.http.serializers.Output).
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -76,8 +76,6 @@ class ShippingAddressInput(Input):
 class CheckoutInput(Input):
     """The body of a checkout or a quote; all fields are optional."""
 
-    examples: ClassVar = ("checkout_with_nothing_said", "checkout_as_quoted", "checkout_to_another_address")
-
     shipping_address = ShippingAddressInput(required=False, default=None, allow_null=True)
     cart_version = StrictIntegerField(required=False, default=None, allow_null=True, min_value=0, max_value=MAX_VERSION)
     expected_total = StrictCharField(required=False, default=None, validators=[MONEY])
@@ -88,15 +86,11 @@ class CheckoutInput(Input):
 class CancelInput(Input):
     """The reason of a cancellation."""
 
-    examples: ClassVar = ("cancellation", "nothing")
-
     reason = StrictCharField(required=False, default="", max_length=200, allow_blank=True)
 
 
 class OrderSerializer(AmountsSerializer):
     """An order. Amounts are decimal strings with the currency's number of decimals."""
-
-    examples: ClassVar = ("order",)
 
     id = serializers.UUIDField()
     number = order_number()
@@ -143,8 +137,6 @@ class OrderSerializer(AmountsSerializer):
 class OrderPageSerializer(PageOutput):
     """A page of orders."""
 
-    examples: ClassVar = ("order_page",)
-
     results = OrderSerializer(many=True)
 
 
@@ -171,8 +163,6 @@ class QuoteItemSerializer(ProductSerializer):
 class QuoteSerializer(AmountsSerializer):
     """The cart at current prices."""
 
-    examples: ClassVar = ("quote",)
-
     currency = currency()
     items = QuoteItemSerializer(many=True)
     coupon_code = serializers.CharField(allow_null=True)
@@ -188,9 +178,7 @@ class QuoteSerializer(AmountsSerializer):
         return {
             "currency": currency,
             "items": [QuoteItemSerializer.to_representation(line, currency) for line in pricing.lines],
-            "subtotal": to_decimal_string(pricing.subtotal, currency),
-            "discount": to_decimal_string(pricing.discount, currency),
-            "total": to_decimal_string(pricing.total, currency),
+            **AmountsSerializer.to_representation(pricing),
             "coupon_code": None,
             "cart_version": quote.cart_version,
             "shortages": [ShortageSerializer.to_representation(shortage) for shortage in quote.shortages],
@@ -242,8 +230,6 @@ class TimelineEntrySerializer(Output):
 class OrderTrackingSerializer(Output):
     """The shipments and the timeline of an order."""
 
-    examples: ClassVar = ("tracking",)
-
     order_id = serializers.UUIDField()
     number = order_number()
     status = serializers.ChoiceField(list(OrderStatus))
@@ -294,8 +280,6 @@ class HistoryEntrySerializer(TimelineEntrySerializer):
 
 class OrderHistorySerializer(Output):
     """The audit trail of an order, oldest entry first."""
-
-    examples: ClassVar = ("history", "history_for_admins")
 
     results = HistoryEntrySerializer(many=True)
 

@@ -52,14 +52,7 @@ class OrderStreamView(StreamView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": ("customer", "admin")}
 
-    @endpoint(
-        operation_id="stream_order",
-        response=None,
-        description="The stream; an event's `id` is the `sequence` of the entry, its `data` the entry as in the history.",
-        examples=["events"],
-        parameters=[LAST_EVENT_ID],
-        errors=["rate_limited"],
-    )
+    @endpoint("stream_order", response=None, parameters=[LAST_EVENT_ID], errors=["rate_limited"])
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> StreamingHttpResponse:
         """Stream the audit trail of an order.
 
@@ -84,14 +77,7 @@ class VendorOrderStreamView(StreamView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"GET": ("vendor", "admin")}
 
-    @endpoint(
-        operation_id="stream_vendor_order",
-        response=None,
-        description="The stream; an event's `id` is the `sequence` of the entry, its `data` the entry.",
-        examples=["vendor_events"],
-        parameters=[LAST_EVENT_ID],
-        errors=["rate_limited"],
-    )
+    @endpoint("stream_vendor_order", response=None, parameters=[LAST_EVENT_ID], errors=["rate_limited"])
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> StreamingHttpResponse:
         """Stream the audit trail of a vendor order.
 

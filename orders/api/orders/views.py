@@ -60,7 +60,7 @@ class OrderListView(OrderAPIView):
     query_parameters: ClassVar = {"GET": (*PAGING, *AdminOrderFilterSet.base_filters)}
 
     @endpoint(
-        operation_id="place_order",
+        "place_order",
         request=CheckoutInput,
         response=OrderSerializer,
         status=201,
@@ -92,7 +92,7 @@ class OrderListView(OrderAPIView):
             response["Idempotent-Replayed"] = "true"
         return response
 
-    @endpoint(operation_id="list_orders", response=OrderPageSerializer, parameters=ORDER_FILTERS)
+    @endpoint("list_orders", response=OrderPageSerializer, parameters=ORDER_FILTERS)
     async def get(self, request: HttpRequest) -> HttpResponse:
         """List orders.
 
@@ -112,7 +112,7 @@ class QuoteView(OrderAPIView):
 
     roles: ClassVar = {"POST": CUSTOMERS}
 
-    @endpoint(operation_id="quote", request=CheckoutInput, response=QuoteSerializer, errors=CHECKOUT_ERRORS)
+    @endpoint("quote", request=CheckoutInput, response=QuoteSerializer, errors=CHECKOUT_ERRORS)
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Price the cart.
 
@@ -131,7 +131,7 @@ class OrderDetailView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @endpoint(operation_id="read_order", response=OrderSerializer, parameters=[IF_NONE_MATCH])
+    @endpoint("read_order", response=OrderSerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Read an order.
 
@@ -155,10 +155,9 @@ class CancelOrderView(OrderAPIView):
     roles: ClassVar = {"POST": READERS}
 
     @endpoint(
-        operation_id="cancel_order",
+        "cancel_order",
         request=CancelInput,
         response=OrderSerializer,
-        examples=["cancelled_order"],
         parameters=[IF_MATCH],
         errors=["not_cancellable"],
     )
@@ -188,7 +187,7 @@ class OrderTrackingView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @endpoint(operation_id="track_order", response=OrderTrackingSerializer)
+    @endpoint("track_order", response=OrderTrackingSerializer)
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Track an order.
 
@@ -204,7 +203,7 @@ class OrderHistoryView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @endpoint(operation_id="read_order_history", response=OrderHistorySerializer)
+    @endpoint("read_order_history", response=OrderHistorySerializer)
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Read the audit trail of an order.
 

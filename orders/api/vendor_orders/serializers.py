@@ -3,7 +3,7 @@
 # mypy: disable-error-code="override"
 # Each to_representation takes what its own response is made of (orders.http.serializers.Output).
 
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework import serializers
 
@@ -35,8 +35,6 @@ VENDOR_ORDER_ACTIONS = ["accept", "ship", "deliver", "cancel"]
 class ShipInput(Input):
     """The shipment of a vendor order."""
 
-    examples: ClassVar = ("parcel",)
-
     carrier = StrictCharField(max_length=100)
     tracking_number = StrictCharField(max_length=100)
     tracking_url = StrictCharField(
@@ -50,8 +48,6 @@ class ShipInput(Input):
 
 class VendorOrderSerializer(AmountsSerializer, ParcelSerializer):
     """The part of an order that one vendor fulfils; other vendors' parts are not disclosed."""
-
-    examples: ClassVar = ("vendor_order",)
 
     id = serializers.UUIDField()
     order_id = serializers.UUIDField()
@@ -104,15 +100,11 @@ class VendorOrderSerializer(AmountsSerializer, ParcelSerializer):
 class VendorOrderPageSerializer(PageOutput):
     """A page of vendor orders."""
 
-    examples: ClassVar = ("vendor_order_page",)
-
     results = VendorOrderSerializer(many=True)
 
 
 class VendorOrderSummarySerializer(Output):
     """Counts and revenue of vendor orders."""
-
-    examples: ClassVar = ("summary",)
 
     counts = serializers.DictField(child=serializers.IntegerField(min_value=0), help_text="Vendor orders by status.")
     to_accept = serializers.IntegerField(

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
@@ -35,6 +36,8 @@ SHIP_INPUT = ShipInput()
 
 FULFILLERS: tuple[Role, ...] = ("vendor", "admin")
 
+action = partial(endpoint, response=VendorOrderSerializer, parameters=[IF_MATCH], errors=["illegal_transition"])
+
 
 class VendorOrderListView(OrderAPIView):
     """`/api/v1/vendor-orders`"""
@@ -43,7 +46,7 @@ class VendorOrderListView(OrderAPIView):
     filterset_classes: ClassVar = {"vendor": VendorOrderFilterSet, "admin": AdminVendorOrderFilterSet}
     query_parameters: ClassVar = {"GET": (*PAGING, *AdminVendorOrderFilterSet.base_filters)}
 
-    @endpoint(operation_id="list_vendor_orders", response=VendorOrderPageSerializer, parameters=VENDOR_ORDER_FILTERS)
+    @endpoint("list_vendor_orders", response=VendorOrderPageSerializer, parameters=VENDOR_ORDER_FILTERS)
     async def get(self, request: HttpRequest) -> HttpResponse:
         """List vendor orders.
 
@@ -61,7 +64,7 @@ class VendorOrderSummaryView(OrderAPIView):
 
     roles: ClassVar = {"GET": FULFILLERS}
 
-    @endpoint(operation_id="summarize_vendor_orders", response=VendorOrderSummarySerializer)
+    @endpoint("summarize_vendor_orders", response=VendorOrderSummarySerializer)
     async def get(self, request: HttpRequest) -> HttpResponse:
         """Summarize vendor orders.
 
@@ -78,7 +81,7 @@ class VendorOrderDetailView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"GET": FULFILLERS}
 
-    @endpoint(operation_id="read_vendor_order", response=VendorOrderSerializer, parameters=[IF_NONE_MATCH])
+    @endpoint("read_vendor_order", response=VendorOrderSerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
         """Read a vendor order.
 
@@ -100,14 +103,7 @@ class AcceptVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"POST": FULFILLERS}
 
-    @endpoint(
-        operation_id="accept_vendor_order",
-        request=EmptyInput,
-        response=VendorOrderSerializer,
-        examples=["accepted_vendor_order"],
-        parameters=[IF_MATCH],
-        errors=["illegal_transition"],
-    )
+    @action("accept_vendor_order", request=EmptyInput)
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
         """Accept a vendor order.
 
@@ -123,14 +119,7 @@ class ShipVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"POST": FULFILLERS}
 
-    @endpoint(
-        operation_id="ship_vendor_order",
-        request=ShipInput,
-        response=VendorOrderSerializer,
-        examples=["shipped_vendor_order"],
-        parameters=[IF_MATCH],
-        errors=["illegal_transition"],
-    )
+    @action("ship_vendor_order", request=ShipInput)
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
         """Ship a vendor order.
 
@@ -147,14 +136,7 @@ class DeliverVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"POST": FULFILLERS}
 
-    @endpoint(
-        operation_id="deliver_vendor_order",
-        request=EmptyInput,
-        response=VendorOrderSerializer,
-        examples=["delivered_vendor_order"],
-        parameters=[IF_MATCH],
-        errors=["illegal_transition"],
-    )
+    @action("deliver_vendor_order", request=EmptyInput)
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
         """Deliver a vendor order.
 
@@ -170,14 +152,7 @@ class CancelVendorOrderView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_vendor_order_visible)
     roles: ClassVar = {"POST": FULFILLERS}
 
-    @endpoint(
-        operation_id="cancel_vendor_order",
-        request=EmptyInput,
-        response=VendorOrderSerializer,
-        examples=["cancelled_vendor_order"],
-        parameters=[IF_MATCH],
-        errors=["illegal_transition"],
-    )
+    @action("cancel_vendor_order", request=EmptyInput)
     async def post(self, request: HttpRequest, vendor_order_id: uuid.UUID) -> HttpResponse:
         """Cancel a vendor order.
 

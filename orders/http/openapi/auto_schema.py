@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeVar
 
 from drf_spectacular.openapi import AutoSchema
@@ -10,30 +10,30 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from orders.http.openapi import extensions as extensions  # drf-spectacular finds its extensions once they are defined
-from orders.http.openapi import problems
+from orders.http.openapi import problems, written
 from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH
 from orders.http.serializers import Input, Output
 
 JSON, EVENT_STREAM = "application/json", "text/event-stream"
+EVENT_STREAM_DESCRIPTION = "The stream; an event's `id` is the `sequence` of the entry, its `data` the entry."
 TAGS = {"orders": "Customers", "vendor-orders": "Vendors", "admin": "Admins"}
 """The group of an operation, by the first segment of its path."""
 
 Method = TypeVar("Method")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class endpoint:
     """Declare what the schema cannot read from a view's method; used as its decorator.
 
-    `response` None is a stream of Server-Sent Events. `description` and `examples` are the response's, by default those of
-    its serializer. `errors` are the codes besides those that follow from the path, the body and the parameters.
+    `response` None is a stream of Server-Sent Events. `headers` are those of the response. `errors` are the codes besides
+    those that follow from the path, the body and the parameters. The examples are in `examples.yaml`.
     """
 
     operation_id: str
+    _: KW_ONLY
     response: type[Output] | None
     status: int = 200
-    description: str = ""
-    examples: Sequence[str] = ()
     headers: Sequence[str] = ()
     request: type[Input] | None = None
     parameters: Sequence[OpenApiParameter] = ()
@@ -56,10 +56,9 @@ class ViewSchema(AutoSchema):
         for response in operation["responses"].values():
             response["headers"] = problems.references("headers", headers)
             for content in response.get("content", {}).values():
-                content["examples"] = problems.references("examples", self._examples)
+                content["examples"] = self._examples("responses")
         if endpoint.request:
-            body = operation["requestBody"]["content"][JSON]
-            body["examples"] = problems.references("examples", endpoint.request.examples)
+            operation["requestBody"]["content"][JSON]["examples"] = self._examples("requests")
         operation["responses"] |= problems.responses(
             self, {*problems.EVERYWHERE, *endpoint.errors, *self._implied_errors()}
         )
@@ -90,9 +89,8 @@ class ViewSchema(AutoSchema):
     def get_response_serializers(self) -> Any:
         endpoint = self._endpoint
         if endpoint.response is None:
-            return {(200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, endpoint.description)}
-        description = endpoint.description or _docstring(endpoint.response)[0]
-        responses = {(endpoint.status, JSON): OpenApiResponse(endpoint.response, description)}
+            return {(200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, EVENT_STREAM_DESCRIPTION)}
+        responses = {(endpoint.status, JSON): OpenApiResponse(endpoint.response, _docstring(endpoint.response)[0])}
         if IF_NONE_MATCH in endpoint.parameters:
             responses[304, JSON] = OpenApiResponse(None, "Your copy is up to date.")
         return responses
@@ -111,9 +109,11 @@ class ViewSchema(AutoSchema):
         view: Any = self.view
         return list(view.roles[self.method])
 
-    @property
-    def _examples(self) -> Sequence[str]:
-        return self._endpoint.examples or (self._endpoint.response.examples if self._endpoint.response else ())
+    def _examples(self, kind: str) -> dict[str, Any]:
+        """Return references to the operation's examples of "requests" or "responses"."""
+        examples = written.read("examples.yaml")[kind]
+        names = [name for name, example in examples.items() if self._endpoint.operation_id in example["in"]]
+        return problems.references("examples", names)
 
     def _implied_errors(self) -> Iterator[str]:
         """Yield the codes of what the base view checks for any method with such a path, body or parameter."""

@@ -1,15 +1,11 @@
 """The OpenAPI document: the operations of the views, `document.yaml` and `examples.yaml`."""
 
-from pathlib import Path
 from typing import Any
 
-import yaml
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.request import Request
 
-from orders.http.openapi import parameters, problems
-
-FOLDER = Path(__file__).parent
+from orders.http.openapi import parameters, problems, written
 
 
 class Generator(SchemaGenerator):
@@ -23,15 +19,14 @@ class Generator(SchemaGenerator):
                 schema.pop("description", None)
         # POST first: an order is placed before it is listed.
         document["paths"] = {path: dict(sorted(item.items(), reverse=True)) for path, item in document["paths"].items()}
-        _merge(document, _read("document.yaml"))
+        _merge(document, written.read("document.yaml"))
         document["components"]["schemas"] |= parameters.SCHEMAS
-        written = _read("examples.yaml")
-        document["components"]["examples"] = written["examples"] | problems.examples(written["errors"])
+        examples = written.read("examples.yaml")
+        document["components"]["examples"] = {
+            name: {"summary": example["summary"], "value": example["value"]}
+            for name, example in (examples["requests"] | examples["responses"]).items()
+        } | problems.examples(examples["errors"])
         return document
-
-
-def _read(name: str) -> Any:
-    return yaml.safe_load((FOLDER / name).read_text())
 
 
 def _merge(document: dict[str, Any], more: dict[str, Any]) -> None:
