@@ -248,10 +248,11 @@ def test_a_vendor_id_makes_no_vendor_of_a_customer(either_world: World) -> None:
 # --- roles, and what is checked first ---------------------------------------------------------------------------------
 
 
-def test_only_customers_place_orders_and_ask_for_quotes(either_world: World) -> None:
-    for person in (either_world.vendor("v-1"), either_world.admin()):
-        problem(person.checkout(), 403, "permission_denied")
-        problem(person.post("/orders/quote"), 403, "permission_denied")
+@pytest.mark.parametrize(("role", "vendor_id"), [("vendor", "v-1"), ("admin", None)])
+def test_only_customers_place_orders_and_ask_for_quotes(either_world: World, role: str, vendor_id: str | None) -> None:
+    person = either_world.person(role, "u-1", vendor_id)
+    problem(person.checkout(), 403, "permission_denied")
+    problem(person.post("/orders/quote"), 403, "permission_denied")
 
 
 def test_the_role_is_checked_before_what_was_sent(either_world: World) -> None:

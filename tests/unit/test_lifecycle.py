@@ -260,3 +260,8 @@ def test_a_filter_by_the_order_status_that_vendors_see_selects_what_shows_it(siz
                 if status in shown and (order_statuses is None or order_status in order_statuses)
             }
             assert selected == {status for status, seen in shown.items() if seen in wanted}
+
+
+def test_a_filter_that_every_order_status_matches_needs_no_condition_on_the_order() -> None:
+    everything = states_shown_as(["pending", "confirmed", "cancelled", "expired"])
+    assert everything == dict.fromkeys(VENDOR_ORDER_STATUSES)
