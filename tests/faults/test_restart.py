@@ -14,6 +14,7 @@ import httpx
 
 from compose.ports import HOST
 from tests.faults.conftest import kills
+from tests.support.balancer import Balancer
 from tests.support.checkout_load import Load
 from tests.support.fleet import DRAIN_SECONDS, Fleet
 from tests.support.world import Person, World, eventually
