@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.exceptions import RedisError
 
-from asgi_app.server.graceful_shutdown import GracefulShutdown
 from messaging import bus
 from orders.domain.errors import DependencyUnavailable
 from orders.http.state import state_of
@@ -52,9 +51,9 @@ class Readiness:
     once, so that a load balancer takes the process out while it still serves.
     """
 
-    def __init__(self, loops: Mapping[str, Loop], shutdown: GracefulShutdown) -> None:
+    def __init__(self, loops: Mapping[str, Loop], is_stopping: Callable[[], bool]) -> None:
         self.checks: dict[str, Check] = {"database": _database, "redis": self._redis_is_ready}
-        self._loops, self._shutdown = loops, shutdown
+        self._loops, self._is_stopping = loops, is_stopping
         self._redis = bus.connect()
         self._known: dict[str, str] = {}
         self._known_until = 0.0
@@ -62,7 +61,7 @@ class Readiness:
 
     async def problems(self) -> Mapping[str, str]:
         """Return every check and loop with the reason why it fails, or an empty text."""
-        if self._shutdown.has_started:
+        if self._is_stopping():
             return {**self._known, "shutdown": "the process has been told to stop"}
         if time.monotonic() >= self._known_until:
             self._looking = self._looking or asyncio.create_task(self._look(), context=contextvars.Context())

@@ -90,7 +90,7 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
         closing.push_async_callback(end_tasks, [loop.task for loop in loops.values()])
         checkout, authenticator = CheckoutService(clients), JWTAuthenticator(published)
         closing.push_async_callback(_finish, checkout, relay, loops["relay"].task)
-        readiness = Readiness(loops, shutdown)
+        readiness = Readiness(loops, lambda: shutdown.has_started)
         if published:
             readiness.checks["identity"] = published.check
         closing.push_async_callback(readiness.close)

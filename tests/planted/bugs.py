@@ -200,7 +200,7 @@ def an_event_that_came_before_its_order_is_never_counted(_: Any) -> Any:
 
 @bug(
     "P6",
-    "orders.services.lifecycle.transition:locked",
+    "orders.services.transition:locked",
     f"{API}fulfilment.py::test_vendors_who_cancel_at_once_each_give_back_their_own_share",
 )
 def an_order_is_changed_without_its_lock(_: Any) -> Any:
@@ -209,7 +209,7 @@ def an_order_is_changed_without_its_lock(_: Any) -> Any:
 
 @bug(
     "P6",
-    "orders.services.lifecycle.transition:OrderTransition.transition_payment",
+    "orders.services.transition:OrderTransition.transition_payment",
     f"{INTEGRATION}payment_events.py::test_a_capture_of_the_total_pays_and_confirms_the_order",
 )
 def a_payment_status_has_no_audit_entry(_: Any) -> Any:

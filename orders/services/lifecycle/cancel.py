@@ -10,8 +10,8 @@ from orders.domain.errors import NotCancellable
 from orders.domain.lifecycle import OrderStatus, VendorOrderStatus, cancellation_obstacle
 from orders.domain.records import OrderRecord
 from orders.outbox.effects import release_stock, restock_items
-from orders.services.lifecycle.transition import OrderTransition, Tags, check_version, lock_order
 from orders.services.payments.refunds import return_or_cancel_payment
+from orders.services.transition import OrderTransition, Tags, check_version, lock_order
 from orders.store.models import Order, VendorOrder
 from orders.store.order_queries import read_order
 

@@ -7,8 +7,8 @@ from orders.domain.callers import Actor
 from orders.domain.lifecycle import OrderStatus
 from orders.outbox.effects import release_stock
 from orders.services.lifecycle.cancel import cancel_vendor_orders
-from orders.services.lifecycle.transition import OrderTransition
 from orders.services.payments.refunds import return_or_cancel_payment
+from orders.services.transition import OrderTransition
 from orders.store.models import Order
 
 BATCH_SIZE = 10

@@ -14,9 +14,9 @@ from orders.domain.errors import IllegalTransition
 from orders.domain.lifecycle import VENDOR_ORDER_ACTIONS, OrderStatus, VendorOrderStatus, roll_up, vendor_order_actions
 from orders.domain.records import VendorOrderRecord
 from orders.outbox.effects import restock_items
-from orders.services.lifecycle.transition import OrderTransition, Tags, check_version, lock_order
 from orders.services.payments.ledger import ledger_of
 from orders.services.payments.refunds import request_due_refund
+from orders.services.transition import OrderTransition, Tags, check_version, lock_order
 from orders.store.models import Order, VendorOrder
 from orders.store.order_queries import read_vendor_order
 

@@ -10,8 +10,8 @@ from orders.outbox import queue
 from orders.outbox.dead_letters import OUTBOX, PAYMENT_EVENTS
 from orders.outbox.effects import Effect, Kind
 from orders.runtime import commit_signal
-from orders.services.lifecycle.transition import database_time
 from orders.services.payments.refunds import DEAD_LETTERS, retry_refund
+from orders.services.transition import database_time
 from orders.store.models import DeadLetter, Order, OutboxMessage
 
 

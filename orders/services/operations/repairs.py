@@ -19,10 +19,10 @@ from orders.domain.lifecycle import TERMINATED, OrderStatus
 from orders.outbox import queue
 from orders.outbox.dead_letters import orders_given_up
 from orders.outbox.effects import Effect, commit_stock, hold_stock, release_stock
-from orders.services.lifecycle.transition import OrderTransition
 from orders.services.payments.events import follow_ledger
 from orders.services.payments.ledger import ledger_of
 from orders.services.payments.status_requests import repeat_refund_requests, request_payment_statuses
+from orders.services.transition import OrderTransition
 from orders.store.models import Order, OutboxMessage
 
 STUCK = timedelta(minutes=5)

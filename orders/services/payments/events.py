@@ -16,9 +16,9 @@ from orders.domain.lifecycle import OrderStatus
 from orders.outbox.dead_letters import PAYMENT_EVENTS, dead_letter, fail_again
 from orders.outbox.effects import commit_stock, publish
 from orders.outbox.messages import payment_command
-from orders.services.lifecycle.transition import OrderTransition
 from orders.services.payments.ledger import Ledger, ledger_of
 from orders.services.payments.refunds import follow_refund, request_due_refund
+from orders.services.transition import OrderTransition
 from orders.store.models import DeadLetter, Order, PaymentEvent
 
 PARKED_BATCH_SIZE = 500

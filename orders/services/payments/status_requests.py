@@ -10,9 +10,9 @@ from orders.domain.lifecycle import OrderStatus
 from orders.outbox import queue
 from orders.outbox.effects import publish
 from orders.outbox.messages import payment_command
-from orders.services.lifecycle.transition import database_time
 from orders.services.payments.ledger import ledgers_of
 from orders.services.payments.refunds import repeat_refund_request
+from orders.services.transition import database_time
 from orders.store.models import Order, Refund
 
 BATCH_SIZE = 100
