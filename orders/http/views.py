@@ -164,14 +164,14 @@ class OrderAPIView(APIView):  # type: ignore[misc]
         """Raise unless every permission allows the request."""
         for permission in self.get_permissions():
             allowed = permission.has_permission(request, self)
-            if not (await allowed if isawaitable(allowed) else allowed):
+            if not (allowed is True or (await allowed if isawaitable(allowed) else allowed)):
                 self._deny(request, permission)
 
     async def check_object_permissions(self, request: APIRequest, obj: Any) -> None:
         """Raise unless every permission allows the request for this object."""
         for permission in self.get_permissions():
             allowed = permission.has_object_permission(request, self, obj)
-            if not (await allowed if isawaitable(allowed) else allowed):
+            if not (allowed is True or (await allowed if isawaitable(allowed) else allowed)):
                 self._deny(request, permission)
 
     async def check_throttles(self, request: APIRequest) -> None:
@@ -179,7 +179,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
         waits = []
         for throttle in self.get_throttles():
             allowed = throttle.allow_request(request, self)
-            if not (await allowed if isawaitable(allowed) else allowed):
+            if not (allowed is True or (await allowed if isawaitable(allowed) else allowed)):
                 waits.append(throttle.wait())
         if waits:
             self.throttled(request, max((wait for wait in waits if wait is not None), default=None))
