@@ -36,7 +36,8 @@ class View(OrderAPIView):
     roles = {"GET": ("customer",), "POST": ("admin",)}  # noqa: RUF012
 
     async def get(self, request: Any) -> HttpResponse:
-        assert self.request is request
+        own: Any = self.request
+        assert own is request
         return HttpResponse(f"{request.user.id} {request.auth} {request.query_params['a']} {self.args} {self.kwargs}")
 
     async def post(self, request: Any) -> HttpResponse:
