@@ -12,7 +12,13 @@ NUMBERS = sorted(
     name for name, value in start(ENOUGH).items() if isinstance(value, int | float) and not isinstance(value, bool)
 )
 NOT_SETTINGS = {"DATA_UPLOAD_MAX_MEMORY_SIZE", "STREAMS_PER_CALLER"}
-ZERO_MEANS_NONE = {"CHECKOUTS_IN_FLIGHT", "REQUESTS_IN_FLIGHT", "CHECKOUT_QUEUE_MS", "PAYMENT_PARKING_SECONDS"}
+ZERO_MEANS_NONE = {
+    "CHECKOUTS_IN_FLIGHT",
+    "REQUESTS_IN_FLIGHT",
+    "CHECKOUT_QUEUE_MS",
+    "PAYMENT_PARKING_SECONDS",
+    "SHUTDOWN_DRAIN_SECONDS",
+}
 NO_NUMBERS = ["15m", "-1", "nan", "inf", "1e3", "1_000", "0x10", "٣", "ten", "+1", "99999999999999", "$CHECK", "1,5"]
 DATABASE = "postgresql://orders:s3cret@postgres:5432/orders"
 

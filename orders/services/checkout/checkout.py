@@ -114,9 +114,11 @@ class CheckoutService:
     async def _place(self, request: CheckoutRequest, deadline: Deadline) -> PlacedOrder:
         if placed := await _find(request):
             return _replay(placed, request)
-        customer, cart = await customer_and_cart(request.caller.id, self._services, deadline)
-        address = delivery_address(request.body, customer)
-        cart = check_cart(cart, request.body)
+        customer, cart = await customer_and_cart(
+            customer_id=request.caller.id, services=self._services, deadline=deadline
+        )
+        address = delivery_address(body=request.body, customer=customer)
+        cart = check_cart(cart=cart, body=request.body)
         try:
             async with self._reservations.reserve(
                 order_id=request.order_id, lines=cart.lines, deadline=deadline
@@ -133,7 +135,7 @@ class CheckoutService:
     ) -> PlacedOrder:
         try:
             pricing = price(cart.lines, reservation.products, cart.currency)
-            check_total(request.body, pricing)
+            check_total(body=request.body, pricing=pricing)
         except OrderError as refusal:
             return await _replay_or_refuse(request, refusal)
         order = new_order(

@@ -66,7 +66,7 @@ class CheckoutRequest:
 
 
 async def customer_and_cart(
-    customer_id: str, services: ServiceClients, deadline: Deadline
+    *, customer_id: str, services: ServiceClients, deadline: Deadline
 ) -> tuple[Customer, Cart | None]:
     """Ask User and Cart at the same time; when one call fails, the other is cancelled. Raises CustomerInactive."""
     calls = (
@@ -83,7 +83,7 @@ async def customer_and_cart(
     return customer, cart
 
 
-def delivery_address(body: CheckoutBody, customer: Customer) -> dict[str, str]:
+def delivery_address(*, body: CheckoutBody, customer: Customer) -> dict[str, str]:
     """Return the address of the request, or else the customer's default address, which is held to the same rules.
 
     Raises AddressRequired when there is no usable one, ContractBroken when the default address is no address at all.
@@ -102,7 +102,7 @@ def delivery_address(body: CheckoutBody, customer: Customer) -> dict[str, str]:
     return address
 
 
-def check_cart(cart: Cart | None, body: CheckoutBody) -> Cart:
+def check_cart(*, cart: Cart | None, body: CheckoutBody) -> Cart:
     """Return the cart when it can be ordered as the body asks for. Raises the OrderError that says why not."""
     if cart is None:
         raise EmptyCart("The cart is empty: put something into it first.")
@@ -117,7 +117,7 @@ def check_cart(cart: Cart | None, body: CheckoutBody) -> Cart:
     return cart
 
 
-def check_total(body: CheckoutBody, pricing: Pricing) -> None:
+def check_total(*, body: CheckoutBody, pricing: Pricing) -> None:
     """Raise TotalChanged when the order's total is not the one that the body expects."""
     if body.expected_total is None or same_amount(body.expected_total, pricing.total, pricing.currency):
         return

@@ -33,11 +33,11 @@ class Quote:
 async def quote(*, caller: Caller, body: CheckoutBody, services: ServiceClients) -> Quote:
     """Price the caller's cart. Raises what would stop the checkout, missing stock and a missing address aside."""
     deadline = Deadline.after(settings.CHECKOUT_BUDGET_SECONDS)
-    _, cart = await customer_and_cart(caller.id, services, deadline)
-    cart = check_cart(cart, body)
+    _, cart = await customer_and_cart(customer_id=caller.id, services=services, deadline=deadline)
+    cart = check_cart(cart=cart, body=body)
     products = await services.products.prices(cart.lines, deadline)
     pricing = price(_known(cart.lines, products), products, cart.currency)
-    check_total(body, pricing)
+    check_total(body=body, pricing=pricing)
     available = {product_id: product.available for product_id, product in products.items()}
     shortages = [
         Shortage(product_id, quantity, available.get(product_id, 0))
