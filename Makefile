@@ -1,4 +1,4 @@
-# Every command of the Order Service's development. Python ≥ 3.11, make and a C library are all it needs.
+# The commands of the Order Service's development. They need Python ≥ 3.11, make and a C library.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -9,23 +9,23 @@ BIN := .venv/bin
 # Created last; the name identifies the lock and the checkout's path, for a virtual environment cannot be moved.
 INSTALLED := .venv/installed-$(shell { pwd; cat requirements-dev.txt; } | cksum | cut -d ' ' -f 1)
 ONE_AT_A_TIME := $(if $(shell command -v flock),flock requirements-dev.txt)
-# Python that ends when make does, even if make is killed (see compose/launch.py; 15 is SIGTERM).
+# Python that exits with make, even if make is killed (compose/launch.py; 15 is SIGTERM).
 PYTHON_OF_MAKE = exec $(BIN)/python -I -S compose/launch.py $$PPID 15 as_is $(BIN)/python
 # Placeholders: these commands read the settings and connect to nothing.
 WITH_SETTINGS = set -a && . compose/check.env && set +a &&
 WITH_SECRETS = for name in DJANGO_SECRET_KEY JWT_SECRET PAYMENT_SIGNING_SECRET SERVICE_TOKEN; do \
 	export "$$name=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; done &&
 SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular
-# The load test's size: users and duration.
+# The size of the load test: users and duration.
 USERS ?= 20
 FOR ?= 20s
-# The fault tests' size: kills in a row.
+# The size of the fault tests: successive kills.
 KILLS ?= 300
 
-help: ## This list
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## List the targets
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## Create .venv with everything the project needs, locked by hash
+install: $(INSTALLED) ## Create .venv with all dependencies, locked by hash
 
 # Always from scratch, so that nothing of an older lock or of an interrupted installation remains.
 $(INSTALLED):
@@ -40,27 +40,27 @@ $(INSTALLED):
 	$(ONE_AT_A_TIME) sh -ec '[ ! -e $@ ] || exit 0; echo "Creating .venv with $$("$$0" --version)"; "$$0" -m venv --clear .venv; \
 		$(BIN)/pip --disable-pip-version-check --no-input install --require-hashes -r requirements-dev.txt; touch $@' "$$python"
 
-run: install ## Start all of it on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: elsewhere)
+run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: another port)
 	@$(PYTHON_OF_MAKE) -m compose.local run
 
-demo: install ## Watch orders delivered, cancelled and refunded, and expired, on the running stack or one of its own
+demo: install ## Show three orders delivered, cancelled and refunded, and expired, on the running stack or a temporary one
 	@$(PYTHON_OF_MAKE) -m compose.demo
 
-test: install ## Run every test, on real servers of its own (ARGS='-k checkout': some)
+test: install ## Run the tests on real servers (ARGS='-k checkout': a selection)
 	$(BIN)/pytest $(ARGS)
 
-test-faults: install ## Kill, cut and stall every process and connection, repeatedly (KILLS=300; SEED=…: the same again)
+test-faults: install ## Kill and stall processes, cut connections, repeatedly (KILLS=300; SEED=…: repeat a run)
 	FAULT_SEED=$(SEED) FAULT_KILLS=$(KILLS) $(BIN)/pytest -m "" tests/faults $(ARGS)
 
-test-planted: install ## Plant known bugs at run time, one after the other: the tests must catch each (ARGS='--list', '--only P3')
+test-planted: install ## Plant known bugs at run time, one at a time: a test must fail for each (ARGS='--list', '--only P3')
 	$(BIN)/python -m tests.planted $(ARGS)
 
-test-mutation: install ## Mutate the rules in orders/domain: how many mutants the unit tests kill, and which survive
+test-mutation: install ## Mutate the rules in orders/domain: report how many mutants the unit tests kill, and the survivors
 	rm -rf mutants
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
-check: install ## Lint, types, import layers; migrations, API schema and generated code in step
+check: install ## Check lint, types, import layers, security, settings; migrations, API schema and generated code are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(WITH_SETTINGS) $(BIN)/mypy
@@ -70,7 +70,7 @@ check: install ## Lint, types, import layers; migrations, API schema and generat
 	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@echo "openapi.yaml"
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && $(SPECTACULAR) --validate --fail-on-warn --file "$$fresh" \
-		&& { diff openapi.yaml "$$fresh" || { echo "openapi.yaml is out of step with the code: make openapi" >&2; exit 1; }; }
+		&& { diff openapi.yaml "$$fresh" || { echo "openapi.yaml is out of date: run make openapi" >&2; exit 1; }; }
 	@echo "the code generated from protos/"
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT \
 		&& $(BIN)/python -m grpc_tools.protoc -I. --python_out="$$fresh" --pyi_out="$$fresh" --grpc_python_out="$$fresh" \
@@ -80,11 +80,11 @@ check: install ## Lint, types, import layers; migrations, API schema and generat
 openapi: install ## Write openapi.yaml, the API's schema
 	$(SPECTACULAR) --file openapi.yaml
 
-load: install ## Load test against the running stack or one of its own (USERS=20 FOR=20s)
+load: install ## Run the load test on the running stack or a temporary one (USERS=20 FOR=20s)
 	@$(PYTHON_OF_MAKE) -m compose.local during $(BIN)/locust -f tests/load/locustfile.py --headless \
 		--users $(USERS) --spawn-rate $(USERS) --run-time $(FOR) --exit-code-on-error 1
 
-lists: install ## Measure the pages of a list in 20 thousand and in 2 million orders (ARGS='--plans', '--writes')
+lists: install ## Measure the pages of lists with 20 thousand and 2 million orders (ARGS='--plans', '--writes')
 	$(BIN)/python -m tests.load.lists $(ARGS)
 
 clean: install ## Delete the local stack's state and all caches
