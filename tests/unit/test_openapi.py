@@ -112,6 +112,19 @@ def test_the_document_mentions_nothing_of_development() -> None:
     assert "127.0.0.1" not in str(DOCUMENT)
 
 
+def test_every_body_has_an_example() -> None:
+    for operation in operations():
+        for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for content in look_up(holder).get("content", {}).values():
+                assert content.get("examples") or content["example"], operation["operationId"]
+
+
+def test_every_example_names_operations_of_the_document() -> None:
+    written = yaml.safe_load((CHECKOUT / "orders" / "http" / "openapi" / "examples.yaml").read_text())
+    named = {name for kind in ("requests", "responses") for example in written[kind].values() for name in example["in"]}
+    assert named <= {operation["operationId"] for operation in operations()}
+
+
 @pytest.mark.parametrize(("schema", "value"), list(examples()))
 def test_an_example_fits_its_schema(schema: dict[str, Any], value: Any) -> None:
     whole = {**schema, "components": DOCUMENT["components"]}
