@@ -18,7 +18,7 @@ class Standby(Postgres):
         super().__init__(folder, log=folder / "log")
         self._primary = primary
 
-    def _make_data(self, initdb: Path, way: str) -> None:
+    def _create_data(self, initdb: Path, way: str) -> None:
         """Copy the primary's data, with what is needed to follow it."""
         (self.folder / "password").write_text(self._primary.password)
         command = [str(initdb.with_name("pg_basebackup")), "--pgdata", str(self.data), "--dbname", self._primary.url]
