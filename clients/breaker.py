@@ -69,7 +69,7 @@ class CircuitBreaker:
         left = self._open_until - time.monotonic()
         if left > 0 or self._probing:
             self._seconds["unknown"].observe(0)
-            raise NotAsked(self.name, "it keeps failing and is left alone for a moment", max(1, math.ceil(left)))
+            raise NotAsked(self.name, "circuit breaker open", max(1, math.ceil(left)))
         self._probing = True
         return True
 

@@ -79,7 +79,7 @@ class ServiceHttpClient:
             headers["content-type"] = "application/json"
         request = httpx.Request(method, self._base + path, headers=headers, content=body)
         if not (left := deadline.left(self._seconds)):
-            raise NotAsked(self.name, "no time was left to ask")
+            raise NotAsked(self.name, "no time left for the call")
         try:
             async with asyncio.timeout(left) as limit, self._slots:
                 return await self._transport.handle_async_request(request)

@@ -82,7 +82,7 @@ class JWKSCache:
         self._begin_fetch()
         if self._fetching and not self._fetching.done():
             if self._waiting >= WAITING:
-                raise DependencyUnavailable("identity", "too many requests wait for its keys", RETRY_SECONDS)
+                raise DependencyUnavailable("identity", "too many requests are waiting for its keys", RETRY_SECONDS)
             self._waiting += 1
             try:
                 await asyncio.wait([self._fetching])

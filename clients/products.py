@@ -129,7 +129,7 @@ class Products:
         if answer.hold.state == HoldState.REJECTED:
             _check(len(answer.shortages) > 0, "it held nothing, but names no shortage")
             raise OutOfStock(
-                "Not everything in the cart is in stock: change the cart and try again.",
+                "Insufficient stock. Change the cart and retry.",
                 shortages=_shortages(answer, lines),
             )
         _check(answer.hold.state == HoldState.HELD, "it answered neither HELD nor REJECTED")
@@ -186,7 +186,7 @@ class Products:
         """`refusal` is what FAILED_PRECONDITION means for this call; where the contract gives it no meaning, a failure."""
         metadata = tuple(call_headers(self._token).items())
         if not deadline.left(seconds):
-            raise NotAsked("product", "no time was left to ask")
+            raise NotAsked("product", "no time left for the call")
         for last in (*[False] * (tries - 1), True):
             try:
                 async with asyncio.timeout(deadline.left(seconds)) as limit, self._slots:

@@ -72,7 +72,7 @@ class Pricing:
 def check_size(lines: Mapping[str, int]) -> None:
     """Raise CartTooLarge for more products, or more of one product, than an order may hold."""
     if len(lines) > MAX_LINES:
-        raise CartTooLarge(f"An order holds up to {MAX_LINES} products, the cart has {len(lines)}: order in two parts.")
+        raise CartTooLarge(f"An order holds up to {MAX_LINES} products, the cart has {len(lines)}. Split the order.")
     for product_id, quantity in lines.items():
         if quantity > MAX_QUANTITY:
             raise CartTooLarge(
@@ -90,7 +90,7 @@ def price(
     """
     priced = [_priced(products[product_id], quantity, currency) for product_id, quantity in lines.items()]
     if sum(line.total for line in priced) > MAX_MINOR:
-        raise CartTooLarge("The order comes to more than can be charged at once: order in two parts.")
+        raise CartTooLarge("The total exceeds the largest amount of an order. Split the order.")
     for adjust in adjusters:
         discounts = adjust(tuple(priced))
         priced = [_discounted(line, discount) for line, discount in zip(priced, discounts, strict=True)]
@@ -100,7 +100,7 @@ def price(
 def _priced(product: Product, quantity: int, currency: str) -> PricedLine:
     if product.currency != currency:
         raise CurrencyMismatch(
-            f"The cart is in {currency}, but {product.product_id} is sold in {product.currency}: take it out of the cart."
+            f"The cart is in {currency}, but {product.product_id} is priced in {product.currency}. Remove it from the cart."
         )
     return PricedLine(product, quantity, product.unit_price * quantity)
 

@@ -52,13 +52,13 @@ class JWTAuthenticator:
     async def _verify(self, authorization: str, waiting: Waiting) -> Caller:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise NotAuthenticated("Send a token: Authorization: Bearer <JWT>.")
+            raise NotAuthenticated("A token is required: Authorization: Bearer <JWT>.")
         if len(token) > LONGEST:
             raise NotAuthenticated("The token is too long.")
         try:
             claims = await self._claims(token, waiting)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise NotAuthenticated(f"The token was refused: {_reason(error)}. Ask for a new one.") from error
+            raise NotAuthenticated(f"Invalid token: {_reason(error)}. Request a new one.") from error
         return _caller(claims)
 
     async def _claims(self, token: str, waiting: Waiting) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class JWTAuthenticator:
         return self._decode(token, published.find(key_id))
 
     def _decode(self, token: str, keys: Sequence[Any]) -> dict[str, Any]:
-        refused: jwt.PyJWTError = jwt.InvalidKeyError("its key is not published")
+        refused: jwt.PyJWTError = jwt.InvalidKeyError("its key is unknown")
         for key in keys:
             try:
                 return self._decoder.decode(
@@ -121,9 +121,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, jwt.ExpiredSignatureError):
         return "it has expired"
     if isinstance(error, jwt.InvalidSignatureError):
-        return "its signature is wrong"
+        return "its signature is invalid"
     if isinstance(error, jwt.MissingRequiredClaimError):
-        return f"it lacks {error.claim}"
+        return f"the claim {error.claim} is missing"
     if isinstance(error, jwt.InvalidAudienceError | jwt.InvalidIssuerError):
         return "it is not for this service"
-    return "it is not valid"
+    return "it cannot be verified"

@@ -39,7 +39,7 @@ def choices(known: Collection[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
         named = text.split(",")
         if unknown := [word for word in named if word not in known]:
-            raise ValueError(f"Unknown: {', '.join(unknown)[:100]}. Known are {', '.join(known)}.")
+            raise ValueError(f"Unknown: {', '.join(unknown)[:100]}. Allowed: {', '.join(known)}.")
         return [word for word in known if word in named]
 
     return parse
@@ -154,9 +154,9 @@ class ListFilterSet(FilterSet):  # type: ignore[misc]
 class CommonFilterSet(ListFilterSet):
     """The filters that every list has."""
 
-    created_after = TimestampFilter("This moment included.")
-    created_before = TimestampFilter("This moment left out.")
-    updated_since = TimestampFilter("This moment included.")
+    created_after = TimestampFilter("Inclusive.")
+    created_before = TimestampFilter("Exclusive.")
+    updated_since = TimestampFilter("Inclusive.")
     product_id = TextFilter("With this product among the items.")
     q = TextFilter("Part of the number, of an item's name or of its sku.")
 
@@ -168,7 +168,7 @@ class OrderFilterSet(CommonFilterSet):
     payment_status = ChoicesFilter(PAYMENT_STATUSES, "PaymentStatus")
     min_total = AmountFilter("In whole units of the order's own currency.")
     max_total = AmountFilter("In whole units of the order's own currency.")
-    vendor_id = TextFilter("With something of this vendor.")
+    vendor_id = TextFilter("With an item of this vendor.")
 
 
 class AdminOrderFilterSet(OrderFilterSet):
@@ -182,7 +182,7 @@ class VendorOrderFilterSet(CommonFilterSet):
 
     status = ChoicesFilter(VENDOR_ORDER_STATUSES, "VendorOrderStatus")
     order_status = ChoicesFilter(
-        ORDER_STATUSES_FOR_VENDORS, "OrderStatusForVendor", "The order, as the vendor is told of it. "
+        ORDER_STATUSES_FOR_VENDORS, "OrderStatusForVendor", "The order's status as shown to the vendor. "
     )
 
 
@@ -210,7 +210,7 @@ def check_known(request: HttpRequest, known: Iterable[str]) -> None:
     if not request.META["QUERY_STRING"]:
         return
     if unknown := sorted(request.GET.keys() - set(known)):
-        errors = [refusal(name, "There is no such parameter.") for name in unknown]
+        errors = [refusal(name, "Unknown parameter.") for name in unknown]
         raise Invalid(f"Unknown query parameters: {', '.join(unknown)[:200]}.", errors=errors)
 
 

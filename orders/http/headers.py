@@ -40,11 +40,11 @@ def idempotency_key(request: HttpRequest) -> str:
     key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
     if not key:
         raise IdempotencyKeyRequired(
-            "Send an Idempotency-Key of your making, a new one for each order: a UUID will do."
+            "The Idempotency-Key header is required: a unique value for each order, such as a UUID."
         )
     if len(key) > MAX_KEY_LENGTH or not all("!" <= letter <= "~" for letter in key):
         errors = [_error("Idempotency-Key", f"Not 1 to {MAX_KEY_LENGTH} visible ASCII characters.")]
-        raise Invalid("The header Idempotency-Key was refused.", errors=errors)
+        raise Invalid("Invalid Idempotency-Key header.", errors=errors)
     return key
 
 
@@ -86,9 +86,7 @@ def last_event_id(request: HttpRequest) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise Invalid(
-            "The header Last-Event-ID was refused.", errors=[_error("Last-Event-ID", "Not the id of an entry.")]
-        )
+        raise Invalid("Invalid Last-Event-ID header.", errors=[_error("Last-Event-ID", "Not the id of an entry.")])
     return int(text)
 
 

@@ -19,6 +19,6 @@ def check_host(request: HttpRequest) -> None:
     try:
         request.get_host()
     except DisallowedHost:
-        raise Invalid("The host that the request names is not served here.") from None
+        raise Invalid("Invalid Host header.") from None
     if given and len(_allowed) < REMEMBERED:
         _allowed.add(given)

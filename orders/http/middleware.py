@@ -87,7 +87,7 @@ def _authorization(request: HttpRequest) -> str:
     """The header's one value. Raises NotAuthenticated when there are several: which of them counts is not ours to guess."""
     values = lines(request, b"authorization")
     if len(values) > 1:
-        raise NotAuthenticated("There are several headers Authorization: send one.")
+        raise NotAuthenticated("Several Authorization headers: send one.")
     return values[0] if values else ""
 
 

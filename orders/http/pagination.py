@@ -62,7 +62,7 @@ class KeysetPaginator:
             except ValueError:
                 errors.append(refusal("cursor", "Not a cursor of this list: follow next and previous as they are."))
         if errors:
-            raise Invalid("Some of the parameters were refused: see errors.", errors=errors)
+            raise Invalid("Invalid parameters: see errors.", errors=errors)
 
     def get_paginated_body(self, page: Page[Any], body: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """Return the page, with links to its neighbours that keep every other parameter."""

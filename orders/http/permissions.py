@@ -18,5 +18,5 @@ class RolePermission(BasePermission):
         allowed = view.roles[method_of(request)]
         if caller(request).role in allowed:
             return True
-        self.message = f"This is for the role {' or '.join(allowed)}."
+        self.message = f"Requires the role {' or '.join(allowed)}."
         return False

@@ -84,7 +84,7 @@ def _refusal(error: Exception, method: str, view: Any) -> OrderError | None:
         case APIException(status_code=429):
             return _rate_limited(getattr(error, "wait", None))
         case django_exceptions.PermissionDenied():
-            return PermissionDenied("This is not for you.")
+            return PermissionDenied("Permission denied.")
         case django_exceptions.SuspiciousOperation():
             return _not_served()
     return None
@@ -107,7 +107,7 @@ def problem(path: str, error: OrderError) -> HttpResponse:
 def failure(path: str, error: BaseException) -> HttpResponse:
     """The answer for what should not have happened: nothing of it but the request's id leaves the service."""
     log.error("request_failed", exc_info=error)
-    return _answer(path, "internal_error", "Something went wrong on our side; it has been written down.", {})
+    return _answer(path, "internal_error", "Internal server error. The error has been logged.", {})
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -122,13 +122,13 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's answer when a view outside the API has failed; Django has logged it."""
-    return _answer(request.path, "internal_error", "Something went wrong on our side; it has been written down.", {})
+    return _answer(request.path, "internal_error", "Internal server error. The error has been logged.", {})
 
 
 def invalid(error: APIException) -> Invalid:
     """Return DRF's validation error as ours, a JSON pointer for each field (RFC 6901)."""
     errors = list(_pointers(error.detail, ""))
-    return Invalid("Some of the input was refused: see errors.", errors=errors)
+    return Invalid("Invalid input: see errors.", errors=errors)
 
 
 def pointer(name: str) -> str:
@@ -137,11 +137,11 @@ def pointer(name: str) -> str:
 
 
 def _not_served() -> Invalid:
-    return Invalid("The request can't be served: its host or its form is not allowed.")
+    return Invalid("Bad request: its host or its format is not allowed.")
 
 
 def _rate_limited(wait: float | None) -> RateLimited:
-    error = RateLimited("Too many requests: send this one again after the seconds in Retry-After.")
+    error = RateLimited("Too many requests. Retry after the number of seconds in Retry-After.")
     if wait is not None:
         error.retry_after = max(1, math.ceil(wait))
     return error

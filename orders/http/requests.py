@@ -37,15 +37,15 @@ class APIRequest(ASGIRequest):
         except RequestDataTooBig:
             body = None
         if body is None or len(body) > settings.REQUEST_BODY_BYTES:
-            raise PayloadTooLarge(f"A body may have up to {settings.REQUEST_BODY_BYTES} bytes.")
+            raise PayloadTooLarge(f"The body exceeds the limit of {settings.REQUEST_BODY_BYTES} bytes.")
         if not body:
             return {}
         if self.content_type != "application/json":
-            raise UnsupportedMediaType("Send the body as application/json.")
+            raise UnsupportedMediaType("Unsupported media type: send the body as application/json.")
         try:
             return msgspec.json.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Invalid(f"The body is no JSON that can be read: {error}.") from error
+            raise Invalid(f"JSON parse error: {error}.") from error
 
 
 def method_of(request: HttpRequest) -> str:

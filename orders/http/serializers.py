@@ -74,7 +74,7 @@ class Input(serializers.Serializer[Any]):
         if not isinstance(data, dict):
             raise ValidationError("Not an object.")
         if unknown := data.keys() - self.fields.keys():
-            raise ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."))
+            raise ValidationError(dict.fromkeys(sorted(unknown), "Unknown field."))
 
 
 class EmptyInput(Input):

@@ -157,7 +157,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
             # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
             await database.run(self.ensure_visible, caller=caller(request), **kwargs)
         if refused:
-            raise Invalid("Some of the headers were refused: see errors.", errors=refused)
+            raise Invalid("Invalid headers: see errors.", errors=refused)
         check_known(request, self.query_parameters.get(name, ()))
 
     async def check_permissions(self, request: APIRequest) -> None:

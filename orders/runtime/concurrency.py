@@ -28,7 +28,7 @@ class ConcurrencyLimiter:
             async with asyncio.timeout(self._max_wait):
                 await self._slots.acquire()
         except TimeoutError:
-            raise Overloaded("Too many at once: send the same request again in a second.") from None
+            raise Overloaded("Too many requests in progress. Retry the same request in 1 second.") from None
         try:
             yield
         finally:

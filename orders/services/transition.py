@@ -131,4 +131,4 @@ def lock_order(*, orders: OrderQuerySet) -> Order:
 def check_version(*, if_match: Tags, version: int) -> None:
     """Raise PreconditionFailed when an action was meant for another version than the present one."""
     if if_match is not None and f'"{version}"' not in if_match:
-        raise PreconditionFailed(f"This is at version {version} now: look at it again, then act.")
+        raise PreconditionFailed(f"The current version is {version}. Read it before retrying.")

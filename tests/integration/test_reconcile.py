@@ -249,7 +249,7 @@ def test_while_product_is_away_the_command_says_so_and_ends(world: World) -> Non
     with world.sandbox.fault("product", call="GetStockHold", kind="status", value="INTERNAL"):
         status, said = reconcile(world, "--dry-run", "--order", order["id"])
     assert status == 2
-    assert "product could not be asked" in said
+    assert "product is unavailable" in said
 
 
 def grow_old(world: World, *order_ids: str) -> None:

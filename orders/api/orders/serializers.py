@@ -166,7 +166,9 @@ class QuoteSerializer(AmountsSerializer):
     currency = currency()
     items = QuoteItemSerializer(many=True)
     coupon_code = serializers.CharField(allow_null=True)
-    cart_version = serializers.IntegerField(help_text="Send it with the checkout: a changed cart is refused.")
+    cart_version = serializers.IntegerField(
+        help_text="Send it with the checkout, which fails when the cart has changed."
+    )
     shortages = ShortageSerializer(
         many=True, help_text="The products for which checkout would fail with `out_of_stock`."
     )

@@ -106,7 +106,7 @@ def _open(request: HttpRequest) -> None:
     """
     who = caller(request)
     if who.expires_at <= time.time():
-        raise NotAuthenticated("The token was refused: it has expired. Ask for a new one.")
+        raise NotAuthenticated("Invalid token: it has expired. Request a new one.")
     place = state_of(request, OrderEventNotifier).streams.opened(who)
     if (
         request.method == "HEAD"

@@ -92,7 +92,7 @@ class ViewSchema(AutoSchema):
             return {(200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, EVENT_STREAM_DESCRIPTION)}
         responses = {(endpoint.status, JSON): OpenApiResponse(endpoint.response, _docstring(endpoint.response)[0])}
         if IF_NONE_MATCH in endpoint.parameters:
-            responses[304, JSON] = OpenApiResponse(None, "Your copy is up to date.")
+            responses[304, JSON] = OpenApiResponse(None, "Not modified: the cached response is current.")
         return responses
 
     @property

@@ -30,7 +30,7 @@ HEADERS = {
 
 
 class InputErrorSerializer(serializers.Serializer[Any]):
-    """A refused input."""
+    """An invalid input."""
 
     pointer = serializers.CharField(
         allow_blank=True, help_text="A JSON pointer (RFC 6901) to the field, or the parameter."

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         try:
             left = asyncio.run(self._reconcile(dry_run, days, order))
         except DependencyUnavailable as error:
-            self.stderr.write(f"Stopped: {error.dependency} could not be asked ({error.why}). Run it again later.")
+            self.stderr.write(f"Stopped: {error.dependency} is unavailable ({error.why}). Run it again later.")
             sys.exit(INCOMPLETE)
         finally:
             database.close()

@@ -109,7 +109,7 @@ class CheckoutService:
                     async with asyncio.timeout(budget):
                         return await self._place(request, Deadline.after(budget))
                 except TimeoutError:
-                    raise DependencyUnavailable("database", "the time for a checkout is over") from None
+                    raise DependencyUnavailable("database", "the checkout timed out") from None
 
     async def _place(self, request: CheckoutRequest, deadline: Deadline) -> PlacedOrder:
         if placed := await _find(request):
@@ -123,7 +123,7 @@ class CheckoutService:
             ) as reservation:
                 return await self._write(request, cart, address, reservation)
         except HoldCommitted:
-            sold = DependencyUnavailable("product", "the order's hold is sold already")
+            sold = DependencyUnavailable("product", "the order's stock has already been sold")
             return await _replay_or_refuse(request, sold, cart)
         except OutOfStock as error:
             return await _replay_or_refuse(request, error, cart)
@@ -149,7 +149,7 @@ class CheckoutService:
         if await self._writer.write(order):
             reservation.keep()
             return PlacedOrder(order.record, replayed=False)
-        ended = DependencyUnavailable("database", "another order of this cart has just ended")
+        ended = DependencyUnavailable("database", "another order of this cart was just terminated")
         return await _replay_or_refuse(request, ended, cart)
 
 
@@ -166,7 +166,7 @@ async def _replay_or_refuse(request: CheckoutRequest, refusal: OrderError, cart:
         return _replay(placed, request)
     if cart and (other := await database.run(find_order_of_cart, request.caller.id, cart.version)):
         raise CartAlreadyOrdered(
-            "This version of the cart has been ordered already: see order_id. Change the cart to order again.",
+            "This version of the cart has already been ordered: see order_id. Change the cart to order again.",
             order_id=str(other),
         )
     raise refusal
@@ -175,6 +175,6 @@ async def _replay_or_refuse(request: CheckoutRequest, refusal: OrderError, cart:
 def _replay(order: OrderRecord, request: CheckoutRequest) -> PlacedOrder:
     if order.row.request_hash != request.hash:
         raise IdempotencyKeyReused(
-            "This Idempotency-Key has placed an order from another body: send the same body, or a new key."
+            "This Idempotency-Key was used with a different body. Send the same body or a new key."
         )
     return PlacedOrder(as_placed(order), replayed=True)

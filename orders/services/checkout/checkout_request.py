@@ -79,7 +79,7 @@ async def customer_and_cart(
         for task in calls:
             task.cancel()
     if customer is None:
-        raise CustomerInactive("This account is unknown or closed: orders can't be placed with it.")
+        raise CustomerInactive("The account is unknown or closed: it cannot place orders.")
     return customer, cart
 
 
@@ -93,7 +93,7 @@ def delivery_address(body: CheckoutBody, customer: Customer) -> dict[str, str]:
     address, errors = read_address(customer.default_address())
     if errors:
         raise AddressRequired(
-            "Send a shipping_address: your profile has no default address that is complete.",
+            "A shipping_address is required: the profile has no complete default address.",
             errors=[
                 {"pointer": f"/shipping_address/{name}", "code": "invalid", "detail": detail}
                 for name, detail in errors.items()
@@ -105,15 +105,15 @@ def delivery_address(body: CheckoutBody, customer: Customer) -> dict[str, str]:
 def check_cart(cart: Cart | None, body: CheckoutBody) -> Cart:
     """Return the cart when it can be ordered as the body asks for. Raises the OrderError that says why not."""
     if cart is None:
-        raise EmptyCart("The cart is empty: put something into it first.")
+        raise EmptyCart("The cart is empty. Add an item first.")
     check_size(cart.lines)
     if body.cart_version not in (None, cart.version):
         raise CartChanged(
-            f"The cart is at version {cart.version}, not {body.cart_version}: look at it again, then order.",
+            f"The cart is at version {cart.version}, not {body.cart_version}. Review it before ordering.",
             current_version=cart.version,
         )
     if body.coupon_code is not None:
-        raise CouponUnavailable(f"The coupon {body.coupon_code} can't be used: order without it.")
+        raise CouponUnavailable(f"The coupon {body.coupon_code} cannot be used. Order without it.")
     return cart
 
 
@@ -122,6 +122,4 @@ def check_total(body: CheckoutBody, pricing: Pricing) -> None:
     if body.expected_total is None or same_amount(body.expected_total, pricing.total, pricing.currency):
         return
     total = to_decimal_string(pricing.total, pricing.currency)
-    raise TotalChanged(
-        f"The order comes to {total} {pricing.currency} now: look at it again, then order.", current_total=total
-    )
+    raise TotalChanged(f"The total is now {total} {pricing.currency}. Review it before ordering.", current_total=total)

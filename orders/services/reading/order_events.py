@@ -71,11 +71,9 @@ class OpenStreams:
         """Count one of the caller's streams for the length of the context. Raises Overloaded or RateLimited."""
         key = caller.role, caller.id
         if self.is_full():
-            raise Overloaded("This server has all the streams it can carry: send the same request again in a second.")
+            raise Overloaded("Too many streams open on this server. Retry the same request in 1 second.")
         if self._limit_for_each is not None and self._callers.get(key, 0) >= self._limit_for_each:
-            raise RateLimited(
-                f"You have {self._limit_for_each} streams open, as many as a caller may have: close one first."
-            )
+            raise RateLimited(f"{self._limit_for_each} streams are open, the maximum for one caller. Close one first.")
         self._callers[key] += 1
         self._count += 1
         try:
