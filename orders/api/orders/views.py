@@ -1,4 +1,4 @@
-"""Orders, for their customers and for admins."""
+"""Endpoints of orders, for customers and admins."""
 
 import uuid
 from typing import ClassVar
@@ -33,7 +33,7 @@ from orders.store import database
 from orders.store.order_lists import list_orders
 from orders.store.order_queries import read_order
 
-# One of each for all requests: validating leaves no trace in them, building one costs more than validating.
+# Shared by all requests: validation keeps no state in them, and building one costs more than validating.
 CHECKOUT_INPUT = CheckoutInput()
 CANCEL_INPUT = CancelInput()
 

@@ -1,4 +1,4 @@
-"""Vendor orders, for the vendors who fulfil them and for admins."""
+"""Endpoints of vendor orders, for vendors and admins."""
 
 import uuid
 from collections.abc import Callable

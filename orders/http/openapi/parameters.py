@@ -27,7 +27,7 @@ def _component(name: str) -> Schema:
 
 
 def _filters(filterset: type[ListFilterSet]) -> list[OpenApiParameter]:
-    """Describe the filters as they are declared; those that every list has come last."""
+    """Return the parameters of the declared filters; those of every list come last."""
     filters = sorted(filterset.base_filters.items(), key=lambda item: item[0] in CommonFilterSet.base_filters)
     return [
         OpenApiParameter(name, filter_.schema, description=filter_.extra["help_text"], **filter_.style)
