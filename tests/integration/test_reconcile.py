@@ -26,7 +26,7 @@ from tests.support.world import World, eventually
 
 
 def check_nothing_is_wrong(world: World, order_id: str) -> None:
-    assert reconcile(world, "--dry-run", "--order", order_id) == (0, "Orders looked at: 1; nothing is wrong.\n")
+    assert reconcile(world, "--dry-run", "--order", order_id) == (0, "Orders compared: 1; no problems.\n")
 
 
 @contextmanager
