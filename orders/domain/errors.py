@@ -61,8 +61,8 @@ class MethodNotAllowed(OrderError):
     def __init__(self, method: str | None, allowed: Iterable[str]) -> None:
         """Add HEAD to `allowed` where GET is in it."""
         methods = {*allowed}
-        there = sorted(methods | {"HEAD"} if "GET" in methods else methods)
-        super().__init__(f"Method {method} not allowed. Allowed: {', '.join(there)}.", allowed=there)
+        supported = sorted(methods | {"HEAD"} if "GET" in methods else methods)
+        super().__init__(f"Method {method} not allowed. Allowed: {', '.join(supported)}.", allowed=supported)
 
 
 class PayloadTooLarge(OrderError):

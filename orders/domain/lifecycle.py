@@ -101,14 +101,14 @@ def roll_up(current: str, vendor_statuses: Collection[str]) -> list[OrderStatus]
 
     Cancelled vendor orders are ignored; when all are cancelled, so is the order.
     """
-    live = set(vendor_statuses) - {VendorOrderStatus.CANCELLED}
-    if not live:
+    active = set(vendor_statuses) - {VendorOrderStatus.CANCELLED}
+    if not active:
         return [OrderStatus.CANCELLED]
-    if live == {VendorOrderStatus.DELIVERED}:
+    if active == {VendorOrderStatus.DELIVERED}:
         reached = OrderStatus.DELIVERED
-    elif live <= {VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED}:
+    elif active <= {VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED}:
         reached = OrderStatus.SHIPPED
-    elif live == {VendorOrderStatus.PENDING}:
+    elif active == {VendorOrderStatus.PENDING}:
         return []
     else:
         reached = OrderStatus.PROCESSING

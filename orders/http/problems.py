@@ -86,7 +86,7 @@ def _refusal(error: Exception, method: str, view: Any) -> OrderError | None:
         case django_exceptions.PermissionDenied():
             return PermissionDenied("Permission denied.")
         case django_exceptions.SuspiciousOperation():
-            return _not_served()
+            return _bad_request()
     return None
 
 
@@ -117,7 +117,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Return 400 for a request that Django itself refuses, such as one for a foreign host (Django's handler400)."""
-    return problem(request.path, _not_served())
+    return problem(request.path, _bad_request())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -136,7 +136,7 @@ def pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def _not_served() -> Invalid:
+def _bad_request() -> Invalid:
     return Invalid("Bad request: its host or its format is not allowed.")
 
 
