@@ -1,4 +1,4 @@
-"""Circuit breakers: while a neighbour keeps failing, calls to it fail at once."""
+"""Circuit breakers: while a neighbour keeps failing, calls to it fail immediately."""
 
 import asyncio
 import math
@@ -21,12 +21,11 @@ Answer = TypeVar("Answer")
 class CircuitBreaker:
     """The circuit breaker of one neighbour in this process.
 
-    It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call goes through as a probe, and
-    its end decides (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). A refusal that the neighbour's contract knows
-    is an answer like any other, and a 4xx is no failure either: it is our question that was wrong. An answer that breaks the
-    contract is none: it says something about one user, cart or product (contract: neighbours). A neighbour may have several
-    circuits, for purposes of which one may work while the other doesn't; `circuit` is what the metrics call this one, and
-    `open_seconds` how long it refuses calls.
+    It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call is a probe whose outcome
+    closes or reopens it (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). No failures are: a refusal of the
+    neighbour's contract; a 4xx, since the request is at fault; and a response that breaks the contract, since that concerns
+    one user, cart or product (contract: neighbours). A neighbour may have several circuits, one for each group of calls
+    that can fail separately; `circuit` is the name in the metrics, `open_seconds` the time for which calls are refused.
     """
 
     def __init__(self, name: str, circuit: str | None = None, open_seconds: float | None = None) -> None:
@@ -50,7 +49,7 @@ class CircuitBreaker:
             outcome = "answered"
             return answer
         except (asyncio.CancelledError, NotAsked, Belated):
-            raise  # says nothing about the neighbour
+            raise  # no information about the neighbour's health
         except DependencyUnavailable as error:
             outcome = "answered" if isinstance(error, DependencyRefused | ContractBroken) else "failed"
             raise
@@ -63,7 +62,7 @@ class CircuitBreaker:
             self._seconds[outcome or "unknown"].observe(time.perf_counter() - began)
 
     def _admit(self) -> bool:
-        """Return whether this call is the probe."""
+        """Return whether this call is the probe. Raises NotAsked while the circuit is open."""
         if self._open_until is None:
             return False
         left = self._open_until - time.monotonic()
@@ -100,7 +99,7 @@ Client = TypeVar("Client", bound=_Client)
 def guarded(
     method: Callable[Concatenate[Client, Arguments], Awaitable[Answer]],
 ) -> Callable[Concatenate[Client, Arguments], Coroutine[Any, Any, Answer]]:
-    """A client's method that asks its neighbour, retries and checks of the answer included, behind the client's breaker."""
+    """Decorate a client's method, with its retries and validation of the response, with the client's circuit breaker."""
 
     @wraps(method)
     async def call(self: Client, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:

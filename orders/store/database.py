@@ -128,7 +128,7 @@ class _DatabaseCall(Generic[Answer]):
             self._given_up = True
             if self._connection is not None:
                 _abort(self._connection)
-        self._resolve(None, DependencyUnavailable("database", "no answer in time"))
+        self._resolve(None, DependencyUnavailable("database", "no response in time"))
 
     def _resolve(self, answer: Any, error: BaseException | None) -> None:
         self._timer.cancel()
