@@ -19,7 +19,7 @@ from orders.store import database, reconnect
 
 CHECK_SECONDS = 3
 KEPT_SECONDS = 1
-"""How long the result of the checks is cached, so that frequent requests cost nothing."""
+"""The lifetime of cached results of the checks, so that frequent requests cost nothing."""
 
 TASKS = Gauge("event_loop_tasks", "Tasks of the event loop, including that of this request")
 

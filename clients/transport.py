@@ -16,7 +16,7 @@ MAX_BYTES = 1024 * 1024
 """Limit of a response, head and body together (contract: neighbours)."""
 
 IDLE_SECONDS = 4
-"""How long an idle connection is kept: shorter than the servers' timeout, which is 5 s or more."""
+"""The lifetime of an idle connection: shorter than the servers' timeout, which is 5 s or more."""
 
 
 class AnswerTooLarge(httpx.RemoteProtocolError):

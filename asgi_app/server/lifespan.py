@@ -29,7 +29,7 @@ from orders.services.reading.order_events import OpenStreams, OrderEventNotifier
 from orders.store import database
 
 LAST_RELAY_SECONDS = 10
-"""How long a shutdown waits for the relay to process the outbox rows of the last checkouts."""
+"""The maximum wait of a shutdown for the relay to process the outbox rows of the last checkouts."""
 
 log = structlog.get_logger()
 

@@ -26,21 +26,22 @@ from orders.store import database
 from orders.store.order_queries import find
 
 CIRCUIT_OPEN_SECONDS = 1
-"""How long the circuit of these calls stays open. With the two below it is less than the 5 s of promise P3, which count
-from Product's recovery."""
+"""The open time of the circuit of these calls. With the two below it is less than the 5 s of promise P3, which count from
+Product's recovery."""
 
 RETRY_SECONDS = 0.5
 """The pause between attempts while Product is unavailable."""
 
 WATCH_SECONDS = 2
-"""How long a reservation must stay unchanged before it is released: longer than another process normally needs between
-reserving under the same key and writing. If it loses its reservation all the same, the commit reserves again."""
+"""The time for which a reservation must be unchanged before it is released: longer than another process normally needs
+between reserving under the same key and writing. If that process loses its reservation all the same, the commit reserves
+again."""
 
 LATE_SECONDS = 10
-"""How long a missing reservation is queried: an abandoned call may still be in transit."""
+"""The time for which a missing reservation is queried: an abandoned call may still be in transit."""
 
 FINISH_SECONDS = 5
-"""How long a shutdown waits for unresolved reservations (promise P3)."""
+"""The maximum wait of a shutdown for unresolved reservations (promise P3)."""
 
 
 @dataclass(slots=True)
