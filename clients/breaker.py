@@ -15,7 +15,7 @@ from clients.metrics import CALLS, CIRCUIT_OPEN, IN_FLIGHT
 from orders.domain.errors import DependencyUnavailable
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class CircuitBreaker:
@@ -38,16 +38,16 @@ class CircuitBreaker:
         self._seconds = {outcome: CALLS.labels(name, outcome) for outcome in ("answered", "failed", "unknown")}
         self._in_flight, self._is_open = IN_FLIGHT.labels(name), CIRCUIT_OPEN.labels(circuit or name)
 
-    async def call(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def call(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         """Return the result of `ask`. Raises NotAsked, without calling it, while the circuit is open."""
         probing = self._admit()
         began = time.perf_counter()
         outcome = None
         self._in_flight.inc()
         try:
-            answer = await ask()
+            result = await ask()
             outcome = "answered"
-            return answer
+            return result
         except (asyncio.CancelledError, NotAsked, Belated):
             raise  # no information about the neighbour's health
         except DependencyUnavailable as error:
@@ -97,12 +97,12 @@ Client = TypeVar("Client", bound=_Client)
 
 
 def guarded(
-    method: Callable[Concatenate[Client, Arguments], Awaitable[Answer]],
-) -> Callable[Concatenate[Client, Arguments], Coroutine[Any, Any, Answer]]:
+    method: Callable[Concatenate[Client, Arguments], Awaitable[Result]],
+) -> Callable[Concatenate[Client, Arguments], Coroutine[Any, Any, Result]]:
     """Decorate a client's method, with its retries and validation of the response, with the client's circuit breaker."""
 
     @wraps(method)
-    async def call(self: Client, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+    async def call(self: Client, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         return await self.breaker.call(lambda: method(self, *args, **kwargs))
 
     return call

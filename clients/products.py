@@ -45,7 +45,7 @@ _REFUSALS = (
 )
 """The statuses that correspond to a 4xx of HTTP."""
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 HoldState = pb.StockHold.State
 
 StockState = Literal["held", "sold", "nothing"]
@@ -176,13 +176,13 @@ class Products:
 
     async def _call(
         self,
-        call: Callable[..., Awaitable[Answer]],
+        call: Callable[..., Awaitable[Result]],
         request: Any,
         seconds: float,
         tries: int,
         deadline: Deadline,
         refusal: type[Exception] | None = None,
-    ) -> Answer:
+    ) -> Result:
         """Send the call with retries. FAILED_PRECONDITION raises `refusal`; without one it is a failure."""
         metadata = tuple(call_headers(self._token).items())
         if not deadline.left(seconds):
@@ -225,11 +225,11 @@ def _stock(hold: pb.StockHold, order_id: UUID) -> Stock:
     return Stock(_STATES[hold.state], hold.revision, lines if _STATES[hold.state] != "nothing" else {})
 
 
-def _products(answered: Iterable[pb.Product], asked: Collection[str]) -> dict[str, Product]:
+def _products(received: Iterable[pb.Product], requested: Collection[str]) -> dict[str, Product]:
     products = {}
-    for product in answered:
+    for product in received:
         name, sku = product.name[:_NAME_LENGTH], product.sku[:_SKU_LENGTH]
-        _check(product.product_id in asked, "it has a product that was not requested")
+        _check(product.product_id in requested, "it has a product that was not requested")
         _check(0 < len(product.vendor_id) <= _ID_LENGTH, "a vendor_id is missing or too long")
         _check("\0" not in product.vendor_id + name + sku, "a text has a null character")
         _check(0 <= product.unit_price_minor <= MAX_MINOR, "a price is out of range")

@@ -50,7 +50,7 @@ class Stack:
         service: bool = True,
         progress: Progress | None = None,
     ) -> None:
-        """Describe the stack: `settings` override the environment; `ports` default to free ones; `durable` as for the servers.
+        """Describe the stack: `settings` override the environment; `ports` is called at the start; `durable` as for the servers.
 
         With `service=False` the caller starts the service, its worker and beat: for fault tests.
         """

@@ -149,10 +149,10 @@ class Subscriber:
                 claimed = time.monotonic()
                 await self._claim(client)
                 await stream_maintenance.maintain_stream(client, GROUP, self._name)
-            answer = await client.xreadgroup(
+            response = await client.xreadgroup(
                 GROUP, self._name, {bus.PAYMENT_EVENTS: ">"}, count=BATCH_SIZE, block=PAUSE_SECONDS * 1000
             )
-            for _, entries in cast(Any, answer) or []:
+            for _, entries in cast(Any, response) or []:
                 await self._handle(client, entries)
             self.stream_health.succeeded()
 
@@ -167,10 +167,10 @@ class Subscriber:
         """Claim and handle the entries that another process has left pending."""
         start: bytes = b"0-0"
         while True:
-            answer = await client.xautoclaim(
+            response = await client.xautoclaim(
                 bus.PAYMENT_EVENTS, GROUP, self._name, CLAIM_AFTER_MS, start, count=BATCH_SIZE
             )
-            start, entries = cast(Any, answer)[:2]
+            start, entries = cast(Any, response)[:2]
             kept = [entry for entry in entries if entry[0] is not None]
             await self._handle(client, kept)
             if len(kept) < len(entries):

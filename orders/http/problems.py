@@ -92,7 +92,7 @@ def _refusal(error: Exception, method: str, view: Any) -> OrderError | None:
 
 def problem(path: str, error: OrderError) -> HttpResponse:
     """Return the response of `error`."""
-    response = _answer(path, error.code, str(error), error.extra)
+    response = _response(path, error.code, str(error), error.extra)
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     if error.code == "not_authenticated":
@@ -107,7 +107,7 @@ def problem(path: str, error: OrderError) -> HttpResponse:
 def failure(path: str, error: BaseException) -> HttpResponse:
     """Log an unexpected error and return 500, which discloses nothing of it but the request's id."""
     log.error("request_failed", exc_info=error)
-    return _answer(path, "internal_error", "Internal server error. The error has been logged.", {})
+    return _response(path, "internal_error", "Internal server error. The error has been logged.", {})
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -122,7 +122,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return 500 for a failed view outside the API, which Django has logged (Django's handler500)."""
-    return _answer(request.path, "internal_error", "Internal server error. The error has been logged.", {})
+    return _response(request.path, "internal_error", "Internal server error. The error has been logged.", {})
 
 
 def invalid(error: APIException) -> Invalid:
@@ -163,7 +163,7 @@ def problem_body(path: str, error: OrderError, status: int, request_id: str) -> 
     return _body(path, error.code, str(error), error.extra, status, request_id)
 
 
-def _answer(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> HttpResponse:
+def _response(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> HttpResponse:
     body = _body(path, code, detail, extra, STATUSES[code], request_id.get())
     return HttpResponse(body, status=STATUSES[code], content_type="application/problem+json")
 

@@ -56,7 +56,7 @@ UNSUPPORTED: Mapping[str, str] = {
     "get_renderers": _RENDERING,
     "get_view_description": "the schema reads the docstrings",
     "get_view_name": "the schema reads the docstrings",
-    "head": "get answers HEAD",
+    "head": "get also handles HEAD",
     "http_method_names": _METHODS,
     "lookup_field": "declare ensure_visible",
     "lookup_url_kwarg": "declare ensure_visible",

@@ -26,7 +26,7 @@ from orders.runtime.metrics import DATABASE_WAIT
 from orders.store import reconnect
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 ATTEMPTS = 3
 _REPEATABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
@@ -37,15 +37,15 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.DATABASE_THREADS, thread_name_prefix="database")
 
 
-async def run(work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+async def run(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
     """Run `work` in a database thread and return its result.
 
     Raises DependencyUnavailable("database") when no thread is free in time, the database can't be reached, or `work` takes
     longer than DATABASE_ANSWER_SECONDS: then its connection is aborted, and it is unknown whether it has committed.
     """
-    call: _DatabaseCall[Answer] = _DatabaseCall(partial(work, *args, **kwargs))
+    call: _DatabaseCall[Result] = _DatabaseCall(partial(work, *args, **kwargs))
     _threads().submit(call.run)
-    return await call.answer
+    return await call.result
 
 
 def close() -> None:
@@ -59,17 +59,17 @@ def unavailable(error: Error) -> DependencyUnavailable:
     return DependencyUnavailable("database", type(error.__cause__ or error).__name__)
 
 
-class _DatabaseCall(Generic[Answer]):
+class _DatabaseCall(Generic[Result]):
     """A function to run in the thread pool, and its timeouts.
 
     The database's own timeouts end a statement that takes too long; only these end the wait for an unresponsive server,
     for which libpq waits indefinitely.
     """
 
-    def __init__(self, work: Callable[[], Answer]) -> None:
+    def __init__(self, work: Callable[[], Result]) -> None:
         self._work = work
         self._loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Answer] = self._loop.create_future()
+        self.result: asyncio.Future[Result] = self._loop.create_future()
         self._queued = time.perf_counter()
         self._lock = threading.Lock()
         self._connection: BaseDatabaseWrapper | None = None
@@ -83,17 +83,17 @@ class _DatabaseCall(Generic[Answer]):
                 return
             self._has_begun, self._connection = True, connections[DEFAULT_DB_ALIAS]
         DATABASE_WAIT.observe(time.perf_counter() - self._queued)
-        answer, error = None, None
+        result, error = None, None
         try:
-            answer = self._attempt()
+            result = self._attempt()
         except BaseException as raised:
             error = raised
         with self._lock:
             self._connection = None
         with suppress(RuntimeError):  # the loop has ended, and with it the waiting task
-            self._loop.call_soon_threadsafe(self._resolve, answer, error)
+            self._loop.call_soon_threadsafe(self._resolve, result, error)
 
-    def _attempt(self) -> Answer:
+    def _attempt(self) -> Result:
         for attempt in range(1, ATTEMPTS + 1):
             before = reconnect.kept()
             try:
@@ -130,14 +130,14 @@ class _DatabaseCall(Generic[Answer]):
                 _abort(self._connection)
         self._resolve(None, DependencyUnavailable("database", "no response in time"))
 
-    def _resolve(self, answer: Any, error: BaseException | None) -> None:
+    def _resolve(self, result: Any, error: BaseException | None) -> None:
         self._timer.cancel()
-        if self.answer.done():  # timed out, or cancelled
+        if self.result.done():  # timed out, or cancelled
             return
         if error is None:
-            self.answer.set_result(answer)
+            self.result.set_result(result)
         else:
-            self.answer.set_exception(error)
+            self.result.set_exception(error)
 
 
 def _abort(wrapper: BaseDatabaseWrapper) -> None:

@@ -82,7 +82,7 @@ def kept() -> Any:
 
 
 def look_for_primary() -> None:
-    """If the last server accepted no writes, check whether the one that is reached now does."""
+    """Check whether the server that is reached now accepts writes, if the last one did not."""
     if _Server.takes_no_writes:
         with suppress(NotWritable):
             check_writable()

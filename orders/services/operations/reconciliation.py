@@ -94,15 +94,15 @@ def late(*, order_ids: Collection[uuid.UUID] | None = None) -> list[Finding]:
     orders = Order.objects.filter(Q() if order_ids is None else Q(id__in=order_ids), status=OrderStatus.PENDING)
     unasked = orders.filter(payment_check_at__lt=now - SETTLED).order_by("payment_check_at")
     refunds = Refund.objects.filter(of_these, status=Refund.Status.REQUESTED, ask_again_at__lt=now - SETTLED)
-    ask = "ask Payment"
+    ask = "send the request to Payment"
     return [
         *(_stuck(row, now) for row in rows.order_by("id")[:BATCH_SIZE]),
         *(
-            Finding(Problem.SILENT_PAYMENT, o.id, f"due to be asked about {_span(now - o.payment_check_at)} ago", ask)
+            Finding(Problem.SILENT_PAYMENT, o.id, f"status request overdue by {_span(now - o.payment_check_at)}", ask)
             for o in unasked[:BATCH_SIZE]
         ),
         *(
-            Finding(Problem.SILENT_REFUND, r.order_id, f"due to be asked for {_span(now - r.ask_again_at)} ago", ask)
+            Finding(Problem.SILENT_REFUND, r.order_id, f"refund request overdue by {_span(now - r.ask_again_at)}", ask)
             for r in refunds.order_by("ask_again_at")[:BATCH_SIZE]
         ),
     ]
@@ -139,7 +139,7 @@ def _money(orders: Sequence[Order]) -> list[Finding]:
 def _money_of(order: Order, ledger: Ledger, has_cancelled_parts: bool) -> Iterator[Finding]:
     derived = ledger.payment_status(order.total)
     if derived != order.payment_status or (order.status == OrderStatus.PENDING and ledger.covers(order.total)):
-        what = f"it is {order.status} and {order.payment_status}, its ledger says {derived}"
+        what = f"it is {order.status} and {order.payment_status}, by its ledger {derived}"
         yield Finding(Problem.PAYMENT_DIFFERS, order.id, what, "follow the ledger")
     to_keep = amount_to_keep(order=order) if has_cancelled_parts else order.total
     if ledger.captured > to_keep and (due := Balance.of(order, ledger).unknown_to_admins) > 0:

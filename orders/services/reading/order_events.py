@@ -30,7 +30,7 @@ _GROWN = """
     JOIN unnest(%s::uuid[], %s::int[]) AS known(id, seen) ON o.id = known.id AND o.event_count > known.seen"""
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
@@ -96,8 +96,8 @@ class OrderEventNotifier:
         self.health = LoopHealth()
 
     async def read(
-        self, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Answer | None:
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result | None:
         """Run `work` in a database thread, with limited concurrency; retry while the database is unavailable.
 
         Return None when the process stops first.
