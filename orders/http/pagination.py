@@ -101,9 +101,9 @@ class KeysetPaginator:
 
     def _belongs_to(self) -> str:
         """Return the caller and the list for which a cursor is signed."""
-        who, wanted = caller(self.request), self.page_request
-        filters = sorted(wanted.filters.items())
-        belongs_to = (self.request.path_info, who.role, who.id, who.vendor_id, wanted.ordering, filters)
+        user, page = caller(self.request), self.page_request
+        filters = sorted(page.filters.items())
+        belongs_to = (self.request.path_info, user.role, user.id, user.vendor_id, page.ordering, filters)
         return msgspec.json.encode(belongs_to).decode()
 
 
