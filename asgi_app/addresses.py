@@ -1,6 +1,6 @@
-"""Addresses in the settings: each function checks a value and returns it in the form in which it is used.
+"""Validation and normalization of the addresses in the settings.
 
-A value that is refused raises ImproperlyConfigured with the variable's name and the value without user and password.
+An invalid value raises ImproperlyConfigured with the variable's name and the value without user and password.
 """
 
 import re
@@ -22,21 +22,21 @@ LIBPQ_CHOICES: Mapping[str, tuple[str, ...]] = {
     "channel_binding": ("disable", "prefer", "require"),
     "load_balance_hosts": ("disable", "random"),
 }
-"""libpq looks at these only when it connects (PostgreSQL, "Parameter Key Words")."""
+"""Parameters that libpq validates only when it connects (PostgreSQL, "Parameter Key Words")."""
 
 
 def shown(url: str) -> str:
-    """Return the URL without its secrets: all between the scheme and the last @, and passwords among the parameters."""
+    """Return the URL without its secrets: the part between the scheme and the last @, and passwords in the parameters."""
     return re.sub(r"((?:password|secret)[^=&]*=)[^&]*", r"\1…", re.sub("://.*@", "://…@", url, flags=re.DOTALL))
 
 
 def database(name: str, url: str) -> dict[str, Any]:
-    """Return Django's settings for the PostgreSQL at `url`. libpq reads the URL, so every parameter of libpq is allowed."""
+    """Return Django's settings for the PostgreSQL at `url`. libpq parses the URL, so all of its parameters are allowed."""
     if not url.startswith(("postgresql://", "postgres://")):
         raise refused(name, shown(url), DATABASE)
     try:
         given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:  # whose text may quote the password
+    except psycopg.ProgrammingError:  # its message may quote the password
         raise refused(name, shown(url), f"{DATABASE}; percent-encode special characters in its parts") from None
     ports = [str(port) for port in str(given.get("port") or "5432").split(",") if port]
     if not given.get("dbname") or not all(map(_is_port, ports)) or not _is_timeout(given.get("connect_timeout")):
@@ -50,7 +50,7 @@ def database(name: str, url: str) -> dict[str, Any]:
 
 
 def redis(name: str, url: str) -> str:
-    """Return `url` with the number of its database as its path, where every client looks for it."""
+    """Return `url` with its database number as its path, which every client supports."""
     parts = _split(name, url, REDIS)
     parameters = parse_qsl(parts.query, keep_blank_values=True)
     path = next((value for key, value in reversed(parameters) if key == "db"), parts.path.strip("/"))
@@ -61,7 +61,7 @@ def redis(name: str, url: str) -> str:
 
 
 def broker(name: str, url: str, of_redis: str) -> str:
-    """Return Celery's broker: `url`, or without one database 1 of the Redis at `of_redis`."""
+    """Return Celery's broker URL: `url`, or by default database 1 of the Redis at `of_redis`."""
     if not url:
         return urlsplit(of_redis)._replace(path="/1").geturl()
     if url.startswith(("amqp://", "amqps://")):
@@ -70,7 +70,7 @@ def broker(name: str, url: str, of_redis: str) -> str:
 
 
 def http(name: str, url: str) -> str:
-    """Return `url` without a slash at its end."""
+    """Return `url` without a trailing slash."""
     allowed = "http://host or https://host, with a port from 1 to 65535 and a path where needed"
     parts = _split(name, url, allowed)
     if parts.scheme not in ("http", "https") or re.search(r"[\s?#]", url):
@@ -79,7 +79,7 @@ def http(name: str, url: str) -> str:
 
 
 def host_port(name: str, address: str) -> str:
-    """Return `address`, which is host:port."""
+    """Return `address`, a valid host:port."""
     host, _, port = address.rpartition(":")
     if not re.fullmatch(r"[^\s/:@\[\]]+|\[[0-9A-Fa-f:.]+\]", host) or not _is_port(port):
         raise refused(name, shown(address), HOST_PORT)
@@ -87,7 +87,7 @@ def host_port(name: str, address: str) -> str:
 
 
 def hosts(name: str, given: list[str]) -> list[str]:
-    """Return the names of hosts for Django's ALLOWED_HOSTS."""
+    """Return the host names for Django's ALLOWED_HOSTS."""
     for host in given:
         if not re.fullmatch(r"\*|\.?[^\s/:@*\[\]]+|\[[0-9A-Fa-f:.]+\]", host):
             raise refused(
@@ -99,7 +99,7 @@ def hosts(name: str, given: list[str]) -> list[str]:
 def _split(name: str, url: str, allowed: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0  # reading the port raises ValueError for one that is none
+        has_host = bool(parts.hostname) and parts.port != 0  # `port` raises ValueError for an invalid port
     except ValueError:
         has_host = False
     if not has_host:

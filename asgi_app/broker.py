@@ -1,11 +1,11 @@
 """Celery's broker: its connection, and a transport for Redis that differs from kombu's in three points.
 
-- A lost acknowledgement must not stop the worker. kombu counts a message whose acknowledgement failed as in progress, for ever;
-  a worker with a prefetch of one then never takes another. Here such a message counts as done. Redis delivers it again after
-  the visibility timeout, which does no harm: every job may run twice.
-- An error of Redis ends the connection, not the process. kombu takes most of them for bugs, with which a worker exits;
-  after a failover (READONLY, UNBLOCKED, LOADING …) they mean that the name leads to another server by now.
-- TLS is used where the URL says rediss://, and verified. kombu looks at the name of the transport instead, and by default verifies
+- A lost acknowledgement does not stop the worker. kombu counts a message whose acknowledgement failed as in progress forever;
+  a worker with a prefetch of one then receives no other. Here such a message counts as done. Redis delivers it again after
+  the visibility timeout, which is harmless: every job is repeatable.
+- An error of Redis ends the connection, not the process. kombu treats most of them as bugs, on which a worker exits;
+  after a failover (READONLY, UNBLOCKED, LOADING …) they mean that the host resolves to another server.
+- TLS is used for rediss:// URLs, and verified. kombu depends on the name of the transport instead, and by default verifies
   nothing.
 """
 
@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from messaging.bus import ensure_primary_on_connect
 
 MAX_RETRY_SECONDS = 5
-"""Longest pause between two attempts to connect: kombu's own 30 s are all that a recovery may take (promise P10)."""
+"""The maximum pause between attempts to connect: kombu's default of 30 s is the limit of a whole recovery (promise P10)."""
 
 
 def configuration(url: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def configuration(url: str) -> dict[str, Any]:
 
 
 class PrimaryConnection(redis_py.Connection):
-    """A connection that fails unless it leads to the primary."""
+    """A connection that fails unless its server is the primary."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(redis_connect_func=ensure_primary_on_connect, **options)  # type: ignore[no-untyped-call]
@@ -59,10 +59,10 @@ class TLSPrimaryConnection(redis_py.SSLConnection):
 
 
 class QoS(redis.QoS):
-    """The messages that this worker has taken and not acknowledged."""
+    """The messages that this worker has received and not acknowledged."""
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message. It counts as done even if the client of Redis raises, whose exception is passed on."""
+        """Acknowledge a message. It counts as done even if the Redis client raises, whose exception is propagated."""
         try:
             super().ack(delivery_tag)
         except Exception:
@@ -71,7 +71,7 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """Names the classes above, as kombu expects it."""
+    """A channel of the classes above, as kombu expects it."""
 
     QoS = QoS
     connection_class = PrimaryConnection
@@ -79,7 +79,7 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """The transport of Celery for Redis."""
+    """Celery's transport for Redis."""
 
     Channel = Channel
     connection_errors = (*redis.Transport.connection_errors, RedisError)
@@ -89,11 +89,11 @@ class BrokerConnection(Connection):
     """A connection to the broker, with short pauses between the attempts."""
 
     def ensure_connection(self, *args: Any, **options: Any) -> Any:
-        """Connect, with as many attempts as it takes."""
+        """Connect, with unlimited attempts."""
         return super().ensure_connection(*args, **{**options, "interval_max": MAX_RETRY_SECONDS})
 
 
 class Messaging(AMQP):
-    """Names the class above, as Celery expects it."""
+    """An AMQP of the class above, as Celery expects it."""
 
     Connection = BrokerConnection

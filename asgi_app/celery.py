@@ -1,7 +1,7 @@
-"""Celery: a queue on Redis for jobs that follow a commit, and beat for scheduled jobs.
+"""Celery: a queue on Redis for the effects of commits, and beat for scheduled jobs.
 
-The outbox in PostgreSQL is the truth; a job that Redis loses is queued again. Beat keeps no file: its jobs are due by
-their interval, and running one twice does no harm.
+The outbox in PostgreSQL is the source of truth; a job that Redis loses is queued again. Beat has no schedule file: its jobs
+are due by their interval, and are repeatable.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 
 
 class OrderCelery(Celery):
-    """Celery with its own class of worker."""
+    """Celery with the worker of `asgi_app.worker`."""
 
     @property
     def Worker(self) -> Any:
         """Return the class that `celery worker` starts."""
-        name: Any = "asgi_app.worker:SilentWorker"  # by name: only a worker has to load it
+        name: Any = "asgi_app.worker:SilentWorker"  # by name: only workers import it
         return self.subclass_with_self(name)
 
 
@@ -67,14 +67,14 @@ app.autodiscover_tasks(["orders"])
 
 @setup_logging.connect
 def _keep_djangos_logging(**_: object) -> None:
-    """Leave logging to the settings."""
+    """Keep Celery from configuring logging, which the settings do."""
     django.setup()
 
 
 @worker_init.connect
 @beat_init.connect
 def _refuse_cluster(**_: object) -> None:
-    """Exit for a Redis Cluster: Celery's signals swallow every other exception."""
+    """Exit for a Redis Cluster: Celery's signals suppress any other exception."""
     try:
         asyncio.run(bus.refuse_cluster(settings.CELERY_BROKER_URL))
     except bus.ClusterNotSupported as error:

@@ -1,4 +1,4 @@
-"""The checks of `manage.py check --deploy` for this service's own settings."""
+"""The checks of `manage.py check --deploy` for the service's own settings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 
 MIN_SECRET_BYTES = 32
-"""A key for HMAC-SHA256 has no fewer bytes than its hash (RFC 7518, 3.2)."""
+"""A key of HMAC-SHA256 has at least the bytes of its hash (RFC 7518, 3.2)."""
 
 MIN_DISTINCT_CHARACTERS = 8
-"""Random text of that length has more, even in hexadecimal; a repeated word has not."""
+"""Distinct characters: random text of that length has more, even in hexadecimal; a repeated word has fewer."""
 
 
 class Composition(AppConfig):
@@ -20,7 +20,7 @@ class Composition(AppConfig):
     name = "asgi_app"
 
     def ready(self) -> None:
-        """Register the checks for `check --deploy` alone: a developer's machine may have weak secrets."""
+        """Register the checks for `check --deploy` only: a developer's machine may have weak secrets."""
         for check in (payments_are_signed, secrets_are_strong, hosts_are_named):
             register(check, Tags.security, deploy=True)
 
@@ -34,7 +34,7 @@ def payments_are_signed(app_configs: Sequence[AppConfig] | None, **_: Any) -> li
 
 
 def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Warn about secrets that can be guessed, or stand in this repository."""
+    """Warn about secrets that are guessable or published in this repository."""
     secrets = {
         "DJANGO_SECRET_KEY": settings.SECRET_KEY,
         "SERVICE_TOKEN": settings.SERVICE_TOKEN,
@@ -50,10 +50,10 @@ def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **_: Any) -> lis
 
 
 def hosts_are_named(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Warn when every host is allowed: links in responses are made of the request's host."""
+    """Warn when every host is allowed: links in responses are built from the request's host."""
     if "*" not in settings.ALLOWED_HOSTS:
         return []
-    hint = "List the hosts that clients use: with any host allowed, a client decides where links lead."
+    hint = "List the hosts that clients use: with any host allowed, a client determines the links."
     return [Warning("ALLOWED_HOSTS allows every host.", hint, id="order_service.W003")]
 
 

@@ -1,7 +1,8 @@
-"""The API's documentation: the OpenAPI document, and Swagger UI, split into page and script as drf-spectacular's
-SpectacularSwaggerSplitView has it, with every asset served from here.
+"""The API's documentation: the OpenAPI document, and Swagger UI with locally served assets, split into page and script as in
+drf-spectacular's SpectacularSwaggerSplitView.
 
-The links of the page are relative to it, so that they hold below any root path."""
+The page's links are relative, so that they work under any root path.
+"""
 
 import asyncio
 from functools import cache
@@ -29,7 +30,7 @@ ASSETS = {
     )
 }
 
-POLICY = (  # Swagger UI sets styles of its elements
+POLICY = (  # Swagger UI sets inline styles
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )

@@ -1,4 +1,4 @@
-"""Typed reads of environment variables, for the settings.
+"""Typed access to environment variables, for the settings.
 
 Values are literal: no reference to another variable is expanded, and an empty value counts as not set. An invalid value
 raises ImproperlyConfigured with the variable's name, the value and the allowed form.
@@ -12,14 +12,14 @@ import jwt
 from django.core.exceptions import ImproperlyConfigured
 
 MAX_NUMBER = 2**31 - 1
-"""PostgreSQL, Product and the clocks take numbers as integers of 32 bits."""
+"""The maximum of a 32-bit integer, for PostgreSQL, Product and timers."""
 
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 PLACEHOLDER = "change-me"
 
 
 def refused(name: str, given: str, allowed: str) -> ImproperlyConfigured:
-    """Return the exception for an invalid value; `given` must hold no secret."""
+    """Return the exception for an invalid value; `given` must not contain a secret."""
     return ImproperlyConfigured(f"{name} is {given!r}, which is not allowed: set it to {allowed}.")
 
 
@@ -70,7 +70,7 @@ def is_public_key(pem: str, algorithm: str) -> bool:
 
 
 class Env:
-    """The reads of the settings: `env.int("NAME", default=1)`."""
+    """Typed reads by name: `env.int("NAME", default=1)`."""
 
     str = staticmethod(_str)
     choice = staticmethod(_choice)
@@ -81,5 +81,5 @@ class Env:
 
 
 def placeholders(*names: str) -> list[str]:
-    """Return those of the variables whose value, or a part of it like a password in a URL, is still that of `.env.sample`."""
+    """Return the variables whose value, or a part of it like a password in a URL, is still that of `.env.sample`."""
     return [name for name in names if PLACEHOLDER in _str(name).lower()]

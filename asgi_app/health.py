@@ -1,4 +1,4 @@
-"""The addresses for operators: liveness, readiness and metrics."""
+"""The endpoints for operators: liveness, readiness and metrics."""
 
 import asyncio
 import contextvars
@@ -19,36 +19,36 @@ from orders.store import database, reconnect
 
 CHECK_SECONDS = 3
 KEPT_SECONDS = 1
-"""How long the outcome of the checks is kept: asking more often costs nothing."""
+"""The lifetime of cached results of the checks, so that frequent requests cost nothing."""
 
-TASKS = Gauge("event_loop_tasks", "Tasks of the event loop, that of the request for this included")
+TASKS = Gauge("event_loop_tasks", "Tasks of the event loop, including that of this request")
 
 Check = Callable[[], Awaitable[None]]
-"""Raises, with the reason, when a dependency can't be used."""
+"""Raises, with the reason, when a dependency is unavailable."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A background task, and the records of what it does."""
+    """A background task and its health."""
 
     task: asyncio.Task[None]
     health: Sequence[LoopHealth]
 
     @property
     def problem(self) -> str:
-        """Return why the loop counts as failing, or an empty text."""
+        """Return why the loop counts as failing, or an empty string."""
         if self.task.done():
             return "it has ended"
         return next((health.problem for health in self.health if health.problem), "")
 
 
 class Readiness:
-    """Whether the process can serve: its `checks`, by the name that `/readyz` gives them, and its background loops.
+    """The readiness of the process: its `checks`, by their names in `/readyz`, and its background loops.
 
-    They run once a second at most, and once for all requests that arrive at the same time. A shutdown makes readiness fail at
-    once, so that a load balancer takes the process out while it still serves.
+    The checks run at most once a second, and once for concurrent requests. Readiness fails as soon as a shutdown starts, so
+    that a load balancer removes the process while it still serves.
     """
 
     def __init__(self, loops: Mapping[str, Loop], is_stopping: Callable[[], bool]) -> None:
@@ -60,9 +60,9 @@ class Readiness:
         self._looking: asyncio.Task[None] | None = None
 
     async def problems(self) -> Mapping[str, str]:
-        """Return every check and loop with the reason why it fails, or an empty text."""
+        """Return the reason of failure of each check and loop, or an empty string."""
         if self._is_stopping():
-            return {**self._known, "shutdown": "the process has been told to stop"}
+            return {**self._known, "shutdown": "the process is shutting down"}
         if time.monotonic() >= self._known_until:
             self._looking = self._looking or asyncio.create_task(self._look(), context=contextvars.Context())
             await asyncio.shield(self._looking)
@@ -85,7 +85,7 @@ class Readiness:
             self._looking = None
 
     async def _redis_is_ready(self) -> None:
-        """Check twice: the kept connection may have been lost since the last check, which says nothing about Redis now."""
+        """Check twice: the idle connection may have been lost since the last check while Redis is available."""
         try:
             await bus.check(self._redis)
         except (RedisError, OSError):
@@ -94,12 +94,12 @@ class Readiness:
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
-    """Return 200 while the event loop turns."""
+    """Return 200 while the event loop runs."""
     return JsonResponse({"status": "ok"})
 
 
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """Return whether orders can be taken and followed: database, Redis, every background loop; 503 names what fails."""
+    """Return the readiness of database, Redis and every background loop; 503 lists the failing ones."""
     problems = await state_of(request, Readiness).problems()
     failing = [name for name, problem in problems.items() if problem]
     checks = {name: not problem for name, problem in problems.items()}

@@ -1,13 +1,13 @@
-"""The setting RATE_LIMITS (contract: rate limits and caching), of which only the policy `streams` is read so far."""
+"""The setting RATE_LIMITS (contract: rate limits and caching), of which only the policy `streams` is implemented."""
 
 import re
 
 STREAMS = 20
-"""Open at once for each caller, unless the setting says otherwise."""
+"""The default maximum of concurrent streams for each caller."""
 
 
 def streams_per_caller(text: str) -> int | None:
-    """Return the policy `streams` of RATE_LIMITS, None for no limit. Raise ValueError, naming the part that is wrong."""
+    """Return the policy `streams` of RATE_LIMITS, None for no limit. Raises ValueError with the invalid part."""
     limits = [part.strip() for part in text.split(",")]
     if limits == ["off"]:
         return None

@@ -1,8 +1,8 @@
-"""The log: one JSON object a line on standard error, from structlog and from the standard library alike.
+"""Logging: one JSON object for each line on standard error, from structlog and the standard library.
 
-Every line carries the id of the request it belongs to. JSON escapes text from users, so none of it can forge a line; tokens,
-addresses, e-mails and bodies are not logged at all. Of an exception the log has traceback and class, and the message only for
-classes whose messages name nothing but code: others quote the data that they could not use.
+Every line has the id of its request. JSON escapes user input, which therefore cannot forge a line; tokens, addresses, e-mails
+and bodies are never logged. An exception is logged with its traceback and class, and with its message only for classes whose
+messages contain no data: others quote the invalid data.
 """
 
 import logging
@@ -19,13 +19,13 @@ SAFE_MESSAGES = (
     *(AttributeError, ImportError, NameError, OSError, TypeError),
     *(psycopg.IntegrityError, psycopg.OperationalError, psycopg.ProgrammingError),
 )
-"""Exceptions whose first line names nothing but code, addresses of servers, tables and constraints; PostgreSQL's next
-line holds the row."""
+"""Exceptions whose first line contains only code, server addresses, tables and constraints; PostgreSQL's second line contains
+the row."""
 
 
 def configure(level: str) -> dict[str, Any]:
     """Set up structlog, and return Django's LOGGING for records of `level` and above."""
-    # Filtered before anything is formatted: a line that isn't written costs nothing.
+    # Filtered before formatting, so that a suppressed line costs nothing.
     before: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -59,12 +59,12 @@ def configure(level: str) -> dict[str, Any]:
         "loggers": {
             "django": silent,
             "django.server": silent,
-            "django.request": {**silent, "level": "ERROR"},  # the request's own line has the rest
+            "django.request": {**silent, "level": "ERROR"},  # the request's log line has the rest
             "uvicorn": silent,
             "uvicorn.error": silent,
-            "uvicorn.access": {"handlers": [], "propagate": False},  # the service writes its own line for each request
-            "httpx": quiet,  # its lines name customers
-            "celery.worker.strategy": quiet,  # a line for each tick of beat has no use
+            "uvicorn.access": {"handlers": [], "propagate": False},  # the service logs each request itself
+            "httpx": quiet,  # its lines contain customer ids
+            "celery.worker.strategy": quiet,  # a line for each scheduled job is noise
             "celery.app.trace": {**quiet, "filters": ["without_message"]},
             "celery.beat": quiet,
         },
@@ -78,7 +78,7 @@ def _add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _traceback(exc_info: ExcInfo) -> str:
-    """Return the tracebacks of an exception and of its causes, the exception's own first."""
+    """Return the tracebacks of an exception and its causes, its own first."""
     parts: list[str] = []
     error: BaseException | None = exc_info[1]
     while error is not None:
@@ -95,7 +95,7 @@ def _named(error: BaseException) -> str:
 
 
 def _without_message(record: logging.LogRecord) -> bool:
-    """Drop the exception's message, which Celery writes into the line of a failed task as well as behind it."""
+    """Remove the exception's message, which Celery also writes into the line of a failed task."""
     if isinstance(record.args, dict) and "exc" in record.args:
         record.args = {**record.args, "exc": "see exception"}
     return True

@@ -1,6 +1,6 @@
-"""Every setting of the service, read once from the environment. `.env.sample` explains each; a test keeps the two in step.
+"""Every setting of the service, read once from the environment. `.env.sample` documents each; a test compares the two.
 
-Settings without a safe default are required: the start fails with the names of all that are missing, or with the name of an
+Settings without a safe default are required: the startup fails with the names of all missing ones, or with the name of an
 invalid one.
 """
 
@@ -37,11 +37,11 @@ SECRETS = (
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
 if not DEBUG and (published := placeholders(*SECRETS)):
     raise ImproperlyConfigured(
-        f"{', '.join(published)} in the environment: still a value of .env.sample, which anybody may know. Set one of your own"
+        f"{', '.join(published)} in the environment: still a value of .env.sample, which is public. Set a value of your own"
         " (DJANGO_DEBUG=true allows it on a developer's machine)."
     )
 
-# --- Django, as small as it gets: no sessions, no cookies, no templates -----------------------------------------------
+# --- Django, without sessions, cookies and templates ------------------------------------------------------------------
 SECRET_KEY = env.str("DJANGO_SECRET_KEY")
 ALLOWED_HOSTS = addresses.hosts("ALLOWED_HOSTS", env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]))
 ROOT_URLCONF = "asgi_app.urls"
@@ -60,14 +60,14 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = ["orders.http.middleware.identify_request", "orders.http.middleware.authenticate"]
 SILENCED_SYSTEM_CHECKS = [
-    # Django's own middleware goes through a thread for each request: asgi_app/server/response_headers.py does its work.
+    # Django's own middleware uses a thread for each request: asgi_app/server/response_headers.py replaces it.
     "security.W001",  # SecurityMiddleware
-    "security.W002",  # XFrameOptionsMiddleware: frame-ancestors says it (Content Security Policy Level 2, 7.7)
-    "security.W003",  # CsrfViewMiddleware: callers are known by a header that no browser sends by itself, never by a cookie
+    "security.W002",  # XFrameOptionsMiddleware: replaced by frame-ancestors (Content Security Policy Level 2, 7.7)
+    "security.W003",  # CsrfViewMiddleware: callers authenticate by a header that browsers never send by themselves, not by a cookie
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_BYTES = env.int("REQUEST_BODY_BYTES", default=256 * 1024)
 
-# --- database: lasting connections of a bounded pool of threads (orders.store.database) -------------------------------------
+# --- database: persistent connections of a bounded thread pool (orders.store.database) -------------------------------------
 DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)
 DATABASE_POOL_WAIT_SECONDS = env.float("DATABASE_POOL_WAIT_SECONDS", default=1)
 DATABASE_ANSWER_SECONDS = env.float("DATABASE_ANSWER_SECONDS", default=4)
@@ -80,12 +80,12 @@ DATABASE_LOCK_TIMEOUT_MS = env.int("DATABASE_LOCK_TIMEOUT_MS", default=1000)
 DATABASE_POOLER = env.choice("DATABASE_POOLER", "none", ("none", "transaction"))
 DATABASES = {"default": addresses.database("DATABASE_URL", env.str("DATABASE_URL"))}
 _of_url = DATABASES["default"]["OPTIONS"]
-_has_session = DATABASE_POOLER == "none"  # a pooler gives each transaction the server connection that is free
+_has_session = DATABASE_POOLER == "none"  # a pooler assigns a server connection to each transaction
 if _has_session:
     _timeouts = f"-c statement_timeout={DATABASE_STATEMENT_TIMEOUT_MS} -c lock_timeout={DATABASE_LOCK_TIMEOUT_MS}"
     _of_url["options"] = (
         f"{_timeouts} {_of_url.get('options', '')}".strip()
-    )  # of two options, PostgreSQL takes the last
+    )  # of repeated options, PostgreSQL applies the last one
 DATABASES["default"] |= {
     "CONN_MAX_AGE": None,
     "DISABLE_SERVER_SIDE_CURSORS": not _has_session,
@@ -103,7 +103,7 @@ REDIS_URL = addresses.redis("REDIS_URL", env.str("REDIS_URL"))
 REDIS_CONNECT_TIMEOUT_SECONDS = env.float("REDIS_CONNECT_TIMEOUT_SECONDS", default=1)
 REDIS_READ_TIMEOUT_SECONDS = env.float(
     "REDIS_READ_TIMEOUT_SECONDS", default=2, above=1
-)  # the length of a blocking read
+)  # the timeout of a blocking read
 CELERY_BROKER_URL = addresses.broker("CELERY_BROKER_URL", env.str("CELERY_BROKER_URL"), REDIS_URL)
 
 # --- neighbours -------------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ USER_SERVICE_URL = addresses.http("USER_SERVICE_URL", env.str("USER_SERVICE_URL"
 CART_SERVICE_URL = addresses.http("CART_SERVICE_URL", env.str("CART_SERVICE_URL"))
 PRODUCT_SERVICE_ADDR = addresses.host_port("PRODUCT_SERVICE_ADDR", env.str("PRODUCT_SERVICE_ADDR"))
 PRODUCT_SERVICE_TLS = env.bool("PRODUCT_SERVICE_TLS", default=False)
-SERVICE_TOKEN = env.str("SERVICE_TOKEN").strip()  # files that hold secrets often end with a new line
+SERVICE_TOKEN = env.str("SERVICE_TOKEN").strip()  # secret files often end with a newline
 NEIGHBOUR_CONNECT_SECONDS = env.float("NEIGHBOUR_CONNECT_SECONDS", default=0.3)
 NEIGHBOUR_READ_SECONDS = env.float("NEIGHBOUR_READ_SECONDS", default=1)
 NEIGHBOUR_CALLS_IN_FLIGHT = env.int("NEIGHBOUR_CALLS_IN_FLIGHT", default=50)
@@ -166,7 +166,7 @@ except ValueError as error:
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), in_capitals=True)
 LOGGING = logs.configure(LOG_LEVEL)
 
-# --- the API and its documentation; of the views' classes, the schema alone reads those set here (orders.http.views) ----
+# --- the API and its documentation; classes of views set here are read by the schema only (orders.http.views) -----------
 REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "orders.http.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "orders.http.openapi.auto_schema.ViewSchema",

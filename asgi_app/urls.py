@@ -1,4 +1,4 @@
-"""The URLs of the service."""
+"""The URL patterns of the service."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -15,7 +15,7 @@ View = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
 def read_only(view: View) -> View:
-    """Return the view for GET and HEAD; any other method is 405."""
+    """Return the view for GET and HEAD; any other method returns 405."""
 
     @wraps(view)
     async def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:

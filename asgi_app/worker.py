@@ -8,8 +8,8 @@ SILENT = {"without_gossip": True, "without_mingle": True, "without_heartbeat": T
 
 
 class SilentWorker(Worker):
-    """Gossip, mingle and heartbeat are of no use here, and one more attack surface for a client that reaches the broker."""
+    """A worker without gossip, mingle and heartbeat, which are unused and an attack surface for a client of the broker."""
 
     def setup_instance(self, *args: Any, **options: Any) -> None:
-        """Set up the worker without those steps, whatever the command line says."""
+        """Set up the worker without those steps, regardless of the command line."""
         super().setup_instance(*args, **{**options, **SILENT})

@@ -1,4 +1,4 @@
-"""Circuit breakers: while a neighbour keeps failing, calls to it fail at once."""
+"""Circuit breakers: while a neighbour keeps failing, calls to it fail immediately."""
 
 import asyncio
 import math
@@ -15,18 +15,17 @@ from clients.metrics import CALLS, CIRCUIT_OPEN, IN_FLIGHT
 from orders.domain.errors import DependencyUnavailable
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class CircuitBreaker:
     """The circuit breaker of one neighbour in this process.
 
-    It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call goes through as a probe, and
-    its end decides (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). A refusal that the neighbour's contract knows
-    is an answer like any other, and a 4xx is no failure either: it is our question that was wrong. An answer that breaks the
-    contract is none: it says something about one user, cart or product (contract: neighbours). A neighbour may have several
-    circuits, for purposes of which one may work while the other doesn't; `circuit` is what the metrics call this one, and
-    `open_seconds` how long it refuses calls.
+    It opens when half of the last 20 calls have failed, and refuses calls for 5 s; then one call is a probe whose outcome
+    closes or reopens it (CIRCUIT_CALLS, CIRCUIT_FAILURE_RATIO, CIRCUIT_OPEN_SECONDS). No failures are: a refusal of the
+    neighbour's contract; a 4xx, since the request is at fault; and a response that breaks the contract, since that concerns
+    one user, cart or product (contract: neighbours). A neighbour may have several circuits, one for each group of calls
+    that can fail separately; `circuit` is the name in the metrics, `open_seconds` the time for which calls are refused.
     """
 
     def __init__(self, name: str, circuit: str | None = None, open_seconds: float | None = None) -> None:
@@ -39,18 +38,18 @@ class CircuitBreaker:
         self._seconds = {outcome: CALLS.labels(name, outcome) for outcome in ("answered", "failed", "unknown")}
         self._in_flight, self._is_open = IN_FLIGHT.labels(name), CIRCUIT_OPEN.labels(circuit or name)
 
-    async def call(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def call(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         """Return the result of `ask`. Raises NotAsked, without calling it, while the circuit is open."""
         probing = self._admit()
         began = time.perf_counter()
         outcome = None
         self._in_flight.inc()
         try:
-            answer = await ask()
+            result = await ask()
             outcome = "answered"
-            return answer
+            return result
         except (asyncio.CancelledError, NotAsked, Belated):
-            raise  # says nothing about the neighbour
+            raise  # no information about the neighbour's health
         except DependencyUnavailable as error:
             outcome = "answered" if isinstance(error, DependencyRefused | ContractBroken) else "failed"
             raise
@@ -63,13 +62,13 @@ class CircuitBreaker:
             self._seconds[outcome or "unknown"].observe(time.perf_counter() - began)
 
     def _admit(self) -> bool:
-        """Return whether this call is the probe."""
+        """Return whether this call is the probe. Raises NotAsked while the circuit is open."""
         if self._open_until is None:
             return False
         left = self._open_until - time.monotonic()
         if left > 0 or self._probing:
             self._seconds["unknown"].observe(0)
-            raise NotAsked(self.name, "it keeps failing and is left alone for a moment", max(1, math.ceil(left)))
+            raise NotAsked(self.name, "circuit breaker open", max(1, math.ceil(left)))
         self._probing = True
         return True
 
@@ -98,12 +97,12 @@ Client = TypeVar("Client", bound=_Client)
 
 
 def guarded(
-    method: Callable[Concatenate[Client, Arguments], Awaitable[Answer]],
-) -> Callable[Concatenate[Client, Arguments], Coroutine[Any, Any, Answer]]:
-    """A client's method that asks its neighbour, retries and checks of the answer included, behind the client's breaker."""
+    method: Callable[Concatenate[Client, Arguments], Awaitable[Result]],
+) -> Callable[Concatenate[Client, Arguments], Coroutine[Any, Any, Result]]:
+    """Decorate a client's method, with its retries and validation of the response, with the client's circuit breaker."""
 
     @wraps(method)
-    async def call(self: Client, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+    async def call(self: Client, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         return await self.breaker.call(lambda: method(self, *args, **kwargs))
 
     return call

@@ -1,4 +1,4 @@
-"""Client of the Cart Service: read a customer's cart, clear it once it has been ordered (contract: neighbours, "Cart Service")."""
+"""The client of the Cart Service: a customer's cart, and its clearing after a checkout (contract: neighbours, "Cart Service")."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -28,7 +28,7 @@ class _Cart(Struct):
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """A cart that is not empty. `lines` are quantities by product id, in the cart's order, equal products added up."""
+    """A cart that is not empty. `lines` are quantities by product id, in the cart's order; equal products are added up."""
 
     version: int
     currency: str
@@ -44,16 +44,16 @@ class Carts:
     @guarded
     async def filled_cart(self, customer_id: str, deadline: Deadline) -> Cart | None:
         """Return the customer's cart, None when it is empty. Raises DependencyUnavailable("cart")."""
-        answer = await self._http.get(f"/carts/{quote_id(customer_id)}", deadline)
-        if answer.status_code == 404:
+        response = await self._http.get(f"/carts/{quote_id(customer_id)}", deadline)
+        if response.status_code == 404:
             return None
-        cart: _Cart = decode(self._http, answer, _Cart)
+        cart: _Cart = decode(self._http, response, _Cart)
         if cart.customer_id != customer_id:
-            raise self._http.broken("its answer is about another customer")
+            raise self._http.broken("the response is about another customer")
         if not cart.items:
             return None
         if cart.currency not in DECIMALS:
-            raise self._http.broken("its currency is not one of ISO 4217")
+            raise self._http.broken("the currency is not one of ISO 4217")
         lines: dict[str, int] = {}
         for line in cart.items:
             lines[line.product_id] = lines.get(line.product_id, 0) + line.quantity
@@ -61,11 +61,11 @@ class Carts:
 
     @guarded
     async def clear(self, customer_id: str, order_id: UUID, version: int, deadline: Deadline) -> None:
-        """Empty the cart if it is still at this version. Repeatable; a cart of another version, or none, is left as it is.
+        """Clear the cart if it still has this version. Repeatable; a cart of another version is unchanged.
 
-        Raises DependencyUnavailable("cart") when it is not known whether that happened.
+        Raises DependencyUnavailable("cart") when the outcome is unknown.
         """
         body = {"order_id": str(order_id), "version": version}
-        answer = await self._http.post(f"/carts/{quote_id(customer_id)}/clear", body, deadline)
-        if answer.status_code not in (200, 204, 404, 409):
-            raise self._http.unexpected(answer.status_code)
+        response = await self._http.post(f"/carts/{quote_id(customer_id)}/clear", body, deadline)
+        if response.status_code not in (200, 204, 404, 409):
+            raise self._http.unexpected(response.status_code)

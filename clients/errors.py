@@ -1,29 +1,29 @@
-"""Refusals of the neighbours, and kinds of a missing or unusable response (`DependencyUnavailable`, orders.domain.errors)."""
+"""Refusals of the neighbours, and the kinds of DependencyUnavailable (orders.domain.errors)."""
 
 from orders.domain.errors import DependencyUnavailable
 
 
 class NotAsked(DependencyUnavailable):
-    """No request was sent: the circuit breaker is open, or no time was left."""
+    """No request was sent: the circuit breaker is open, or the deadline has passed."""
 
 
 class DependencyRefused(DependencyUnavailable):
-    """The neighbour works, and has refused the request (a 4xx): the fault is in the request."""
+    """The neighbour is healthy and has refused the request (a 4xx): the fault is in the request."""
 
 
 class ContractBroken(DependencyUnavailable):
-    """The neighbour works, and its response breaks its contract.
+    """The neighbour is healthy, and its response breaks its contract.
 
-    That is a fault of the data of one user, cart or product, and says nothing about the neighbour's health.
+    The fault is in the data of one user, cart or product; the neighbour's health is unaffected.
     """
 
 
 class Belated(DependencyUnavailable):
-    """The timeout was noticed late because this process was busy: it says nothing about the neighbour's health."""
+    """The timeout was processed late because this process was busy; the neighbour may be healthy."""
 
 
 class HoldGone(Exception):
-    """The order's hold expired, was released, or never was: there is nothing to commit."""
+    """The order's hold expired, was released, or never existed: there is nothing to commit."""
 
 
 class HoldCommitted(Exception):
@@ -31,4 +31,4 @@ class HoldCommitted(Exception):
 
 
 class RestockRefused(Exception):
-    """More is given back than was committed of a product: repeating will not help."""
+    """The restock exceeds the committed units of a product: a retry does not help."""

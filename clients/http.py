@@ -1,4 +1,4 @@
-"""HTTP calls to one neighbour: its address, the service token, a deadline, one retry of calls that are safe to repeat."""
+"""HTTP calls to one neighbour: its address, the service token, a deadline, and one retry of idempotent calls."""
 
 import asyncio
 import random
@@ -19,11 +19,11 @@ from orders.domain.errors import DependencyUnavailable
 RETRIED = frozenset({502, 503, 504})
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for JSON that can't be read, or is not of the shape that was asked for."""
+"""The errors of msgspec for malformed JSON, and for JSON of another structure than requested."""
 
 
 class ServiceHttpClient:
-    """Client of one neighbour at `base_url`. A 503 names it by `name`; at most `at_once` calls are in flight at a time."""
+    """The client of one neighbour at `base_url`. A 503 has its `name`; at most `at_once` calls are in flight."""
 
     def __init__(
         self, name: str, base_url: str, service_token: str, connect_seconds: float, read_seconds: float, at_once: int
@@ -34,28 +34,28 @@ class ServiceHttpClient:
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
         self._slots = asyncio.Semaphore(at_once)
-        # The transport without a client on it: there are no cookies, redirects or proxies that a client would see to.
+        # The transport without a client: cookies, redirects and proxies are not used.
         self._transport = KeepAliveTransport(connect_seconds)
 
     async def get(self, path: str, deadline: Deadline) -> httpx.Response:
-        """GET `path` (already quoted), once more after a failed connection or a 502, 503, 504.
+        """GET `path` (already quoted), with one retry after a failed connection or a 502, 503, 504.
 
         Raises DependencyUnavailable when neither attempt gets a response in time.
         """
         try:
-            answer = await self._send("GET", path, None, deadline)
+            response = await self._send("GET", path, None, deadline)
         except DependencyUnavailable as error:
             if not isinstance(error.__cause__, httpx.NetworkError | httpx.ConnectTimeout):
-                raise  # it had its time; another attempt would double the wait
-            answer = None
-        if answer is not None and answer.status_code not in RETRIED:
-            return answer
+                raise  # a timeout: another attempt would double the wait
+            response = None
+        if response is not None and response.status_code not in RETRIED:
+            return response
         RETRIES.labels(self.name).inc()
         await asyncio.sleep(random.uniform(0, 0.05))
         return await self._send("GET", path, None, deadline)
 
     async def post(self, path: str, body: object, deadline: Deadline) -> httpx.Response:
-        """POST `body` as JSON, once. Raises DependencyUnavailable when no response comes in time."""
+        """POST `body` as JSON, without a retry. Raises DependencyUnavailable without a response in time."""
         return await self._send("POST", path, msgspec.json.encode(body), deadline)
 
     async def close(self) -> None:
@@ -67,11 +67,11 @@ class ServiceHttpClient:
         return ContractBroken(self.name, why)
 
     def unexpected(self, status: int) -> DependencyUnavailable:
-        """Return the error for a status that the contract doesn't have."""
+        """Return the error for a status that is not in the contract."""
         if status < 400:
-            return self.broken(f"it answered {status}")
+            return self.broken(f"status {status}")
         error = DependencyRefused if status < 500 else DependencyUnavailable
-        return error(self.name, f"it answered {status}")
+        return error(self.name, f"status {status}")
 
     async def _send(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> httpx.Response:
         headers = call_headers(self._token)
@@ -79,13 +79,13 @@ class ServiceHttpClient:
             headers["content-type"] = "application/json"
         request = httpx.Request(method, self._base + path, headers=headers, content=body)
         if not (left := deadline.left(self._seconds)):
-            raise NotAsked(self.name, "no time was left to ask")
+            raise NotAsked(self.name, "no time left for the call")
         try:
             async with asyncio.timeout(left) as limit, self._slots:
                 return await self._transport.handle_async_request(request)
         except TimeoutError as error:
             too_late = Belated if was_late(limit) else DependencyUnavailable
-            raise too_late(self.name, "no answer in time") from error
+            raise too_late(self.name, "no response in time") from error
         except AnswerTooLarge as error:
             raise self.broken(str(error)) from error
         except httpx.HTTPError as error:
@@ -93,18 +93,18 @@ class ServiceHttpClient:
 
 
 def quote_id(id_: str) -> str:
-    """Return an id quoted as one segment of a path; dots too, for ".." would be another path."""
+    """Return an id quoted as one segment of a path; dots are quoted too, for ".." would be another path."""
     return quote(id_, safe="").replace(".", "%2E")
 
 
-def decode(neighbour: ServiceHttpClient, answer: httpx.Response, shape: type[Any]) -> Any:
-    """Decode the response's JSON as `shape` (a msgspec.Struct), every type and range checked.
+def decode(neighbour: ServiceHttpClient, response: httpx.Response, shape: type[Any]) -> Any:
+    """Decode the response's JSON as `shape` (a msgspec.Struct), validating types and ranges.
 
-    Raises DependencyUnavailable for another status than 200, ContractBroken for what breaks the contract.
+    Raises DependencyUnavailable for another status than 200, ContractBroken for invalid JSON.
     """
-    if answer.status_code != 200:
-        raise neighbour.unexpected(answer.status_code)
+    if response.status_code != 200:
+        raise neighbour.unexpected(response.status_code)
     try:
-        return msgspec.json.decode(answer.content, type=shape)
+        return msgspec.json.decode(response.content, type=shape)
     except UNREADABLE as error:
-        raise neighbour.broken(f"its answer breaks the contract: {error}") from error
+        raise neighbour.broken(f"the response breaks the contract: {error}") from error

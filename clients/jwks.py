@@ -1,4 +1,4 @@
-"""The public keys that sign tokens, as their issuer publishes them (JWKS, RFC 7517)."""
+"""The cache of the issuer's public keys for the verification of tokens (JWKS, RFC 7517)."""
 
 import asyncio
 import contextvars
@@ -14,18 +14,18 @@ from clients.transport import KeepAliveTransport
 from orders.domain.errors import DependencyUnavailable
 
 FLOOR_SECONDS = 30
-"""Between two fetches: tokens with invented key ids must not cause a fetch each."""
+"""The minimum interval between fetches: tokens with invented key ids must not cause a fetch each."""
 
 RETRY_SECONDS = 2
-"""Between two fetches while none has ever succeeded: until then every request is refused."""
+"""The interval between fetches until the first success, before which every request is refused."""
 
 LIFETIME_SECONDS = 600
-"""After this long a known key is fetched anew, so that a withdrawn one stops working."""
+"""The maximum age of the keys before they are fetched again, so that a withdrawn key becomes invalid."""
 
 TIMEOUT_SECONDS = 3
 
 WAITING = 100
-"""Requests that wait for a fetch at once; each keeps its body in memory."""
+"""The maximum number of requests that wait for a fetch; each keeps its body in memory."""
 
 log = structlog.get_logger()
 
@@ -41,11 +41,11 @@ class _Entry(msgspec.Struct):
 
 
 class JWKSCache:
-    """The keys published at `url`; the old ones stay when a fetch fails."""
+    """The keys published at `url`; a failed fetch keeps the previous ones."""
 
     def __init__(self, url: str, algorithm: str) -> None:
         self._url, self._algorithm = url, algorithm
-        # The transport reads nothing compressed, and a client would ask for it.
+        # The transport does not decompress, and a client would request compression by default.
         headers = {"accept": "application/json", "accept-encoding": "identity"}
         self._client = httpx.AsyncClient(transport=KeepAliveTransport(1.0), trust_env=False, headers=headers)
         self._keys: list[jwt.PyJWK] = []
@@ -60,29 +60,29 @@ class JWKSCache:
         return bool(self._keys)
 
     async def check(self) -> None:
-        """Raise DependencyUnavailable while the keys could never be fetched: no token can be verified."""
+        """Raise DependencyUnavailable until the first successful fetch: no token can be verified."""
         if not self.is_known:
             raise DependencyUnavailable("identity", "its keys could not be fetched", RETRY_SECONDS)
 
     def start(self) -> None:
-        """Fetch the keys in the background, again and again until the first success."""
+        """Fetch the keys in the background, with retries until the first success."""
         self._starting = asyncio.create_task(self._fetch_first(), context=contextvars.Context())
 
     def find(self, key_id: str | None) -> list[Any]:
-        """Return the keys of this id; for a token that names none, every key."""
+        """Return the keys of this id; every key for a token without a key id."""
         if self._keys and time.monotonic() - self._fetched > LIFETIME_SECONDS:
             self._begin_fetch()
         return [key.key for key in self._keys if key_id is None or key.key_id == key_id]
 
     async def fetch(self) -> None:
-        """Wait for the keys as they are published now, unless they were fetched just before.
+        """Fetch the keys, unless they were fetched within FLOOR_SECONDS, and wait for them.
 
-        Raises DependencyUnavailable while they could never be fetched, and when too many requests wait already.
+        Raises DependencyUnavailable until the first successful fetch, and when too many requests are waiting.
         """
         self._begin_fetch()
         if self._fetching and not self._fetching.done():
             if self._waiting >= WAITING:
-                raise DependencyUnavailable("identity", "too many requests wait for its keys", RETRY_SECONDS)
+                raise DependencyUnavailable("identity", "too many requests are waiting for its keys", RETRY_SECONDS)
             self._waiting += 1
             try:
                 await asyncio.wait([self._fetching])
@@ -106,7 +106,7 @@ class JWKSCache:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _begin_fetch(self) -> None:
-        """Start a fetch unless one is in progress, in a task of its own: the request that caused it may be cancelled."""
+        """Start a fetch unless one is in progress, in a separate task: the request that caused it may be cancelled."""
         now = time.monotonic()
         pause = FLOOR_SECONDS if self._keys else RETRY_SECONDS
         if now - self._tried >= pause and (self._fetching is None or self._fetching.done()):
@@ -116,8 +116,8 @@ class JWKSCache:
     async def _fetch(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await self._client.get(self._url)
-            self._keys = self._usable(msgspec.json.decode(answer.raise_for_status().content, type=_Document))
+                response = await self._client.get(self._url)
+            self._keys = self._usable(msgspec.json.decode(response.raise_for_status().content, type=_Document))
             self._fetched = time.monotonic()
         except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
             log.warning("keys_not_fetched", why=type(error).__name__)
@@ -129,7 +129,7 @@ class JWKSCache:
         return keys
 
     def _read(self, published: Any) -> jwt.PyJWK | None:
-        """Return the key if it signs tokens with our algorithm; a key that can't be read is passed over."""
+        """Return the key if it signs tokens with the configured algorithm; None for any other or an invalid one."""
         try:
             entry = msgspec.convert(published, _Entry)
             key = jwt.PyJWK(published) if entry.use == "sig" else None

@@ -1,7 +1,7 @@
-"""Client of the Product Service over gRPC: prices, and the hold that each order has on its stock (contract: product.proto).
+"""The client of the Product Service over gRPC: prices, and the stock hold of each order (contract: product.proto).
 
-The order's id is the hold's key, so every call may be repeated. UNAVAILABLE is tried again within the deadline; any other
-failure leaves it unknown whether the call was executed, and raises `DependencyUnavailable`.
+The order's id is the hold's key, so every call is repeatable. UNAVAILABLE is retried within the deadline; after any other
+failure the outcome of the call is unknown, and `DependencyUnavailable` is raised.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ from protos.product.v1 import product_pb2_grpc as rpc
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 300),
-    ("grpc.max_reconnect_backoff_ms", 1000),  # the default waits 20 s and more after an outage
+    ("grpc.max_reconnect_backoff_ms", 1000),  # by default 20 s and more after an outage
     ("grpc.max_receive_message_length", 1024 * 1024),
     ("grpc.enable_http_proxy", 0),
 )
-_ID_LENGTH, _NAME_LENGTH, _SKU_LENGTH = 64, 500, 100  # what the columns of an order item keep
+_ID_LENGTH, _NAME_LENGTH, _SKU_LENGTH = 64, 500, 100  # the lengths of an order item's columns
 
 _REFUSALS = (
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -41,11 +41,11 @@ _REFUSALS = (
     grpc.StatusCode.PERMISSION_DENIED,
     grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.FAILED_PRECONDITION,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,  # 429; also an answer over 1 MiB, which says something about one product
+    grpc.StatusCode.RESOURCE_EXHAUSTED,  # 429; also a response over 1 MiB, which concerns one product
 )
-"""Statuses that mean what a 4xx means in HTTP."""
+"""The statuses that correspond to a 4xx of HTTP."""
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 HoldState = pb.StockHold.State
 
 StockState = Literal["held", "sold", "nothing"]
@@ -61,8 +61,8 @@ _STATES: Mapping[int, StockState] = {
 class Stock:
     """The stock of an order at Product.
 
-    `revision` names the reservation that made it. `lines` are the units by product id that are held, or were sold (units
-    that were restocked since are counted all the same); empty where nothing is, or where Product does not name them.
+    `revision` identifies its reservation. `lines` are the held or sold units by product id, including units restocked
+    since; empty where there are none, or where Product does not list them.
     """
 
     state: StockState
@@ -72,14 +72,14 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A hold on all lines of an order. `revision` names this very hold; `products` has every line's product."""
+    """A hold of all lines of an order. `revision` identifies this hold; `products` has every line's product."""
 
     revision: int
     products: Mapping[str, Product]
 
 
 class Products:
-    """Client of the Product Service over one channel, which belongs to the event loop that made it."""
+    """The client of the Product Service over one channel, bound to the event loop that created it."""
 
     def __init__(
         self, address: str, tls: bool, service_token: str, reserve_seconds: float, read_seconds: float, at_once: int
@@ -96,9 +96,9 @@ class Products:
         self._stub: Any = rpc.ProductServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def apart(self, open_seconds: float) -> "Products":
-        """Return the same client with a circuit breaker of its own, for calls that must go on while those of customers fail.
+        """Return the same client with a separate circuit breaker, for calls that must continue while those of customers fail.
 
-        When these calls fail themselves, their circuit opens for `open_seconds`.
+        The separate circuit opens for `open_seconds`.
         """
         apart = copy.copy(self)
         apart.breaker = CircuitBreaker("product", "product, apart", open_seconds)
@@ -110,99 +110,99 @@ class Products:
 
     @guarded
     async def prices(self, product_ids: Collection[str], deadline: Deadline) -> dict[str, Product]:
-        """Return the products of these ids that exist. Holds nothing."""
+        """Return the existing products of these ids. Reserves nothing."""
         request = pb.GetProductsRequest(product_ids=product_ids)
-        answer = await self._call(self._stub.GetProducts, request, self._read_seconds, 3, deadline)
-        return _products(answer.products, product_ids)
+        response = await self._call(self._stub.GetProducts, request, self._read_seconds, 3, deadline)
+        return _products(response.products, product_ids)
 
     @guarded
     async def reserve(self, order_id: UUID, lines: Mapping[str, int], hold_seconds: int, deadline: Deadline) -> Held:
-        """Make the order's hold exactly these lines for `hold_seconds`, and return their prices.
+        """Set the order's hold to exactly these lines for `hold_seconds`, and return their prices.
 
-        Raises OutOfStock (nothing changed), HoldCommitted (the order is sold already), or DependencyUnavailable: then
-        the hold may or may not exist.
+        Raises OutOfStock (nothing changed), HoldCommitted (the order's stock is already sold), or DependencyUnavailable:
+        it is unknown whether the hold exists.
         """
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
         request = pb.ReserveStockRequest(order_id=str(order_id), lines=wanted, ttl_seconds=hold_seconds)
-        answer = await self._call(self._stub.ReserveStock, request, self._reserve_seconds, 2, deadline, HoldCommitted)
-        _check(answer.hold.order_id == str(order_id), "its answer is about another order")
-        if answer.hold.state == HoldState.REJECTED:
-            _check(len(answer.shortages) > 0, "it held nothing, but names no shortage")
+        response = await self._call(self._stub.ReserveStock, request, self._reserve_seconds, 2, deadline, HoldCommitted)
+        _check(response.hold.order_id == str(order_id), "the response is about another order")
+        if response.hold.state == HoldState.REJECTED:
+            _check(len(response.shortages) > 0, "it is REJECTED without a shortage")
             raise OutOfStock(
-                "Not everything in the cart is in stock: change the cart and try again.",
-                shortages=_shortages(answer, lines),
+                "Insufficient stock. Change the cart and retry.",
+                shortages=_shortages(response, lines),
             )
-        _check(answer.hold.state == HoldState.HELD, "it answered neither HELD nor REJECTED")
-        _check(len(answer.shortages) == 0, "it held what it says it is short of")
-        _check(answer.hold.revision > 0, "its hold has no revision")
-        products = _products(answer.products, lines)
-        _check(products.keys() == lines.keys(), "its answer lacks a product of the order")
-        return Held(answer.hold.revision, products)
+        _check(response.hold.state == HoldState.HELD, "it is neither HELD nor REJECTED")
+        _check(len(response.shortages) == 0, "it is HELD with a shortage")
+        _check(response.hold.revision > 0, "the hold has no revision")
+        products = _products(response.products, lines)
+        _check(products.keys() == lines.keys(), "a product of the order is missing")
+        return Held(response.hold.revision, products)
 
     @guarded
     async def commit(self, order_id: UUID, revision: int, deadline: Deadline) -> Stock:
-        """Turn the order's hold of this revision into a sale; repeatable. Return what was sold.
+        """Commit the order's hold of this revision as a sale; repeatable. Return the sold stock.
 
-        Raise HoldGone when that hold expired, was released or replaced.
+        Raises HoldGone when that hold expired, was released or replaced.
         """
         request = pb.CommitStockRequest(order_id=str(order_id), revision=revision)
         hold = await self._call(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline, HoldGone)
         stock = _stock(hold, order_id)
-        _check(stock.state == "sold", "it did not commit")
+        _check(stock.state == "sold", "the hold is not committed")
         return stock
 
     @guarded
     async def release(self, order_id: UUID, revision: int, deadline: Deadline) -> Stock:
-        """Release the hold of this revision (0: whatever the order holds); repeatable. Return the stock after that.
+        """Release the hold of this revision (0: any hold of the order); repeatable. Return the stock afterwards.
 
-        What is sold stays sold.
+        Sold units remain sold.
         """
         request = pb.ReleaseStockRequest(order_id=str(order_id), revision=revision)
         return _stock(await self._call(self._stub.ReleaseStock, request, self._reserve_seconds, 2, deadline), order_id)
 
     @guarded
     async def restock(self, restock_id: UUID, order_id: UUID, lines: Mapping[str, int], deadline: Deadline) -> None:
-        """Put committed units back into stock, once for each `restock_id`. Raises RestockRefused beyond what was sold."""
+        """Restock committed units, once for each `restock_id`. Raises RestockRefused beyond the committed units."""
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
         request = pb.RestockItemsRequest(restock_id=str(restock_id), order_id=str(order_id), lines=wanted)
         hold = await self._call(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline, RestockRefused)
-        _check(hold.order_id == str(order_id), "its answer is about another order")
+        _check(hold.order_id == str(order_id), "the response is about another order")
 
     @guarded
     async def stock_of(self, order_id: UUID, deadline: Deadline) -> Stock:
-        """Return the stock of the order at Product now."""
+        """Return the current stock of the order at Product."""
         request = pb.GetStockHoldRequest(order_id=str(order_id))
         return _stock(await self._call(self._stub.GetStockHold, request, self._read_seconds, 3, deadline), order_id)
 
     async def _call(
         self,
-        call: Callable[..., Awaitable[Answer]],
+        call: Callable[..., Awaitable[Result]],
         request: Any,
         seconds: float,
         tries: int,
         deadline: Deadline,
         refusal: type[Exception] | None = None,
-    ) -> Answer:
-        """`refusal` is what FAILED_PRECONDITION means for this call; where the contract gives it no meaning, a failure."""
+    ) -> Result:
+        """Send the call with retries. FAILED_PRECONDITION raises `refusal`; without one it is a failure."""
         metadata = tuple(call_headers(self._token).items())
         if not deadline.left(seconds):
-            raise NotAsked("product", "no time was left to ask")
+            raise NotAsked("product", "no time left for the call")
         for last in (*[False] * (tries - 1), True):
             try:
                 async with asyncio.timeout(deadline.left(seconds)) as limit, self._slots:
-                    answer = await call(request, timeout=deadline.left(seconds), metadata=metadata)
-                _check(answer is not None, "its answer can't be read")
-                return answer
+                    response = await call(request, timeout=deadline.left(seconds), metadata=metadata)
+                _check(response is not None, "the response cannot be decoded")
+                return response
             except TimeoutError as error:
-                raise _failure(grpc.StatusCode.DEADLINE_EXCEEDED, limit)("product", "no answer in time") from error
+                raise _failure(grpc.StatusCode.DEADLINE_EXCEEDED, limit)("product", "no response in time") from error
             except grpc.aio.AioRpcError as error:
                 if refusal and error.code() == grpc.StatusCode.FAILED_PRECONDITION:
                     raise refusal from error
                 if last or error.code() != grpc.StatusCode.UNAVAILABLE or not deadline.left(seconds):
-                    raise _failure(error.code(), limit)("product", f"it answered {error.code().name}") from error
+                    raise _failure(error.code(), limit)("product", f"status {error.code().name}") from error
             RETRIES.labels("product").inc()
             await asyncio.sleep(random.uniform(0, 0.05))
-        raise AssertionError("unreachable: the last try answers or raises")
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _failure(code: grpc.StatusCode, limit: asyncio.Timeout) -> type[DependencyUnavailable]:
@@ -218,18 +218,18 @@ def _check(holds: bool, otherwise: str) -> None:
 
 
 def _stock(hold: pb.StockHold, order_id: UUID) -> Stock:
-    _check(hold.order_id == str(order_id), "its answer is about another order")
-    _check(hold.state in _STATES, "its hold is in no state that a hold can stay in")
+    _check(hold.order_id == str(order_id), "the response is about another order")
+    _check(hold.state in _STATES, "the hold is not in a valid state")
     lines = {line.product_id: line.quantity for line in hold.lines}
-    _check(len(lines) == len(hold.lines), "its hold names a product twice")
+    _check(len(lines) == len(hold.lines), "the hold has a product twice")
     return Stock(_STATES[hold.state], hold.revision, lines if _STATES[hold.state] != "nothing" else {})
 
 
-def _products(answered: Iterable[pb.Product], asked: Collection[str]) -> dict[str, Product]:
+def _products(received: Iterable[pb.Product], requested: Collection[str]) -> dict[str, Product]:
     products = {}
-    for product in answered:
+    for product in received:
         name, sku = product.name[:_NAME_LENGTH], product.sku[:_SKU_LENGTH]
-        _check(product.product_id in asked, "it names a product that was not asked for")
+        _check(product.product_id in requested, "it has a product that was not requested")
         _check(0 < len(product.vendor_id) <= _ID_LENGTH, "a vendor_id is missing or too long")
         _check("\0" not in product.vendor_id + name + sku, "a text has a null character")
         _check(0 <= product.unit_price_minor <= MAX_MINOR, "a price is out of range")
@@ -246,9 +246,12 @@ def _products(answered: Iterable[pb.Product], asked: Collection[str]) -> dict[st
     return products
 
 
-def _shortages(answer: pb.ReserveStockResponse, lines: Mapping[str, int]) -> list[dict[str, Any]]:
-    _check(all(short.product_id in lines for short in answer.shortages), "it is short of what was not asked for")
+def _shortages(response: pb.ReserveStockResponse, lines: Mapping[str, int]) -> list[dict[str, Any]]:
+    _check(
+        all(short.product_id in lines for short in response.shortages),
+        "it has a shortage of a product that was not requested",
+    )
     return [
         {"product_id": short.product_id, "requested": short.requested, "available": short.available}
-        for short in answer.shortages
+        for short in response.shortages
     ]

@@ -1,4 +1,4 @@
-"""The clients of one process, opened together and closed together."""
+"""The clients of one process, and their common lifecycle."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from clients.users import Users
 
 @dataclass(frozen=True, slots=True)
 class ServiceClients:
-    """The clients of User, Cart and Product. They belong to the event loop that they were opened in."""
+    """The clients of User, Cart and Product, bound to the event loop that opened them."""
 
     users: Users
     carts: Carts
@@ -23,7 +23,7 @@ class ServiceClients:
 
 @asynccontextmanager
 async def open_service_clients() -> AsyncIterator[ServiceClients]:
-    """Open the clients as the settings configure them. Nothing is connected before the first call."""
+    """Open the clients by the settings. Connections are opened by the first call."""
     limits = settings.NEIGHBOUR_CONNECT_SECONDS, settings.NEIGHBOUR_READ_SECONDS, settings.NEIGHBOUR_CALLS_IN_FLIGHT
     user = ServiceHttpClient("user", settings.USER_SERVICE_URL, settings.SERVICE_TOKEN, *limits)
     cart = ServiceHttpClient("cart", settings.CART_SERVICE_URL, settings.SERVICE_TOKEN, *limits)

@@ -1,7 +1,7 @@
-"""The HTTP/1.1 under httpx: kept-alive connections and httptools' parser, a quarter of the CPU of the stock transport.
+"""An HTTP/1.1 transport of httpx: keep-alive connections and httptools' parser, a quarter of the CPU of the stock transport.
 
-docs/decisions.md has the figures. It speaks to our neighbours only, so it is strict: one answer for one request, nothing
-compressed, nothing over the size cap, and every oddity ends the connection.
+docs/decisions.md has the figures. It serves calls to the neighbours only, so it is strict: one response for one request, no
+compression, a maximum size, and any violation closes the connection.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ MAX_BYTES = 1024 * 1024
 """Limit of a response, head and body together (contract: neighbours)."""
 
 IDLE_SECONDS = 4
-"""How long an idle connection is kept: shorter than servers keep it, which is 5 s or more."""
+"""The lifetime of an idle connection: shorter than the servers' timeout, which is 5 s or more."""
 
 
 class AnswerTooLarge(httpx.RemoteProtocolError):
@@ -27,29 +27,32 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Connection(asyncio.Protocol):
-    """One connection: `ask` sends a request and awaits its answer; `reusable` says whether there may be another."""
+    """One connection: `ask` sends a request and awaits its response; `reusable` is true when another request may follow."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport
         self.reusable = False
         self.idle_since = 0.0
-        self._answer: asyncio.Future[httpx.Response] | None = None
+        self._response: asyncio.Future[httpx.Response] | None = None
 
     async def ask(self, request: bytes) -> httpx.Response:
-        """Raises httpx.ReadError when the connection ends early, RemoteProtocolError for what isn't proper HTTP."""
+        """Send a request and return its response.
+
+        Raises httpx.ReadError when the connection ends early, RemoteProtocolError for invalid HTTP.
+        """
         self._parser = HttpResponseParser(self)
         self._received, self.reusable = 0, False
         self._begin()
-        self._answer = asyncio.get_running_loop().create_future()
+        self._response = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         try:
-            answer = await self._answer
-        except BaseException:  # given up, too: whatever still comes on this connection is nobody's answer
+            response = await self._response
+        except BaseException:  # also cancelled: later data on this connection belongs to no request
             self.transport.abort()
             raise
         if not self.reusable:
             self.transport.abort()
-        return answer
+        return response
 
     def _begin(self) -> None:
         self._headers: list[tuple[bytes, bytes]] = []
@@ -61,13 +64,13 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None or self._answer.done():
+        if self._response is None or self._response.done():
             self.reusable = False
             self.transport.abort()
             return
         self._received += len(data)
         if self._received > MAX_BYTES:
-            self._fail(AnswerTooLarge("the answer is larger than 1 MiB"))
+            self._fail(AnswerTooLarge("the response is larger than 1 MiB"))
             return
         try:
             self._parser.feed_data(data)
@@ -76,17 +79,17 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.reusable = False
-        if self._answer is None or self._answer.done():
+        if self._response is None or self._response.done():
             return
         if self._until_closed and error is None:
             self.on_message_complete()
         else:
-            self._fail(httpx.ReadError("the connection ended before the answer did"))
+            self._fail(httpx.ReadError("the connection ended before the response"))
 
     # httptools' callbacks
     def on_message_begin(self) -> None:
-        if self._answer is not None and self._answer.done():
-            self.reusable = False  # a second answer to one request
+        if self._response is not None and self._response.done():
+            self.reusable = False  # a second response to one request
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.lower(), value))
@@ -95,28 +98,28 @@ class Connection(asyncio.Protocol):
         names = {name for name, _ in self._headers}
         self._until_closed = names.isdisjoint({b"content-length", b"transfer-encoding"})
         if b"content-encoding" in names:
-            self._fail(httpx.RemoteProtocolError("the answer is compressed, which was not asked for"))
+            self._fail(httpx.RemoteProtocolError("the response is compressed, which was not requested"))
 
     def on_body(self, data: bytes) -> None:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if self._answer is None or self._answer.done():
+        if self._response is None or self._response.done():
             return
         status = self._parser.get_status_code()
-        if status < 200:  # an interim answer (RFC 9110, 15.2): the real one follows
+        if status < 200:  # an interim response (RFC 9110, 15.2): the final one follows
             self._begin()
             return
         self.reusable = self._parser.should_keep_alive() and not self.transport.is_closing()
-        self._answer.set_result(httpx.Response(status, headers=self._headers, content=b"".join(self._body)))
+        self._response.set_result(httpx.Response(status, headers=self._headers, content=b"".join(self._body)))
 
     def _fail(self, error: httpx.TransportError) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+        if self._response is not None and not self._response.done():
+            self._response.set_exception(error)
 
 
 class KeepAliveTransport(httpx.AsyncBaseTransport):
-    """httpx's transport to one neighbour. `connect_seconds` bounds the opening of a connection; the caller bounds the rest."""
+    """The transport of httpx to one neighbour. `connect_seconds` is the timeout of connecting; the caller sets the others."""
 
     def __init__(self, connect_seconds: float) -> None:
         self._connect_seconds = connect_seconds
@@ -125,15 +128,15 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
         self._sweep: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`, whose body is already bytes, and return the response, read whole.
+        """Send `request`, whose body is already bytes, and return the complete response.
 
-        Raises httpx.ConnectError or ConnectTimeout when nothing was sent, ReadError or RemoteProtocolError afterwards.
+        Raises httpx.ConnectError or ConnectTimeout before sending, ReadError or RemoteProtocolError afterwards.
         """
         connection = self._from_idle() or await self._open(request.url)
-        answer = await connection.ask(_as_bytes(request))
+        response = await connection.ask(_as_bytes(request))
         if connection.reusable:
             self._keep(connection)
-        return answer
+        return response
 
     async def aclose(self) -> None:
         """Close the idle connections."""
@@ -150,7 +153,7 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
             self._sweep = loop.call_later(IDLE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
-        """Close connections that were idle for IDLE_SECONDS; the one that was used last is used first."""
+        """Close connections that were idle for IDLE_SECONDS; the most recently used one is reused first."""
         loop = asyncio.get_running_loop()
         while self._idle and self._idle[0].idle_since + IDLE_SECONDS <= loop.time():
             self._idle.popleft().transport.abort()
@@ -183,5 +186,5 @@ def _as_bytes(request: httpx.Request) -> bytes:
     lines += [b"%s: %s" % header for header in request.headers.raw]
     head = b"\r\n".join(lines)
     if not len(lines) - 1 == head.count(b"\r") == head.count(b"\n") or b"\0" in head:
-        raise httpx.LocalProtocolError("a header would be read as more than one line")
+        raise httpx.LocalProtocolError("a header has a line break")
     return head + b"\r\n\r\n" + request.content

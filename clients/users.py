@@ -1,4 +1,4 @@
-"""Client of the User Service: a customer's account and default address (contract: neighbours, "User Service")."""
+"""The client of the User Service: a customer's account and default address (contract: neighbours, "User Service")."""
 
 from dataclasses import dataclass
 
@@ -30,20 +30,20 @@ class _User(Struct):
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An active user. The default address is decoded when it is needed: a broken one fails no checkout that has its own."""
+    """An active user. The default address is decoded at its use: an invalid one fails no checkout with an address of its own."""
 
     id: str
     address: Raw
 
     def default_address(self) -> dict[str, str | None]:
-        """Return the texts of the default address, as User has them; empty when there is none.
+        """Return the fields of the default address, as User has them; empty when there is none.
 
-        Raises ContractBroken("user") for one that is no address at all.
+        Raises ContractBroken("user") for a default address that breaks the contract.
         """
         try:
             address = msgspec.json.decode(self.address, type=_Address | None)
         except UNREADABLE as error:
-            raise ContractBroken("user", f"its answer breaks the contract: {error} in default_address") from error
+            raise ContractBroken("user", f"the response breaks the contract: {error} in default_address") from error
         return msgspec.structs.asdict(address) if address else {}
 
 
@@ -56,10 +56,10 @@ class Users:
     @guarded
     async def active_customer(self, customer_id: str, deadline: Deadline) -> Customer | None:
         """Return the active user of this id, None when there is none. Raises DependencyUnavailable("user")."""
-        answer = await self._http.get(f"/users/{quote_id(customer_id)}", deadline)
-        if answer.status_code == 404:
+        response = await self._http.get(f"/users/{quote_id(customer_id)}", deadline)
+        if response.status_code == 404:
             return None
-        user: _User = decode(self._http, answer, _User)
+        user: _User = decode(self._http, response, _User)
         if user.id != customer_id:
-            raise self._http.broken("its answer is about another user")
+            raise self._http.broken("the response is about another user")
         return Customer(user.id, user.default_address) if user.is_active else None

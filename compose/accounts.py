@@ -1,8 +1,8 @@
 """The account under which root runs PostgreSQL, which refuses to run as root.
 
-The first way of `launch.py` that works on this machine is used: `namespace` first, since all files then stay root's own
-and no privilege is kept; `account` where namespaces are forbidden, as in Docker. Copying programs and data to a folder
-that is open to all was rejected: state would leave the checkout.
+The first way of `launch.py` that works on this machine is used: `namespace` first, since all files are then owned by root
+and no privilege is kept; `account` where namespaces are forbidden, as in Docker. Copying programs and data to a
+world-accessible folder was rejected: the state would be outside of the checkout.
 """
 
 import os
@@ -16,7 +16,7 @@ from compose.launch import ordinary_account
 from compose.processes import launch_command
 
 ROOT_WAYS = ("namespace", "account")
-# Enter the folder, write there, and execute the program: all that a server does.
+# Enter the folder, write a file, and execute the program: all that a server needs.
 TRIAL = ["/bin/sh", "-c", 'cd -- "$1" && : >trial && rm trial && exec "$2" --version', "sh"]
 
 
@@ -45,7 +45,7 @@ def way_to_run(program: Path, folder: Path) -> str:
 
 
 def change_owner(folder: Path, way: str) -> None:
-    """Make the server's account in this way the owner of the folder and all in it: possible and necessary as root only."""
+    """Set the owner of the folder and its content to the server's account in this way; possible and necessary as root only."""
     account = ordinary_account()
     uid, gid = (account.pw_uid, account.pw_gid) if way == "account" else (os.geteuid(), os.getegid())
     for path in [folder, *folder.rglob("*")]:

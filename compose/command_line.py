@@ -1,4 +1,4 @@
-"""Run the commands of this folder: a signal ends them, a ComposeError is printed without a traceback."""
+"""The entry point of this folder's commands: a signal ends them, a ComposeError is printed without a traceback."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from compose.errors import ComposeError
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, a closed terminal, or a request to end."""
+    """Ctrl-C, a closed terminal, or SIGTERM."""
 
     def __init__(self, signal_number: int) -> None:
         self.signal_number = signal_number
@@ -18,7 +18,7 @@ class Interrupted(BaseException):
 
 
 def run_command(command: Callable[[], int]) -> int:
-    """Run a command and return its exit status. Each further signal interrupts what is then being waited for."""
+    """Run a command and return its exit status. Each further signal interrupts the current wait."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
@@ -28,7 +28,7 @@ def run_command(command: Callable[[], int]) -> int:
     except ComposeError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader of our output is gone
+    except BrokenPipeError:  # the reader of the output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Interrupted as interrupted:

@@ -1,4 +1,4 @@
-"""The processes of the local stack: each one's command and environment, as in `docker-compose.yml`."""
+"""The commands and the environment of the local stack's processes, as in `docker-compose.yml`."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from compose.ports import HOST, Ports
 
 PYTHON = sys.executable
-CAPTURE_AFTER_SECONDS = "2"  # long enough to see an order pending
+CAPTURE_AFTER_SECONDS = "2"  # long enough to show a pending order
 DEFAULTS = {
     "ORDER_EXPIRY_SECONDS": "900",
     "PAYMENT_STATUS_AFTER_SECONDS": "30",
@@ -16,7 +16,7 @@ DEFAULTS = {
     "ALLOWED_HOSTS": "127.0.0.1,localhost",
     "LOG_LEVEL": "INFO",
 }
-# Variables of a shell that are meant for other programs and would lead ours away from the stack; PG… too.
+# Variables of the shell, besides PG…, that are meant for other programs and would redirect the stack's.
 FOREIGN = ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONHOME")
 
 MIGRATE = [PYTHON, "manage.py", "migrate", "--no-input"]
@@ -26,7 +26,7 @@ BEAT = [*CELERY, "beat", "--loglevel", "INFO"]
 
 
 def service(port: int) -> list[str]:
-    """Return the command of the service itself."""
+    """Return the command of the service."""
     address = ["--host", HOST, "--port", str(port)]
     options = ["--lifespan", "on", "--timeout-graceful-shutdown", "25", "--no-access-log"]
     return [PYTHON, "-m", "uvicorn", "asgi_app.asgi:application", *address, *options]
@@ -45,7 +45,7 @@ def environment(
 ) -> dict[str, str]:
     """Return the environment of every process. Addresses and secrets are always the stack's own.
 
-    For the rest, `settings` win over the caller's environment, which wins over the defaults.
+    For other variables, `settings` override the caller's environment, which overrides the defaults.
     """
     inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("PG")}
     own = {

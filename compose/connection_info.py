@@ -1,6 +1,6 @@
-"""How to reach a local stack: its addresses, its secrets, and tokens for every role.
+"""The connection info of a local stack: its addresses, its secrets, and tokens for every role.
 
-A stack writes these down in its folder, so that another command (`make demo`, `make load`) finds the one that runs.
+A stack writes it to its folder, so that other commands (`make demo`, `make load`) find the running stack.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ class ConnectionInfo:
     jwt_secret: str
 
     def token(self, role: str, subject: str, vendor_id: str | None = None) -> str:
-        """Return a JWT that the service accepts for twelve hours."""
+        """Return a JWT for the service, valid for twelve hours."""
         now = int(time.time())
         claims = {"sub": subject, "role": role, "iat": now, "exp": now + TOKEN_SECONDS}
         claims |= {"iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
@@ -49,23 +49,23 @@ class ConnectionInfo:
         }
 
     def write(self, folder: Path) -> None:
-        """Write it where `find_running` looks."""
+        """Write the file that `find_running` reads."""
         write_private(folder / "stack.json", json.dumps(asdict(self), indent=2) + "\n")
 
 
 def find_running(folder: Path) -> ConnectionInfo | None:
-    """Return the stack that runs on this folder, if one does and is ready."""
+    """Return the connection info of this folder's stack, if it runs and is ready."""
     try:
         with (folder / "lock").open() as lock:
             if try_lock(lock):
-                return None  # what the folder says is of a stack that has ended
+                return None  # the file is of a stack that has ended
         return ConnectionInfo(**json.loads((folder / "stack.json").read_text()))
     except FileNotFoundError:
         return None
 
 
 def try_lock(file: IO[str]) -> bool:
-    """Lock a file for as long as it is open; return False when another process holds the lock."""
+    """Lock a file until it is closed; return False when another process holds the lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -84,7 +84,7 @@ def load_secrets(folder: Path) -> dict[str, str]:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner may read, atomically."""
+    """Write a file atomically, readable by its owner only."""
     draft = file.with_name(file.name + ".new")
     draft.touch(mode=0o600)
     draft.write_text(text)

@@ -1,7 +1,7 @@
-"""`make demo`: the lives of three orders, step by step (`demo_scenarios.py`).
+"""`make demo`: the lifecycles of three orders, step by step (`demo_scenarios.py`).
 
-It uses the running stack of this checkout, or starts one. The order that expires must do so within seconds: where the
-running stack has a longer expiry, a second one with a short expiry shows it.
+It uses the running stack of this checkout, or starts one. The demo of an expiry needs a short one: where the running stack
+has a longer expiry, a second stack is started for it.
 """
 
 import sys
@@ -16,11 +16,11 @@ from compose.errors import StepError
 from compose.progress import Progress
 from compose.stack import DATA, throwaway_stack
 
-EXPIRY_SECONDS = 8  # of a stack started for the demo: a payment takes two or three, and a paid order does not expire
+EXPIRY_SECONDS = 8  # of a stack started for the demo; longer than a payment, which takes two or three
 
 
 def demo() -> int:
-    """Run all scenarios; return 0 when every step happened."""
+    """Run all scenarios; return 0 when every step succeeded."""
     progress = Progress(visible=True)
     info = find_running(DATA)
     try:
@@ -39,7 +39,7 @@ def demo() -> int:
                 progress.print()
     except httpx.HTTPError as error:
         raise StepError(f"{error.request.method} {error.request.url} failed: {error!r}") from error
-    progress.print("\nEvery step happened.")
+    progress.print("\nEvery step succeeded.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A client of the demo: it calls the service with a token, and inspects the sandbox."""
+"""The client of the demo, which calls the service with a token and inspects the sandbox."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from compose.connection_info import ConnectionInfo
 from compose.errors import StepError
 from compose.progress import Progress
 
-TIMEOUT_SECONDS = 30  # for what the service does in the background
+TIMEOUT_SECONDS = 30  # for background work of the service
 POLL_SECONDS = 0.1
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ class DemoClient:
         return _content(self._service.request(method, path, json=body, headers=headers))
 
     def control(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Call the sandbox's control. Raise StepError unless the call succeeds."""
+        """Call the sandbox's control API. Raise StepError unless the call succeeds."""
         return _content(self._control.request(method, path, json=body))
 
     def wait_for_order(self, order_id: str, timeout: float = TIMEOUT_SECONDS, **wanted: str) -> Json:

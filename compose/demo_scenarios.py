@@ -1,5 +1,5 @@
-"""The lives of three orders, each step confirmed by the service and by the neighbours' own ledgers: delivered, cancelled
-and refunded, expired."""
+"""The lifecycles of three orders: delivered; cancelled and refunded; expired. The service and the neighbours' ledgers confirm
+each step."""
 
 import uuid
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ PARCELS = {
     "v-atelier": {"carrier": "La Poste", "tracking_number": "6A12345678901"},
     "v-books": {"carrier": "DHL", "tracking_number": "JD014600003828", "tracking_url": "https://www.dhl.com/track"},
 }
-"""How the vendors of Ada's cart ship."""
+"""The shipments by the vendors of Ada's cart."""
 
 
 def show_delivery(info: ConnectionInfo, progress: Progress) -> None:
-    """Ada's order is paid, and both its vendors accept, ship and deliver."""
+    """Show the delivery of Ada's paid order by both of its vendors."""
     progress.print("\nAda buys from two vendors, and both deliver\n", "bold")
     ada = DemoClient(info, progress, "customer", "ada")
     order = wait_until_paid(ada, place_order(ada)["id"])
@@ -29,7 +29,7 @@ def show_delivery(info: ConnectionInfo, progress: Progress) -> None:
 
 
 def show_cancellation(info: ConnectionInfo, progress: Progress) -> None:
-    """Grace's order is paid, then cancelled and refunded."""
+    """Show the cancellation and refund of Grace's paid order."""
     progress.print("\nGrace buys, pays, and cancels\n", "bold")
     grace = DemoClient(info, progress, "customer", "grace")
     order = wait_until_paid(grace, place_order(grace)["id"])
@@ -50,7 +50,7 @@ def show_cancellation(info: ConnectionInfo, progress: Progress) -> None:
 
 
 def show_expiry(info: ConnectionInfo, progress: Progress) -> None:
-    """Grace's order is not paid and expires."""
+    """Show the expiry of Grace's unpaid order."""
     progress.print("\nGrace buys, and does not pay\n", "bold")
     grace = DemoClient(info, progress, "customer", "grace")
     before = grace.control("PUT", "/payments", {})
@@ -97,7 +97,7 @@ def wait_until_paid(customer: DemoClient, order_id: str) -> Json:
 
 
 def show_sale(customer: DemoClient, order_id: str) -> None:
-    """Show what Product and Cart did for a paid order."""
+    """Show the effects of a paid order at Product and Cart."""
     with customer.progress.step("Stock") as step:
         hold = customer.wait_for_ledger(f"product/{order_id}", lambda page: page["commits"], "Product sold the stock")
         step.note = f"Product sold {units(hold)}"
@@ -107,7 +107,7 @@ def show_sale(customer: DemoClient, order_id: str) -> None:
 
 
 def act_as_each(customer: DemoClient, vendors: Sequence[DemoClient], order_id: str, action: str, expected: str) -> None:
-    """Let each vendor do the same with its own part; the order follows after the last."""
+    """Execute an action as each vendor on its vendor order; the order follows after the last one."""
     for vendor in vendors:
         with vendor.progress.step(action.capitalize()) as step:
             own = vendor.call("GET", f"/vendor-orders?q={customer.call('GET', f'/orders/{order_id}')['number']}")
@@ -122,7 +122,7 @@ def act_as_each(customer: DemoClient, vendors: Sequence[DemoClient], order_id: s
 
 
 def show_history(customer: DemoClient, order_id: str) -> None:
-    """Print the order's audit trail, as the customer can read it."""
+    """Print the order's audit trail as shown to the customer."""
     with customer.progress.step("History") as step:
         entries = customer.call("GET", f"/orders/{order_id}/history")["results"]
         step.note = f"{len(entries)} entries"

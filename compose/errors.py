@@ -1,8 +1,8 @@
-"""What can keep the local stack from running. Each message says what is wrong and, where possible, what to do about it."""
+"""The errors of the local stack. Each message states the problem and, where possible, the remedy."""
 
 
 class ComposeError(Exception):
-    """A problem of the local stack that is shown without a traceback."""
+    """A problem of the local stack, printed without a traceback."""
 
 
 class PortError(ComposeError):
@@ -10,7 +10,7 @@ class PortError(ComposeError):
 
 
 class AccountError(ComposeError):
-    """There is no account under which PostgreSQL agrees to run."""
+    """PostgreSQL can run under no account of this machine."""
 
 
 class ServerError(ComposeError):
@@ -22,8 +22,8 @@ class ProcessError(ComposeError):
 
 
 class StackError(ComposeError):
-    """The stack as a whole cannot be used."""
+    """The stack cannot be started or used."""
 
 
 class StepError(ComposeError):
-    """A step of the demo did not happen."""
+    """A step of the demo failed."""

@@ -1,15 +1,15 @@
-"""Execute another program so that it cannot outlive its parent and, on request, does not run as root.
+"""A launcher of programs that end with their parent process and, on request, do not run as root.
 
-Run as `python -I -S launch.py PARENT SIGNAL WAY PROGRAM ARGUMENT…` by `processes.py`; a program of its own, because
-code between fork and exec of a threaded process may deadlock. It needs nothing but the standard library.
+Run as `python -I -S launch.py PARENT SIGNAL WAY PROGRAM ARGUMENT…` by `processes.py`; a separate program, because code
+between fork and exec of a threaded process may deadlock. It uses the standard library only.
 
 - SIGNAL is sent by the kernel when PARENT ends, even by SIGKILL (`PR_SET_PDEATHSIG`, Linux only; 0: none).
 - WAY is how root privileges are dropped, for PostgreSQL refuses to run as root:
   `as_is`      not at all.
-  `namespace`  a user namespace in which root is called `nobody`. Files keep their owner, root-only folders stay
-               reachable, no capability is held. Docker's default seccomp profile forbids it.
-  `account`    the account `nobody`, keeping CAP_DAC_OVERRIDE where that is possible, so that folders only root may
-               enter stay reachable. Works in Docker; impossible where root is the only account there is.
+  `namespace`  a user namespace that maps root to `nobody`. Files keep their owner, root-only folders remain accessible,
+               and no capability is held. Docker's default seccomp profile forbids it.
+  `account`    the account `nobody`, with CAP_DAC_OVERRIDE where possible, so that root-only folders remain accessible.
+               Works in Docker; impossible where root is the only account.
 """
 
 import ctypes
@@ -45,7 +45,7 @@ def call(name: str, *arguments: object) -> None:
 
 
 def enter_namespace() -> None:
-    """Become `nobody` in a new user namespace, where that name stands for the current user and group."""
+    """Become `nobody` in a new user namespace that maps it to the current user and group."""
     account, uid, gid = ordinary_account(), os.geteuid(), os.getegid()
     call("unshare", CLONE_NEWUSER)
     for name, text in (
@@ -57,7 +57,7 @@ def enter_namespace() -> None:
 
 
 def keep_reaching_files() -> None:
-    """Let this process and its program ignore file permissions, without any other privilege of root."""
+    """Keep root's access to all files for this process and its program, without any other privilege of root."""
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
     capability = 1 << CAP_DAC_OVERRIDE
     call("capset", header, struct.pack("6I", capability, capability, capability, 0, 0, 0))
@@ -73,12 +73,12 @@ def enter_account() -> None:
     os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
     try:
         keep_reaching_files()
-    except OSError as error:  # enough where every folder on the way is open to all
-        print(f"going on without CAP_DAC_OVERRIDE ({error})", file=sys.stderr)
+    except OSError as error:  # sufficient where every folder of the path is world-accessible
+        print(f"continuing without CAP_DAC_OVERRIDE ({error})", file=sys.stderr)
 
 
 def die_with(parent: int, signal: int) -> None:
-    """Request the signal for the parent's end; exit now if it has ended. Last, for a change of account resets it."""
+    """Request the signal for the parent's end; exit if it has already ended. Called last, for a change of account resets it."""
     if sys.platform == "linux" and signal:
         call("prctl", PR_SET_PDEATHSIG, signal, 0, 0, 0)
         if os.getppid() != parent:

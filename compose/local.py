@@ -32,7 +32,7 @@ ACCOUNTS = (
 
 
 def run() -> int:
-    """Keep a stack running until a signal; return 0 if it had been ready, for then that is its regular end."""
+    """Run a stack until a signal, which is its regular end: return 0 if the stack was ready."""
     progress = Progress(visible=True)
     progress.print("Order Service: starting all of it on this machine\n")
     with Stack(DATA, ports=lambda: Ports.from_environment(os.environ), progress=progress) as stack:
@@ -58,7 +58,7 @@ def during(command: list[str]) -> int:
 
 
 def forget() -> int:
-    """Delete the state of this checkout's stacks. Raise StackError while one runs."""
+    """Delete the state of this checkout's stacks. Raise StackError while one is running."""
     DATA.mkdir(exist_ok=True)
     with (DATA / "lock").open("a") as lock:
         if not try_lock(lock):
@@ -68,7 +68,7 @@ def forget() -> int:
 
 
 def call(command: list[str], info: ConnectionInfo) -> int:
-    """Run the command, which ends when this process does."""
+    """Run the command, which ends with this process at the latest."""
     environment = {**os.environ, **info.environment()}
     with subprocess.Popen(launch_command(command, "as_is", signal.SIGTERM), cwd=CHECKOUT, env=environment) as child:
         try:
@@ -79,7 +79,7 @@ def call(command: list[str], info: ConnectionInfo) -> int:
 
 
 def print_banner(progress: Progress, info: ConnectionInfo, logs: Path) -> None:
-    """Print what can be done with the running stack."""
+    """Print the addresses, tokens and an example of the running stack."""
     progress.print("\nThe Order Service is ready.\n", "bold")
     progress.print(f"  API docs   {info.url}/api/doc")
     progress.print(f"  Logs       {logs}/")

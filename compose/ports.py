@@ -1,4 +1,4 @@
-"""The loopback ports of the local stack: those that the environment names, else defaults, else free ones."""
+"""The loopback ports of the local stack: from the environment, else defaults, else free ones."""
 
 import random
 import socket
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from compose.errors import PortError
 
 HOST = "127.0.0.1"
-# Below the range from which Linux takes the ports of outgoing connections, so that none of them gets in between.
+# Below the ephemeral ports of Linux, so that no outgoing connection takes one meanwhile.
 FREE_RANGE = range(20_000, 32_000)
 
 
@@ -26,7 +26,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Return free ports for all."""
+        """Return free ports for all servers."""
         chosen: set[int] = set()
         while len(chosen) < len(fields(cls)):
             chosen.add(free_port())
@@ -34,10 +34,10 @@ class Ports:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], defaults: "Ports | None" = None) -> "Ports":
-        """Return the ports that `PORT`, `POSTGRES_PORT`, `REDIS_PORT` … ask for, else the defaults.
+        """Return the ports of `PORT`, `POSTGRES_PORT`, `REDIS_PORT` …, else the defaults.
 
-        Where a default is taken, another port is free to replace it, except for the service. Raise PortError when a port
-        that was asked for, or the service's, is taken or is no port.
+        A free port replaces a default that is in use, except for the service's. Raise PortError when a requested port, or the
+        service's, is in use or is not a port.
         """
         chosen: dict[str, int] = {}
         for name, default in asdict(defaults or cls()).items():
@@ -59,7 +59,7 @@ def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(
             socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as servers do: a closing connection is no obstacle
+        )  # as servers do: a closing connection does not block the port
         try:
             probe.bind((HOST, port))
         except OSError:

@@ -1,7 +1,7 @@
-"""A child process: its log, the wait until it is ready, and its certain end.
+"""A child process: its log, its readiness, and its guaranteed termination.
 
-Each process leads a group of its own, so Ctrl-C reaches only this process, and a child that does not stop is killed with
-its children. The kernel ends it when this process is killed (see `launch.py`), or when the thread that started it ends:
+Each child leads its own process group, so that Ctrl-C reaches this process only, and a child that does not stop is killed
+with its children. The kernel ends it when this process is killed (see `launch.py`), or when the thread that started it ends:
 start processes from the main thread.
 """
 
@@ -21,7 +21,7 @@ TAIL_LINES = 20
 
 
 def launch_command(command: Sequence[str], way: str, orphan_signal: signal.Signals) -> list[str]:
-    """Return the command that starts another one as `launch.py` describes."""
+    """Return the command that starts `command` by `launch.py`."""
     return [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(orphan_signal)), way, *command]
 
 
@@ -41,7 +41,7 @@ class Process:
         orphan_signal: signal.Signals = signal.SIGKILL,
         grace: float = 10,
     ) -> None:
-        """`grace` is how many seconds it may take to stop by itself after `stop_signal`."""
+        """Describe the program; `grace` is its timeout in seconds after `stop_signal`."""
         self.name, self.log, self.grace = name, log, grace
         self._command = launch_command(command, way, orphan_signal)
         self._cwd, self._environment, self._stop_signal = cwd, dict(environment), stop_signal
@@ -49,7 +49,7 @@ class Process:
         self._asked = False
 
     def start(self) -> None:
-        """Start it with a new log; the log of the previous run is kept as `….log.1`."""
+        """Start the program with a new log; the log of the previous run is kept as `….log.1`."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_name(self.log.name + ".1"))
@@ -73,7 +73,7 @@ class Process:
 
     @property
     def exit_status(self) -> int | None:
-        """Return how it ended; None while it runs or before it was started."""
+        """Return the exit status; None before the start and while it runs."""
         return self._popen.poll() if self._popen else None
 
     def wait_ready(
@@ -101,14 +101,14 @@ class Process:
             raise self._failure(f"is not done after {limit:.0f} s") from error
 
     def check(self) -> None:
-        """Raise ProcessError, with the end of its log, if it has ended."""
+        """Raise ProcessError, with the end of the log, if the process has ended."""
         status = self.exit_status
         if status is not None:
             how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
             raise self._failure(how)
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal, once, without waiting: `stop` waits."""
+        """Send the stop signal once, without waiting; `stop` waits."""
         if self._popen is not None and not self._asked:
             self._asked = True
             self._popen.send_signal(self._stop_signal)
@@ -126,7 +126,7 @@ class Process:
             self._kill_group()
 
     def kill(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
-        """End it as a crash does, with its children and without grace. Return when it has ended."""
+        """Kill the process and its children, like a crash. Return when it has ended."""
         if self._popen is None:
             return
         self._asked = True

@@ -1,6 +1,6 @@
-"""Report the steps of a command on the terminal, one line for each with its time.
+"""The progress of a command on the terminal, with one line and a duration for each step.
 
-Where the output is no terminal (a log, CI), a step is one plain line, written when it is done.
+Where the output is not a terminal (a log, CI), a step is one plain line, written at its end.
 """
 
 import io
@@ -22,11 +22,11 @@ class Step:
 
 
 class Progress:
-    """Writes to the standard output, or nowhere if not `visible`."""
+    """The output of a command's progress to the standard output; none if not `visible`."""
 
     def __init__(self, *, visible: bool = False) -> None:
         if visible and isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # an encoding without these letters is no reason to fail
+            sys.stdout.reconfigure(errors="replace")  # replace characters that the encoding lacks
         self._console = Console(quiet=not visible, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def print(self, text: str = "", style: str | None = None) -> None:
@@ -35,7 +35,7 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """Show a step while it is in progress, then its time and note; a cross when it raises."""
+        """Show a step while it is in progress, then its duration and note, with a cross when it raises."""
         step, start = Step(), time.monotonic()
         mark = ("✗", "red")
         try:

@@ -1,7 +1,7 @@
 """PostgreSQL and Redis on loopback ports, from the binaries in two wheels.
 
 `make run` keeps their state under `.data/`, tests give them temporary folders. Both require a generated password, kept
-in their folder: on a machine with other users, a client of these servers can access the files that the servers can.
+in their folder: on a machine with other users, a client of these servers can access the servers' files.
 """
 
 import os
@@ -25,24 +25,24 @@ from compose.errors import ServerError
 from compose.ports import HOST, free_port, is_free
 from compose.processes import Process, launch_command
 
-NAME = "orders"  # of PostgreSQL's database and of its user
+NAME = "orders"  # PostgreSQL's database and user
 POSTGRES_MAJOR = "18"
-ONCE = Retry(NoBackoff(), 0)  # redis-py would retry a refused connection, with pauses
+ONCE = Retry(NoBackoff(), 0)  # no retries: redis-py would retry a refused connection, with pauses
 UTC = {"timezone": "UTC", "log_timezone": "UTC"}
-# Sort by code point, know the letters of every alphabet; the same in docker-compose.yml.
+# Sort by code point, with Unicode character classes; the same in docker-compose.yml.
 UNICODE = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}  # none of the user's PG… variables
 
 
 class _Server(ABC):
-    """What both have in common: a folder, a password, a port, a process."""
+    """The common parts of both servers: a folder, a password, a port, a process."""
 
     title: str
 
     def __init__(self, folder: Path, port: int = 0, *, durable: bool = True, log: Path | None = None) -> None:
-        """`folder` is created at the first start. Port 0 is a free one, the same over restarts of this object.
+        """Describe the server; `folder` is created at the first start. Port 0 is a free one, kept over restarts of this object.
 
-        `durable=False` may lose state at a crash of the machine, and Redis then loses it at every stop: for tests.
+        With `durable=False` a crash of the machine may lose state, and Redis loses it at every stop: for tests.
         """
         self.folder, self.durable = folder.resolve(), durable
         self.log = log or self.folder / "log"
@@ -57,7 +57,7 @@ class _Server(ABC):
 
     @property
     def password(self) -> str:
-        """Return the password, which exists from the first start on."""
+        """Return the password, which is generated at the first start."""
         return (self.folder / "password").read_text()
 
     def _ensure_password(self) -> None:
@@ -67,13 +67,13 @@ class _Server(ABC):
             file.write_text(secrets.token_urlsafe(24))
 
     def stop(self) -> None:
-        """Stop it with its state saved. Repeatable."""
+        """Stop the server, saving its state. Repeatable."""
         if self._process is not None:
             self._process.stop()
 
     @abstractmethod
     def start(self) -> None:
-        """Start it and wait until it is ready. Raise ServerError, or ProcessError with the end of its log."""
+        """Start the server and wait until it is ready. Raise ServerError, or ProcessError with the end of its log."""
 
     def __enter__(self) -> Self:
         try:
@@ -92,13 +92,13 @@ class _Server(ABC):
 
 
 class Redis(_Server):
-    """A Redis server; durable: every write is in its append-only file within a second."""
+    """A Redis server; when durable, every write is in its append-only file within a second."""
 
     title = "Redis"
 
     @property
     def url(self) -> str:
-        """Return the address without a database: append `/0`, `/1` …"""
+        """Return the URL without a database: append `/0`, `/1` …"""
         return f"redis://:{self.password}@{HOST}:{self.port}"
 
     def start(self) -> None:
@@ -122,7 +122,7 @@ class Redis(_Server):
 
 
 class Postgres(_Server):
-    """A PostgreSQL server with one empty database; durable: what is committed is on the disk."""
+    """A PostgreSQL server with one empty database; when durable, commits are on the disk."""
 
     title = "PostgreSQL"
 
@@ -150,7 +150,7 @@ class Postgres(_Server):
             cwd=self.folder,
             environment=ENVIRONMENT,
             way=way,
-            stop_signal=signal.SIGINT,  # its "fast shutdown": connections are closed, nothing committed is lost
+            stop_signal=signal.SIGINT,  # "fast shutdown": closes connections, loses no commits
             orphan_signal=signal.SIGINT,
             grace=20,
         )
@@ -164,7 +164,7 @@ class Postgres(_Server):
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def _create_data(self, initdb: Path, way: str) -> None:
-        """Create the data beside its place, then move it there, so that an interrupted start leaves no incomplete data."""
+        """Create the data in a temporary folder and rename it, so that an interrupted start leaves no incomplete data."""
         unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._ensure_password()
@@ -193,7 +193,7 @@ class Postgres(_Server):
                 connection.execute(f'CREATE DATABASE "{NAME}"'.encode())
 
     def _wait_for_predecessor(self, limit: float = 15) -> None:
-        """Wait for the end of a server that a kill left behind; then its lock file is void, even if its pid is in use again."""
+        """Wait for the end of a server left behind by a kill; its lock file is then stale, even if its pid is in use again."""
         end = time.monotonic() + limit
         while left := postgres_processes_in(self.data):
             if time.monotonic() > end:
@@ -204,7 +204,7 @@ class Postgres(_Server):
 
 
 def wheel(package: str) -> Path:
-    """Return the folder of an installed package without importing it, which would start processes of its own."""
+    """Return the folder of an installed package without importing it, which would start processes."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise ServerError(f"The package {package} is not installed: make install")
@@ -219,5 +219,5 @@ def postgres_processes_in(data: Path) -> list[int]:
             if (process / "comm").read_text().strip() == "postgres" and (process / "cwd").readlink() == data:
                 found.append(int(process.name))
         except OSError:
-            pass  # it has ended, or belongs to another user
+            pass  # ended, or owned by another user
     return found

@@ -1,4 +1,4 @@
-"""The whole composition on one machine, from start to stop: for `make run`, `make demo` and the tests."""
+"""The lifecycle of the whole composition on one machine, for `make run`, `make demo` and the tests."""
 
 import os
 import pwd
@@ -26,13 +26,13 @@ DATA = CHECKOUT / ".data"
 
 
 class NotReadyError(Exception):
-    """Raised by a probe that has to be repeated."""
+    """Raised by a probe that is to be repeated."""
 
 
 class Stack:
-    """All processes; state, logs and secrets are in one folder, which one stack at a time may use.
+    """All processes; state, logs and secrets are in one folder, which only one stack may use at a time.
 
-    `ports`, `postgres`, `redis`, `environment` and `connection_info` exist from the start on.
+    `ports`, `postgres`, `redis`, `environment` and `connection_info` exist after the start.
     """
 
     ports: Ports
@@ -50,9 +50,9 @@ class Stack:
         service: bool = True,
         progress: Progress | None = None,
     ) -> None:
-        """`settings` win over the environment; `ports` are chosen at the start; `durable` as for the servers.
+        """Describe the stack: `settings` override the environment; `ports` is called at the start; `durable` as for the servers.
 
-        `service=False` leaves starting the service, its worker and beat to the caller: for fault tests.
+        With `service=False` the caller starts the service, its worker and beat: for fault tests.
         """
         self.folder = folder.resolve()
         self.logs = self.folder / "logs"
@@ -65,7 +65,7 @@ class Stack:
 
     @property
     def connection_info(self) -> ConnectionInfo:
-        """Return how to reach it."""
+        """Return the connection info of the running stack."""
         if self._connection_info is None:
             raise StackError("The stack is not running.")
         return self._connection_info
@@ -116,7 +116,7 @@ class Stack:
         (self.folder / "stack.json").unlink(missing_ok=True)
         with self._cleanup:
             for process in self._processes:
-                process.ask_to_stop()  # all programs at once; the servers only after them
+                process.ask_to_stop()  # all programs concurrently; the servers only after them
         self._processes.clear()
 
     def _start_servers(self) -> None:
@@ -223,7 +223,7 @@ def _account_name(uid: int) -> str:
 
 @contextmanager
 def throwaway_stack(purpose: str, *, settings: Mapping[str, str], progress: Progress) -> Iterator[ConnectionInfo]:
-    """Run another stack beside that of `make run` for one purpose. Keep nothing but the logs of a failure."""
+    """Run a temporary stack beside that of `make run`. Keep only the logs of a failure."""
     DATA.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=DATA))
     try:

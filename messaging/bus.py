@@ -1,7 +1,7 @@
-"""Redis as the bus between the services: connections, and the names of channels and streams (contract: neighbours).
+"""Redis as the message bus between the services: connections, and the names of channels and streams (contract: neighbours).
 
-A name in REDIS_URL may lead to another server after a failover, and the old one may go on answering, as a replica. So each
-new connection checks that it has found the primary, and after a failure no connection is kept.
+The host in REDIS_URL may resolve to another server after a failover, while the old one still responds, as a replica. So each
+new connection checks that its server is the primary, and after a failure all connections are closed.
 """
 
 from collections.abc import Mapping
@@ -19,20 +19,22 @@ from redis.exceptions import RedisError, ResponseError
 PAYMENT_EVENTS = "payments.events"
 
 CHANNELS = frozenset({"payments.commands"})
-"""Names whose messages are published on a channel as well as added to a stream."""
+"""Names whose messages are both published on a channel and added to a stream."""
 
 
 class NotThePrimary(RedisConnectionError):
-    """This server is a replica: writing to it is refused, and messages published here reach no other server."""
+    """The server is a replica: it refuses writes, and messages published on it reach no other server."""
 
 
 class ClusterNotSupported(RedisConnectionError):
-    """This server belongs to a Redis Cluster, where a name may lie on any of its servers."""
+    """The server belongs to a Redis Cluster, where a key may be on any of its servers."""
 
 
 def connect(url: str = "") -> redis.Redis:
-    """Return a client with a pool of its own, of REDIS_URL unless another is given. It never repeats a command by itself:
-    a repeated write is a second message."""
+    """Return a client with its own pool, for REDIS_URL unless another URL is given.
+
+    It never retries a command: a repeated write would be a second message.
+    """
     return redis.Redis.from_url(
         url or settings.REDIS_URL,
         socket_connect_timeout=settings.REDIS_CONNECT_TIMEOUT_SECONDS,
@@ -43,7 +45,7 @@ def connect(url: str = "") -> redis.Redis:
 
 
 async def check(client: redis.Redis) -> None:
-    """Raise RedisError, OSError or TimeoutError unless `client` reaches a primary that is ready to work."""
+    """Raise RedisError, OSError or TimeoutError unless `client` reaches a primary that is ready."""
     async with client.pipeline(transaction=False) as pipe:
         pipe.ping()
         pipe.execute_command("HELLO")
@@ -54,12 +56,12 @@ async def check(client: redis.Redis) -> None:
 
 
 async def disconnect(client: redis.Redis) -> None:
-    """Close the idle connections of `client`: the next command resolves the name and connects again."""
+    """Close the idle connections of `client`: the next command resolves the host again and reconnects."""
     await client.connection_pool.disconnect(inuse_connections=False)
 
 
 async def refuse_cluster(*urls: str) -> None:
-    """Raise ClusterNotSupported when one of these leads to a Redis Cluster. One that can't be asked now passes."""
+    """Raise ClusterNotSupported when one of these URLs leads to a Redis Cluster. An unreachable one is ignored."""
     for url in urls:
         if not url.startswith(("redis://", "rediss://")):
             continue

@@ -1,4 +1,4 @@
-"""Decode a payment message from the bytes on the wire: shape, ranges and signature are checked here."""
+"""The decoder of payment messages, which validates their structure, ranges and signature."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -37,7 +37,7 @@ class _Message(Struct):
 
 
 def parse(raw: bytes) -> PaymentMessage:
-    """Return the payment message in `raw`. Raises Unusable with the reason why there is none."""
+    """Decode the payment message in `raw`. Raises Unusable with the reason."""
     if len(raw) > MAX_BYTES:
         raise Unusable(f"it has {len(raw)} bytes, more than 1 MiB")
     try:
@@ -46,11 +46,11 @@ def parse(raw: bytes) -> PaymentMessage:
         raise Unusable(f"it isn't a payment message: {error}") from error
     fields = msgspec.to_builtins(message)
     if settings.PAYMENT_SIGNING_SECRET and not is_signed(fields, settings.PAYMENT_SIGNING_SECRET):
-        raise Unusable("its signature is missing or wrong")
+        raise Unusable("its signature is missing or invalid")
     if message.type not in TYPES:  # msgspec would quote the value, and reasons are logged
-        raise Unusable("its type is none of Payment's")
+        raise Unusable("its type is unknown")
     if message.type in ("payment.captured", "payment.refunded") and not (message.amount_minor and message.currency):
-        raise Unusable("it moves money, but names no amount or currency")
+        raise Unusable("it is a capture or refund with no amount or currency")
     return PaymentMessage(
         event_id=message.event_id,
         type=message.type,
@@ -65,7 +65,7 @@ def parse(raw: bytes) -> PaymentMessage:
 
 
 def claimed_order_id(raw: bytes) -> UUID | None:
-    """Return the order id of an unusable message, as far as it can be read."""
+    """Return the order id of an unusable message, if it can be decoded."""
     try:
         fields: Any = msgspec.json.decode(raw)
         return UUID(fields["order_id"])
@@ -77,11 +77,11 @@ def _timestamp(text: str) -> datetime:
     try:
         return read_timestamp(text)
     except ValueError as error:
-        raise Unusable("its occurred_at is no RFC 3339 time") from error
+        raise Unusable("its occurred_at is not an RFC 3339 time") from error
 
 
 def _order_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise Unusable("its order_id is none of ours") from error
+        raise Unusable("its order_id is not a UUID") from error

@@ -1,4 +1,4 @@
-"""Handle a received message: record it, park it, or keep it as a dead letter with its reason. Nothing is lost."""
+"""The handling of received messages: each is recorded, parked, or stored as a dead letter with its reason."""
 
 import uuid
 
@@ -16,9 +16,9 @@ log = structlog.get_logger()
 
 
 async def handle(raw: bytes) -> None:
-    """Handle one message of `payments.events`. Once this returns, its outcome is committed.
+    """Handle one message of `payments.events` and commit its outcome.
 
-    Raises DependencyUnavailable("database") when it could not be, and the message must be handled again.
+    Raises DependencyUnavailable("database") when it could not be committed, and the message must be handled again.
     """
     try:
         event = events.parse(raw)
@@ -29,7 +29,7 @@ async def handle(raw: bytes) -> None:
 
 
 async def dead_letter(raw: bytes, reason: str) -> None:
-    """Keep a message that can't be used as a dead letter."""
+    """Store an unusable message as a dead letter."""
     PAYMENT_MESSAGES.labels("unusable").inc()
     log.warning("payment_message_unusable", reason=reason, bytes=len(raw))
     text = raw[: dead_letters.MAX_MESSAGE_LENGTH].decode(errors="replace")
@@ -37,12 +37,12 @@ async def dead_letter(raw: bytes, reason: str) -> None:
 
 
 async def retry_parked() -> None:
-    """Retry the events that came before their order."""
+    """Retry the events that arrived before their order."""
     await database.run(payments.retry_parked, request_id=str(uuid.uuid4()))
 
 
 async def retry_dead_letters() -> None:
-    """Handle the dead letters again that an admin has marked for a retry."""
+    """Retry the dead letters that an admin has marked for it."""
     for letter_id, text in await database.run(dead_letters.marked_for_retry):
         try:
             event, request_id = events.parse(text.encode()), str(uuid.uuid4())
@@ -51,6 +51,6 @@ async def retry_dead_letters() -> None:
             await database.run(dead_letters.fail_again, letter_id, str(error))
         except DependencyUnavailable:
             raise
-        except Exception as error:  # a message that can't be handled must not stop those behind it
+        except Exception as error:  # a failing message must not block the next ones
             log.exception("payment_message_failed")
             await database.run(dead_letters.fail_again, letter_id, f"handling it fails: {type(error).__name__}")

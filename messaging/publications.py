@@ -1,4 +1,4 @@
-"""Encode rows of the outbox as messages on the wire. Each row is decoded by itself: an unusable one harms no other."""
+"""The encoder of outbox rows as messages. Each row is decoded separately: an invalid one does not affect the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ class Publication:
 
 
 def read(rows: Sequence[Claimed]) -> tuple[list[Publication], dict[int, str]]:
-    """Return the publications of `rows`, and by row id the reason why the others can't be published."""
+    """Return the publications of `rows`, and by row id the reasons why the others can't be published."""
     ready: list[Publication] = []
     unusable: dict[int, str] = {}
     for row in rows:
         try:
             ready.append(Publication(row.id, _messages(row.payload)))
-        except Exception as error:  # decoding has no side effects: the error is the same every time
+        except Exception as error:  # decoding is deterministic: a retry would fail the same way
             unusable[row.id] = f"it can't be published: {type(error).__name__}: {error}"
     return ready, unusable
 

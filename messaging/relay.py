@@ -1,8 +1,8 @@
-"""The relay: claims rows of the outbox, publishes their messages itself, and sends the other effects to Celery.
+"""The relay: claims rows of the outbox, publishes their messages, and sends the other effects to Celery.
 
-One runs in each server process; rows are claimed, so that any number of relays share the work. The commit signal starts a
-round, a poll finds the rows of other processes and those to retry. Payment's commands, events of orders and jobs are separate
-queues: an outage that delays one of them delays no other.
+One relay runs in each server process; rows are claimed, so that any number of relays share the work. The commit signal starts
+a round, a poll finds the rows of other processes and those to retry. Payment's commands, events of orders and jobs are
+separate queues: an outage that delays one of them delays no other.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from orders.store import database
 BATCH_SIZE = 200
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
-"""Commits that follow each other closely share a batch: it costs hardly more than one row."""
+"""The delay in which commits are collected into one batch, which costs hardly more than one row."""
 
 PAUSE_SECONDS = 1
 FORGET_SECONDS = outbox.MAX_PAUSE_SECONDS + 5
-"""A refused row is retried sooner than this; when it is not, another process was successful with it."""
+"""Longer than the retry of a refused row: when none has come by then, another process has succeeded with it."""
 
 MAX_ROWS_PER_TASK = 50
 STREAM_LENGTH = 100_000
-"""Entries kept for subscribers that read at their own pace; Redis trims to about as many."""
+"""Entries kept for slower subscribers; Redis trims to approximately this number."""
 
 TASK = "orders.carry_out"
 
@@ -52,7 +52,7 @@ class Relay:
         self._lost: set[Queue] = set()
         self._redis = bus.connect()
         self._broker = current_app.connection_for_write()
-        self._broker_thread = ThreadPoolExecutor(1, thread_name_prefix="broker")  # Celery's client blocks
+        self._broker_thread = ThreadPoolExecutor(1, thread_name_prefix="broker")  # Celery's client is blocking
         self._stopping = False
         self._process: Mapping[Queue, Callable[[Sequence[Claimed]], Awaitable[str]]] = {
             Queue.PAYMENT_COMMANDS: self._publish,
@@ -61,7 +61,7 @@ class Relay:
         }
 
     async def run(self) -> None:
-        """Process the rows of the outbox, until `stop`."""
+        """Process the rows of the outbox until `stop`."""
         async with asyncio.TaskGroup() as queues:
             for queue in Queue:
                 queues.create_task(self._run(queue))
@@ -84,14 +84,14 @@ class Relay:
             log.warning("relay_postponed", queue=queue, why=why[:200])
             self.health[queue].failed(why)
             self._lost.add(queue)
-        except Exception as error:  # whatever it was, the rows are still there and are claimed again
+        except Exception as error:  # any error: the rows remain and are claimed again
             log.exception("relay_failed", queue=queue)
             self.health[queue].failed(type(error).__name__)
         await asyncio.sleep(PAUSE_SECONDS)
         return 0
 
     async def round(self, queue: Queue) -> int:
-        """Claim and process the due rows of `queue`; return how many. Later rows of their lanes may be due now.
+        """Claim and process the due rows of `queue`; return their number. The next rows of their lanes may be due afterwards.
 
         Raises the errors of Redis, the broker or the database when they are unavailable; the rows are claimed again.
         """
@@ -100,7 +100,7 @@ class Relay:
             await self._idle(queue)
             return 0
         refusal = await self._process[queue](rows)
-        if refusal and queue is not Queue.ORDER_EVENTS:  # orders and payments go on without their events
+        if refusal and queue is not Queue.ORDER_EVENTS:  # orders and payments work without their events
             self.health[queue].failed(refusal)
         else:
             self.health[queue].succeeded()
@@ -110,7 +110,7 @@ class Relay:
         return len(rows)
 
     async def _idle(self, queue: Queue) -> None:
-        """Check whether a lost server is back, though another process has processed the rows that waited."""
+        """Check whether a lost server has recovered; another process may have processed the waiting rows."""
         if queue not in self._lost:
             self.health[queue].idle(FORGET_SECONDS)
             return
@@ -133,7 +133,7 @@ class Relay:
         await self._redis.aclose()
 
     async def _publish(self, rows: Sequence[Claimed]) -> str:
-        """Publish the messages of `rows`; a row is done once Redis has taken all of them. Return why, if it took none."""
+        """Publish the messages of `rows`; a row is done once Redis has accepted all. Return the reason if it accepted none."""
         ready, unusable = publications.read(rows)
         if unusable:
             await _give_up(unusable)
@@ -154,7 +154,7 @@ class Relay:
         return "" if sent else next(iter(refused.values()), "")
 
     async def _send(self, publications: Sequence[Publication]) -> dict[int, str]:
-        """Send the messages in one pipeline; return, by row, why Redis refused some of its messages."""
+        """Send the messages in one pipeline; return the reason by row where Redis refused any of its messages."""
         owners = []
         async with self._redis.pipeline(transaction=False) as pipe:
             for publication in publications:
@@ -169,7 +169,7 @@ class Relay:
         return {row_id: str(outcome) for row_id, outcome in results if isinstance(outcome, Exception)}
 
     async def _reconnect(self) -> None:
-        """Have the next messages sent to whatever server the name leads to by then: this one may no longer be the primary."""
+        """Close the connections, so that the host is resolved again: this server may no longer be the primary."""
         with suppress(RedisError, OSError, TimeoutError):
             await bus.disconnect(self._redis)
 
@@ -190,7 +190,7 @@ class Relay:
         self._broker.ensure_connection(max_retries=1, interval_start=0)
 
     def _send_task(self, ids: list[int]) -> None:
-        """Send a task. It expires with its rows' lease: a worker with a backlog runs no copies of it, only the latest."""
+        """Send a task. It expires with its rows' lease: a worker with a backlog runs only the latest copy."""
         try:
             current_app.send_task(
                 TASK,
@@ -201,7 +201,7 @@ class Relay:
                 expires=outbox.LEASE_SECONDS,
             )
         except Exception:
-            self._broker.release()  # its name may lead to another server by now
+            self._broker.release()  # its host may resolve to another server now
             self._broker = current_app.connection_for_write()
             raise
 
@@ -212,7 +212,7 @@ async def _give_up(unusable: Mapping[int, str]) -> None:
         await database.run(dead_letters.give_up_rows, unusable)
     except DependencyUnavailable:
         raise
-    except Exception:  # a row that can't even be kept as a dead letter must not delay the others
+    except Exception:  # a row that can't be dead-lettered must not delay the others
         log.exception("dead_lettering_failed")
 
 
@@ -221,4 +221,4 @@ async def _wait(committed: asyncio.Event) -> None:
         async with asyncio.timeout(POLL_SECONDS):
             await committed.wait()
     except TimeoutError:
-        pass  # a poll: others may have written something
+        pass  # a poll: other processes may have written rows

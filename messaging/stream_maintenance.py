@@ -1,4 +1,4 @@
-"""Maintenance of the stream `payments.events`: remove the consumers of terminated processes, and trim old entries."""
+"""Maintenance of the stream `payments.events`: removal of the consumers of terminated processes, and of old entries."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from redis.exceptions import ResponseError
 from messaging.bus import PAYMENT_EVENTS
 
 IDLE_AFTER_MS = 30_000
-"""A running process reads every few seconds. One that was only slow is added again with its next entry."""
+"""A running process reads every few seconds. A slow one is added again with its next entry."""
 
 LENGTH = 100_000
-"""Entries kept for other groups, which read at their own pace, and for investigations."""
+"""Entries kept for other groups, which may be slower, and for investigations."""
 
 _REMOVE = """
 local removed = {}
@@ -25,11 +25,11 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
     end
 end
 return removed"""
-"""Atomic: a consumer that gets an entry between the check and the removal would lose it."""
+"""Atomic: an entry delivered to the consumer between the check and the removal would be lost."""
 
 _END = "18446744073709551615-0"
-"""Reading the pending entries behind it returns nothing, but resets the consumer's idle time: before Redis 7.2 a blocking read
-without entries does not."""
+"""The largest entry id: reading the pending entries after it returns nothing, but resets the consumer's idle time, which a
+blocking read without entries does not before Redis 7.2."""
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 async def maintain_stream(
     client: Redis, group: str, name: str, *, idle_after_ms: int = IDLE_AFTER_MS, length: int = LENGTH
 ) -> None:
-    """Do both for the process that reads as `name`. Where Redis does not allow it, the stream is read all the same."""
+    """Remove idle consumers and trim, for the consumer `name`. Redis may refuse it: the stream is read all the same."""
     try:
         await client.xreadgroup(group, name, {PAYMENT_EVENTS: _END})
         await _remove_idle_consumers(client, group, idle_after_ms)
@@ -47,14 +47,14 @@ async def maintain_stream(
 
 
 async def _remove_idle_consumers(client: Redis, group: str, idle_after_ms: int) -> None:
-    """Remove consumers that are idle and have nothing pending; pending entries are claimed by others before."""
+    """Remove idle consumers without pending entries; other consumers claim pending entries first."""
     removed: Any = await client.eval(_REMOVE, 1, PAYMENT_EVENTS, group, str(idle_after_ms))
     if removed:
         log.info("idle_consumers_removed", count=len(removed))
 
 
 async def _trim(client: Redis, group: str, length: int) -> None:
-    """Remove the oldest entries beyond `length`, but none that `group` has still to read or to acknowledge."""
+    """Remove the oldest entries beyond `length`, except those that `group` has not read or acknowledged."""
     excess: Any = int(await client.xlen(PAYMENT_EVENTS)) - length
     if excess > 0:
         await client.xtrim(PAYMENT_EVENTS, minid=await _oldest_needed(client, group), approximate=True, limit=excess)

@@ -1,8 +1,7 @@
-"""The subscriber of Payment's events, on the channel and on the stream of the same name; an event received twice counts once.
+"""The subscriber of Payment's events, on the channel and the stream of the same name; an event received twice counts once.
 
 The channel is fast and lossy, the stream durable: its entries are acknowledged after the commit, and those of a terminated
-process are claimed. Both loops run for ever: after a failure there is a pause, then a new connection, to whatever server
-the name leads to by then.
+process are claimed. Both loops run until cancelled: after a failure they pause, resolve the host again and reconnect.
 """
 
 import asyncio
@@ -22,18 +21,18 @@ from orders.runtime.loop_health import LoopHealth
 
 GROUP = "order-service"
 BATCH_SIZE = 100
-"""Stream entries read at once."""
+"""Maximum stream entries of one read."""
 
 MAX_CONCURRENT_MESSAGES = 2
-"""Messages handled at the same time: payments must not take all of the database's threads from the customers."""
+"""Messages handled concurrently: payments must not occupy all database threads, which customers need."""
 
 PAUSE_SECONDS = 1
 HEARTBEAT_SECONDS = 5
 CLAIM_AFTER_MS = 5_000
-"""A pending entry this old belongs to a terminated process, or to a failure that may be over."""
+"""The age from which a pending entry is claimed: its process has terminated, or its failure may be over."""
 
 MAX_DELIVERIES = 5
-"""An entry that failed this often for a reason of its own becomes a dead letter."""
+"""Failed deliveries after which an entry becomes a dead letter, unless the database was unavailable."""
 
 log = structlog.get_logger()
 
@@ -47,15 +46,15 @@ class Subscriber:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES)
 
     async def listen_to_channel(self) -> None:
-        """Handle the messages that are published, for ever."""
+        """Handle the published messages until cancelled."""
         while True:
-            why = "no heartbeat came back"
+            why = "no heartbeat was received"
             try:
                 async with bus.connect() as client:
                     await self._channel(client)
             except* (RedisError, OSError, TimeoutError) as lost:
                 why = _reason(lost.exceptions[0])
-            except* Exception as lost:  # whatever it was, a new connection receives the next messages
+            except* Exception as lost:  # any error: a new connection receives the next messages
                 log.exception("channel_failed")
                 why = type(lost.exceptions[0]).__name__
             log.warning("channel_connection_lost", why=why)
@@ -63,7 +62,7 @@ class Subscriber:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def read_stream(self) -> None:
-        """Handle the entries of the stream, for ever."""
+        """Handle the entries of the stream until cancelled."""
         while True:
             try:
                 async with bus.connect() as client:
@@ -71,13 +70,13 @@ class Subscriber:
             except (RedisError, OSError, TimeoutError, DependencyUnavailable) as error:
                 log.warning("stream_connection_lost", why=_reason(error))
                 self.stream_health.failed(_reason(error))
-            except Exception as error:  # whatever it was, the entries are still there and are read again
+            except Exception as error:  # any error: the entries remain and are read again
                 log.exception("stream_failed")
                 self.stream_health.failed(type(error).__name__)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def retry_parked(self) -> None:
-        """Retry the parked events, and the dead letters that an admin has marked, for ever."""
+        """Retry the parked events, and the dead letters that an admin has marked, until cancelled."""
         while True:
             try:
                 await handlers.retry_parked()
@@ -86,24 +85,24 @@ class Subscriber:
             except DependencyUnavailable as error:
                 log.warning("parked_events_postponed", why=error.why)
                 self.parked_health.failed(str(error))
-            except Exception as error:  # whatever it was, the events are still parked and are retried
+            except Exception as error:  # any error: the events remain parked and are retried
                 log.exception("parked_events_failed")
                 self.parked_health.failed(type(error).__name__)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def close(self) -> None:
-        """Leave the group, unless entries are still pending for this process."""
+        """Leave the consumer group, unless entries are still pending for this process."""
         try:
             async with bus.connect() as client:
                 pending = await client.xpending_range(bus.PAYMENT_EVENTS, GROUP, "-", "+", 1, consumername=self._name)
                 if not pending:
                     await client.xgroup_delconsumer(bus.PAYMENT_EVENTS, GROUP, self._name)
         except (RedisError, OSError, TimeoutError):
-            pass  # another process removes the consumer when it has been idle for long enough
+            pass  # another process removes the idle consumer
 
     # --- the channel --------------------------------------------------------------------------------------------------
     async def _channel(self, client: Redis) -> None:
-        """Handle messages until the connection is lost. A heartbeat goes through Redis and back: silence alone proves nothing."""
+        """Handle messages until the connection is lost, which a heartbeat through Redis detects."""
         heartbeat = f"{bus.PAYMENT_EVENTS}.heartbeat.{self._name}"
         async with client.pubsub(ignore_subscribe_messages=True) as pubsub, asyncio.TaskGroup() as handling:
             await pubsub.subscribe(bus.PAYMENT_EVENTS, heartbeat)
@@ -111,7 +110,7 @@ class Subscriber:
             while time.monotonic() - received < 3 * HEARTBEAT_SECONDS:
                 if time.monotonic() - beat > HEARTBEAT_SECONDS:
                     beat = time.monotonic()
-                    await bus.check(client)  # a demoted primary would still answer, without any new messages
+                    await bus.check(client)  # a demoted primary still responds, without new messages
                     await client.publish(heartbeat, b"")
                 message = await pubsub.get_message(timeout=PAUSE_SECONDS)
                 if message is None:
@@ -123,11 +122,11 @@ class Subscriber:
                     handling.create_task(self._handle_published(message["data"]))
 
     async def _handle_published(self, raw: bytes) -> None:
-        """Handle a message that is not delivered again: while the database is unavailable, retry."""
+        """Handle a message that is not redelivered; retry while the database is unavailable."""
         try:
             while not await self._try_handle(raw):
                 await asyncio.sleep(PAUSE_SECONDS)
-        except Exception:  # one message must not stop the loop; its copy in the stream becomes a dead letter
+        except Exception:  # a failing message must not stop the loop; its copy in the stream becomes a dead letter
             log.exception("payment_message_failed")
         finally:
             self._slots.release()
@@ -142,7 +141,7 @@ class Subscriber:
 
     # --- the stream ---------------------------------------------------------------------------------------------------
     async def _stream(self, client: Redis) -> None:
-        """Handle entries until the connection or the group is lost."""
+        """Handle entries until the connection or the consumer group is lost."""
         await self._join(client)
         claimed = 0.0
         while True:
@@ -150,10 +149,10 @@ class Subscriber:
                 claimed = time.monotonic()
                 await self._claim(client)
                 await stream_maintenance.maintain_stream(client, GROUP, self._name)
-            answer = await client.xreadgroup(
+            response = await client.xreadgroup(
                 GROUP, self._name, {bus.PAYMENT_EVENTS: ">"}, count=BATCH_SIZE, block=PAUSE_SECONDS * 1000
             )
-            for _, entries in cast(Any, answer) or []:
+            for _, entries in cast(Any, response) or []:
                 await self._handle(client, entries)
             self.stream_health.succeeded()
 
@@ -168,10 +167,10 @@ class Subscriber:
         """Claim and handle the entries that another process has left pending."""
         start: bytes = b"0-0"
         while True:
-            answer = await client.xautoclaim(
+            response = await client.xautoclaim(
                 bus.PAYMENT_EVENTS, GROUP, self._name, CLAIM_AFTER_MS, start, count=BATCH_SIZE
             )
-            start, entries = cast(Any, answer)[:2]
+            start, entries = cast(Any, response)[:2]
             kept = [entry for entry in entries if entry[0] is not None]
             await self._handle(client, kept)
             if len(kept) < len(entries):
@@ -180,7 +179,7 @@ class Subscriber:
                 return
 
     async def _acknowledge_trimmed(self, client: Redis) -> None:
-        """Acknowledge this process's pending entries that were trimmed. Redis 7 does so by itself; before, it names none."""
+        """Acknowledge this process's pending entries that were trimmed, which Redis does by itself since version 7."""
         pending: list[Any] = await client.xpending_range(
             bus.PAYMENT_EVENTS, GROUP, "-", "+", BATCH_SIZE, consumername=self._name
         )
@@ -204,7 +203,7 @@ class Subscriber:
                 await handlers.handle(raw)
             except DependencyUnavailable:
                 raise
-            except Exception as error:  # an entry that can't be handled must not stop those behind it
+            except Exception as error:  # a failing entry must not block the next ones
                 log.exception("payment_message_failed")
                 if not await self._is_last_delivery(client, entry_id):
                     return

@@ -1,4 +1,4 @@
-"""All models of the service, for Django, which looks for them here; they live in `orders.store.models`."""
+"""The models of `orders.store.models`, re-exported where Django discovers them."""
 
 from orders.store.models import (
     DeadLetter,

@@ -1,4 +1,4 @@
-"""The tasks of the Celery worker: they take ids and may run twice. Each worker process keeps its own loop and clients."""
+"""The tasks of the Celery worker: they take ids and are repeatable. Each worker process has its own event loop and clients."""
 
 import asyncio
 import time
@@ -19,14 +19,14 @@ from orders.services.payments import status_requests
 from orders.store import database
 
 RUN_SECONDS = 1
-"""How long a regular task works off a backlog, such as the orders of a sale that expire together. The tasks behind it in the
-queue belong to customers who are waiting; beat starts the next run within seconds."""
+"""The maximum duration of a regular task with a backlog, such as many orders that expire together. The tasks behind it in
+the queue belong to waiting customers; beat starts the next run within seconds."""
 
 log = structlog.get_logger()
 
 
 class _Process:
-    """The event loop and clients of this worker process, made by its first task: neither survives a fork."""
+    """The event loop and clients of this worker process, created by its first task: neither survives a fork."""
 
     runner: ClassVar[asyncio.Runner | None] = None
     opened: ClassVar[AsyncExitStack]
@@ -39,7 +39,7 @@ class _Process:
             cls.runner.run(cls._open())
         try:
             cls.runner.run(work)
-        except DependencyUnavailable as error:  # the rows are claimed again, beat ticks again
+        except DependencyUnavailable as error:  # the relay claims the rows again, beat starts the task again
             log.warning("task_postponed", dependency=error.dependency, why=error.why)
 
     @classmethod
@@ -56,10 +56,10 @@ class _Process:
         database.close()
 
 
-# The name stays: servers and workers of two versions exchange these tasks while one replaces the other.
+# The task's name must not change: two versions exchange tasks during a rolling deployment.
 @shared_task(name="orders.carry_out")
 def run_effects(ids: list[int]) -> None:
-    """Run the effects of these rows of the outbox."""
+    """Execute the effects of these rows of the outbox."""
 
     async def work() -> None:
         await effects.run_effects(ids=ids, services=_Process.services)
@@ -75,14 +75,14 @@ def expire_overdue() -> None:
 
 @shared_task(name="orders.ask_about_silent_payments")
 def request_payment_statuses() -> None:
-    """Ask Payment about the orders and refunds that it has not reported on."""
+    """Send status requests for the orders and refunds without an event from Payment."""
     _Process.run(_work_off(lambda: status_requests.request_payment_statuses(request_id=_request_id())))
     _Process.run(_work_off(lambda: status_requests.repeat_refund_requests(request_id=_request_id())))
 
 
 @shared_task(name="orders.reconcile")
 def reconcile_some() -> None:
-    """Compare some recent orders with their ledgers and Product's stock, and repair what differs."""
+    """Compare some recent orders with their ledgers and Product's stock, and repair the differences."""
 
     async def work() -> None:
         await reconciliation.reconcile_some(services=_Process.services)
@@ -92,12 +92,12 @@ def reconcile_some() -> None:
 
 @shared_task(name="orders.delete_expired_rows")
 def delete_expired_rows() -> None:
-    """Delete the rows whose time is over."""
+    """Delete the rows whose retention period has ended."""
     _Process.run(_work_off(retention.delete_expired_rows))
 
 
 async def _work_off(work: Callable[[], int]) -> None:
-    """Repeat `work`, which returns how many rows it handled, until it finds none or RUN_SECONDS have passed."""
+    """Repeat `work`, which returns its number of rows, until it finds none or RUN_SECONDS have passed."""
     end = time.monotonic() + RUN_SECONDS
     while await database.run(work) and time.monotonic() < end:
         pass

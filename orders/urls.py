@@ -1,4 +1,4 @@
-"""The addresses of the API."""
+"""The URL patterns of the API."""
 
 from django.urls import path, register_converter
 from django.urls.converters import UUIDConverter
@@ -10,7 +10,7 @@ from orders.api.vendor_orders import views as vendor_orders
 
 
 class AnyCaseUUIDConverter(UUIDConverter):
-    """A UUID in capital letters is the same (RFC 9562, section 4)."""
+    """Accept UUIDs in any case (RFC 9562, section 4)."""
 
     regex = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 

@@ -1,4 +1,4 @@
-"""The ASGI application: the protocols that a server speaks to it, each in its own module."""
+"""The ASGI application, which dispatches by protocol."""
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 

@@ -1,8 +1,8 @@
 """The graceful shutdown of a server process: drain, then stop.
 
-At SIGTERM or SIGINT readiness fails, streams end and responses carry `Connection: close`, while requests are served as before for
-`SHUTDOWN_DRAIN_SECONDS`: the time in which a load balancer takes the process out. Then the server's own handler of the signal
-runs: uvicorn closes the listener and idle connections, and waits for the requests in progress.
+After SIGTERM or SIGINT readiness fails, streams end and responses have `Connection: close`, while requests are still served for
+`SHUTDOWN_DRAIN_SECONDS`, in which a load balancer removes the process. Then the server's own signal handler runs: uvicorn
+closes the listener and idle connections, and waits for the requests in progress.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from django.conf import settings
 
 
 class GracefulShutdown:
-    """The shutdown of this process. `has_started` from the first signal on."""
+    """The shutdown of this process. `has_started` is true from the first signal on."""
 
     def __init__(self) -> None:
         self.has_started = False
         self._drain: asyncio.TimerHandle | None = None
 
     def handle_signals(self, end_streams: Callable[[], None]) -> None:
-        """Handle SIGTERM and SIGINT before the server does. From the second signal on there is no drain."""
+        """Install handlers of SIGTERM and SIGINT before the server's. From the second signal on there is no drain."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             server_handler = signal.getsignal(number)

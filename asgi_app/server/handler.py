@@ -1,9 +1,8 @@
 """Django's ASGI handler without the steps that this service does not need: a third of its cost, the same responses.
 
-The stock handler gives each request a thread context, signals that hop to threads, a disconnect listener that cancels
-the view, and a spooled file for the body. Here every view is async, nothing hooks into the signals, checkouts must not
-be cancelled by a disconnect, and bodies are small; they are read up to the limit and no further. The tests run the
-same API tests under both.
+The stock handler has for each request a thread context, signals sent in threads, a disconnect listener that cancels the
+view, and a spooled file for the body. Here every view is async, the signals have no receivers, checkouts must not be
+cancelled by a disconnect, and bodies are small and read up to the limit only. The API tests run with both handlers.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ log = structlog.get_logger()
 
 
 class LeanASGIHandler(ASGIHandler):
-    """Handles HTTP requests of async views."""
+    """The handler of HTTP requests for async views."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = await read_body(receive, settings.REQUEST_BODY_BYTES)
@@ -49,7 +48,7 @@ class LeanASGIHandler(ASGIHandler):
                 log.warning("stream_broken", why=type(outcome).__name__)
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
-        """Return the request, or the response to one that can't be read (as the stock handler does)."""
+        """Return the request, or the error response to a malformed one (as the stock handler does)."""
         try:
             return ASGIRequest(scope, body_file), None
         except UnicodeDecodeError:
@@ -57,7 +56,7 @@ class LeanASGIHandler(ASGIHandler):
 
 
 async def read_body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
-    """Return the body, or as much of it as shows that it is over the limit; None when the client has disconnected."""
+    """Return the body, or its beginning up to a length beyond the limit; None when the client has disconnected."""
     body = b""
     while True:
         message = await receive()

@@ -1,5 +1,4 @@
-"""The lifespan of a server process: the clients and background loops that are opened before the first request, and closed after
-the last one."""
+"""The lifespan of a server process: the startup of clients and background loops, and their shutdown."""
 
 import asyncio
 import contextvars
@@ -30,7 +29,7 @@ from orders.services.reading.order_events import OpenStreams, OrderEventNotifier
 from orders.store import database
 
 LAST_RELAY_SECONDS = 10
-"""How long the relay may take to hand on what the last checkouts left in the outbox."""
+"""The maximum wait of a shutdown for the relay to process the outbox rows of the last checkouts."""
 
 log = structlog.get_logger()
 
@@ -61,9 +60,9 @@ class Lifespan:
 
 @asynccontextmanager
 async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
-    """Open the clients and start the background loops. No other service has to be there yet.
+    """Open the clients and start the background loops. No other service needs to be available yet.
 
-    On exit finish the checkouts, hand on what they left in the outbox, end the loops, close the clients.
+    On exit finish the checkouts, relay their outbox rows, end the loops and close the clients.
     Raises ClusterNotSupported when REDIS_URL or CELERY_BROKER_URL leads to a Redis Cluster.
     """
     if not settings.PAYMENT_SIGNING_SECRET:
@@ -98,13 +97,13 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
 
 
 def check_root_path(root_path: str) -> None:
-    """Raise ImproperlyConfigured for a root path that no link can be made of."""
+    """Raise ImproperlyConfigured for a root path that is invalid in links."""
     if root_path and (not root_path.startswith("/") or root_path.endswith("/") or not root_path.isascii()):
         raise ImproperlyConfigured(f"--root-path must begin with a slash and not end with one, like /shop: {root_path}")
 
 
 def _root_path() -> str:
-    """Return uvicorn's `--root-path`: the handler of SIGTERM is a method of the server that runs."""
+    """Return uvicorn's `--root-path`, found by the handler of SIGTERM, which is a method of the running server."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return server.config.root_path if isinstance(server, uvicorn.Server) else ""
 
@@ -116,7 +115,7 @@ async def _finish(checkout: CheckoutService, relay: Relay, relaying: asyncio.Tas
 
 
 async def end_tasks(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel until they have ended: on Python 3.11 `asyncio.wait_for` may swallow a cancellation (cpython #86296)."""
+    """Cancel the tasks until they have ended: on Python 3.11 `asyncio.wait_for` may suppress a cancellation (cpython #86296)."""
     while tasks:
         for task in tasks:
             task.cancel()
@@ -124,12 +123,12 @@ async def end_tasks(tasks: Collection[asyncio.Task[None]]) -> None:
 
 
 def _loop(work: Coroutine[Any, Any, None], *health: LoopHealth) -> Loop:
-    """Start a task with a context of its own: it carries no request's id."""
+    """Start a task in a new context, without the id of a request."""
     return Loop(asyncio.create_task(work, context=contextvars.Context()), health)
 
 
 def _freeze_garbage_collection() -> None:
-    """Collect only what requests leave behind, and less often: a full collection of Django's objects takes 100 ms."""
+    """Exclude the objects of the startup from garbage collection, and collect less often: a full collection takes 100 ms."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)

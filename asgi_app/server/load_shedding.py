@@ -1,9 +1,8 @@
-"""Load shedding: one process admits as many requests as it can serve in time, and refuses the others before any work is done.
+"""Load shedding: a process admits as many requests as it can serve in time, and refuses the others before any work is done.
 
-A refusal costs a fraction of a response, which keeps the goodput up when three times as many requests arrive
-(docs/decisions.md has the figures). Health, metrics and documentation are always admitted: they cost next to nothing. A
-request counts from the last byte of its body to the first byte of its response, so that neither a slow sender nor a slow
-reader takes a slot.
+A refusal costs a fraction of a response, which preserves the goodput under three times the load (docs/decisions.md has the
+figures). Health, metrics and documentation are always admitted: their cost is negligible. A request counts from the last
+byte of its body to the first byte of its response, so that neither a slow sender nor a slow reader occupies a slot.
 """
 
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ Kind = Literal["checkout", "request", "stream"]
 CHECKOUT = "POST", f"{API}orders"
 
 MAX_OPENING_STREAMS, OPENING_SECONDS = 10, 2
-"""Streams that open at once, and how long the next ones wait: after a restart all clients reconnect at the same time."""
+"""Streams that open concurrently, and how long the next ones wait: after a restart all clients reconnect at the same time."""
 
 _OVERLOADED = {
     kind: Overloaded(f"Too many {kind}s in progress on this server. Retry the same request in 1 second.")
@@ -68,7 +67,7 @@ class LoadShedding:
             await self._serve(kind, scope, _replay(body, receive), send)
 
     async def _open_stream(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a stream, which takes a slot while it opens. Of many that open at once, all but a few wait."""
+        """Serve a stream, which occupies a slot while it opens. The number of streams that open concurrently is limited."""
         async with AsyncExitStack() as opening:
             try:
                 await opening.enter_async_context(self._opening.slot())
@@ -86,7 +85,7 @@ class LoadShedding:
             await self._inner(scope, receive, with_headers(_releasing(slot, send), self._shutdown))
 
     def _has_capacity(self, kind: Kind, scope: Any) -> bool:
-        """Whether one more request of that kind would be served in time."""
+        """Return whether one more request of that kind would be served in time."""
         if kind == "checkout":
             return state_in(scope, CheckoutService).limiter.would_admit(self._in_flight[kind])
         if kind == "stream" and state_in(scope, OrderEventNotifier).streams.is_full():
@@ -94,7 +93,7 @@ class LoadShedding:
         return self._in_flight["request"] < int(settings.REQUESTS_IN_FLIGHT)
 
     async def _refuse(self, kind: Kind, scope: Any, send: Any) -> None:
-        """Send 503 `overloaded`, by the shortest way. It is counted, not logged: a line would cost more than the response."""
+        """Send 503 `overloaded` at minimal cost. It is counted, not logged: a line would cost more than the response."""
         _SHED[kind].inc()
         request_id = request_id_of(
             [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"]
@@ -108,7 +107,7 @@ class LoadShedding:
 
 
 class Slot:
-    """One request's slot among those in flight of its kind, from `with` until it is released."""
+    """A request's slot in the limit of its kind, from `with` until it is released."""
 
     __slots__ = ("_in_flight", "_is_taken", "_kind")
 
@@ -123,14 +122,14 @@ class Slot:
         self.release()
 
     def release(self) -> None:
-        """Release the slot, if that has not been done."""
+        """Release the slot. Repeatable."""
         if self._is_taken:
             self._in_flight[self._kind] -= 1
             self._is_taken = False
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Release the slot while the request waits for something that other requests need not wait for."""
+        """Release the slot for the duration of a wait that uses none of the process's capacity."""
         self.release()
         try:
             yield
@@ -143,7 +142,7 @@ class Slot:
 
 
 def kind_of(method: str, path: str) -> Kind | None:
-    """Return the limit that a request counts against; None for what is always admitted."""
+    """Return the limit against which a request counts; None for requests that are always admitted."""
     if not path.startswith(API):
         return None
     if path.endswith("/stream") and method in ("GET", "HEAD"):
@@ -152,7 +151,7 @@ def kind_of(method: str, path: str) -> Kind | None:
 
 
 def _releasing(slot: Slot, send: Any) -> Any:
-    """Return a `send` that releases the slot when the response begins: it may wait for a client that does not read."""
+    """Return a `send` that releases the slot when the response begins, which may wait for a slow reader."""
 
     async def release_and_send(event: Any) -> None:
         slot.release()
@@ -172,7 +171,7 @@ def _closing(opening: AsyncExitStack, send: Any) -> Any:
 
 
 def _replay(body: bytes, receive: Any) -> Any:
-    """Return a `receive` that gives `body` as the whole body, and then waits for the client's disconnect."""
+    """Return a `receive` that returns `body` as the whole body, and then waits for the client's disconnect."""
     unread: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Any:

@@ -1,6 +1,6 @@
-"""The headers of every response, by whatever it was made (OWASP REST Security Cheat Sheet, "Security Headers").
+"""The security headers of every response (OWASP REST Security Cheat Sheet, "Security Headers").
 
-HSTS is not among them: it belongs where TLS ends, in front of this service.
+HSTS is not among them: it is set where TLS is terminated, in front of this service.
 """
 
 from asgiref.typing import ASGISendCallable, ASGISendEvent
@@ -13,13 +13,13 @@ HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-"""A response's own value for one of them wins."""
+"""The defaults; a response's own value takes precedence."""
 
 CONNECTION_CLOSE = (b"connection", b"close")
 
 
 def with_headers(send: ASGISendCallable, shutdown: GracefulShutdown) -> ASGISendCallable:
-    """Return a `send` that adds them, and `Connection: close` once a shutdown has started (RFC 9112, 9.6)."""
+    """Return a `send` that adds the headers, and `Connection: close` once a shutdown has started (RFC 9112, 9.6)."""
 
     async def send_with_headers(event: ASGISendEvent) -> None:
         if event["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The objects that the lifespan opens, and all requests of the process share."""
+"""The objects that the lifespan opens and that all requests of the process share."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,7 +12,7 @@ from orders.services.reading.order_events import OrderEventNotifier
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """Requests find each by its class (`orders.http.state`)."""
+    """The shared objects; requests access each by its class (`orders.http.state`)."""
 
     clients: ServiceClients
     checkout: CheckoutService

@@ -14,7 +14,7 @@ from compose.sandbox.server import Ports, Sandbox
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Return the command line; the two secrets may come from the environment instead, where `ps` does not show them."""
+    """Parse the command line; the two secrets may be set in the environment instead, which `ps` does not show."""
     parser = argparse.ArgumentParser(prog="python -m compose.sandbox", description=sandbox.__doc__)
     host_help = "of User, Cart and Product; the control is always on 127.0.0.1"
     parser.add_argument("--host", default="127.0.0.1", help=host_help)

@@ -1,6 +1,6 @@
-"""The calls that reach one neighbour: authentication, counts, and the headers that each call must carry.
+"""The received calls of one neighbour: authentication, counts, and the required headers.
 
-The same rule holds for HTTP headers and gRPC metadata.
+The same rules apply to HTTP headers and gRPC metadata.
 """
 
 import hmac
@@ -13,7 +13,7 @@ TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9
 """W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header"""
 REQUEST_ID = re.compile(r"[!-~ ]{1,200}")
 MAX_RECENT = 200
-"""Calls kept in full: enough to look one up in a test, too few to fill the memory under load."""
+"""The number of calls that are kept in full: enough for the assertions of a test, too few to fill the memory under load."""
 
 
 class CallLog:
@@ -28,9 +28,9 @@ class CallLog:
         self.recent: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT)
 
     def authenticate(self, call: str, headers: Mapping[str, str]) -> bool:
-        """Record the call and return whether it carries the right token. `headers` are looked up in lower case.
+        """Record the call and return whether its token is valid. The names of `headers` are lower case.
 
-        A missing or malformed `X-Request-ID` or `traceparent` is counted, not refused: the contract asks for none.
+        A missing or malformed `X-Request-ID` or `traceparent` is counted, not refused: the contract requires neither.
         """
         self.calls[call] += 1
         request_id, traceparent = headers.get("x-request-id", ""), headers.get("traceparent", "")

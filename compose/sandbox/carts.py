@@ -13,14 +13,14 @@ DETAILS = {204: None, 404: {"detail": "unknown cart"}, 409: {"detail": "the cart
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True):
-    """A line of a cart, as the contract allows it."""
+    """A line of a cart, valid by the contract."""
 
     product_id: str
     quantity: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 
 
 class CartContent(msgspec.Struct, forbid_unknown_fields=True):
-    """What a cart that keeps to the contract may consist of."""
+    """The content of a cart, valid by the contract."""
 
     customer_id: Any = None
     version: Any = None
@@ -36,9 +36,9 @@ class ClearRequest(msgspec.Struct):
 
 
 class Cart(msgspec.Struct):
-    """One customer's cart. `raw`, when set, is returned in place of the rest.
+    """One customer's cart. `raw`, when set, is returned in place of the representation.
 
-    A `refilled` one has the same items under a new version each time it is read: its customer can order without end.
+    A `refilled` cart has the same items under a new version at each read: its customer can order repeatedly.
     """
 
     customer_id: str
@@ -63,14 +63,14 @@ class Carts(HttpNeighbour):
     def __init__(self, token: str) -> None:
         super().__init__(token)
         self._carts: dict[str, Cart] = {}
-        self._heard: Counter[str] = Counter()
+        self._received: Counter[str] = Counter()
         self._in_effect: Counter[str] = Counter()
 
     def put(self, customer_id: str, given: dict[str, Any]) -> dict[str, Any]:
         """Store a cart under a new version and return its representation.
 
-        `given` holds `currency`, `items` and, to force it, `version`. With `"raw": true` the rest is stored as it is,
-        however wrong; with `"refilled": true` each read finds a new version. Raise `ValueError` for content that breaks
+        `given` holds `currency`, `items` and, to force it, `version`. With `"raw": true` the content is stored
+        unvalidated; with `"refilled": true` each read has a new version. Raise `ValueError` for content that breaks
         the contract and is not raw.
         """
         cart = self._carts.setdefault(customer_id, Cart(customer_id))
@@ -86,11 +86,11 @@ class Carts(HttpNeighbour):
         return cart.representation()
 
     def clear(self, customer_id: str, order_id: str, version: int) -> int:
-        """Empty the cart if it still is at `version`; return 204, 409 or 404.
+        """Clear the cart if its version is still `version`; return 204, 409 or 404.
 
-        The same order and version again is 204, and changes nothing whatever the cart holds by then.
+        A repetition for the same order and version returns 204 and leaves the cart unchanged.
         """
-        self._heard[order_id] += 1
+        self._received[order_id] += 1
         cart = self._carts.get(customer_id)
         if cart is None:
             return 404
@@ -112,7 +112,7 @@ class Carts(HttpNeighbour):
         return 200, cart.representation()
 
     async def on_clear(self, request: web.Request) -> Result:
-        """Clear the cart as the body says; 400 when the body is invalid."""
+        """Clear the cart of the body; 400 for an invalid body."""
         try:
             wanted = msgspec.json.decode(await request.read(), type=ClearRequest)
         except ValueError:
@@ -121,7 +121,7 @@ class Carts(HttpNeighbour):
         return status, DETAILS[status]
 
     def app(self) -> web.Application:
-        """Return the service as its clients see it."""
+        """Return the HTTP application of the service."""
         app = web.Application()
         app.router.add_get("/carts/{customer_id}", self.endpoint("get", self.on_get))
         app.router.add_post("/carts/{customer_id}/clear", self.endpoint("clear", self.on_clear))
@@ -130,9 +130,9 @@ class Carts(HttpNeighbour):
     def ledger(self) -> dict[str, Any]:
         """Return the recorded calls, each cart, and the clears of each order."""
         carts = {customer_id: cart.representation() for customer_id, cart in self._carts.items()}
-        clears = {order_id: self.ledger_of(order_id) for order_id in self._heard}
+        clears = {order_id: self.ledger_of(order_id) for order_id in self._received}
         return {**super().ledger(), "carts": carts, "clears": clears}
 
     def ledger_of(self, order_id: str) -> dict[str, int]:
-        """Return how often this order asked for a clear, and how often that emptied a cart."""
-        return {"heard": self._heard[order_id], "in_effect": self._in_effect[order_id]}
+        """Return the number of clears that this order requested, and of those that cleared a cart."""
+        return {"heard": self._received[order_id], "in_effect": self._in_effect[order_id]}

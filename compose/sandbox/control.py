@@ -1,13 +1,13 @@
-"""The sandbox: stand-ins for User, Cart, Product and Payment. This is their control. Everything is JSON.
+"""The control API of the sandbox, the stand-ins for User, Cart, Product and Payment. Everything is JSON.
 
 Data
-  PUT  /users/{id}                    any of id, name, email, role, is_active, default_address; the rest stays as it was
+  PUT  /users/{id}                    any of id, name, email, role, is_active, default_address; other fields are unchanged
   PUT  /carts/{customer_id}           {"currency": "EUR", "items": [{"product_id": "p-1", "quantity": 2}]}: stored under
-                                      a new version, or the "version" given; with "raw": true the body is stored as it is;
-                                      with "refilled": true each read finds it under a new version
-  POST /carts/{customer_id}/refill    a seeded cart as it was at the start, under a new version
-  PUT  /products/{id}                 any of vendor_id, name, sku, unit_price_minor, currency, stock (units available
-                                      from now on; held and sold units stay so)
+                                      a new version, or the "version" given; with "raw": true the body is stored unvalidated;
+                                      with "refilled": true each read has a new version
+  POST /carts/{customer_id}/refill    restores a seeded cart under a new version
+  PUT  /products/{id}                 any of vendor_id, name, sku, unit_price_minor, currency, stock (available
+                                      units; held and sold units are unchanged)
   POST /holds/{order_id}/expire       the order's stock hold expires now
 
 Payment
@@ -15,16 +15,16 @@ Payment
                                       via (both, channel, stream), capture_after (seconds)
   PUT  /payments/{order_id}           the same for one order, known or not
   POST /payments/{order_id}/{action}  capture, authorize, fail, void, refund, refund_failed or unknown: sends the event now,
-                                      whatever the state. Any of amount_minor, currency, event_id, payment_id,
+                                      in any state. Any of amount_minor, currency, event_id, payment_id,
                                       refund_id, reason, occurred_at; else what was requested. With a signature it is a
-                                      forgery: sent, but not recorded as having happened
-  POST /payments/messages             {"message": "any text", "via": "both"}: sent as it is, in place of an event
+                                      forgery: sent, but not recorded
+  POST /payments/messages             {"message": "any text", "via": "both"}: sent unchanged, in place of an event
 
 Faults of user, cart, product or payment
-  GET    /faults                      what is armed
-  PUT    /faults/{neighbour}          one fault or a list of them, replacing those before:
+  GET    /faults                      the armed faults
+  PUT    /faults/{neighbour}          one fault or a list of them, replacing the armed ones:
                                       {"kind": "status", "value": 503, "times": 3, "call": "clear", "after": true}
-                                      The first that fits a call affects it; a delay is waited out and the search goes on
+                                      The first that matches a call affects it; after a delay the search continues
            times   only the next N calls; else all
            call    only get, clear, ReserveStock, payment.requested …; else any
            after   the call takes effect and its response is lost (hang, status, reset)
@@ -36,7 +36,7 @@ Faults of user, cart, product or payment
   DELETE /faults/{neighbour}          disarms them
   DELETE /faults                      disarms all
 
-What happened
+Ledgers
   GET  /ledger                        everything
   GET  /ledger/{neighbour}            one neighbour
   GET  /ledger/cart/{order_id}        clears received and in effect
@@ -64,11 +64,11 @@ from compose.sandbox.wrong_responses import WRONG_RESPONSES
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Object = dict[str, Any]
 MAX_BODY = 32 * 2**20
-"""Room for messages and bodies that are too large on purpose."""
+"""The size limit of requests, for messages and bodies that are deliberately too large."""
 
 
 class Control:
-    """The HTTP interface by which tests and people change and inspect all four neighbours."""
+    """The HTTP API for changing and inspecting all four neighbours."""
 
     def __init__(self, users: Users, carts: Carts, products: Products, payments: Payments) -> None:
         self._users, self._carts, self._products, self._payments = users, carts, products, payments
@@ -81,7 +81,7 @@ class Control:
         self._by_order = {"cart": carts.ledger_of, "product": products.holds.ledger_of, "payment": payments.ledger_of}
 
     def app(self) -> web.Application:
-        """Return the control as its clients see it."""
+        """Return the HTTP application of the control API."""
         app = web.Application(client_max_size=MAX_BODY, middlewares=[report_errors])
         settings = self._payments.settings
         app.add_routes(
@@ -125,15 +125,15 @@ class Control:
             neighbour.faults.clear()
 
     def ledger(self) -> Object:
-        """Return everything that happened."""
+        """Return the ledgers of all neighbours."""
         return {name: neighbour.ledger() for name, neighbour in self._all.items()}
 
     def ledger_of(self, name: str) -> Object:
-        """Return what happened to one neighbour."""
+        """Return the ledger of one neighbour."""
         return self._neighbour(name).ledger()
 
     def ledger_of_order(self, name: str, order_id: str) -> Object:
-        """Return what one order did to one neighbour."""
+        """Return one order's entries in the ledger of one neighbour."""
         if name not in self._by_order:
             raise LookupError(f"Orders are in the ledgers of {', '.join(self._by_order)}.")
         return self._by_order[name](order_id)
@@ -145,14 +145,14 @@ class Control:
 
 
 async def show_help(request: web.Request) -> web.Response:
-    """Return the first page of this file."""
+    """Return the docstring of this module."""
     return web.Response(text=str(__doc__).replace("{WRONG_RESPONSES}", ", ".join(WRONG_RESPONSES)))
 
 
 def endpoint(function: Callable[..., Any], *, body: Any = None) -> Handler:
     """Return a handler that calls the function with the path's values and, where it has a type, the JSON body.
 
-    An empty body is {}. What the function returns is sent as JSON that is easy to read; nothing is 204.
+    An empty body is {}. The function's result is sent as indented JSON; None is sent as 204.
     """
 
     async def handle(request: web.Request) -> web.Response:
@@ -170,7 +170,7 @@ def endpoint(function: Callable[..., Any], *, body: Any = None) -> Handler:
 
 @web.middleware
 async def report_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn an invalid request into 400 and an unknown name into 404, each with the reason."""
+    """Return 400 for an invalid request and 404 for an unknown name, each with the reason."""
     try:
         return await handler(request)
     except (ValueError, InvalidArgument) as problem:

@@ -1,9 +1,9 @@
-"""Deduplication of commands: each is sent on a channel and on a stream, under one `event_id`."""
+"""Deduplication of commands, each of which is sent on a channel and on a stream under one `event_id`."""
 
 from collections import OrderedDict
 
 MAX_REMEMBERED = 200_000
-"""Ids kept, oldest forgotten first. Forgetting one is safe: every command may be repeated."""
+"""The number of ids kept; the oldest are removed first, which is safe: every command is repeatable."""
 
 
 class Deduplication:
@@ -16,19 +16,19 @@ class Deduplication:
     def is_duplicate(self, event_id: str, source: str) -> bool:
         """Return whether this message was received before, or is the other copy of a lost one.
 
-        A lost message that its sender repeats from the same `source` is no duplicate.
+        A lost message that is repeated from the same `source` is no duplicate.
         """
         lost_from = self._lost.pop(event_id, None) if event_id not in self._received else None
         return event_id in self._received or (lost_from is not None and source not in lost_from)
 
     def receive(self, event_id: str) -> None:
-        """Remember a message as received."""
+        """Record a message as received."""
         self._received[event_id] = None
         if len(self._received) > MAX_REMEMBERED:
             self._received.popitem(last=False)
 
     def lose(self, event_id: str, source: str) -> None:
-        """Remember that the copy from `source` was lost, so that the other copy is lost too."""
+        """Record that the copy from `source` was lost, so that the other copy is lost too."""
         self._lost.setdefault(event_id, set()).add(source)
         if len(self._lost) > MAX_REMEMBERED:
             self._lost.popitem(last=False)

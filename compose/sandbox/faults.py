@@ -1,6 +1,6 @@
-"""The armed faults of one neighbour, and which call takes which.
+"""The armed faults of one neighbour, and their assignment to calls.
 
-How a fault looks on the wire is written beside each wire: `http_faults.py`, `products.py`, `payments.py`.
+The effects of faults are implemented for each protocol: `http_faults.py`, `products.py`, `payments.py`.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ NonNegative = Annotated[float, msgspec.Meta(ge=0)]
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
     """One armed fault.
 
-    `times` is how many calls it still affects (None: all), `call` the one call it is meant for (None: any), and `after`
-    says whether the call takes effect first, so that only its response is lost.
+    `times` is the number of calls that it still affects (None: all), `call` the name of the affected call (None: any);
+    with `after` the call takes effect first, and only its response is lost.
     """
 
     kind: str
@@ -30,11 +30,11 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
 class Faults:
     """The armed faults of one neighbour, first match first.
 
-    A `delay` is waited out and the search goes on, so `[delay, reset]` is a slow reset; any other kind ends the search.
+    After a `delay` the search continues, so `[delay, reset]` is a slow reset; any other kind ends the search.
     """
 
     def __init__(self, kinds: Mapping[str, Any]) -> None:
-        """`kinds` maps each kind to the type of its value; None: the kind has no value."""
+        """Declare the kinds: `kinds` maps each to the type of its value, or None for no value."""
         self._kinds = kinds
         self.armed: list[Fault] = []
         self.served: Counter[str] = Counter()
@@ -49,7 +49,7 @@ class Faults:
         self.armed = []
 
     def take(self, call: str) -> tuple[float, Fault | None]:
-        """Return the seconds that this call must wait first and the fault that then affects it; count both as served."""
+        """Return the delay of this call in seconds and the fault that then affects it; count both as served."""
         seconds = 0.0
         for fault in list(self.armed):
             if fault.call not in (None, call):
@@ -61,7 +61,7 @@ class Faults:
         return seconds, None
 
     async def wait(self, call: str) -> Fault | None:
-        """Wait out the delays armed for this call and return the fault that affects it, if any."""
+        """Wait for the delays armed for this call and return the fault that affects it, if any."""
         seconds, fault = self.take(call)
         if seconds:
             await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""One order's stock hold: its states, the record that the Product Service keeps and what a caller sees of it."""
+"""One order's stock hold: its states, the Product Service's record, and the snapshot that is returned to a caller."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class InvalidArgument(Exception):
 
 
 class FailedPrecondition(Exception):
-    """The order's hold is not in the state that the call needs."""
+    """The state of the order's hold does not allow the call."""
 
 
 class State(StrEnum):
@@ -27,10 +27,10 @@ class State(StrEnum):
 
 
 class Hold(msgspec.Struct):
-    """The units that one order holds or bought, and how often each operation took effect.
+    """The units that one order holds or bought, and the number of times that each operation took effect.
 
-    `revision` is that of the ReserveStock that made the hold, `reserve_calls` the number of ReserveStock calls so far:
-    a rejected one takes a number too, and leaves the hold its own.
+    `revision` is that of the hold's ReserveStock call, `reserve_calls` the number of ReserveStock calls so far: a rejected
+    call increments it too, without changing the hold's revision.
     """
 
     order_id: str
@@ -45,7 +45,7 @@ class Hold(msgspec.Struct):
     restocked: Counter[str] = msgspec.field(default_factory=Counter)
 
     def snapshot(self) -> "HoldSnapshot":
-        """Return the hold as the caller sees it."""
+        """Return the hold as returned to a caller."""
         expires = self.expires_at if self.state in (State.HELD, State.EXPIRED) else None
         lines = self.lines if self.state in (State.HELD, State.COMMITTED) else {}
         return HoldSnapshot(self.order_id, self.state, self.revision, expires, lines)
@@ -60,15 +60,15 @@ class Hold(msgspec.Struct):
         return self.lines if self.state is State.HELD else {}
 
     def ledger(self) -> dict[str, Any]:
-        """Return state, revision and lines, and how often a commit, release or restock took effect."""
+        """Return state, revision and lines, and the number of commits, releases and restocks that took effect."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if name != "order_id"}
 
 
 @dataclass(frozen=True, slots=True)
 class HoldSnapshot:
-    """A hold as the caller sees it.
+    """A hold as returned to a caller.
 
-    `expires_at` is in seconds since the epoch, None unless the hold expires or expired; `lines` is what is held or sold.
+    `expires_at` is in seconds since the epoch, None unless the hold expires or expired; `lines` are the held or sold units.
     """
 
     order_id: str
@@ -82,8 +82,8 @@ class HoldSnapshot:
 class Reservation:
     """The result of ReserveStock.
 
-    `available` is how many units of each existing product this order could have had, its own held ones counted;
-    `shortages` maps each product that was short to (requested, available).
+    `available` has the units of each existing product that the order could have, including its own hold; `shortages` maps
+    each product with insufficient stock to (requested, available).
     """
 
     hold: HoldSnapshot

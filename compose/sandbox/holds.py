@@ -1,6 +1,6 @@
-"""The Product Service's stock holds: one for each order, as `product.proto` describes them. No gRPC here.
+"""The Product Service's stock holds, one for each order, as specified in `product.proto`, without gRPC.
 
-Holds expire lazily: each call first releases those whose time is over.
+Holds expire lazily: each call first releases the expired ones.
 """
 
 import heapq
@@ -13,7 +13,7 @@ from compose.sandbox.inventory import Inventory
 
 
 class Holds:
-    """All holds, over the inventory that they take from."""
+    """All holds, and the inventory of their units."""
 
     def __init__(self, inventory: Inventory, clock: Callable[[], float]) -> None:
         self._inventory, self._clock = inventory, clock
@@ -22,7 +22,7 @@ class Holds:
         self._expiries: list[tuple[float, str]] = []
 
     def reserve(self, order_id: str, lines: Iterable[tuple[str, int]], ttl_seconds: int) -> Reservation:
-        """Make the order's hold exactly these lines, or reject them all and leave it as it was."""
+        """Set the order's hold to exactly these lines, or reject them all without a change."""
         wanted = total(order_id, lines)
         if ttl_seconds < 1:
             raise InvalidArgument("ttl_seconds is at least 1")
@@ -42,7 +42,7 @@ class Holds:
         return Reservation(hold.snapshot(), free, {})
 
     def commit(self, order_id: str, revision: int = 0) -> HoldSnapshot:
-        """Turn the hold into a sale if it has that revision (0: any)."""
+        """Commit the hold as a sale if it has that revision (0: any)."""
         hold = self._current(order_id)
         if hold.state is State.COMMITTED:
             return hold.snapshot()
@@ -57,7 +57,7 @@ class Holds:
         return hold.snapshot()
 
     def release(self, order_id: str, revision: int) -> HoldSnapshot:
-        """Release the hold if it has that revision (0: any); else it stays, and the result for that revision is RELEASED."""
+        """Release the hold if it has that revision (0: any); else keep it and return RELEASED for that revision."""
         hold = self._current(order_id)
         if hold.state is State.COMMITTED:
             return hold.snapshot()
@@ -94,7 +94,7 @@ class Holds:
         return self._current(order_id).snapshot()
 
     def expire(self, order_id: str) -> HoldSnapshot:
-        """Let the hold expire now, whatever time it had left."""
+        """Expire the hold now, regardless of its expiry time."""
         hold = self._current(order_id)
         if hold.state is State.HELD:
             hold.expires_at = self._clock()
@@ -102,7 +102,7 @@ class Holds:
         return self.get(order_id)
 
     def expire_due(self) -> None:
-        """Make the units of holds that have expired by now available again."""
+        """Release the units of expired holds."""
         now = self._clock()
         while self._expiries and self._expiries[0][0] <= now:
             hold = self._holds[heapq.heappop(self._expiries)[1]]
@@ -111,7 +111,7 @@ class Holds:
                 hold.state = State.EXPIRED
 
     def adds_up(self) -> bool:
-        """Return whether every unit is in one state, and the held and sold units are those of the orders."""
+        """Return whether every unit is in one state, and the held and sold units match those of the orders."""
         held: Counter[str] = Counter()
         sold: Counter[str] = Counter()
         for hold in self._holds.values():
@@ -131,7 +131,7 @@ class Holds:
         return self._current(order_id).ledger()
 
     def _current(self, order_id: str) -> Hold:
-        """Return the order's hold as of now; a look-up of an unknown order stores nothing."""
+        """Return the order's current hold; a look-up of an unknown order stores nothing."""
         if not order_id:
             raise InvalidArgument("order_id is missing")
         self.expire_due()
@@ -149,7 +149,7 @@ class Holds:
 
 
 def total(order_id: str, lines: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return the units of each product, which may stand on several lines. Raise `InvalidArgument` for invalid lines."""
+    """Return the units of each product, which may have several lines. Raise `InvalidArgument` for invalid lines."""
     wanted: Counter[str] = Counter()
     for product_id, units in lines:
         if not product_id or not units:

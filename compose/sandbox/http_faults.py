@@ -1,4 +1,4 @@
-"""The faults of an HTTP neighbour as they look on the wire."""
+"""The effects of faults on the responses of an HTTP neighbour."""
 
 import asyncio
 import json
@@ -13,10 +13,10 @@ from compose.sandbox.faults import Fault, NonNegative
 
 GARBAGE = b'<html>\xff\xfe{"id": '
 OVER_THE_CAP = 2**20 + 1
-"""Just beyond the 1 MiB that the contract allows a response."""
+"""A size just above the 1 MiB that the contract allows for a response."""
 DRIP_SECONDS = 0.05
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER with no time: closing sends RST instead of FIN."""
+"""SO_LINGER with a zero timeout: closing sends RST instead of FIN."""
 KINDS = {
     "delay": NonNegative,
     "hang": None,
@@ -29,11 +29,11 @@ KINDS = {
     "body": Any,
 }
 INSTEAD_OF_THE_CALL = {"hang", "status", "reset"}
-"""These keep the call from taking effect, unless `after` is set; the others change the response of a call that did."""
+"""Kinds that prevent the call from taking effect, unless `after` is set; the others change the response only."""
 
 
 async def faulty_response(request: web.Request, fault: Fault, status: int, body: Any) -> web.StreamResponse:
-    """Respond as the fault says, in place of the true `status` and `body` (JSON or None)."""
+    """Return the response of the fault in place of the true `status` and `body` (JSON or None)."""
     if fault.kind == "hang":
         await asyncio.Event().wait()
     if fault.kind == "reset":
@@ -42,7 +42,7 @@ async def faulty_response(request: web.Request, fault: Fault, status: int, body:
         pause = DRIP_SECONDS if fault.value is None else fault.value
         return await drip(request, pause, status, b"" if body is None else msgspec.json.encode(body))
     if fault.kind == "status":
-        # A redirect leads back here: a client that follows it gets the true response of the next call, and its test fails.
+        # A redirect leads to the same path: a client that follows it gets the true response of the next call, and its test fails.
         return web.json_response({"detail": "sandbox fault"}, status=fault.value, headers={"Location": request.path_qs})
     response = web.Response(body=faulty_body(fault, body), content_type="application/json")
     if fault.kind == "huge":
@@ -57,19 +57,19 @@ def faulty_body(fault: Fault, body: Any) -> bytes:
     if fault.kind == "huge":
         size = OVER_THE_CAP if fault.value is None else int(fault.value)
         return msgspec.json.encode({**(body or {}), "padding": "x" * size})
-    # The standard library's writer for what msgspec refuses, such as integers over 64 bits.
+    # The standard library encodes values that msgspec refuses, such as integers over 64 bits.
     return json.dumps(fault.value if fault.kind == "body" else wrong_types(body)).encode()
 
 
 def wrong_types(body: Any) -> Any:
-    """Return the same JSON object with every value of another type than it should be."""
+    """Return the JSON object with every value converted to a wrong type."""
     if not isinstance(body, dict):
         return [body]
     return {name: wrong_type(value) for name, value in body.items()}
 
 
 def wrong_type(value: Any) -> Any:
-    """Return a value that reads alike and is of another JSON type: 7 becomes "7"."""
+    """Return a similar value of another JSON type: 7 becomes "7"."""
     match value:
         case None | dict():
             return ["nothing"]
@@ -82,7 +82,7 @@ def wrong_type(value: Any) -> Any:
 
 
 def reset(request: web.Request) -> web.StreamResponse:
-    """Close the connection abruptly, so that the peer sees ECONNRESET."""
+    """Reset the connection, so that the peer gets ECONNRESET."""
     if request.transport is not None:
         request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         request.transport.abort()

@@ -1,4 +1,4 @@
-"""What User and Cart have in common: authentication, the call log, and faults around each call."""
+"""The common parts of User and Cart: authentication, the call log, and faults around each call."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -24,7 +24,7 @@ class HttpNeighbour:
     def endpoint(
         self, call: str, function: Callable[[web.Request], Awaitable[Result]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Return a handler around `function`: 401 without the token, then whatever fault is armed for `call`."""
+        """Return a handler around `function`, with authentication (401) and the faults armed for `call`."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if not self.call_log.authenticate(call, request.headers):

@@ -1,6 +1,6 @@
 """The catalogue of the Product Service, and the state of each unit: available, held for an order, or sold.
 
-A unit is always in exactly one state, and changes it only by the methods below.
+A unit is always in exactly one state, which only the methods below change.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MAX_UNITS = 2**32 - 1
 
 
 class Listing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What the control may set of a product; `stock` is then the number of available units."""
+    """The fields of a product that the control API can set; `stock` is the number of available units."""
 
     vendor_id: str = "v-1"
     name: str
@@ -24,7 +24,7 @@ class Listing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Product(Listing, kw_only=True):
-    """One product and its units: `stock` is all of them, `restocked` those that were sold and came back."""
+    """One product and its units: `stock` is their total, `restocked` those that were sold and restocked."""
 
     product_id: str
     available: int = 0
@@ -33,17 +33,17 @@ class Product(Listing, kw_only=True):
     restocked: int = 0
 
     def hold(self, units: int) -> None:
-        """Turn available units into held ones; a negative number releases them."""
+        """Hold available units; a negative number releases held ones."""
         self.available -= units
         self.held += units
 
     def sell(self, units: int) -> None:
-        """Turn held units into sold ones."""
+        """Sell held units."""
         self.held -= units
         self.sold += units
 
     def restock(self, units: int) -> None:
-        """Turn sold units into available ones."""
+        """Make sold units available again."""
         self.sold -= units
         self.available += units
         self.restocked += units
@@ -62,8 +62,8 @@ class Inventory:
     def put(self, product_id: str, given: dict[str, Any]) -> Product:
         """Store a product: `given` over what was stored, or over a EUR 10.00 product of vendor `v-1`.
 
-        `stock` sets the units available from now on; held and sold ones stay. Raise `ValueError` for values that
-        a real Product Service could not send.
+        `stock` sets the available units; held and sold ones are unchanged. Raise `ValueError` for values that a real
+        Product Service could not send.
         """
         product = self._products.get(product_id)
         known = {"name": product_id, "sku": product_id.upper()}

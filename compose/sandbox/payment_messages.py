@@ -33,27 +33,27 @@ class Command(msgspec.Struct):
 
 
 def signature(message: Message, secret: bytes) -> str:
-    """Return the hex HMAC-SHA256 over the signed fields, one newline between each, null as empty."""
+    """Return the hex HMAC-SHA256 of the signed fields, separated by newlines, with null as empty."""
     fields = (message.get(name) for name in SIGNED)
     text = "\n".join("" if field is None else str(field) for field in fields)
     return hmac.new(secret, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def is_signed(message: Message, secret: bytes) -> bool:
-    """Return whether the message carries its true signature."""
+    """Return whether the message's signature is valid."""
     claimed, true = message.get("signature"), signature(message, secret)
     return isinstance(claimed, str) and hmac.compare_digest(claimed.encode("utf-8", "surrogatepass"), true.encode())
 
 
 def event(kind: str, **fields: Any) -> Message:
-    """Return an unsigned message of type `kind`; `event_id` may be given, else it is new."""
+    """Return an unsigned message of type `kind`; without a given `event_id` a new one is generated."""
     blank: Message = dict.fromkeys(("order_id", "payment_id", "amount_minor", "currency", "refund_id", "reason"))
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {"event_id": str(uuid.uuid4()), "type": kind, "occurred_at": now, **blank, **fields}
 
 
 def read(text: bytes) -> Message:
-    """Return the message in `text`, its fields not checked yet. Raise `InvalidMessage` when it is no JSON object."""
+    """Decode the message in `text` without validating its fields. Raise `InvalidMessage` unless it is a JSON object."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as problem:

@@ -1,6 +1,6 @@
-"""The payments, one for each order, and the events that each command causes. No Redis here.
+"""The payments, one for each order, and the events caused by each command, without Redis.
 
-An event that is published again keeps its `event_id`, so that no receiver counts it twice.
+A republished event keeps its `event_id`, so that no receiver counts it twice.
 """
 
 import uuid
@@ -16,7 +16,7 @@ WITHOUT_MONEY = ("payment.authorized", "payment.failed", "payment.voided")
 
 @dataclass(slots=True)
 class Payment:
-    """One order's payment. Its events, in their order, are its state."""
+    """One order's payment, whose state is its sequence of events."""
 
     order_id: str
     amount_minor: int
@@ -47,7 +47,7 @@ class Payment:
         return event(kind, **{**own, "amount_minor": self.amount_minor, "currency": self.currency, **fields})
 
     def record(self, message: Message) -> Message:
-        """Record an event of this payment as having happened and return it. A known `event_id` changes nothing."""
+        """Record an event of this payment and return it. A known `event_id` has no effect."""
         return self.events.setdefault((message["type"], message["event_id"]), message)
 
     def events_of(self, *kinds: str) -> list[Message]:
@@ -55,7 +55,7 @@ class Payment:
         return [message for message in self.events.values() if message["type"] in kinds]
 
     def current_events(self) -> list[Message]:
-        """Return the events that make up the current state: the money that moved, else the last event."""
+        """Return the events of the current state: captures and refunds, else the last event."""
         moved = self.events_of("payment.captured") + self.events_of("payment.refunded")
         return moved or self.events_of(*WITHOUT_MONEY)[-1:]
 
@@ -87,14 +87,14 @@ class PaymentProcessor:
         self.payments: dict[str, Payment] = {}
 
     def open(self, command: Message) -> bool:
-        """Open the requested payment; return False when the order has one already, which stays as it is."""
+        """Open the requested payment; return False when the order already has one, which is unchanged."""
         if command["order_id"] in self.payments:
             return False
         self._payment(command)
         return True
 
     def settle(self, order_id: str, outcome: str) -> list[Message]:
-        """Give a payment that is still open its outcome (of `OUTCOMES`)."""
+        """Set the outcome (of `OUTCOMES`) of a payment that is still open."""
         payment = self.payments[order_id]
         if payment.state != "requested":
             return []
@@ -111,7 +111,7 @@ class PaymentProcessor:
     def cancel(self, command: Message) -> list[Message]:
         """Void the payment unless it was captured.
 
-        An unknown order is voided too, so that a request still on its way is not charged.
+        An unknown order is voided too, so that a request that is still in transit is not charged.
         """
         payment = self._payment(command)
         if payment.state == "captured":
@@ -121,7 +121,7 @@ class PaymentProcessor:
         return [payment.record(payment.event("payment.voided"))]
 
     def refund(self, command: Message) -> list[Message]:
-        """Refund once for each `refund_id`; a failed one is tried again, and fails under the same `event_id`."""
+        """Refund once for each `refund_id`; a failed refund is retried, and fails under the same `event_id`."""
         payment = self.payments.get(command["order_id"])
         fields = {name: command.get(name) for name in ("order_id", "amount_minor", "currency", "refund_id")}
         if payment is None:
@@ -137,7 +137,7 @@ class PaymentProcessor:
         return [failed or payment.record(payment.event("payment.refund_failed", **fields, reason=reason))]
 
     def _payment(self, command: Message) -> Payment:
-        """Return the order's payment, opened now if there is none."""
+        """Return the order's payment; open one if there is none."""
         fresh = Payment(command["order_id"], command["amount_minor"], command["currency"])
         return self.payments.setdefault(fresh.order_id, fresh)
 

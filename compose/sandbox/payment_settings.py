@@ -1,4 +1,4 @@
-"""How Payment treats payments: the outcome of a new one, after how long, and where its events are published."""
+"""The settings of payments: the outcome of a new one, its delay, and the transport of its events."""
 
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ Via = Literal["both", "channel", "stream"]
 class PaymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of one payment.
 
-    `manual` opens the payment and waits for the control; `ignore` drops the request. `capture_after` is in seconds from
+    `manual` opens the payment and waits for the control API; `ignore` drops the request. `capture_after` is in seconds from
     the request; it delays an authorization or a failure too.
     """
 
@@ -22,26 +22,26 @@ class PaymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SettingsByOrder:
-    """The settings for all orders, and what single orders have different."""
+    """The settings for all orders, and the overrides of single orders."""
 
     def __init__(self, default: PaymentSettings) -> None:
         self._default = default
         self._of_orders: dict[str, dict[str, Any]] = {}
 
     def set(self, given: dict[str, Any]) -> PaymentSettings:
-        """Change some of the settings for all orders and return them all. Raise `ValueError` for invalid ones."""
+        """Change the given settings for all orders and return all settings. Raise `ValueError` for invalid ones."""
         self._default = self._with(given)
         return self._default
 
     def set_for(self, order_id: str, given: dict[str, Any]) -> PaymentSettings:
-        """Change some of the settings for one order, known or not, and return them all."""
+        """Change the given settings for one order, known or not, and return all of its settings."""
         changed = {**self._of_orders.get(order_id, {}), **given}
         settings = self._with(changed)
         self._of_orders[order_id] = changed
         return settings
 
     def of(self, order_id: str) -> PaymentSettings:
-        """Return the settings that hold for this order now."""
+        """Return the current settings of this order."""
         return msgspec.structs.replace(self._default, **self._of_orders.get(order_id, {}))
 
     def _with(self, changed: dict[str, Any]) -> PaymentSettings:

@@ -1,6 +1,6 @@
-"""Payment's side of Redis: `payments.commands` is received and `payments.events` published, on a stream and a channel each.
+"""Payment's transport over Redis: receives `payments.commands` and publishes `payments.events`, on a stream and a channel each.
 
-Redis may be away, restarted or emptied at any time: every loop here starts over, and unsent events wait.
+Redis may be unavailable, restarted or emptied at any time: every loop here restarts, and unsent events wait.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ COMMANDS, EVENTS = "payments.commands", "payments.events"
 GROUP = "payment-service"
 RETRY_SECONDS = 0.1
 BLOCK_SECONDS = 1.0
-"""How long one read waits; well below the socket timeout, or redis-py takes silence for a dead connection."""
+"""The timeout of one read; well below the socket timeout, after which redis-py treats the connection as lost."""
 SOCKET_TIMEOUT = 5.0
 BATCH_SIZE = 500
 MAX_STREAM_LENGTH = 100_000
-"""Approximate; bounds the memory of Redis, and is more than any test sends."""
+"""Approximate length of a stream; bounds the memory of Redis, and exceeds the number of messages of any test."""
 
 OnCommand = Callable[[str, bytes], None]
-"""Takes where a command came from (`channel` or `stream`) and its text."""
+"""Called with the source of a command (`channel` or `stream`) and its text."""
 
 
 class PaymentTransport:
-    """Both directions, as three loops that `run` keeps going until cancelled."""
+    """Both directions, as three loops that `run` executes until cancelled."""
 
     def __init__(self, url: str, on_command: OnCommand) -> None:
         self._redis = Redis.from_url(
@@ -42,11 +42,11 @@ class PaymentTransport:
 
     @property
     def waiting(self) -> int:
-        """Return how many events wait to be published."""
+        """Return the number of events that wait to be published."""
         return self._outbox.qsize()
 
     def publish(self, text: str, via: str) -> None:
-        """Send `text` to `payments.events` via `channel`, `stream` or `both`, as soon as Redis accepts it."""
+        """Publish `text` to `payments.events` via `channel`, `stream` or `both`, once Redis is available."""
         self._outbox.put_nowait((text, via))
 
     async def run(self) -> None:
@@ -55,7 +55,7 @@ class PaymentTransport:
         tasks = [asyncio.create_task(run_forever(loop)) for loop in loops]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            done.pop().result()  # a loop ends only by an error that is not Redis's
+            done.pop().result()  # a loop ends only by an error that is not one of Redis
         finally:
             await cancel_all(tasks)
             await self._redis.aclose()
@@ -63,7 +63,7 @@ class PaymentTransport:
     async def _read_stream(self) -> None:
         await self._create_group()
         while True:
-            # NOACK: the state of this process ends with it, so an unacknowledged entry would save nothing.
+            # NOACK: this process keeps its state in memory only, so redelivery would be of no use.
             entries = await self._redis.xreadgroup(
                 GROUP, "sandbox", {COMMANDS: ">"}, count=BATCH_SIZE, block=int(BLOCK_SECONDS * 1000), noack=True
             )
@@ -72,7 +72,7 @@ class PaymentTransport:
                     self._on_command("stream", fields.get(b"message", b""))
 
     async def _create_group(self) -> None:
-        with contextlib.suppress(ResponseError):  # BUSYGROUP: it is there
+        with contextlib.suppress(ResponseError):  # BUSYGROUP: it exists
             await self._redis.xgroup_create(COMMANDS, GROUP, id="0", mkstream=True)
 
     async def _read_channel(self) -> None:
@@ -108,7 +108,7 @@ class PaymentTransport:
 
 
 async def run_forever(loop: Callable[[], Awaitable[None]]) -> None:
-    """Restart a loop whenever an error of Redis ends it."""
+    """Restart a loop after each error of Redis."""
     while True:
         try:
             await loop()
@@ -120,8 +120,8 @@ async def run_forever(loop: Callable[[], Awaitable[None]]) -> None:
 async def cancel_all(tasks: list[asyncio.Task[None]]) -> None:
     """Cancel the tasks until they are done.
 
-    Once is not enough: redis-py sends inside `asyncio.wait_for`, which in Python 3.11 swallows a cancellation that meets
-    its result (https://github.com/python/cpython/issues/86296).
+    One cancellation may not suffice: redis-py sends within `asyncio.wait_for`, which in Python 3.11 suppresses a cancellation
+    that coincides with its result (https://github.com/python/cpython/issues/86296).
     """
     while active := [task for task in tasks if not task.done()]:
         for task in active:

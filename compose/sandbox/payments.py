@@ -1,4 +1,4 @@
-"""The Payment Service: commands from Redis are checked and processed, and their events published on Redis."""
+"""The Payment Service: it validates and processes commands from Redis, and publishes their events on Redis."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ ACTIONS = {
     "refund_failed": "payment.refund_failed",
     "unknown": "payment.unknown",
 }
-"""The events that the control can make Payment publish, by name."""
+"""The events that the control API can publish, by name."""
 EVENT_FIELDS = {"amount_minor", "currency", "event_id", "payment_id", "refund_id", "reason", "occurred_at", "signature"}
 MAX_RECENT = 200
 
@@ -35,7 +35,7 @@ class RawMessage(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Payments:
-    """The service. `run` connects it to Redis."""
+    """The Payment Service, which `run` connects to Redis."""
 
     def __init__(self, redis_url: str, secret: str, settings: PaymentSettings) -> None:
         self._secret = secret.encode()
@@ -51,7 +51,7 @@ class Payments:
         self.settings = SettingsByOrder(settings)
         self.faults = Faults(KINDS)
         self.counts: Counter[str] = Counter()
-        self._heard: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._received: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._published: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self._recent: deque[Message] = deque(maxlen=MAX_RECENT)
 
@@ -71,16 +71,16 @@ class Payments:
             self.counts["unusable"] += 1
             return
         if self._is_new(source, message):
-            self._heard[message["order_id"]][message["type"]] += 1
+            self._received[message["order_id"]][message["type"]] += 1
             for event in self._commands[message["type"]](message):
                 self._publish(event)
 
     def emit(self, order_id: str, action: str, given: dict[str, Any]) -> Message:
-        """Publish an event of an order at once, whatever the payment's state, and return the message.
+        """Publish an event of an order immediately, in any state of the payment, and return the message.
 
-        Fields not in `given` come from the command received. The event is recorded as having happened, unless it has
-        a `signature` or an impossible amount: that is a forgery or nonsense, which is only sent. Raise `ValueError`
-        when amount and currency are not known, `LookupError` for an unknown action.
+        Fields not in `given` are those of the received command. The event is recorded, unless it has a `signature` or an
+        impossible amount: a forged or invalid event is only sent. Raise `ValueError` when amount and currency are unknown,
+        `LookupError` for an unknown action.
         """
         if action not in ACTIONS:
             raise LookupError(f"The actions are {', '.join(ACTIONS)}.")
@@ -105,7 +105,7 @@ class Payments:
 
     def ledger(self) -> dict[str, Any]:
         """Return the counts, every order's payment, and the last events published."""
-        orders = {*self.processor.payments, *self._heard, *self._published}
+        orders = {*self.processor.payments, *self._received, *self._published}
         return {
             **{name: self.counts[name] for name in ("duplicates", "bad_signatures", "unusable")},
             "faults": self.faults.served,
@@ -115,11 +115,11 @@ class Payments:
         }
 
     def ledger_of(self, order_id: str) -> dict[str, Any]:
-        """Return one order's commands by type (each once), state and sums, and its events with how often each was sent."""
+        """Return one order's commands by type (each once), state and sums, and its events with the times each was sent."""
         payment = self.processor.payments.get(order_id)
         no_payment = {"state": "unknown", "captured_minor": 0, "refunded_minor": 0, "captures": 0, "refunds": 0}
         return {
-            "heard": dict(self._heard.get(order_id, {})),
+            "heard": dict(self._received.get(order_id, {})),
             **(payment.ledger() if payment else no_payment),
             "events": list(self._published.get(order_id, {}).values()),
         }
@@ -156,7 +156,7 @@ class Payments:
 
 
 def is_possible(message: Message) -> bool:
-    """Return whether a real Payment could have sent this: no foreign signature, amounts and ids of their types."""
+    """Return whether a real Payment Service could have sent this: no foreign signature, amounts and ids of valid types."""
     match message:
         case {"signature": _}:
             return False

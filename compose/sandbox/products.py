@@ -1,4 +1,4 @@
-"""The Product Service: `product.proto` over gRPC, on top of the holds and the inventory."""
+"""The Product Service: `product.proto` over gRPC, for the holds and the inventory."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def endpoint(call: Callable[[Any, Any], Message]) -> Callable[[Any, Any, Context], Awaitable[Message]]:
-    """Turn a method into a gRPC call: UNAUTHENTICATED without the token, then whatever fault is armed for it."""
+    """Decorate a method as a gRPC call, with authentication (UNAUTHENTICATED) and the faults armed for it."""
 
     async def handle(self: "Products", request: Any, context: Context) -> Message:
         headers = {str(name): str(value) for name, value in context.invocation_metadata() or ()}
@@ -60,7 +60,7 @@ def endpoint(call: Callable[[Any, Any], Message]) -> Callable[[Any, Any, Context
 
 
 class Products(ProductServiceServicer):
-    """The service: its calls, their log and their faults."""
+    """The Product Service: its calls, their log and their faults."""
 
     def __init__(self, token: str, clock: Callable[[], float] = time.time) -> None:
         self.call_log = CallLog(token)
@@ -69,7 +69,7 @@ class Products(ProductServiceServicer):
         self.holds = Holds(self.inventory, clock)
 
     def put(self, product_id: str, given: dict[str, Any]) -> Product:
-        """Store a product (see `Inventory.put`), once the units of expired holds are available again."""
+        """Release the units of expired holds, then store a product (see `Inventory.put`)."""
         self.holds.expire_due()
         return self.inventory.put(product_id, given)
 
@@ -82,7 +82,7 @@ class Products(ProductServiceServicer):
 
     @endpoint
     def ReserveStock(self, request: pb.ReserveStockRequest) -> pb.ReserveStockResponse:
-        """Hold all lines or none; a product's `available` is what the order could have, its own hold counted."""
+        """Hold all lines or none; a product's `available` is the units that the order could have, including its own hold."""
         done = self.holds.reserve(request.order_id, to_lines(request), request.ttl_seconds)
         free = done.available
         return pb.ReserveStockResponse(
@@ -96,7 +96,7 @@ class Products(ProductServiceServicer):
 
     @endpoint
     def CommitStock(self, request: pb.CommitStockRequest) -> pb.StockHold:
-        """Turn the hold into a sale."""
+        """Commit the hold as a sale."""
         return to_stock_hold(self.holds.commit(request.order_id, request.revision))
 
     @endpoint
@@ -115,7 +115,7 @@ class Products(ProductServiceServicer):
         return to_stock_hold(self.holds.get(request.order_id))
 
     def ledger(self) -> dict[str, Any]:
-        """Return the recorded calls, every product's units, every order's hold, and whether it all adds up."""
+        """Return the recorded calls, every product's units, every order's hold, and whether they are consistent."""
         orders = self.holds.ledger()
         return {
             **self.call_log.ledger(),
@@ -126,7 +126,7 @@ class Products(ProductServiceServicer):
         }
 
     async def fail(self, context: Context, fault: Fault) -> Message:
-        """End the call as the fault says."""
+        """End the call with the fault's status, or leave it hanging."""
         if fault.kind in ("hang", "late"):
             await asyncio.Event().wait()
         return await self.refuse(context, STATUSES[fault.value or "UNAVAILABLE"], "sandbox fault")
@@ -138,7 +138,7 @@ class Products(ProductServiceServicer):
 
 
 def takes_effect(fault: Fault) -> bool:
-    """Return whether the call is carried out before its response is lost or changed."""
+    """Return whether the call is executed before its response is lost or changed."""
     return fault.after or fault.kind in ("unavailable_after", "body")
 
 

@@ -62,7 +62,7 @@ def seed_all(users: Users, carts: Carts, inventory: Inventory) -> None:
 
 
 def refill(carts: Carts, customer_id: str) -> dict[str, Any]:
-    """Fill a customer's cart as at the start, under a new version. Raise `LookupError` for other customers."""
+    """Restore a customer's seeded cart under a new version. Raise `LookupError` for other customers."""
     if customer_id not in CARTS:
         raise LookupError(f"Only the seeded carts can be refilled: {', '.join(CARTS)}.")
     planned = CARTS[customer_id]

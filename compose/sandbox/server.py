@@ -1,4 +1,4 @@
-"""The four neighbours and their control, served together in one process."""
+"""The four neighbours and their control API, served by one process."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from protos.product.v1.product_pb2_grpc import add_ProductServiceServicer_to_ser
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 0.5
-"""For calls in flight, hanging ones included, when the sandbox stops."""
+"""The timeout of calls in flight, including hanging ones, when the sandbox stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,14 @@ class Sandbox:
 
 
 def log_failure(task: asyncio.Task[None]) -> None:
-    """Log why Payment ended, unless it was cancelled."""
+    """Log the error that ended Payment, unless it was cancelled."""
     if not task.cancelled() and task.exception():
         log.critical("Payment has ended", exc_info=task.exception())
 
 
 @asynccontextmanager
 async def serve_http(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve an HTTP neighbour. A call whose client has gone is cancelled, or hanging calls would pile up."""
+    """Serve an HTTP neighbour. A disconnect cancels the call, or hanging calls would accumulate."""
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=GRACE_SECONDS)
     await runner.setup()
     try:

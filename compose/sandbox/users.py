@@ -27,7 +27,7 @@ class Users(HttpNeighbour):
     def put(self, user_id: str, given: dict[str, Any]) -> dict[str, Any]:
         """Store a user: `given` over what was stored, or over an active customer in Paris. Invalid values are stored too.
 
-        A partial `default_address` is completed from the one before; null removes it.
+        A partial `default_address` is merged with the stored one; null removes it.
         """
         known = self._users.get(user_id) or default_user(user_id)
         user = {**known, **given}
@@ -43,7 +43,7 @@ class Users(HttpNeighbour):
         return (200, user) if user else (404, {"detail": "unknown user"})
 
     def app(self) -> web.Application:
-        """Return the service as its clients see it."""
+        """Return the HTTP application of the service."""
         app = web.Application()
         app.router.add_get("/users/{user_id}", self.endpoint("get", self.get))
         return app
@@ -54,7 +54,7 @@ class Users(HttpNeighbour):
 
 
 def default_user(user_id: str) -> dict[str, Any]:
-    """Return a user as it is unless the control says otherwise."""
+    """Return the default data of a user."""
     name = user_id.capitalize()
     return {
         "id": user_id,

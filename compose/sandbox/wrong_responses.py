@@ -1,4 +1,4 @@
-"""The wrong responses that the Product Service can be told to give: well-formed protobuf that breaks the contract."""
+"""The wrong responses of the Product Service for faults: well-formed protobuf that breaks the contract."""
 
 from collections.abc import Callable
 from typing import Any
@@ -47,14 +47,14 @@ def unset(name: str) -> Change:
 
 
 def shortages_of_a_held_order(response: Any) -> None:
-    """Make it HELD, with a shortage."""
+    """Set the response to HELD, with a shortage."""
     if isinstance(response, pb.ReserveStockResponse) and response.products:
         response.hold.state = pb.StockHold.HELD
         response.shortages.add(product_id=response.products[0].product_id, requested=1, available=0)
 
 
 def rejected_for_nothing(response: Any) -> None:
-    """Make it REJECTED, without a shortage."""
+    """Set the response to REJECTED, without a shortage."""
     if isinstance(response, pb.ReserveStockResponse):
         response.hold.state = pb.StockHold.REJECTED
         del response.shortages[:]

@@ -1,7 +1,7 @@
-"""What the responses of orders and of vendor orders have in common."""
+"""Serializers shared by the responses of orders and vendor orders."""
 
 # mypy: disable-error-code="override"
-# Each to_representation takes what its own response is made of (orders.http.serializers.Output).
+# Each to_representation takes the data of its own response (orders.http.serializers.Output).
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The rules of a shipping address: the same for one in a request and for a customer's default address. Pure.
+"""Validation of shipping addresses: the same rules for a request's address and a customer's default address. Pure.
 
 Contract: REST API, "Orders".
 """
@@ -18,15 +18,15 @@ MAX_LENGTHS: Mapping[str, int] = {
     "country": 2,
     "phone": 40,
 }
-"""The texts of an address, in the order in which they are answered, and how many characters each may have."""
+"""The fields of an address in the order of a response, and the maximum length of each."""
 
 _REQUIRED = frozenset({"name", "line1", "city", "country"})
 
 
 def read_address(given: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the texts of the address that `given` describes, and what is wrong with it: a detail by the text's name.
+    """Return the fields of the address in `given`, and its errors: a detail by the name of the field.
 
-    A text that is null or missing is empty. Fields that an address does not have are ignored.
+    A null or missing field is empty. Unknown fields are ignored.
     """
     known = {name: "" if given.get(name) is None else given[name] for name in MAX_LENGTHS}
     address = {name: text for name, text in known.items() if isinstance(text, str)}
@@ -41,7 +41,7 @@ def read_address(given: Mapping[str, object]) -> tuple[dict[str, str], dict[str,
 
 
 def _error(name: str, text: str, required: bool) -> str | None:
-    """Return what is wrong with one text of an address, None when nothing is."""
+    """Return the error of one field of an address, None when it is valid."""
     if required and not has_visible_character(text):
         return "This field is required."
     if "\0" in text:

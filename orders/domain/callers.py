@@ -1,4 +1,4 @@
-"""Who is asking, once the token has been believed."""
+"""The authenticated caller of a request, and the actor that the audit trail records."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -9,7 +9,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`id` is the token's `sub`; `vendor_id` is set for vendors only."""
+    """An authenticated caller: `id` is the token's `sub`; `vendor_id` is set for vendors only."""
 
     id: str
     role: Role
@@ -18,17 +18,17 @@ class Caller:
     """Seconds since 1970 (the token's `exp`)."""
 
     is_authenticated = True
-    """A Caller is a request's `user`, which DRF's permissions and throttles ask for this and for `pk`."""
+    """Read, as `pk` is, by DRF's permissions and throttles: a Caller is a request's `user`."""
 
     @property
     def pk(self) -> str:
-        """The caller's id."""
+        """Return the caller's id."""
         return self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes something, as the audit trail remembers it. `role` is a caller's, or "system" or "payment"."""
+    """The author of a change in the audit trail. `role` is a caller's, or "system" or "payment"."""
 
     role: str
     id: str | None
@@ -36,5 +36,5 @@ class Actor:
 
     @classmethod
     def of(cls, caller: Caller, request_id: str) -> "Actor":
-        """The caller of this request."""
+        """Return the caller as the actor of this request."""
         return cls(caller.role, caller.id, request_id)

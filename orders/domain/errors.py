@@ -1,7 +1,7 @@
-"""Every refusal the service can utter, in one tree.
+"""The error tree of the service.
 
-Each class has a stable `code`, the word clients branch on (contract: REST API, "Errors"); `orders.http.problems` maps codes
-to HTTP statuses. What an error carries beyond its text is in `extra`, in the words of the wire.
+Each class has a stable `code`, on which clients branch (contract: REST API, "Errors"); `orders.http.problems` maps codes to
+HTTP statuses. `extra` has the further members of the problem, as they are sent.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 
 class OrderError(Exception):
-    """The root: something the caller asked for was refused. `str(error)` says what, why and what next."""
+    """The base of all errors. `str(error)` states the refusal, its reason and, where possible, the remedy."""
 
     code: ClassVar[str]
     retry_after: int | None = None
-    """In how many seconds the same request may succeed; None when waiting does not help."""
+    """Seconds after which a retry may succeed; None where a retry does not help."""
 
     def __init__(self, detail: str, **extra: Any) -> None:
         self.extra = extra
@@ -21,88 +21,88 @@ class OrderError(Exception):
 
 
 class Invalid(OrderError):
-    """Input that does not have the shape the contract asks for. `errors` lists `{"pointer", "code", "detail"}`."""
+    """The input does not conform to the contract. `errors` lists `{"pointer", "code", "detail"}`."""
 
     code = "invalid"
 
 
 class IdempotencyKeyRequired(OrderError):
-    """A checkout came without its Idempotency-Key."""
+    """A checkout lacks the Idempotency-Key header."""
 
     code = "idempotency_key_required"
 
 
 class NotAuthenticated(OrderError):
-    """No token, or one that can't be believed."""
+    """The token is missing or invalid."""
 
     code = "not_authenticated"
 
 
 class PermissionDenied(OrderError):
-    """The caller's role may not do this."""
+    """The caller's role does not permit this action."""
 
     code = "permission_denied"
 
 
 class NotFound(OrderError):
-    """There is no such thing, or none that this caller may know of: the two can't be told apart."""
+    """The resource does not exist or is not visible to the caller; the response is the same for both."""
 
     code = "not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is nothing at this address.")
+        super().__init__("Not found.")
 
 
 class MethodNotAllowed(OrderError):
-    """The address exists, the method does not. Carries `allowed`."""
+    """The path does not support the method. Carries `allowed`."""
 
     code = "method_not_allowed"
 
     def __init__(self, method: str | None, allowed: Iterable[str]) -> None:
-        """HEAD is allowed wherever GET is."""
+        """Add HEAD to `allowed` where GET is in it."""
         methods = {*allowed}
-        there = sorted(methods | {"HEAD"} if "GET" in methods else methods)
-        super().__init__(f"{method} is not possible here. Possible: {', '.join(there)}.", allowed=there)
+        supported = sorted(methods | {"HEAD"} if "GET" in methods else methods)
+        super().__init__(f"Method {method} not allowed. Allowed: {', '.join(supported)}.", allowed=supported)
 
 
 class PayloadTooLarge(OrderError):
-    """The request's body is over the limit."""
+    """The request body exceeds the limit."""
 
     code = "payload_too_large"
 
 
 class UnsupportedMediaType(OrderError):
-    """The body is not JSON."""
+    """The request body is not JSON."""
 
     code = "unsupported_media_type"
 
 
 class CartChanged(OrderError):
-    """The cart is not the version the customer looked at."""
+    """The cart's version differs from the requested one. Carries `current_version`."""
 
     code = "cart_changed"
 
 
 class CartAlreadyOrdered(OrderError):
-    """This version of the cart has made an order that is pending or confirmed. Carries `order_id`."""
+    """A pending or confirmed order exists for this version of the cart. Carries `order_id`."""
 
     code = "cart_already_ordered"
 
 
 class TotalChanged(OrderError):
-    """The order would cost something else than the customer agreed to. Carries `current_total`."""
+    """The order's total differs from the expected one. Carries `current_total`."""
 
     code = "total_changed"
 
 
 class OutOfStock(OrderError):
-    """Product can't hold every line. Carries `shortages`: product_id, requested, available."""
+    """The stock does not cover every line. Carries `shortages`: product_id, requested, available."""
 
     code = "out_of_stock"
 
 
 class IllegalTransition(OrderError):
-    """The state does not allow this step. Carries `current` and `wanted`."""
+    """The current status does not allow the transition. Carries `current` and `wanted`."""
 
     code = "illegal_transition"
 
@@ -112,82 +112,81 @@ class IllegalTransition(OrderError):
 
 
 class NotCancellable(OrderError):
-    """The order has gone too far for this caller to cancel it."""
+    """The order's status does not allow this caller to cancel it."""
 
     code = "not_cancellable"
 
 
 class CouponUnavailable(OrderError):
-    """The coupon can't be used on this order."""
+    """The coupon cannot be applied to this order."""
 
     code = "coupon_unavailable"
 
 
 class PreconditionFailed(OrderError):
-    """If-Match names another version than the present one."""
+    """If-Match does not match the current version."""
 
     code = "precondition_failed"
 
 
 class EmptyCart(OrderError):
-    """There is nothing in the cart to order."""
+    """The cart has no items."""
 
     code = "empty_cart"
 
 
 class CartTooLarge(OrderError):
-    """More lines, or more of one product, than one order may hold."""
+    """The cart exceeds an order's limits of lines, quantity or total."""
 
     code = "cart_too_large"
 
 
 class AddressRequired(OrderError):
-    """Neither the request nor the user's profile has a complete address. Carries `errors`, as Invalid does."""
+    """Neither the request nor the customer's profile has a complete address. Carries `errors`, as Invalid does."""
 
     code = "address_required"
 
 
 class CustomerInactive(OrderError):
-    """User knows no active user of this id."""
+    """The User Service has no active user of this id."""
 
     code = "customer_inactive"
 
 
 class CurrencyMismatch(OrderError):
-    """A product is priced in another currency than the cart."""
+    """A product's currency differs from the cart's."""
 
     code = "currency_mismatch"
 
 
 class IdempotencyKeyReused(OrderError):
-    """The key has placed an order from another body."""
+    """The key was used with a different request body."""
 
     code = "idempotency_key_reused"
 
 
 class RateLimited(OrderError):
-    """The caller asks for more than one caller may have."""
+    """The caller exceeds a limit that applies to each caller."""
 
     code = "rate_limited"
     retry_after = 10
 
 
 class DependencyUnavailable(OrderError):
-    """A neighbour or the database gave no usable answer: nothing was decided, try again."""
+    """Another service or the database gave no usable response: the outcome is unknown, a retry is safe."""
 
     code = "dependency_unavailable"
 
     def __init__(self, dependency: str, why: str, retry_after: int = 1) -> None:
         self.dependency, self.why, self.retry_after = dependency, why, retry_after
         super().__init__(
-            f"{dependency.capitalize()} could not be asked ({why}). Nothing was lost: send the same request again"
-            f" in {retry_after} s.",
+            f"{dependency.capitalize()} is unavailable ({why}). Nothing was lost: retry the same request in {retry_after} s.",
             dependency=dependency,
         )
 
 
 class Overloaded(OrderError):
-    """The process has all the requests it can carry."""
+    """The process is at its limit of concurrent work."""
 
     code = "overloaded"
     retry_after = 1

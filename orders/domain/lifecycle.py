@@ -1,4 +1,4 @@
-"""The state machines of an order, a vendor order and a payment: which step may follow which, and what follows from what.
+"""The state machines of an order, a vendor order and a payment: the legal transitions, and the statuses derived from others.
 
 Contract: REST API, "States". Pure: no database, no clock.
 """
@@ -61,7 +61,7 @@ VENDOR_ORDER_STEPS: dict[str, frozenset[str]] = {
 }
 
 TERMINATED = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED})
-"""Orders that keep no money and hold no stock."""
+"""The statuses of terminated orders, which keep no money and hold no stock."""
 
 _FULFILMENT = [OrderStatus.CONFIRMED, OrderStatus.PROCESSING, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 _PAYMENT_WORDS = (PaymentStatus.VOIDED, PaymentStatus.AUTHORIZED, PaymentStatus.FAILED)
@@ -80,9 +80,9 @@ def check_vendor_order_step(current: str, wanted: str) -> None:
 
 
 def payment_status(total: int, captured: int, refunded: int, words: Collection[str]) -> PaymentStatus:
-    """What the ledger's sums (minor units) and the events without money in them (`words`: "voided" …) come to.
+    """Return the payment status by the ledger's sums (minor units) and its event types (`words`: "voided" …).
 
-    Money speaks first; a refund that only returns an excess leaves the order paid. A zero total is paid from the start.
+    The sums take precedence; a refund of an excess leaves the order paid. A zero total is paid from the start.
     """
     if captured == 0:
         if total == 0:
@@ -97,18 +97,18 @@ def payment_status(total: int, captured: int, refunded: int, words: Collection[s
 
 
 def roll_up(current: str, vendor_statuses: Collection[str]) -> list[OrderStatus]:
-    """The steps a `current` order takes because its vendor orders stand like this, in order; none when it stays.
+    """Return the transitions of a `current` order that follow from the statuses of its vendor orders, in order.
 
-    Cancelled parts are left out; when all are cancelled, so is the order.
+    Cancelled vendor orders are ignored; when all are cancelled, so is the order.
     """
-    live = set(vendor_statuses) - {VendorOrderStatus.CANCELLED}
-    if not live:
+    active = set(vendor_statuses) - {VendorOrderStatus.CANCELLED}
+    if not active:
         return [OrderStatus.CANCELLED]
-    if live == {VendorOrderStatus.DELIVERED}:
+    if active == {VendorOrderStatus.DELIVERED}:
         reached = OrderStatus.DELIVERED
-    elif live <= {VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED}:
+    elif active <= {VendorOrderStatus.SHIPPED, VendorOrderStatus.DELIVERED}:
         reached = OrderStatus.SHIPPED
-    elif live == {VendorOrderStatus.PENDING}:
+    elif active == {VendorOrderStatus.PENDING}:
         return []
     else:
         reached = OrderStatus.PROCESSING
@@ -116,9 +116,9 @@ def roll_up(current: str, vendor_statuses: Collection[str]) -> list[OrderStatus]
 
 
 def cancellation_obstacle(role: str, status: str, vendor_statuses: Collection[str]) -> str | None:
-    """Return why a caller of this role cannot cancel the order now, as a sentence, or None when they can.
+    """Return the reason why a caller of this role cannot cancel the order now, as a sentence, or None.
 
-    A customer can while every vendor order is pending; an admin, and the service itself, until something has shipped.
+    A customer can cancel while every vendor order is pending; an admin, and the service itself, until one has shipped.
     """
     parts = set(vendor_statuses)
     if status in TERMINATED:
@@ -147,7 +147,7 @@ def admin_may_cancel(status: str, vendor_statuses: Collection[str]) -> bool:
 
 
 def order_actions(role: str, status: str, vendor_statuses: Collection[str]) -> list[str]:
-    """What a caller of this role can do with the order now."""
+    """Return the actions on the order that are allowed to this role now."""
     rules = {"customer": customer_may_cancel, "admin": admin_may_cancel}
     may_cancel = rules.get(role)
     return ["cancel"] if may_cancel and may_cancel(status, vendor_statuses) else []
@@ -162,14 +162,14 @@ VENDOR_ORDER_ACTIONS = {
 
 
 def vendor_order_actions(order_status: str, status: str) -> list[str]:
-    """What a vendor (or an admin) can do with a vendor order now: nothing before the order is paid for or when it is dead."""
+    """Return the actions on a vendor order that are allowed now: none before the order is paid or once it is terminated."""
     if order_status == OrderStatus.PENDING or order_status in TERMINATED:
         return []
     return [action for action, wanted in VENDOR_ORDER_ACTIONS.items() if wanted in VENDOR_ORDER_STEPS[status]]
 
 
 def order_status_for_vendor(order_status: str, status: str) -> OrderStatus:
-    """The order's status as far as it concerns one vendor: nothing in it tells of the others."""
+    """Return the order's status as shown to one vendor, which discloses nothing about the other vendors."""
     if order_status in (OrderStatus.PENDING, OrderStatus.EXPIRED):
         return OrderStatus(order_status)
     return OrderStatus.CANCELLED if status == VendorOrderStatus.CANCELLED else OrderStatus.CONFIRMED
@@ -178,7 +178,7 @@ def order_status_for_vendor(order_status: str, status: str) -> OrderStatus:
 ORDER_STATUSES_FOR_VENDORS = [
     str(status) for status in (OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.CANCELLED, OrderStatus.EXPIRED)
 ]
-"""What `order_status_for_vendor` may answer."""
+"""The possible results of `order_status_for_vendor`."""
 
 _PARTS: dict[OrderStatus, Collection[VendorOrderStatus]] = {
     OrderStatus.PENDING: [VendorOrderStatus.PENDING],
@@ -189,13 +189,13 @@ _PARTS: dict[OrderStatus, Collection[VendorOrderStatus]] = {
     OrderStatus.CANCELLED: [VendorOrderStatus.CANCELLED],
     OrderStatus.EXPIRED: [VendorOrderStatus.CANCELLED],
 }
-"""Where vendor orders may stand under each status of their order."""
+"""The possible statuses of vendor orders for each status of their order."""
 
 
 def states_shown_as(words: Collection[str]) -> dict[VendorOrderStatus, list[OrderStatus] | None]:
-    """The vendor orders for which `order_status_for_vendor` answers one of `words`: by their own status, those of their order.
+    """Return the statuses for which `order_status_for_vendor` returns one of `words`: a vendor order's, with its order's.
 
-    None stands for every status that the order may have.
+    None stands for every possible status of the order.
     """
     states: dict[VendorOrderStatus, list[OrderStatus] | None] = {}
     for status in VendorOrderStatus:

@@ -1,4 +1,4 @@
-"""Money: whole minor units inside, decimal strings outside. The only place that knows how many decimals a currency has."""
+"""Money: integer minor units internally, decimal strings in the API; and the number of decimals of each currency."""
 
 import re
 from decimal import Decimal
@@ -21,9 +21,9 @@ DECIMALS = {code: decimals for decimals, codes in _DECIMALS.items() for code in 
 
 
 def to_decimal_string(minor: int, currency: str) -> str:
-    """`minor` units of `currency` (ISO 4217) as people write them: 1999 EUR is "19.99", 1999 JPY "1999", 1999 KWD "1.999".
+    """Return `minor` units of `currency` (ISO 4217) as a decimal string: 1999 EUR is "19.99", 1999 JPY "1999", 1999 KWD "1.999".
 
-    Raises KeyError for a currency that ISO 4217 does not know.
+    Raises KeyError for a currency that is not in ISO 4217.
     """
     decimals = DECIMALS[currency]
     if decimals == 0:
@@ -33,7 +33,7 @@ def to_decimal_string(minor: int, currency: str) -> str:
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:
-    """`minor` units of `currency` as a number of whole ones: 1999 EUR is 19.99."""
+    """Return `minor` units of `currency` in whole units: 1999 EUR is 19.99."""
     return Decimal(minor).scaleb(-DECIMALS[currency])
 
 
@@ -41,9 +41,9 @@ _AMOUNT = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,4})?")
 
 
 def read_amount(text: str) -> Decimal:
-    """Return the number of whole units that a decimal string ("20", "20.00") names, in a currency that is not known.
+    """Return the whole units of a decimal string ("20", "20.00") whose currency is unknown.
 
-    Raises ValueError, also for what is more than MAX_MINOR even where a currency has no decimals.
+    Raises ValueError, also for an amount above MAX_MINOR in a currency without decimals.
     """
     if not _AMOUNT.fullmatch(text):
         raise ValueError("Not a decimal number like 20.00.")
@@ -53,5 +53,5 @@ def read_amount(text: str) -> Decimal:
 
 
 def same_amount(text: str, minor: int, currency: str) -> bool:
-    """Whether a decimal string ("20", "20.0", "20.00") is exactly `minor` units of `currency`."""
+    """Return whether a decimal string ("20", "20.0", "20.00") is exactly `minor` units of `currency`."""
     return Decimal(text) == Decimal(minor).scaleb(-DECIMALS[currency])

@@ -1,4 +1,4 @@
-"""What an order costs: products and quantities in, exact totals for the order and each vendor out. Pure; amounts in minor units."""
+"""Pricing: the exact totals of an order and of each vendor order, from products and quantities. Pure; amounts in minor units."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,17 +34,17 @@ class PricedLine:
 
     @property
     def left(self) -> int:
-        """What the line still costs: a further discount takes off no more than this."""
+        """Return the line's total less its discount: the maximum of a further discount."""
         return self.total - self.discount
 
 
 Adjuster = Callable[[Sequence[PricedLine]], Sequence[int]]
-"""A pure function of the lines as the adjusters before it have left them. It returns one further discount for each line."""
+"""A pure function that returns one further discount for each line; the lines have the discounts of earlier adjusters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one vendor's part of the order comes to."""
+    """The amounts of one vendor order."""
 
     subtotal: int
     discount: int
@@ -56,7 +56,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """A whole order, priced. The shares add up to the totals, vendor by vendor in the order of their ids."""
+    """The amounts of an order. The shares, ordered by vendor id, add up to the totals."""
 
     currency: str
     lines: tuple[PricedLine, ...]
@@ -70,9 +70,9 @@ class Pricing:
 
 
 def check_size(lines: Mapping[str, int]) -> None:
-    """Raise CartTooLarge for more products, or more of one product, than an order may hold."""
+    """Raise CartTooLarge when the lines exceed an order's limit of products, or of one product's quantity."""
     if len(lines) > MAX_LINES:
-        raise CartTooLarge(f"An order holds up to {MAX_LINES} products, the cart has {len(lines)}: order in two parts.")
+        raise CartTooLarge(f"An order holds up to {MAX_LINES} products, the cart has {len(lines)}. Split the order.")
     for product_id, quantity in lines.items():
         if quantity > MAX_QUANTITY:
             raise CartTooLarge(
@@ -83,14 +83,14 @@ def check_size(lines: Mapping[str, int]) -> None:
 def price(
     lines: Mapping[str, int], products: Mapping[str, Product], currency: str, adjusters: Iterable[Adjuster] = ()
 ) -> Pricing:
-    """Price `lines` (product id → quantity) at what `products` cost, which must cover every line, then apply `adjusters` in turn.
+    """Price `lines` (product id → quantity) by `products`, which must cover every line, then apply `adjusters` in turn.
 
-    Raises CurrencyMismatch when a product isn't priced in the cart's currency, CartTooLarge for an amount beyond what
-    can be kept, ValueError for an adjuster that takes off less than nothing, or more than a line still costs.
+    Raises CurrencyMismatch when a product isn't priced in the cart's currency, CartTooLarge for an amount above MAX_MINOR,
+    ValueError for an adjuster's discount that is negative or exceeds the rest of a line.
     """
     priced = [_priced(products[product_id], quantity, currency) for product_id, quantity in lines.items()]
     if sum(line.total for line in priced) > MAX_MINOR:
-        raise CartTooLarge("The order comes to more than can be charged at once: order in two parts.")
+        raise CartTooLarge("The total exceeds the largest amount of an order. Split the order.")
     for adjust in adjusters:
         discounts = adjust(tuple(priced))
         priced = [_discounted(line, discount) for line, discount in zip(priced, discounts, strict=True)]
@@ -100,7 +100,7 @@ def price(
 def _priced(product: Product, quantity: int, currency: str) -> PricedLine:
     if product.currency != currency:
         raise CurrencyMismatch(
-            f"The cart is in {currency}, but {product.product_id} is sold in {product.currency}: take it out of the cart."
+            f"The cart is in {currency}, but {product.product_id} is priced in {product.currency}. Remove it from the cart."
         )
     return PricedLine(product, quantity, product.unit_price * quantity)
 

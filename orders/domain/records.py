@@ -1,7 +1,7 @@
-"""Rows as values: what an order and its parts look like between the database and the wire.
+"""Rows as values: an order and its parts between the database and the API.
 
-The fields are the models' columns, name for name (a test compares them): a new order is made of these rows and written as
-they are, and reading gives the same ones back, so one representation serves both.
+The fields are the models' columns, name for name (a test compares them): a new order is written from these rows, and
+reads return them, so one representation serves both.
 """
 
 import uuid
@@ -77,7 +77,7 @@ class OrderItemRow(Struct, kw_only=True):
 
 
 class OrderEventRow(Struct, kw_only=True):
-    """A row of `order_events`; the database gives it its id."""
+    """A row of `order_events`; the database generates its id."""
 
     order_id: uuid.UUID
     vendor_order_id: uuid.UUID | None = None
@@ -105,7 +105,7 @@ class OrderRecord(Struct):
 
 
 class VendorOrderRecord(Struct):
-    """A vendor order with its items, and the order it belongs to."""
+    """A vendor order with its items and its order."""
 
     row: VendorOrderRow
     items: Sequence[OrderItemRow]

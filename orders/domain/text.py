@@ -1,4 +1,4 @@
-"""Text that people write: whether there is anything to read in it. Pure."""
+"""Detection of blank text in user input, by Unicode categories. Pure."""
 
 import unicodedata
 
@@ -10,5 +10,5 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
 
 
 def has_visible_character(text: str) -> bool:
-    """Whether at least one character of `text` can be seen when it is printed (Unicode: General_Category)."""
+    """Return whether `text` has at least one visible character (Unicode: General_Category)."""
     return any(unicodedata.category(one) not in _UNSEEN_CATEGORIES and one not in _BLANK_LETTERS for one in text)

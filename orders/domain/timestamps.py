@@ -1,6 +1,6 @@
-"""RFC 3339 timestamps. Pure: the one reader for query parameters and messages.
+"""The parser of RFC 3339 timestamps, for query parameters and messages. Pure.
 
-Python's own `fromisoformat` reads much of ISO 8601 that RFC 3339 does not have, and not all that it has.
+Python's own `fromisoformat` accepts much of ISO 8601 that is not in RFC 3339, and rejects some that is.
 """
 
 import re
@@ -13,11 +13,11 @@ _TIMESTAMP = re.compile(
 
 
 def read_timestamp(text: str) -> datetime:
-    """Return the moment that an RFC 3339 `date-time` (section 5.6) names, in UTC; a space may stand for the T.
+    """Parse an RFC 3339 `date-time` (section 5.6) as a UTC datetime; a space may replace the T.
 
-    What is finer than a microsecond is rounded up, so that "from" and "before" keep their meaning. Second 60 is the first
-    second of the next minute, as in POSIX, on whatever day it stands. Raises ValueError, also outside the years 1 to 9999 of
-    UTC, which Python can't tell.
+    Fractions of a microsecond are rounded up, so that "from" and "before" keep their meaning. Second 60 is the first
+    second of the next minute, as in POSIX, on any day. Raises ValueError, also outside the years 1 to 9999 of UTC, which
+    Python cannot represent.
     """
     found = _TIMESTAMP.fullmatch(text)
     if found is None:
@@ -37,5 +37,5 @@ def read_timestamp(text: str) -> datetime:
 
 
 def _microseconds(fraction: str) -> int:
-    """The digits behind the point in microseconds, rounded up."""
+    """Return the digits after the point in microseconds, rounded up."""
     return int(fraction[:6].ljust(6, "0")) + bool(fraction[6:].strip("0"))

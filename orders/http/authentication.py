@@ -1,4 +1,4 @@
-"""Who is calling: a JSON Web Token (RFC 7519) believed or refused. One family of algorithms, never the token's own choice."""
+"""Authentication by JSON Web Token (RFC 7519). The settings determine the family of algorithms, never the token."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,19 +14,18 @@ from orders.domain.errors import NotAuthenticated
 
 LEEWAY_SECONDS = 30
 LONGEST = 8 * 1024
-"""Characters of a token worth looking at."""
+"""Characters of a token; longer ones are refused before they are parsed."""
 
 REMEMBERED = 4096
 REMEMBERED_SECONDS = 60
-"""People call more than once, and verifying costs more than all else in a read. A key that is withdrawn works this
-much longer."""
+"""Verified tokens are cached: verification costs more than the rest of a read. A withdrawn key remains valid for this long."""
 
 Waiting = Callable[[], AbstractContextManager[None]]
 """Entered while a request waits for the issuer's keys."""
 
 
 class JWTAuthenticator:
-    """Believes tokens signed with the secret, the public key or one of the published keys that the settings name."""
+    """Verifies tokens by the secret, the public key or the published keys of the settings."""
 
     def __init__(self, published: JWKSCache | None) -> None:
         self.published = published
@@ -34,35 +33,37 @@ class JWTAuthenticator:
         algorithm = jwt.get_algorithm_by_name(settings.JWT_ALGORITHM)
         key = settings.JWT_SECRET if settings.JWT_ALGORITHM == "HS256" else settings.JWT_PUBLIC_KEY
         self._key = algorithm.prepare_key(key) if key else None
-        self._believed: dict[str, tuple[Caller, float]] = {}
+        self._verified: dict[str, tuple[Caller, float]] = {}
 
     async def caller(self, authorization: str, waiting: Waiting = nullcontext) -> Caller:
-        """The caller that an `Authorization` header proves. Raises NotAuthenticated, saying what is wrong with it, or
-        DependencyUnavailable when the issuer's keys are not known."""
-        caller, believed_until = self._believed.get(authorization, (None, 0.0))
+        """Return the caller of an `Authorization` header.
+
+        Raises NotAuthenticated with the reason, or DependencyUnavailable while the issuer's keys are unknown.
+        """
+        caller, valid_until = self._verified.get(authorization, (None, 0.0))
         now = time.time()
-        if caller is not None and now < believed_until:
+        if caller is not None and now < valid_until:
             return caller
         caller = await self._verify(authorization, waiting)
-        if len(self._believed) >= REMEMBERED:
-            self._believed.clear()
-        self._believed[authorization] = caller, min(now + REMEMBERED_SECONDS, caller.expires_at + LEEWAY_SECONDS)
+        if len(self._verified) >= REMEMBERED:
+            self._verified.clear()
+        self._verified[authorization] = caller, min(now + REMEMBERED_SECONDS, caller.expires_at + LEEWAY_SECONDS)
         return caller
 
     async def _verify(self, authorization: str, waiting: Waiting) -> Caller:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise NotAuthenticated("Send a token: Authorization: Bearer <JWT>.")
+            raise NotAuthenticated("A token is required: Authorization: Bearer <JWT>.")
         if len(token) > LONGEST:
             raise NotAuthenticated("The token is too long.")
         try:
             claims = await self._claims(token, waiting)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise NotAuthenticated(f"The token was refused: {_reason(error)}. Ask for a new one.") from error
+            raise NotAuthenticated(f"Invalid token: {_reason(error)}. Request a new one.") from error
         return _caller(claims)
 
     async def _claims(self, token: str, waiting: Waiting) -> dict[str, Any]:
-        """The claims of a token that one of the keys has signed; for an unknown key the issuer is asked anew."""
+        """Return the claims of a token after verifying its signature; fetch the issuer's keys again for an unknown key."""
         if self._key is not None:
             return self._decode(token, [self._key])
         published = cast(JWKSCache, self.published)
@@ -78,7 +79,7 @@ class JWTAuthenticator:
         return self._decode(token, published.find(key_id))
 
     def _decode(self, token: str, keys: Sequence[Any]) -> dict[str, Any]:
-        refused: jwt.PyJWTError = jwt.InvalidKeyError("its key is not published")
+        refused: jwt.PyJWTError = jwt.InvalidKeyError("its key is unknown")
         for key in keys:
             try:
                 return self._decoder.decode(
@@ -108,7 +109,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
 
 
 def _is_id(claim: object) -> bool:
-    """Whether a claim is an id that can be kept: 1 to 64 characters, none of them NUL or half a surrogate pair."""
+    """Return whether a claim is a storable id: 1 to 64 characters without NUL and lone surrogates."""
     return (
         isinstance(claim, str)
         and 1 <= len(claim) <= 64
@@ -117,13 +118,13 @@ def _is_id(claim: object) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Why, in a few words that hold nothing of the token."""
+    """Return the reason in a few words, without any part of the token."""
     if isinstance(error, jwt.ExpiredSignatureError):
         return "it has expired"
     if isinstance(error, jwt.InvalidSignatureError):
-        return "its signature is wrong"
+        return "its signature is invalid"
     if isinstance(error, jwt.MissingRequiredClaimError):
-        return f"it lacks {error.claim}"
+        return f"the claim {error.claim} is missing"
     if isinstance(error, jwt.InvalidAudienceError | jwt.InvalidIssuerError):
         return "it is not for this service"
-    return "it is not valid"
+    return "it cannot be verified"

@@ -1,8 +1,8 @@
-"""Filters of lists, each declared once: what a client may write, what is refused, and how the OpenAPI document describes it.
+"""Filters of lists, each declared once for validation and for the OpenAPI document.
 
-A FilterSet of django-filter declares the filters that one list has for one role. What differs from the library: the texts
-that were sent are checked strictly, on fields that are built once (docs/decisions.md), and the rows are not filtered here,
-but by the planner of `orders/store/order_lists.py`, to which the cleaned values go.
+A FilterSet of django-filter declares the filters that one list has for one role. Two differences from the library: the
+values are validated strictly, on fields that are built once (docs/decisions.md), and the rows are not filtered here but
+by the planner of `orders/store/order_lists.py`, which receives the cleaned values.
 """
 
 import re
@@ -39,19 +39,19 @@ def choices(known: Collection[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
         named = text.split(",")
         if unknown := [word for word in named if word not in known]:
-            raise ValueError(f"Unknown: {', '.join(unknown)[:100]}. Known are {', '.join(known)}.")
+            raise ValueError(f"Unknown: {', '.join(unknown)[:100]}. Allowed: {', '.join(known)}.")
         return [word for word in known if word in named]
 
     return parse
 
 
 def timestamp(text: str) -> datetime:
-    """Parse a time (RFC 3339, section 5.6); a + that was not quoted arrives as a space."""
+    """Parse a time (RFC 3339, section 5.6); an unescaped + arrives as a space."""
     return read_timestamp(PLAIN_OFFSET.sub("+", text))
 
 
 def searchable_text(text: str) -> str:
-    """Parse any text that PostgreSQL can compare with."""
+    """Parse any text that PostgreSQL can store."""
     if not 1 <= len(text) <= MAX_TEXT_LENGTH or "\0" in text:
         raise ValueError(f"Not 1 to {MAX_TEXT_LENGTH} characters without NUL.")
     return text
@@ -60,14 +60,14 @@ def searchable_text(text: str) -> str:
 class ParameterField(Field):
     """A query parameter that may be given once. `parse` returns its value, or raises ValueError with the reason."""
 
-    widget = MultipleHiddenInput  # hands over every text that was sent
+    widget = MultipleHiddenInput  # returns every value of the parameter
 
     def __init__(self, parse: Callable[[str], Any], **options: Any) -> None:
         super().__init__(**options)
         self.parse = parse
 
     def clean(self, value: list[str]) -> Any:
-        """Return what the texts that were sent mean; None for none. Raises ValidationError."""
+        """Return the parsed value; None for an absent parameter. Raises ValidationError."""
         if not value:
             return None
         try:
@@ -76,26 +76,26 @@ class ParameterField(Field):
             raise ValidationError(str(error)) from error
 
     def text(self, sent: list[str]) -> str:
-        """Return the text to parse. Raises ValueError where several were sent."""
+        """Return the text to parse. Raises ValueError for a repeated parameter."""
         if len(sent) > 1:
             raise ValueError("Given more than once.")
         return sent[0]
 
 
 class ChoicesField(ParameterField):
-    """A query parameter that may be given several times, each time with one choice or several with commas between."""
+    """A query parameter that may be given several times, each time with one or more comma-separated choices."""
 
     def text(self, sent: list[str]) -> str:
-        """Return all choices, with commas between."""
+        """Return all choices, comma-separated."""
         return ",".join(sent)
 
 
 class ListFilter(Filter):  # type: ignore[misc]
-    """A filter of a list. Which rows match is said in `orders/store/list_filters.py`, so it takes no `lookup_expr`."""
+    """A filter of a list. `orders/store/list_filters.py` has its condition, so it takes no `lookup_expr`."""
 
     field_class = ParameterField
     schema: Schema
-    """Of its values, in the OpenAPI document."""
+    """The OpenAPI type of its values."""
     style: ClassVar[dict[str, Any]] = {}
     """Further arguments of its OpenApiParameter."""
     parse: Callable[[str], Any]
@@ -104,8 +104,8 @@ class ListFilter(Filter):  # type: ignore[misc]
         super().__init__(help_text=help_text, parse=self.parse)
 
     def filter(self, qs: Any, value: Any) -> NoReturn:
-        """Refuse: rows are not filtered here."""
-        raise TypeError("Lists are read by orders.store.order_lists.")
+        """Raise TypeError: rows are not filtered here."""
+        raise TypeError("Lists are filtered by orders.store.order_lists.")
 
 
 class ChoicesFilter(ListFilter):
@@ -117,7 +117,7 @@ class ChoicesFilter(ListFilter):
     def __init__(self, known: Collection[str], component: str, help_text: str = "") -> None:
         self.parse = choices(known)
         self.schema = {"type": "array", "items": {"$ref": f"#/components/schemas/{component}"}, "minItems": 1}
-        super().__init__(f"{help_text}One or more, with commas between or each in a parameter of its own.")
+        super().__init__(f"{help_text}One or more, comma-separated or in repeated parameters.")
 
 
 class TextFilter(ListFilter):
@@ -128,21 +128,21 @@ class TextFilter(ListFilter):
 
 
 class TimestampFilter(ListFilter):
-    """A time with its offset."""
+    """A timestamp with its offset."""
 
     schema = TIMESTAMP
     parse = staticmethod(timestamp)
 
 
 class AmountFilter(ListFilter):
-    """An amount in whole units, of whatever currency."""
+    """An amount in whole units, of any currency."""
 
     schema = AMOUNT
     parse = staticmethod(read_amount)
 
 
 class ListFilterSet(FilterSet):  # type: ignore[misc]
-    """The filters of a list for a role; of its own none."""
+    """The base of the filters of a list for a role; it declares none."""
 
     @classmethod
     @cache
@@ -152,11 +152,11 @@ class ListFilterSet(FilterSet):  # type: ignore[misc]
 
 
 class CommonFilterSet(ListFilterSet):
-    """The filters that every list has."""
+    """The filters of every list."""
 
-    created_after = TimestampFilter("This moment included.")
-    created_before = TimestampFilter("This moment left out.")
-    updated_since = TimestampFilter("This moment included.")
+    created_after = TimestampFilter("Inclusive.")
+    created_before = TimestampFilter("Exclusive.")
+    updated_since = TimestampFilter("Inclusive.")
     product_id = TextFilter("With this product among the items.")
     q = TextFilter("Part of the number, of an item's name or of its sku.")
 
@@ -168,7 +168,7 @@ class OrderFilterSet(CommonFilterSet):
     payment_status = ChoicesFilter(PAYMENT_STATUSES, "PaymentStatus")
     min_total = AmountFilter("In whole units of the order's own currency.")
     max_total = AmountFilter("In whole units of the order's own currency.")
-    vendor_id = TextFilter("With something of this vendor.")
+    vendor_id = TextFilter("With an item of this vendor.")
 
 
 class AdminOrderFilterSet(OrderFilterSet):
@@ -182,7 +182,7 @@ class VendorOrderFilterSet(CommonFilterSet):
 
     status = ChoicesFilter(VENDOR_ORDER_STATUSES, "VendorOrderStatus")
     order_status = ChoicesFilter(
-        ORDER_STATUSES_FOR_VENDORS, "OrderStatusForVendor", "The order, as the vendor is told of it. "
+        ORDER_STATUSES_FOR_VENDORS, "OrderStatusForVendor", "The order's status as shown to the vendor. "
     )
 
 
@@ -193,7 +193,7 @@ class AdminVendorOrderFilterSet(VendorOrderFilterSet):
 
 
 def clean_parameters(query: QueryDict, fields: Mapping[str, Field]) -> tuple[dict[str, Any], list[Error]]:
-    """Return the values of those fields that were sent, and an entry for each that is refused."""
+    """Return the cleaned values of the sent parameters, and an entry for each invalid one."""
     values: dict[str, Any] = {}
     errors: list[Error] = []
     for name, field in fields.items():
@@ -210,10 +210,10 @@ def check_known(request: HttpRequest, known: Iterable[str]) -> None:
     if not request.META["QUERY_STRING"]:
         return
     if unknown := sorted(request.GET.keys() - set(known)):
-        errors = [refusal(name, "There is no such parameter.") for name in unknown]
+        errors = [refusal(name, "Unknown parameter.") for name in unknown]
         raise Invalid(f"Unknown query parameters: {', '.join(unknown)[:200]}.", errors=errors)
 
 
 def refusal(name: str, detail: str) -> Error:
-    """Return the entry of a parameter that is refused."""
+    """Return the entry of an invalid parameter."""
     return {"pointer": pointer(name), "code": "invalid", "detail": detail}

@@ -1,4 +1,4 @@
-"""Request headers that carry meaning of their own: who calls, idempotency keys, entity tags (RFC 9110)."""
+"""The caller of a request, and the headers for idempotency, entity tags (RFC 9110) and streams."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from orders.domain.errors import IdempotencyKeyRequired, Invalid
 MAX_KEY_LENGTH = 255
 
 ONCE = {b"idempotency-key": "Idempotency-Key", b"x-request-id": "X-Request-ID", b"last-event-id": "Last-Event-ID"}
-"""Headers of one value, by their names as they arrive."""
+"""Headers that may occur once, by their names in the ASGI scope."""
 
 
 def caller(request: HttpRequest) -> Caller:
@@ -21,13 +21,13 @@ def caller(request: HttpRequest) -> Caller:
 
 
 def lines(request: HttpRequest, name: bytes) -> list[str]:
-    """The values of a header as they were sent, one for each line: Django joins them with commas."""
+    """Return the values of a header, one for each header line: Django joins them with commas."""
     sent: list[tuple[bytes, bytes]] = request.scope["headers"]  # type: ignore[attr-defined]
     return [value.decode("latin-1") for given, value in sent if given == name]
 
 
 def refused_headers(request: HttpRequest) -> list[dict[str, str]]:
-    """What is wrong with the headers whatever the method: an entry for each that stands twice or contradicts itself."""
+    """Return an entry for each header that is repeated or contradicts itself, for any method."""
     names = [name for name, _ in request.scope["headers"]]  # type: ignore[attr-defined]
     errors = [_error(header, "Given more than once.") for name, header in ONCE.items() if names.count(name) > 1]
     if len(tags := _tags(request.META.get("HTTP_IF_MATCH", ""))) > 1 and "*" in tags:
@@ -36,33 +36,33 @@ def refused_headers(request: HttpRequest) -> list[dict[str, str]]:
 
 
 def idempotency_key(request: HttpRequest) -> str:
-    """The key of a checkout. Raises IdempotencyKeyRequired or Invalid."""
+    """Return the key of a checkout. Raises IdempotencyKeyRequired or Invalid."""
     key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
     if not key:
         raise IdempotencyKeyRequired(
-            "Send an Idempotency-Key of your making, a new one for each order: a UUID will do."
+            "The Idempotency-Key header is required: a unique value for each order, such as a UUID."
         )
     if len(key) > MAX_KEY_LENGTH or not all("!" <= letter <= "~" for letter in key):
         errors = [_error("Idempotency-Key", f"Not 1 to {MAX_KEY_LENGTH} visible ASCII characters.")]
-        raise Invalid("The header Idempotency-Key was refused.", errors=errors)
+        raise Invalid("Invalid Idempotency-Key header.", errors=errors)
     return key
 
 
 def etag(version: int) -> str:
-    """The strong entity tag of a version."""
+    """Return the strong entity tag of a version."""
     return f'"{version}"'
 
 
 def not_modified(request: HttpRequest, tag: str) -> bool:
-    """Whether the caller's copy is still good; compared weakly, as RFC 9110 has it for If-None-Match."""
+    """Return whether the cached response is current; by weak comparison, as RFC 9110 requires for If-None-Match."""
     tags = _tags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     return tags == {"*"} or tag in {one.removeprefix("W/") for one in tags}
 
 
 def set_cache_headers(response: HttpResponse, tag: str) -> None:
-    """Let the caller alone keep the answer, and ask with its tag before using it again (RFC 9111, 5.2.2).
+    """Allow private caching of the response, with revalidation by its tag before each use (RFC 9111, 5.2.2).
 
-    One tag stands for what each caller may see of a version, so a copy is good for the same caller only.
+    Callers may see different parts of the version that a tag identifies, so a cached response is valid for one caller.
     """
     response["ETag"] = tag
     response["Cache-Control"] = "private, no-cache"
@@ -70,9 +70,9 @@ def set_cache_headers(response: HttpResponse, tag: str) -> None:
 
 
 def if_match(request: HttpRequest) -> frozenset[str] | None:
-    """The tags that an action is meant for; None when there is no such header, or it takes any version.
+    """Return the tags of If-Match; None without the header, or when it allows any version.
 
-    A header without a tag names no version, so it is met by none: a client that lost its tag must not act unguarded.
+    A header without a tag matches no version: a client that lost its tag must not act unguarded.
     """
     header = request.META.get("HTTP_IF_MATCH")
     if header is None or (tags := _tags(header)) == {"*"}:
@@ -81,14 +81,12 @@ def if_match(request: HttpRequest) -> frozenset[str] | None:
 
 
 def last_event_id(request: HttpRequest) -> int:
-    """The last entry of a stream that the caller has, 0 for none. Raises Invalid."""
+    """Return the last entry of a stream that the client has received, 0 for none. Raises Invalid."""
     text: str = request.META.get("HTTP_LAST_EVENT_ID", "")
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise Invalid(
-            "The header Last-Event-ID was refused.", errors=[_error("Last-Event-ID", "Not the id of an entry.")]
-        )
+        raise Invalid("Invalid Last-Event-ID header.", errors=[_error("Last-Event-ID", "Not the id of an entry.")])
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""The Host header of a request must be one of ALLOWED_HOSTS: links in answers are made of it."""
+"""Validation of the Host header by ALLOWED_HOSTS: links in responses are built from it."""
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from orders.domain.errors import Invalid
 
 REMEMBERED = 256
-"""Headers that were found allowed. With a wildcard in ALLOWED_HOSTS there is no end of them."""
+"""Cached Host headers. Bounded, for a wildcard in ALLOWED_HOSTS allows any number of them."""
 
 _allowed: set[str] = set()
 
@@ -19,6 +19,6 @@ def check_host(request: HttpRequest) -> None:
     try:
         request.get_host()
     except DisallowedHost:
-        raise Invalid("The host that the request names is not served here.") from None
+        raise Invalid("Invalid Host header.") from None
     if given and len(_allowed) < REMEMBERED:
         _allowed.add(given)

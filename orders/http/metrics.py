@@ -1,4 +1,4 @@
-"""What the API counts, for `/metrics`."""
+"""Metrics of the API, for `/metrics`."""
 
 from prometheus_client import Histogram
 

@@ -1,4 +1,4 @@
-"""What happens to every request before its view: it gets an id, and on the API its caller must be known."""
+"""Middleware: the id, trace, log line and metrics of every request, and the authentication of API requests."""
 
 import random
 import time
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @async_only_middleware
 def identify_request(get_response: View) -> View:
-    """Give the request its id and trace, answer with the id, write the request's line into the log, count it."""
+    """Set the request's id and trace, return the id in the response, log and count the request."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
@@ -70,7 +70,7 @@ def authenticate(get_response: View) -> View:
                 check_host(request)
             except OrderError as error:
                 return problem(request.path, error)
-            except Exception as error:  # the last door: whatever it is, the caller gets an answer of ours
+            except Exception as error:  # any error: the client gets a problem response
                 return failure(request.path, error)
         return await get_response(request)
 
@@ -78,30 +78,30 @@ def authenticate(get_response: View) -> View:
 
 
 def _loggable_path(request: HttpRequest, route: str) -> str:
-    """The path where it is words of ours and UUIDs, else the route: nobody knows what people put into the rest."""
+    """Return the path where its parameters are UUIDs, else the route: other parameters may hold personal data."""
     named = request.resolver_match.kwargs.values() if request.resolver_match else ()
     return request.path if route and all(isinstance(value, uuid.UUID) for value in named) else route or "unknown"
 
 
 def _authorization(request: HttpRequest) -> str:
-    """The header's one value. Raises NotAuthenticated when there are several: which of them counts is not ours to guess."""
+    """Return the Authorization header. Raises NotAuthenticated for several headers, of which none takes precedence."""
     values = lines(request, b"authorization")
     if len(values) > 1:
-        raise NotAuthenticated("There are several headers Authorization: send one.")
+        raise NotAuthenticated("Several Authorization headers: send one.")
     return values[0] if values else ""
 
 
 def request_id_of(given: Sequence[str]) -> str:
-    """The caller's id if there is one, of 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
+    """Return the given id if it is one of 1–200 printable ASCII characters, else a new one (contract: REST API, "Errors")."""
     if len(given) == 1 and 1 <= len(given[0]) <= MAX_ID_LENGTH and given[0].isascii() and given[0].isprintable():
         return given[0]
     return str(
         uuid.UUID(int=random.getrandbits(128), version=4)
-    )  # uuid4() asks the kernel: for secrets, which this is not
+    )  # uuid4() makes a system call for cryptographic randomness, which an id does not need
 
 
 def _trace_id(traceparent: str) -> str:
-    """The trace that the caller is in (W3C Trace Context), or a new one."""
+    """Return the trace id of the request (W3C Trace Context), or a new one."""
     parts = traceparent.split("-")
     if len(parts) >= 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef") and parts[1].strip("0"):
         return parts[1]

@@ -1,7 +1,7 @@
-"""Keyset pagination: the parameters of a page, and the links to its neighbours.
+"""Keyset pagination: the parameters of a page, and the links to the next and the previous page.
 
-A cursor is a position in a list as opaque text, signed, so that each is only of use to the caller and in the list it was
-made for. A position is that of a row of the caller's own, so it needs no secrecy. What it belongs to is signed with it, not sent.
+A cursor is the position of a row in a list, as opaque signed text that is valid for one caller and one list only. The row
+is visible to the caller, so the position needs no secrecy. Caller and list are part of the signature, not of the cursor.
 """
 
 import uuid
@@ -23,12 +23,12 @@ from orders.store.paging import NEWEST, ORDERINGS, Page, PageRequest, Position
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 PAGING = ("limit", "cursor", "ordering")
-SALT = "orders.api.cursors"  # part of the cursors that clients hold
+SALT = "orders.api.cursors"  # part of the signature of the cursors that clients hold
 SEPARATOR = "."
 
 
 def limit(text: str) -> int:
-    """Parse how many results a page has at most."""
+    """Parse the maximum number of results of a page."""
     if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     raise ValueError(f"Not a whole number from 1 to {MAX_LIMIT}.")
@@ -45,10 +45,10 @@ FIELDS = {"limit": ParameterField(limit), "ordering": ParameterField(ordering)}
 
 
 class KeysetPaginator:
-    """The paginator of one request: reads which page it asks for, and links that page to its neighbours."""
+    """The paginator of one request: parses the requested page, and links it to the next and the previous one."""
 
     def __init__(self, request: HttpRequest, filterset: type[ListFilterSet] = ListFilterSet) -> None:
-        """Read `page_request` from the query. Raises Invalid with an entry for each parameter that is refused."""
+        """Parse `page_request` from the query. Raises Invalid with an entry for each invalid parameter."""
         self.request = request
         filters = filterset.fields()
         check_known(request, (*PAGING, *filters))
@@ -62,10 +62,10 @@ class KeysetPaginator:
             except ValueError:
                 errors.append(refusal("cursor", "Not a cursor of this list: follow next and previous as they are."))
         if errors:
-            raise Invalid("Some of the parameters were refused: see errors.", errors=errors)
+            raise Invalid("Invalid parameters: see errors.", errors=errors)
 
     def get_paginated_body(self, page: Page[Any], body: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Return the page, with links to its neighbours that keep every other parameter."""
+        """Return the page, with links to the next and the previous one that keep every other parameter."""
         return {
             "next": self._link(page.next),
             "previous": self._link(page.previous),
@@ -100,10 +100,10 @@ class KeysetPaginator:
             raise ValueError("Not a cursor of this list.") from error
 
     def _belongs_to(self) -> str:
-        """Return what a cursor is signed for."""
-        who, wanted = caller(self.request), self.page_request
-        filters = sorted(wanted.filters.items())
-        belongs_to = (self.request.path_info, who.role, who.id, who.vendor_id, wanted.ordering, filters)
+        """Return the caller and the list for which a cursor is signed."""
+        user, page = caller(self.request), self.page_request
+        filters = sorted(page.filters.items())
+        belongs_to = (self.request.path_info, user.role, user.id, user.vendor_id, page.ordering, filters)
         return msgspec.json.encode(belongs_to).decode()
 
 

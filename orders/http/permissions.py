@@ -1,4 +1,4 @@
-"""Which roles may use an endpoint. Says yes or no, never filters: which rows a caller may see is `visible_to`'s business."""
+"""Permissions of endpoints by role. They filter no rows: `visible_to` determines the rows that a caller may see."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from orders.http.requests import method_of
 
 
 class RolePermission(BasePermission):
-    """Allows the roles that the view's `roles` names for the request's method."""
+    """Allow the roles that the view declares for the request's method."""
 
     message = ""
 
@@ -18,5 +18,5 @@ class RolePermission(BasePermission):
         allowed = view.roles[method_of(request)]
         if caller(request).role in allowed:
             return True
-        self.message = f"This is for the role {' or '.join(allowed)}."
+        self.message = f"Requires the role {' or '.join(allowed)}."
         return False

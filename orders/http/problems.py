@@ -1,4 +1,4 @@
-"""Every refusal as `application/problem+json` (RFC 9457), and the one table that says which status a code has."""
+"""Error responses as `application/problem+json` (RFC 9457), and the table of the HTTP status of each code."""
 
 import math
 from collections.abc import Mapping
@@ -55,9 +55,9 @@ log = structlog.get_logger()
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
-    """Return the response to an exception that a view has raised (REST_FRAMEWORK["EXCEPTION_HANDLER"]).
+    """Return the response to a view's exception (REST_FRAMEWORK["EXCEPTION_HANDLER"]).
 
-    Any exception that is not a refusal is logged and answered with 500.
+    Log any exception that is not a refusal, and return 500.
     """
     request = context["request"]
     refusal = _refusal(error, request.method, context["view"])
@@ -65,7 +65,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
 
 
 def _refusal(error: Exception, method: str, view: Any) -> OrderError | None:
-    """Return Django's and DRF's refusals as ours; None for what is a failure."""
+    """Return the OrderError of a refusal by Django, DRF or the service; None for a failure."""
     match error:
         case OrderError():
             return error
@@ -84,15 +84,15 @@ def _refusal(error: Exception, method: str, view: Any) -> OrderError | None:
         case APIException(status_code=429):
             return _rate_limited(getattr(error, "wait", None))
         case django_exceptions.PermissionDenied():
-            return PermissionDenied("This is not for you.")
+            return PermissionDenied("Permission denied.")
         case django_exceptions.SuspiciousOperation():
-            return _not_served()
+            return _bad_request()
     return None
 
 
 def problem(path: str, error: OrderError) -> HttpResponse:
-    """The answer that tells of `error`."""
-    response = _answer(path, error.code, str(error), error.extra)
+    """Return the response of `error`."""
+    response = _response(path, error.code, str(error), error.extra)
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     if error.code == "not_authenticated":
@@ -105,43 +105,43 @@ def problem(path: str, error: OrderError) -> HttpResponse:
 
 
 def failure(path: str, error: BaseException) -> HttpResponse:
-    """The answer for what should not have happened: nothing of it but the request's id leaves the service."""
+    """Log an unexpected error and return 500, which discloses nothing of it but the request's id."""
     log.error("request_failed", exc_info=error)
-    return _answer(path, "internal_error", "Something went wrong on our side; it has been written down.", {})
+    return _response(path, "internal_error", "Internal server error. The error has been logged.", {})
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's answer for an address that nobody has."""
+    """Return 404 for an unknown path (Django's handler404)."""
     return problem(request.path, NotFound())
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's answer for a request it refuses by itself, like one for a host that isn't ours."""
-    return problem(request.path, _not_served())
+    """Return 400 for a request that Django itself refuses, such as one for a foreign host (Django's handler400)."""
+    return problem(request.path, _bad_request())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's answer when a view outside the API has failed; Django has logged it."""
-    return _answer(request.path, "internal_error", "Something went wrong on our side; it has been written down.", {})
+    """Return 500 for a failed view outside the API, which Django has logged (Django's handler500)."""
+    return _response(request.path, "internal_error", "Internal server error. The error has been logged.", {})
 
 
 def invalid(error: APIException) -> Invalid:
-    """Return DRF's validation error as ours, a JSON pointer for each field (RFC 6901)."""
+    """Return DRF's validation error as Invalid, with a JSON pointer for each field (RFC 6901)."""
     errors = list(_pointers(error.detail, ""))
-    return Invalid("Some of the input was refused: see errors.", errors=errors)
+    return Invalid("Invalid input: see errors.", errors=errors)
 
 
 def pointer(name: str) -> str:
-    """The JSON pointer (RFC 6901) to a member of the outermost object."""
+    """Return the JSON pointer (RFC 6901) to a member of the root object."""
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def _not_served() -> Invalid:
-    return Invalid("The request can't be served: its host or its form is not allowed.")
+def _bad_request() -> Invalid:
+    return Invalid("Bad request: its host or its format is not allowed.")
 
 
 def _rate_limited(wait: float | None) -> RateLimited:
-    error = RateLimited("Too many requests: send this one again after the seconds in Retry-After.")
+    error = RateLimited("Too many requests. Retry after the number of seconds in Retry-After.")
     if wait is not None:
         error.retry_after = max(1, math.ceil(wait))
     return error
@@ -159,11 +159,11 @@ def _pointers(detail: Any, place: str) -> Any:
 
 
 def problem_body(path: str, error: OrderError, status: int, request_id: str) -> bytes:
-    """The JSON of a problem (RFC 9457, section 3)."""
+    """Return the JSON of a problem (RFC 9457, section 3)."""
     return _body(path, error.code, str(error), error.extra, status, request_id)
 
 
-def _answer(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> HttpResponse:
+def _response(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> HttpResponse:
     body = _body(path, code, detail, extra, STATUSES[code], request_id.get())
     return HttpResponse(body, status=STATUSES[code], content_type="application/problem+json")
 

@@ -1,4 +1,4 @@
-"""Serializers: request bodies that accept the declared fields alone, and responses that are written by hand.
+"""Serializers: request bodies that accept the declared fields alone, and responses with a hand-written representation.
 
 `Input` validates; `Output` declares the fields for the schema and builds the response in its own `to_representation`.
 """
@@ -16,7 +16,7 @@ from orders.domain.uris import is_https_uri
 
 
 class MoneyValidator(RegexValidator):
-    """Accept a decimal string up to the largest amount."""
+    """Validate a decimal string up to the largest amount."""
 
     def __call__(self, value: Any) -> None:
         super().__call__(value)
@@ -34,9 +34,9 @@ def https_uri(text: str) -> None:
 
 
 class StrictCharField(serializers.CharField):
-    """A JSON string, kept as it is sent; numbers are refused. An optional one may be null (see Input).
+    """A JSON string, stored unchanged; numbers are refused. An optional one may be null (see Input).
 
-    `pattern` is for the schema alone, where a validator says in code what the pattern says in a regular expression.
+    `pattern` is for the schema alone: it states a validator's rule as a regular expression.
     """
 
     def __init__(self, *, pattern: str | None = None, **options: Any) -> None:
@@ -74,7 +74,7 @@ class Input(serializers.Serializer[Any]):
         if not isinstance(data, dict):
             raise ValidationError("Not an object.")
         if unknown := data.keys() - self.fields.keys():
-            raise ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."))
+            raise ValidationError(dict.fromkeys(sorted(unknown), "Unknown field."))
 
 
 class EmptyInput(Input):
@@ -84,7 +84,7 @@ class EmptyInput(Input):
 class Output(serializers.Serializer[Any]):
     """The fields of a response, declared for the schema; `to_representation` of the same class builds it.
 
-    It is static, takes what the response is made of, and returns a dict literal: a request pays neither for a serializer
+    It is static, takes the response's data, and returns a dict literal: a request pays neither for a serializer instance
     nor for a call per field (docs/decisions.md has the figures). A test compares its keys with the declared fields.
     """
 

@@ -1,7 +1,6 @@
-"""The state that the server keeps for its requests: one object of each class, found by its class.
+"""Typed access to the state of the ASGI scope: one object of each class, found by its class.
 
-What the process opens once (clients, checkout service …) and what belongs to one request (`RequestState`) lie side by side in
-the state of the ASGI scope. The one look-up is here, so that it is typed and each caller names the class that it needs.
+The state holds the objects of the process (clients, checkout service …) and that of the request (`RequestState`).
 """
 
 from collections.abc import Callable, Mapping
@@ -20,10 +19,10 @@ class RequestState:
     """The state of one request of the API."""
 
     slot_released: Callable[[], AbstractContextManager[None]]
-    """Entered while the request waits for something that must not count against `REQUESTS_IN_FLIGHT`."""
+    """Context for waits that must not count against `REQUESTS_IN_FLIGHT`."""
 
     exit_stack: ExitStack
-    """Closed when the request has ended, after the last byte of its response."""
+    """Closed after the last byte of the response."""
 
 
 def state_of(request: HttpRequest, kind: type[State]) -> State:

@@ -1,7 +1,7 @@
-"""The base of every view: DRF's own steps on the event loop, and every failure is a problem.
+"""The base view: DRF's dispatch on the event loop, with problem responses for all errors.
 
-adrf's own dispatch hops to a thread for permissions and again for rendering; here neither waits for anything, so neither
-needs one (docs/decisions.md has the figures).
+adrf's own dispatch runs permissions and rendering in threads; here neither blocks, so neither needs one
+(docs/decisions.md has the figures).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -56,7 +56,7 @@ UNSUPPORTED: Mapping[str, str] = {
     "get_renderers": _RENDERING,
     "get_view_description": "the schema reads the docstrings",
     "get_view_name": "the schema reads the docstrings",
-    "head": "get answers HEAD",
+    "head": "get also handles HEAD",
     "http_method_names": _METHODS,
     "lookup_field": "declare ensure_visible",
     "lookup_url_kwarg": "declare ensure_visible",
@@ -74,7 +74,7 @@ UNSUPPORTED: Mapping[str, str] = {
     "versioning_class": _VERSIONS,
     "view_is_async": "every method is async",
 }
-"""What DRF, adrf and Django let a view define and this service does not use, each with the way to say it here."""
+"""Attributes of DRF, adrf and Django views that have no effect here, each with its replacement."""
 
 ASYNC_HOOKS = ("async_dispatch", "initial", "check_permissions", "check_object_permissions", "check_throttles")
 
@@ -89,20 +89,20 @@ class OrderAPIView(APIView):  # type: ignore[misc]
     `http_method_not_allowed`, `permission_denied` and `throttled`.
 
     Different here: everything runs on the event loop, so `initial` and the `check_…` methods are async, and permissions and
-    throttles do no blocking I/O: they are sync without I/O, or async. Throttles come before permissions, as the contract has
-    it (429 before 403). Whether an object may be seen is `ensure_visible`'s business, for what has an id in its path.
+    throttles do no blocking I/O: they are sync without I/O, or async. Throttles come before permissions, as the contract requires
+    (429 before 403). `ensure_visible` checks the visibility of the object whose id is in the path.
 
-    Whatever a subclass defines that would have no effect raises ImproperlyConfigured at import (UNSUPPORTED).
+    An attribute of a subclass that would have no effect raises ImproperlyConfigured at import (UNSUPPORTED).
     """
 
     roles: ClassVar[Mapping[str, tuple[Role, ...]]] = {}
-    """The roles that may use each method. A method that is not among them does not exist; GET stands for HEAD too."""
+    """The allowed roles of each method. Other methods are not allowed; GET includes HEAD."""
 
     query_parameters: ClassVar[Mapping[str, Collection[str]]] = {}
     permission_classes = (RolePermission,)
 
     ensure_visible: ClassVar[Any]
-    """For what has an id in its path: raises NotFound unless the caller may know of it."""
+    """For a path with an id: raises NotFound unless the object is visible to the caller."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -128,7 +128,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
 
     @property
     def allowed_methods(self) -> list[str]:
-        """The methods that exist."""
+        """Return the methods with declared roles."""
         return list(self.roles)
 
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -142,11 +142,11 @@ class OrderAPIView(APIView):  # type: ignore[misc]
         return response
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> APIRequest:
-        """Return the request that the view works with."""
+        """Return the view's request."""
         return APIRequest(request)
 
     async def initial(self, request: APIRequest, *args: Any, **kwargs: Any) -> None:
-        """Raise unless the method exists, the caller may use it, and what the request names can be seen and is allowed."""
+        """Check method, throttles, permissions, visibility of the object and headers. Raises the OrderError of a failed check."""
         await self.check_throttles(request)
         name = method_of(request)
         if name not in self.roles:
@@ -154,10 +154,10 @@ class OrderAPIView(APIView):  # type: ignore[misc]
         await self.check_permissions(request)
         refused = refused_headers(request)
         if kwargs and (request.META["QUERY_STRING"] or refused or name != "GET"):
-            # What is named in the path must be there before anything else is looked at; a plain GET finds out itself.
+            # Visibility is checked before the rest of the request; a plain GET checks it by reading the object.
             await database.run(self.ensure_visible, caller=caller(request), **kwargs)
         if refused:
-            raise Invalid("Some of the headers were refused: see errors.", errors=refused)
+            raise Invalid("Invalid headers: see errors.", errors=refused)
         check_known(request, self.query_parameters.get(name, ()))
 
     async def check_permissions(self, request: APIRequest) -> None:
@@ -185,7 +185,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
             self.throttled(request, max((wait for wait in waits if wait is not None), default=None))
 
     def permission_denied(self, request: HttpRequest, message: str | None = None, code: str | None = None) -> NoReturn:
-        """Raise what a refused permission means. Every caller is authenticated already, so it is never a 401."""
+        """Raise DRF's PermissionDenied. Every caller is authenticated already, so it is never a 401."""
         raise exceptions.PermissionDenied(message, code)
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:
@@ -200,7 +200,7 @@ class OrderAPIView(APIView):  # type: ignore[misc]
 
 
 def read_json(request: HttpRequest, serializer: Serializer[Any]) -> Any:
-    """Return the request's body as `serializer` allows it; no body is an empty object.
+    """Return the request's body, validated by `serializer`; an absent body is an empty object.
 
     Raises PayloadTooLarge, UnsupportedMediaType, Invalid or DRF's ValidationError.
     """

@@ -1,4 +1,4 @@
-"""Columns with a default of the database's own, so that the version before this one goes on writing while it is replaced."""
+"""Columns with a database default, so that the previous version can write during a rolling deployment."""
 
 from typing import ClassVar
 

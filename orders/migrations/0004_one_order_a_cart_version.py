@@ -1,4 +1,4 @@
-"""One cart version makes one order. Built beside the traffic: neither step locks a table against writes."""
+"""One active order per cart version. Built concurrently: neither step locks a table against writes."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ ONE = UniqueConstraint(
     condition=Q(status__in=["pending", "confirmed"], stock_revision__gt=0),
     name="orders_one_a_cart_version",
 )
-# The index is larger than one statement's time allows; a build that was interrupted leaves an invalid one behind.
+# The build may exceed the statement timeout; an interrupted build leaves an invalid index.
 PATIENT = ["SET statement_timeout = 0", "SET lock_timeout = 0"]
 AS_BEFORE = ["RESET statement_timeout", "RESET lock_timeout"]
 AGAIN = "DROP INDEX CONCURRENTLY IF EXISTS orders_one_a_cart_version"

@@ -1,6 +1,6 @@
-"""The items of a product are indexed by vendor too, so that a vendor's are found without a look at anybody else's.
+"""An index of a product's items by vendor, so that one vendor's items are found without reading those of others.
 
-The index is built beside the old one, without holding up those who order, however long it takes.
+The index is built concurrently beside the old one, without blocking writes.
 """
 
 from typing import ClassVar

@@ -1,13 +1,13 @@
-"""The audit trail stays append-only but for `erase_order_events`, which empties what may be personal.
+"""`erase_order_events`, the one exception to the append-only audit trail: it erases personal data.
 
-The function empties the free text in `data` and the request ids, which clients may choose, and replaces the id of the person
-who placed the order; nothing calls it yet. It announces the order in a setting of the transaction while it runs, and the
-trigger then lets an entry become its own erased form and nothing else, so that setting it by hand forges no entry either.
+The function clears the free text in `data` and the request ids, which clients may choose, and replaces the customer's id by
+a pseudonym; nothing calls it yet. While it runs it names the order in a setting of the transaction, and the trigger then
+permits the change of an entry to its erased form only, so that setting it by hand cannot forge an entry.
 
-Security: the function runs with its caller's rights (SECURITY INVOKER), so EXECUTE alone lets nobody change an entry. The
+Security: the function runs with its caller's rights (SECURITY INVOKER), so EXECUTE alone permits no change of an entry. The
 owner of the table can drop any trigger; this one guards against mistakes and injected statements, not against its owner.
 
-Only functions are created and replaced: no table is locked, and the version before this one goes on writing meanwhile.
+Only functions are created and replaced: no table is locked, and the previous version can write during a rolling deployment.
 """
 
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Dead letters: messages and effects that failed for good, kept with the reason until a retry works or an admin has decided."""
+"""Dead letters: messages and effects that failed permanently, kept with the reason until a retry succeeds or an admin decides."""
 
 import hashlib
 import json
@@ -22,17 +22,17 @@ from orders.store.models import DeadLetter, Order, OutboxMessage
 from orders.store.paging import Page, PageRequest, from_position, page_of
 
 PAYMENT_EVENTS, OUTBOX = "payments.events", "outbox"
-"""Sources of letters: a message of Payment's, an effect that was given up. Capabilities add their own."""
+"""Sources of dead letters: a message from Payment, an effect that was given up. Other modules add their own."""
 
 MAX_MESSAGE_LENGTH = 64 * 1024
-"""Characters kept of a message: enough to understand it, too few to fill a disk."""
+"""Characters stored of a message: enough to diagnose it, too few to fill the disk."""
 
 MAX_EXCERPT_LENGTH = 4096
-"""Characters of a message that a list shows."""
+"""Characters of a message in a list."""
 
 MAX_WITHOUT_ORDER, MAX_PER_ORDER = 10_000, 100
-"""Letters kept of messages without a known order, and of those about one order: a flood must not fill the disk, and messages
-about an order must not be lost in a flood of others."""
+"""Maximum number of dead letters of messages without a known order, and of those about one order: many invalid messages must
+neither fill the disk nor displace those about an order."""
 
 RETRY_BATCH_SIZE = 100
 NO_ID = uuid.UUID(int=0)
@@ -51,10 +51,10 @@ def dead_letter(
     order_id: uuid.UUID | None = None,
     same: str | None = None,
 ) -> None:
-    """Keep `message` from `source` with the `reason` why it failed; a copy of a kept one only counts one more attempt.
+    """Store `message` from `source` with the `reason` of the failure; for a copy of a stored one, increment its attempts.
 
-    A copy has the same text, or the same `same` where the text holds more than identifies the failure. A message of
-    Payment's is dropped and counted when the limit is reached.
+    Copies have the same text, or the same `same` where the text has more than identifies the failure. A message from
+    Payment is dropped and counted when the limit is reached.
     """
     text = _text(message)
     if source == PAYMENT_EVENTS and not _has_room(_fingerprint(source, text), order_id):
@@ -75,14 +75,14 @@ def dead_letter(
 
 @transaction.atomic
 def give_up(row: OutboxMessage, why: str) -> None:
-    """Replace a row of the outbox, which can't take effect, by a dead letter."""
+    """Replace an outbox row that failed permanently by a dead letter."""
     deleted, _ = OutboxMessage.objects.filter(id=row.id).delete()
-    if deleted:  # else a copy of this task has brought it into effect meanwhile
+    if deleted:  # else a copy of this task has succeeded meanwhile
         _dead_letter_row(row, why)
 
 
 def _dead_letter_row(row: OutboxMessage, reason: str) -> None:
-    """Keep the row as a letter; the same effect of the same order, given up again, is the same letter."""
+    """Store the row as a dead letter; the same effect of the same order is the same dead letter."""
     retried = DeadLetter.objects.filter(id=row.dead_letter_id or NO_ID)
     if retried.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300]):
         return
@@ -93,7 +93,7 @@ def _dead_letter_row(row: OutboxMessage, reason: str) -> None:
 
 
 def give_up_if_old(row: OutboxMessage, why: str) -> bool:
-    """Give up a row that has failed for OUTBOX_GIVE_UP_SECONDS; return False when it has not, and must be retried."""
+    """Give up a row that has failed for OUTBOX_GIVE_UP_SECONDS; return False when it is to be retried."""
     if datetime.now(UTC) - row.created_at < timedelta(seconds=settings.OUTBOX_GIVE_UP_SECONDS):
         return False
     give_up(row, why)
@@ -101,44 +101,44 @@ def give_up_if_old(row: OutboxMessage, why: str) -> bool:
 
 
 def give_up_rows(reasons: Mapping[int, str]) -> None:
-    """Give up these rows of the outbox; `reasons` has by row id why each can never take effect."""
+    """Give up these rows of the outbox; `reasons` has the reason of each by row id."""
     for row in OutboxMessage.objects.filter(id__in=reasons):
         give_up(row, reasons[row.id])
 
 
 def give_up_old_rows(reasons: Mapping[int, str]) -> None:
-    """Give up those of these rows that have failed for too long; the others are retried after a pause."""
+    """Give up those of these rows that have failed for OUTBOX_GIVE_UP_SECONDS; schedule a retry of the others."""
     rows = OutboxMessage.objects.filter(id__in=reasons)
     queue.put_back([row.id for row in rows if not give_up_if_old(row, reasons[row.id])])
 
 
 def orders_given_up(order_ids: Collection[uuid.UUID], lane: str) -> set[uuid.UUID]:
-    """Return those of the orders that have a dead letter of an effect of this lane."""
+    """Return the orders with a dead letter of an effect in this lane."""
     letters = DeadLetter.objects.filter(source=OUTBOX, order_id__in=order_ids, message__contains=f'"lane":"{lane}"')
     return {order_id for order_id in letters.values_list("order_id", flat=True) if order_id}
 
 
 def fail_again(letter_id: uuid.UUID, reason: str) -> None:
-    """Count a failed retry of the letter, once, however many processes have retried it at the same time."""
+    """Count a failed retry of the dead letter, once for any number of concurrent retries."""
     letter = DeadLetter.objects.filter(id=letter_id, retrying=True)
     letter.update(attempts=F("attempts") + 1, reason=_storable(reason)[:300], retrying=False)
 
 
 def marked_for_retry() -> list[tuple[uuid.UUID, str]]:
-    """Return the messages of Payment's that are to be handled again, with the ids of their letters."""
+    """Return the messages from Payment that are marked for a retry, with the ids of their dead letters."""
     letters = DeadLetter.objects.filter(retrying=True).order_by("id")
     return list(letters.values_list("id", "message")[:RETRY_BATCH_SIZE])
 
 
 def list_dead_letters(request: PageRequest) -> Page[Any]:
-    """Return a page of the dead letters, the newest first, with `shown`, the beginning of the message, instead of all of it."""
+    """Return a page of the dead letters, newest first; `shown` is the beginning of the message."""
     letters = DeadLetter.objects.annotate(shown=Left("message", MAX_EXCERPT_LENGTH)).defer("message", "fingerprint")
     found = list(from_position(letters, request)[: request.limit + 1])
     return page_of(found, request, sort_key=lambda letter, _: (letter.created_at, letter.id))
 
 
 def ensure_dead_letter_exists(*, caller: Caller, dead_letter_id: uuid.UUID) -> None:
-    """Raise NotFound unless there is such a letter; every admin may see it."""
+    """Raise NotFound unless the dead letter exists; every admin may see it."""
     if not DeadLetter.objects.filter(id=dead_letter_id).exists():
         raise NotFound()
 
@@ -154,7 +154,7 @@ def _has_room(fingerprint: bytes, order_id: uuid.UUID | None) -> bool:
 
 
 def _text(message: str | dict[str, Any]) -> str:
-    """Return `message` as it is stored; the standard library encodes what msgspec refuses, like a number beyond 64 bits."""
+    """Return `message` as text; the standard library encodes values that msgspec refuses, like integers beyond 64 bits."""
     if isinstance(message, dict):
         message = json.dumps(message, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return _storable(message)

@@ -9,10 +9,10 @@ from orders.outbox.messages import ORDER_EVENTS
 
 
 class Kind(StrEnum):
-    """How a row takes effect: `publish` by the relay itself, the others by the Celery task `orders.carry_out`.
+    """The kind of an effect: `publish` is executed by the relay, the others by the Celery task `orders.carry_out`.
 
-    The stock kinds say why Product is called; the call itself depends on the order's state by then alone
-    (`orders.services.operations.stock`), so that no row has an effect that is outdated.
+    The stock kinds state the reason for calling Product; the call itself depends on the order's state at that time
+    (`orders.services.operations.stock`), so that no row has an outdated effect.
     """
 
     PUBLISH = "publish"
@@ -31,14 +31,14 @@ STOCK, PAYMENTS, EVENTS = "stock", "payments", "events"
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An effect to happen after the commit. `payload` holds the relay's or the task's arguments, in plain JSON values."""
+    """An effect to execute after the commit. `payload` has the arguments of the relay or the task, as JSON values."""
 
     kind: Kind
     payload: dict[str, Any]
     lane: str
 
     def as_row(self, order_id: uuid.UUID, request_id: str) -> dict[str, Any]:
-        """Return the row's columns; the database adds the rest."""
+        """Return the columns of the outbox row; the database sets the others."""
         return {
             "order_id": order_id,
             "kind": self.kind,
@@ -49,13 +49,13 @@ class Effect:
 
 
 def publish(first: dict[str, Any], *more: dict[str, Any]) -> Effect:
-    """Publish messages to one stream together, in this order, in the lane of that stream."""
+    """Publish messages to one stream in one batch, in this order, in the lane of that stream."""
     lane = EVENTS if first["name"] == ORDER_EVENTS else PAYMENTS
     return Effect(Kind.PUBLISH, {"messages": [first, *more]}, lane)
 
 
 def clear_cart(customer_id: str, cart_version: int) -> Effect:
-    """Empty the cart that has been ordered."""
+    """Clear the ordered cart."""
     return Effect(Kind.CLEAR_CART, {"customer_id": customer_id, "version": cart_version}, "cart")
 
 
@@ -65,7 +65,7 @@ def hold_stock() -> Effect:
 
 
 def commit_stock() -> Effect:
-    """Turn the order's hold into a sale."""
+    """Commit the order's hold as a sale."""
     return Effect(Kind.COMMIT_STOCK, {}, STOCK)
 
 

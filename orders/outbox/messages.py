@@ -9,7 +9,7 @@ ORDER_EVENTS = "orders.events"
 
 
 class Payable(Protocol):
-    """The fields of an order that messages carry; its model and its row both have them."""
+    """The fields of an order in messages, common to its model and its row."""
 
     id: uuid.UUID
     total: int
@@ -17,7 +17,7 @@ class Payable(Protocol):
 
 
 def message(name: str, type_: str, at: datetime, order_id: uuid.UUID, **more: Any) -> dict[str, Any]:
-    """Return a message for the channel and stream `name` (contract: neighbours). Its `event_id` is the same in every retry."""
+    """Return a message for the channel and stream `name` (contract: neighbours). Retries reuse its `event_id`."""
     return {
         "name": name,
         "message": {
@@ -41,7 +41,7 @@ def order_event(type_: str, order: Payable, at: datetime, **more: Any) -> dict[s
 
 
 def payment_command(type_: str, order: Payable, at: datetime, **more: Any) -> dict[str, Any]:
-    """Return a command for Payment; it carries the order's total unless `more` says otherwise."""
+    """Return a command for Payment; its amount is the order's total unless `more` has another one."""
     return message(
         PAYMENT_COMMANDS, type_, at, order.id, **{"amount_minor": order.total, "currency": order.currency, **more}
     )

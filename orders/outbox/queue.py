@@ -1,7 +1,7 @@
 """The outbox: rows written in the transaction of a change, claimed by the relay (`messaging.relay`) after its commit.
 
-A row is one effect: messages published, a cart cleared, a hold committed. It is leased by a claim, and deleted when its
-effect is confirmed; until then it is retried, with growing pauses.
+A row is one effect: messages published, a cart cleared, a hold committed. A claim leases it, and it is deleted when its
+effect is confirmed; until then it is retried, with exponential backoff.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,17 +15,17 @@ from orders.runtime import commit_signal
 from orders.store.models import Order, OutboxMessage
 
 MAX_PAUSE_SECONDS = 15
-"""So that a failed effect happens within half a minute of the other service's return (promise P10)."""
+"""The maximum pause between retries: an effect is executed within half a minute of the other service's recovery (promise P10)."""
 
 LEASE_SECONDS = 20
-"""How long no other process claims a claimed row: longer than any publish or task takes when all is well.
+"""The lease of a claimed row: longer than a publish or a task normally takes.
 
-It never grows, for the process that claimed a row may be gone (promise P10); a task's message expires with it.
+It is constant, for the process that claimed the row may have terminated (promise P10); a task's message expires with it.
 """
 
 
 class Queue(StrEnum):
-    """Rows that the relay handles apart from each other, so that an outage of one destination delays none of the others."""
+    """The queues that the relay processes independently, so that an outage of one destination delays none of the others."""
 
     PAYMENT_COMMANDS = "payment_commands"
     ORDER_EVENTS = "order_events"
@@ -33,7 +33,7 @@ class Queue(StrEnum):
 
 
 def add(order: Order, request_id: str, effects: Iterable[Effect]) -> None:
-    """Write `effects` of a change to `order` inside the change's own transaction."""
+    """Insert the `effects` of a change of `order` within the change's transaction."""
     OutboxMessage.objects.bulk_create([OutboxMessage(**effect.as_row(order.id, request_id)) for effect in effects])
     transaction.on_commit(commit_signal.notify)
 
@@ -58,26 +58,26 @@ _DONE = """
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that this process has leased. `payload` is JSON that has not been decoded yet."""
+    """A row that this process has leased. `payload` is undecoded JSON."""
 
     id: int
     payload: str
 
 
 def claim(limit: int, queue: Queue) -> list[Claimed]:
-    """Lease up to `limit` rows of `queue` that are due, none of them behind an earlier row of its order and lane."""
+    """Lease up to `limit` due rows of `queue`, skipping those with an earlier row of the same order and lane."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [LEASE_SECONDS, queue is not Queue.JOBS, queue is Queue.ORDER_EVENTS, limit])
         return sorted((Claimed(*row) for row in cursor.fetchall()), key=lambda row: row.id)
 
 
 def done(ids: Sequence[int]) -> None:
-    """Delete rows whose effects are confirmed, with the dead letters that they retried."""
+    """Delete rows with confirmed effects, and the dead letters that they retried."""
     with connection.cursor() as cursor:
         cursor.execute(_DONE, [list(ids)])
 
 
 def put_back(ids: Sequence[int]) -> None:
-    """Have rows whose effects failed retried after a pause that grows with the attempts."""
+    """Schedule a retry of failed rows after a pause that grows with the attempts."""
     with connection.cursor() as cursor:
         cursor.execute(_PUT_BACK, [MAX_PAUSE_SECONDS, list(ids)])

@@ -1,11 +1,11 @@
-"""Tell the loops of this process that a transaction has committed, so that they need not wait for their next poll."""
+"""A signal to the loops of this process that a transaction has committed, so that they need not wait for their next poll."""
 
 import asyncio
 from typing import ClassVar
 
 
 class _Subscribers:
-    """The events to set, and the loop that they belong to."""
+    """The subscribed events, and their event loop."""
 
     loop: ClassVar[asyncio.AbstractEventLoop | None] = None
     events: ClassVar[list[asyncio.Event]] = []
@@ -20,7 +20,7 @@ def subscribe() -> asyncio.Event:
 
 
 def notify() -> None:
-    """Set the subscribed events, from whatever thread. Without subscribers do nothing: other processes poll."""
+    """Set the subscribed events, from any thread. Without subscribers do nothing: other processes poll."""
     if _Subscribers.loop is not None and not _Subscribers.loop.is_closed():
         _Subscribers.loop.call_soon_threadsafe(_set_events)
 

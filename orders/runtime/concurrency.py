@@ -1,4 +1,4 @@
-"""A limit on concurrent work, with a short queue whose length is known in seconds."""
+"""A limit on concurrent work, with a short queue whose waiting time is estimated."""
 
 import asyncio
 import time
@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from orders.domain.errors import Overloaded
 
 SAMPLES = 128
-"""Releases that the rate is measured over. Fewer would mistake a batch, which ends all at once, for speed."""
+"""Releases over which the rate is measured. With fewer, the simultaneous releases of a batch would overstate the rate."""
 
 
 class ConcurrencyLimiter:
-    """At most `limit` slots in use at a time. A task that finds none waits for up to `max_wait` seconds, then is refused."""
+    """At most `limit` slots in use at a time. Without a free slot a task waits for up to `max_wait` seconds, then is refused."""
 
     def __init__(self, limit: int, max_wait: float) -> None:
         self._limit, self._max_wait = limit, max_wait
@@ -28,7 +28,7 @@ class ConcurrencyLimiter:
             async with asyncio.timeout(self._max_wait):
                 await self._slots.acquire()
         except TimeoutError:
-            raise Overloaded("Too many at once: send the same request again in a second.") from None
+            raise Overloaded("Too many requests in progress. Retry the same request in 1 second.") from None
         try:
             yield
         finally:
@@ -36,11 +36,11 @@ class ConcurrencyLimiter:
             self._slots.release()
 
     def would_admit(self, others: int) -> bool:
-        """Return whether one more task would surely get a slot in time, with `others` holding or awaiting one.
+        """Return whether one more task would get a slot in time, with `others` holding or awaiting one.
 
-        Surely means within a quarter of the longest wait: a request that waits in vain has cost a third of one that is
-        served. Once overloaded, no task is let into the queue until half of the slots are free: there is always another
-        request at the moment a slot becomes free.
+        In time means within a quarter of the maximum wait: a request that waits in vain costs a third of one that is
+        served. Once overloaded, no task enters the queue until half of the slots are free: under overload another
+        request arrives whenever a slot becomes free.
         """
         position = others + 1 - self._limit
         if others < self._limit // 2:
@@ -56,13 +56,13 @@ class ConcurrencyLimiter:
 
 
 class ReleaseRate:
-    """How fast slots become free while all of them are in use."""
+    """The rate at which slots become free while all of them are in use."""
 
     def __init__(self) -> None:
         self._releases: deque[float] = deque(maxlen=SAMPLES)
 
     def record_release(self, *, all_in_use: bool) -> None:
-        """Count a release. It measures the rate only while all slots are in use: else it follows the rate of arrivals."""
+        """Count a release. The rate is measured while all slots are in use only: otherwise it equals the rate of arrivals."""
         if all_in_use:
             self._releases.append(time.monotonic())
         else:

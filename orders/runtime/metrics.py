@@ -1,4 +1,4 @@
-"""What orders count, for `/metrics`."""
+"""Metrics of orders, for `/metrics`."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,6 +1,6 @@
-"""The parts of every change of an order: lock the row, check the version and the step, extend the audit trail, enqueue effects.
+"""The common parts of every change of an order: row lock, version check, transitions, audit entries, effects.
 
-Used inside the transactions of the use cases.
+Used within the transactions of the use cases.
 """
 
 from dataclasses import dataclass, field
@@ -19,18 +19,18 @@ from orders.outbox.messages import order_event
 from orders.store.models import Order, OrderEvent, OrderQuerySet, VendorOrder
 
 CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
-"""The columns of an order that ever change after it is placed."""
+"""The columns of an order that change after it is placed."""
 
 Tags = frozenset[str] | None
-"""The entity tags of an If-Match header, quotes included; None when any version will do."""
+"""The entity tags of an If-Match header, quotes included; None allows any version."""
 
 
 @dataclass
 class OrderTransition:
-    """One change of one locked order by one actor. `save` writes the order, its audit entries and its effects.
+    """A change of a locked order by one actor. `save` writes the order, its audit entries and its effects.
 
-    `at` is the database's time, for the clocks of servers differ, and never before the order's last change: a client that
-    polls with `updated_since` misses nothing.
+    `at` is the database's time, because the clocks of servers differ, and never earlier than the order's last change, so
+    that polling with `updated_since` misses no change.
     """
 
     order: Order
@@ -43,15 +43,15 @@ class OrderTransition:
         self.at = max(database_time(), self.order.updated_at)
 
     def transition_to(self, wanted: OrderStatus, **data: Any) -> None:
-        """Take the order to status `wanted`. Raises IllegalTransition."""
+        """Transition the order to status `wanted`. Raises IllegalTransition."""
         check_order_step(self.order.status, wanted)
         self._record(f"order.{wanted}", self.order.status, wanted, data)
         self.order.status = wanted
-        if wanted == OrderStatus.CONFIRMED:  # vendors see it, so their vendor orders have changed
+        if wanted == OrderStatus.CONFIRMED:  # visible to vendors, so their vendor orders have changed
             self.order.vendor_orders.update(version=F("version") + 1, updated_at=self.at)
 
     def transition_vendor_order(self, vendor_order: VendorOrder, wanted: VendorOrderStatus, **data: Any) -> None:
-        """Take a vendor order to status `wanted`, save it and announce it. Raises IllegalTransition."""
+        """Transition a vendor order to status `wanted`, save it and publish the event. Raises IllegalTransition."""
         check_vendor_order_step(vendor_order.status, wanted)
         self._record(f"vendor_order.{wanted}", vendor_order.status, wanted, data, vendor_order)
         vendor_order.status = wanted
@@ -59,19 +59,19 @@ class OrderTransition:
         self.announce(f"vendor_order.{wanted}", vendor_order_id=str(vendor_order.id), vendor_id=vendor_order.vendor_id)
 
     def correct_tracking(self, vendor_order: VendorOrder, **data: Any) -> None:
-        """Save the new tracking of a shipped vendor order. It is no transition, so `orders.events` has no message of it."""
+        """Save the new tracking of a shipped vendor order. It is no transition, so no message is published to `orders.events`."""
         status = vendor_order.status
         self._record("vendor_order.tracking_changed", status, status, data, vendor_order)
         self._save_vendor_order(vendor_order)
 
     def transition_payment(self, wanted: str) -> None:
-        """Take the payment to status `wanted`, unless it has it."""
+        """Transition the payment to status `wanted`, unless it has that status."""
         if wanted != self.order.payment_status:
             self._record(f"payment.{wanted}", self.order.payment_status, wanted, {})
             self.order.payment_status = wanted
 
     def enqueue(self, *effects: Effect) -> None:
-        """Have `effects` happen after the commit."""
+        """Enqueue `effects` for execution after the commit."""
         self.effects += effects
 
     def announce(self, type_: str, **more: Any) -> None:
@@ -113,7 +113,7 @@ class OrderTransition:
 
 
 def database_time() -> datetime:
-    """Return the time by the database's clock."""
+    """Return the time of the database's clock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
@@ -129,6 +129,6 @@ def lock_order(*, orders: OrderQuerySet) -> Order:
 
 
 def check_version(*, if_match: Tags, version: int) -> None:
-    """Raise PreconditionFailed when an action was meant for another version than the present one."""
+    """Raise PreconditionFailed unless If-Match allows the current version."""
     if if_match is not None and f'"{version}"' not in if_match:
-        raise PreconditionFailed(f"This is at version {version} now: look at it again, then act.")
+        raise PreconditionFailed(f"The current version is {version}. Read it before retrying.")

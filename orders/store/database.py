@@ -1,9 +1,8 @@
-"""The one door from async code to the database: a bounded pool of threads, each with its own lasting Django connection.
+"""Database calls from async code: a bounded thread pool, each thread with its own persistent Django connection.
 
-Nothing else hops to a thread for the ORM. What goes through the door is one synchronous function that holds its whole
-transaction; no network call happens inside. Every function sent here may be repeated: the service's writes are keyed
-by ids that come from outside, so after a deadlock, or on a new connection where the old one has become unusable, the door
-runs the function again.
+This is the only use of threads for the ORM. A database call is one synchronous function with its whole transaction and
+without network calls. Every function must be repeatable: writes are keyed by ids that the caller supplies, so the pool
+runs the function again after a deadlock, or on a new connection where the old one has become unusable.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ from orders.runtime.metrics import DATABASE_WAIT
 from orders.store import reconnect
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 ATTEMPTS = 3
 _REPEATABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
@@ -38,63 +37,63 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.DATABASE_THREADS, thread_name_prefix="database")
 
 
-async def run(work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-    """Run `work` in a database thread and answer what it answers.
+async def run(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    """Run `work` in a database thread and return its result.
 
     Raises DependencyUnavailable("database") when no thread is free in time, the database can't be reached, or `work` takes
-    longer than DATABASE_ANSWER_SECONDS: then its connection is cut, and it isn't known whether it has committed.
+    longer than DATABASE_ANSWER_SECONDS: then its connection is aborted, and it is unknown whether it has committed.
     """
-    errand: _Errand[Answer] = _Errand(partial(work, *args, **kwargs))
-    _threads().submit(errand.do)
-    return await errand.answer
+    call: _DatabaseCall[Result] = _DatabaseCall(partial(work, *args, **kwargs))
+    _threads().submit(call.run)
+    return await call.result
 
 
 def close() -> None:
-    """Let the running functions finish, then close the pool's connections with their threads."""
+    """Wait for the running functions, then end the threads and close their connections."""
     _threads().shutdown(wait=True)
     _threads.cache_clear()
 
 
 def unavailable(error: Error) -> DependencyUnavailable:
-    """What callers are told of an error that is the database's own."""
+    """Return the DependencyUnavailable of a database error."""
     return DependencyUnavailable("database", type(error.__cause__ or error).__name__)
 
 
-class _Errand(Generic[Answer]):
-    """One function on its way through the door, and the clock that ends the wait for it.
+class _DatabaseCall(Generic[Result]):
+    """A function to run in the thread pool, and its timeouts.
 
-    The database's own timeouts end a statement that takes too long; only this clock ends the wait for a server that is
-    silent, for libpq would listen to it for ever.
+    The database's own timeouts end a statement that takes too long; only these end the wait for an unresponsive server,
+    for which libpq waits indefinitely.
     """
 
-    def __init__(self, work: Callable[[], Answer]) -> None:
+    def __init__(self, work: Callable[[], Result]) -> None:
         self._work = work
         self._loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Answer] = self._loop.create_future()
+        self.result: asyncio.Future[Result] = self._loop.create_future()
         self._queued = time.perf_counter()
         self._lock = threading.Lock()
         self._connection: BaseDatabaseWrapper | None = None
         self._has_begun = self._given_up = False
-        self._timer = self._loop.call_later(settings.DATABASE_POOL_WAIT_SECONDS, self._must_have_begun)
+        self._timer = self._loop.call_later(settings.DATABASE_POOL_WAIT_SECONDS, self._on_pool_timeout)
 
-    def do(self) -> None:
-        """In a thread of the pool: run the function, again where that may help, and hand over what came of it."""
+    def run(self) -> None:
+        """Run the function in a thread of the pool, repeat it where that may help, and set its result."""
         with self._lock:
             if self._given_up:
                 return
             self._has_begun, self._connection = True, connections[DEFAULT_DB_ALIAS]
         DATABASE_WAIT.observe(time.perf_counter() - self._queued)
-        answer, error = None, None
+        result, error = None, None
         try:
-            answer = self._attempt()
+            result = self._attempt()
         except BaseException as raised:
             error = raised
         with self._lock:
             self._connection = None
-        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            self._loop.call_soon_threadsafe(self._settle, answer, error)
+        with suppress(RuntimeError):  # the loop has ended, and with it the waiting task
+            self._loop.call_soon_threadsafe(self._resolve, result, error)
 
-    def _attempt(self) -> Answer:
+    def _attempt(self) -> Result:
         for attempt in range(1, ATTEMPTS + 1):
             before = reconnect.kept()
             try:
@@ -113,38 +112,38 @@ class _Errand(Generic[Answer]):
                     repeatable = isinstance(error.__cause__, _REPEATABLE)
                 if attempt == ATTEMPTS or not repeatable or self._given_up:
                     raise unavailable(error) from error
-        raise AssertionError("unreachable: the last attempt answers or raises")
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _must_have_begun(self) -> None:
+    def _on_pool_timeout(self) -> None:
         with self._lock:
             self._given_up = not self._has_begun
         if self._given_up:
-            self._settle(None, DependencyUnavailable("database", "no connection was free in time"))
+            self._resolve(None, DependencyUnavailable("database", "no connection was free in time"))
             return
         rest = settings.DATABASE_ANSWER_SECONDS - settings.DATABASE_POOL_WAIT_SECONDS
-        self._timer = self._loop.call_later(rest, self._must_have_ended)
+        self._timer = self._loop.call_later(rest, self._on_answer_timeout)
 
-    def _must_have_ended(self) -> None:
+    def _on_answer_timeout(self) -> None:
         with self._lock:
             self._given_up = True
             if self._connection is not None:
-                _hang_up(self._connection)
-        self._settle(None, DependencyUnavailable("database", "no answer in time"))
+                _abort(self._connection)
+        self._resolve(None, DependencyUnavailable("database", "no response in time"))
 
-    def _settle(self, answer: Any, error: BaseException | None) -> None:
+    def _resolve(self, result: Any, error: BaseException | None) -> None:
         self._timer.cancel()
-        if self.answer.done():  # its time was over, or nobody waits any more
+        if self.result.done():  # timed out, or cancelled
             return
         if error is None:
-            self.answer.set_result(answer)
+            self.result.set_result(result)
         else:
-            self.answer.set_exception(error)
+            self.result.set_exception(error)
 
 
-def _hang_up(wrapper: BaseDatabaseWrapper) -> None:
-    """Shut the connection's socket down under the thread that listens to it, which wakes up with an error."""
+def _abort(wrapper: BaseDatabaseWrapper) -> None:
+    """Shut down the connection's socket, so that the thread that reads from it fails with an error."""
     try:
-        with socket.socket(fileno=os.dup(wrapper.connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
+        with socket.socket(fileno=os.dup(wrapper.connection.fileno())) as duplicate:
+            duplicate.shutdown(socket.SHUT_RDWR)
     except (OSError, psycopg.Error, AttributeError):
-        pass  # it has been closed, or was never opened
+        pass  # closed already, or never opened

@@ -1,4 +1,4 @@
-"""Orders as JSON documents made by PostgreSQL, one a row, parts included: every read of an order ends here.
+"""Orders as JSON documents built by PostgreSQL, one for each row, parts included: the common last step of all reads.
 
 A queryset selects the rows; `compile_documents` turns it into SQL that returns their documents. Compiling costs more than
 running, so a statement that is run often is compiled once, with a Placeholder for each value.
@@ -22,7 +22,7 @@ Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
 """SQL and its parameters: positional, or by the names of its Placeholders."""
 
 SortKey = tuple[Any, uuid.UUID]
-"""Where a row stands in an ordering: its value of the ordering's column, and its id."""
+"""The position of a row in an ordering: its value of the ordering's column, and its id."""
 
 ITEMS = """(
     SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.position), '[]')
@@ -44,22 +44,22 @@ VENDOR_ORDERS = msgspec.json.Decoder(VendorOrderRecord)
 
 
 class Placeholder(Expression):
-    """A value that a compiled statement is given when it is run, as psycopg's named parameter."""
+    """A parameter of a compiled statement, as psycopg's named parameter."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:  # type: ignore[override]
-        """`%(name)s`."""
+        """Return `%(name)s`."""
         return f"%({self.name})s", []
 
 
 def compile_documents(queryset: QuerySet[Any], *candidates: QuerySet[Any]) -> Statement:
     """Return the SQL of the documents of `queryset`.
 
-    The rows of `candidates`, one after the other, take the table's place, as a CTE of its name. Each has a limit, so that
-    PostgreSQL reads it as it stands, lazily if it has the order of `queryset`: it determines which index is used.
+    The concatenated rows of `candidates` replace the table, as a CTE of its name. Each has a limit, so that PostgreSQL does
+    not merge it with the query, and reads it lazily if it has the order of `queryset`: it determines which index is used.
     """
     table = queryset.model._meta.db_table
     document = RawSQL(DOCUMENTS[table], (), TextField())
@@ -75,16 +75,16 @@ def compile_documents(queryset: QuerySet[Any], *candidates: QuerySet[Any]) -> St
 
 
 def compile_template(queryset: QuerySet[Any]) -> str:
-    """Return the SQL of the documents of `queryset`, all of whose values are Placeholders."""
+    """Return the SQL of the documents of `queryset`, whose values must all be Placeholders."""
     text, parameters = compile_documents(queryset)
     assert not parameters, f"Values that are no Placeholders: {parameters}"
     return text
 
 
 def compile_scan(page: QuerySet[Any], limit: int, candidates: QuerySet[Any], end: QuerySet[Any]) -> Statement:
-    """Return the SQL that looks for `page` among `candidates`, which have its order; `fetch_scan` runs it.
+    """Return the SQL that filters `candidates`, which have the order of `page`, for its rows; `fetch_scan` runs it.
 
-    It stops when the page has `limit` rows. If it has not, the SortKey that `end` selects is returned too: that of the last
+    It stops when the page has `limit` rows. Otherwise it also returns the SortKey that `end` selects: that of the last
     candidate, or nothing where the candidates end earlier.
     """
     text, parameters = compile_documents(page, candidates)
@@ -96,14 +96,14 @@ def compile_scan(page: QuerySet[Any], limit: int, candidates: QuerySet[Any], end
 
 
 def fetch(statement: Statement, decoder: "msgspec.json.Decoder[Record]") -> list[Record]:
-    """Run `statement` and decode the documents that it returns."""
+    """Run `statement` and return its decoded documents."""
     with connection.cursor() as cursor:
         cursor.execute(*statement)
         return [decoder.decode(document) for (document,) in cursor.fetchall()]
 
 
 def fetch_scan(statement: Statement, decoder: "msgspec.json.Decoder[Record]") -> tuple[list[Record], SortKey | None]:
-    """Run a statement of `compile_scan`: return the page, and where the scan ended before the page was full."""
+    """Run a statement of `compile_scan`; return the page, and the end of a scan that did not fill it."""
     with connection.cursor() as cursor:
         cursor.execute(*statement)
         rows = cursor.fetchall()

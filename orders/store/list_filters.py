@@ -1,6 +1,6 @@
-"""Filters of lists as SQL: the condition of each, and what the indexes of each table hold.
+"""Filters of lists as SQL conditions, and the rows that the indexes of each table hold.
 
-How a client writes a filter is declared in `orders/http/filters.py`; its cleaned value arrives here by the filter's name.
+`orders/http/filters.py` declares the query parameters; their cleaned values are passed by the filter's name.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -40,7 +40,7 @@ COMMON |= {"status": partial(_lookup, "status__in"), "vendor_id": partial(_looku
 
 
 def _any(rows: QuerySet[Any]) -> Q:
-    """Whether there is such a row. As an EXISTS, PostgreSQL might look for all such rows of the table at once."""
+    """Return the condition that such a row exists. With EXISTS, PostgreSQL might read all such rows of the table first."""
     return Q(IsNull(Subquery(rows.values("id")[:1]), False))
 
 
@@ -58,7 +58,7 @@ def _vendor_order_matches(word: str) -> Q:
 
 
 def _shown_as(statuses: Collection[str]) -> Q:
-    """Whether vendors see one of these statuses of the order; where the vendor order's own status decides, it is enough."""
+    """Return the condition that vendors see one of these statuses of the order, by the vendor order's status where it suffices."""
     order_status = Subquery(Order.objects.filter(id=OuterRef("order_id")).values("status"))
     fits = Q()
     for status, of_order in states_shown_as(statuses).items():
@@ -68,19 +68,19 @@ def _shown_as(statuses: Collection[str]) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class ListedTable(Generic[Record]):
-    """How lists of orders differ from lists of vendor orders."""
+    """The differences between lists of orders and lists of vendor orders."""
 
     rows: QuerySet[Any]
     decoder: "msgspec.json.Decoder[Record]"
     conditions: Mapping[str, Condition]
     owner: str
-    """The column of the owner, which leads the indexes. A filter too."""
+    """The column of the owner, the first one of the indexes. Also a filter."""
     owners_are_big: bool
-    """Whether one owner may have a good part of the table."""
+    """True where one owner may have a large part of the table."""
     owner_orderings: Collection[str]
-    """The orderings in which an index holds an owner's rows."""
+    """The orderings with an index of an owner's rows."""
     indexed_statuses: Mapping[str, bool]
-    """Filters by a status of which an index holds the rows by creation: those of one owner (True), or of all (False)."""
+    """Filters by a status with an index of the rows by creation: of one owner (True), or of all (False)."""
     number: str
     foreign_ids: Mapping[str, tuple[QuerySet[Any], str]]
     """Filters on the rows of another table, and its column that refers to this one."""

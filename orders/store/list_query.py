@@ -1,4 +1,4 @@
-"""The query behind a page of a list: which rows match, and in which index they are found in the ordering."""
+"""The querysets of a page of a list: the matching rows, and the index that has them in the ordering."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from orders.store.paging import PageRequest, from_position
 
 
 class _EqualsAny(Lookup):
-    """Whether a value is in an array. With IN and a query, PostgreSQL might look through all of the table for its rows."""
+    """The condition that a value is in an array. With IN and a subquery, PostgreSQL might scan the whole table."""
 
     prepare_rhs = False
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
-        """`id = ANY (array)`."""
+        """Return `id = ANY (array)`."""
         value, of_value = self.process_lhs(compiler, connection)
         array, of_array = self.process_rhs(compiler, connection)
         return f"{value} = ANY ({array})", (*of_value, *of_array)
@@ -28,7 +28,7 @@ class _EqualsAny(Lookup):
 
 @dataclass(frozen=True, slots=True)
 class ListQuery(Generic[Record]):
-    """A page of the rows `visible` to a caller; `owner` is set where all rows that match are one owner's."""
+    """A page of the rows `visible` to a caller; `owner` is set where all matching rows belong to one owner."""
 
     table: ListedTable[Record]
     visible: QuerySet[Any]
@@ -41,39 +41,39 @@ class ListQuery(Generic[Record]):
 
     @property
     def is_sorted(self) -> bool:
-        """Whether an index holds the owner's rows, or without an owner all rows, in the ordering."""
+        """Return whether an index has the owner's rows, or without an owner all rows, in the ordering."""
         return not self.is_owned or self.request.column in self.table.owner_orderings
 
     @property
     def range_filters(self) -> list[str]:
-        """The filters that say where the ordering begins and ends."""
+        """Return the filters that bound the ordering."""
         return [name for name in self.request.filters if name in RANGES[self.request.column]]
 
     @property
     def residual_filters(self) -> list[str]:
-        """The filters that are left to be checked on each of the owner's rows within the range."""
+        """Return the filters to check on each of the owner's rows within the range."""
         checked = {*self.range_filters, self.table.owner}
         return [name for name in self.request.filters if name not in checked]
 
     @property
     def page(self) -> QuerySet[Any]:
-        """The rows of the page, and one more, which tells whether another page follows."""
+        """Return the rows of the page and one more, whose existence means that another page follows."""
         rows = self.filtered(self.visible, self.request.filters)
         return from_position(rows, self.request)[: self.request.limit + 1]
 
     @property
     def owned(self) -> QuerySet[Any]:
-        """The owner's rows, or all where there is no owner."""
+        """Return the owner's rows, or all rows without an owner."""
         return self.table.rows.filter(**self.by_owner)
 
     @property
     def in_range(self) -> QuerySet[Any]:
-        """The owner's rows within the range, in the ordering."""
+        """Return the owner's rows within the range, in the ordering."""
         return from_position(self.filtered(self.owned, self.range_filters), self.request)
 
     @property
     def in_range_by_index(self) -> QuerySet[Any]:
-        """The same rows, read from the owner's index: no position between them is ever a foreign row's."""
+        """Return the same rows, read from the owner's index: no position between them is that of a foreign row."""
         if self.owner is None:
             return self.in_range
         everyone = from_position(self.filtered(self.table.rows, self.range_filters), self.request)
@@ -89,10 +89,10 @@ class ListQuery(Generic[Record]):
         return rows
 
     def first_in_range(self, limit: int) -> QuerySet[Any]:
-        """The first `limit` rows within the range.
+        """Return the first `limit` rows within the range.
 
-        Where no index holds the owner's rows in the ordering, one holds all columns that they are sorted by: then ids are
-        sorted, and only the rows that come first are read.
+        Where no index has the owner's rows in the ordering, one has all columns of the sort key: then ids are sorted, and
+        only the first rows are read.
         """
         rows = self.in_range_by_index
         if self.is_sorted:
@@ -102,9 +102,9 @@ class ListQuery(Generic[Record]):
 
 
 def by_index(rows: QuerySet[Any], column: str, value: Any) -> QuerySet[Any]:
-    """Return the sorted `rows` with this value, in an order that only the index led by it has, so that this one is used.
+    """Return the sorted `rows` with this value, in an order that only the index on this column has, so that it is used.
 
-    PostgreSQL might think that another index leads to them sooner, and walk the whole table where it is wrong.
+    PostgreSQL might estimate that another index is cheaper, and scan the whole table where the estimate is wrong.
     """
     by, *then = map(str, rows.query.order_by)
     sign = "" if by.startswith("-") else "-"

@@ -1,13 +1,13 @@
 """Lists of orders and vendor orders: filtered, searched, in an ordering, a page at a time.
 
-What a page costs is bounded, however large the table is: there are three ways to read one, and `read_page` plans which
-(docs/decisions.md). Only a customer's own orders by total or update cost more the more that customer has.
+The cost of a page is bounded for any size of the table: `read_page` plans one of three ways to read it
+(docs/decisions.md). Only a customer's own orders by total or update cost more the more orders that customer has.
 
-- `read_from_index`: an index holds exactly the rows that match, in their ordering;
+- `read_from_index`: an index has exactly the matching rows, in their ordering;
 - `read_few_then_sort`: one filter leaves so few rows that all of them are read;
-- `scan_along_ordering`: up to SCAN_LIMIT rows are looked at, and the next page continues behind them.
+- `scan_along_ordering`: up to SCAN_LIMIT rows are scanned, and the next page continues after them.
 
-A way determines among which rows PostgreSQL looks. Which of these the caller may see is decided by `visible_to`, in each way.
+The way determines the candidates that PostgreSQL reads; `visible_to` restricts them to the caller's in each way.
 """
 
 import re
@@ -39,10 +39,10 @@ from orders.store.order_queries import any_caller
 from orders.store.paging import COLUMNS, NEWEST, Page, PageRequest, Position, from_position, page_of
 
 SCAN_LIMIT = 10_000
-"""Rows that a scan looks at for one page."""
+"""The maximum number of rows that a scan reads for one page."""
 
 SORT_LIMIT = 1000
-"""Up to so many rows that a filter leaves are all read and sorted, rather than scanned for."""
+"""The maximum number of rows left by a filter that are all read and sorted rather than scanned for."""
 
 NUMBER = re.compile(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){2}", re.IGNORECASE)
 
@@ -62,7 +62,7 @@ def list_vendor_orders(caller: Caller, request: PageRequest) -> Page[VendorOrder
 
 
 def _list_newest(caller: Caller, request: PageRequest) -> Page[OrderRecord]:
-    """What `read_from_index` returns for the list that is read most, from SQL that is compiled once."""
+    """Return the page of `read_from_index` for the most frequent list, from SQL that is compiled once."""
     parameters: dict[str, Any] = {"caller_id": caller.id}
     if request.position:
         parameters |= {"created_at": request.position.value, "id": request.position.id}
@@ -79,7 +79,7 @@ def _newest(role: Role, limit: int, backwards: bool | None) -> str:
 
 
 def read_page(query: ListQuery[Record]) -> Page[Record]:
-    """The planner: read the page in the first of the three ways that fits."""
+    """Read the page in the first of the three ways that applies: the planner."""
     if _is_indexed(query):
         return read_from_index(query)
     if (few := _find_few(query)) is not None:
@@ -88,9 +88,9 @@ def read_page(query: ListQuery[Record]) -> Page[Record]:
 
 
 def read_from_index(query: ListQuery[Record]) -> Page[Record]:
-    """Read a page whose rows an index holds, and no others, in the ordering.
+    """Read a page from an index that has exactly the matching rows, in the ordering.
 
-    1. Read as many rows as a page has from the index: of a filter by status, from the part of each of its statuses.
+    1. Read a page's number of rows from the index; with a filter by status, from the part of each status.
     2. Merge these parts in the ordering, and return the first rows.
     """
     limit = query.request.limit + 1
@@ -104,9 +104,9 @@ def read_from_index(query: ListQuery[Record]) -> Page[Record]:
 
 
 def read_few_then_sort(query: ListQuery[Record], few: QuerySet[Any]) -> Page[Record]:
-    """Read a page of which all rows are among `few`.
+    """Read a page whose rows are all among `few`.
 
-    1. Read the few rows, in whatever order.
+    1. Read the few rows, in any order.
     2. Check every filter on each of them.
     3. Sort them, and return the first.
     """
@@ -114,11 +114,11 @@ def read_few_then_sort(query: ListQuery[Record], few: QuerySet[Any]) -> Page[Rec
 
 
 def scan_along_ordering(query: ListQuery[Record]) -> Page[Record]:
-    """Read a page for which neither fits: look for its rows along the ordering.
+    """Read a page to which neither applies by scanning along the ordering.
 
     1. Read up to SCAN_LIMIT of the owner's rows within the range, in the ordering.
     2. Check the residual filters on one after the other, until the page is full.
-    3. If it is not, return the rows that were found, and let the next page continue behind the last row looked at.
+    3. If it is not full, return the matching rows; the next page continues after the last scanned row.
     """
     candidates = query.first_in_range(SCAN_LIMIT)
     sort_keys = query.in_range_by_index.values_list(COLUMNS[query.request.column], "id")
@@ -129,7 +129,7 @@ def scan_along_ordering(query: ListQuery[Record]) -> Page[Record]:
 
 
 def _is_indexed(query: ListQuery[Any]) -> bool:
-    """Whether an index holds exactly the rows that match, in the ordering."""
+    """Return whether an index has exactly the matching rows, in the ordering."""
     if not query.residual_filters:
         return True
     name, *more = query.residual_filters
@@ -139,7 +139,7 @@ def _is_indexed(query: ListQuery[Any]) -> bool:
 
 
 def _find_few(query: ListQuery[Any]) -> QuerySet[Any] | None:
-    """Return all rows that one of the filters leaves, or that a customer has, if they are few; else None."""
+    """Return all rows left by one of the filters, or all of a customer's, if they are few; else None."""
     table = query.table
     if not query.is_owned or table.owners_are_big:
         ids = next((ids for ids in _ids_left(query) if not ids[SORT_LIMIT:].exists()), None)
@@ -150,9 +150,9 @@ def _find_few(query: ListQuery[Any]) -> QuerySet[Any] | None:
 
 
 def _ids_left(query: ListQuery[Any]) -> Iterator[QuerySet[Any]]:
-    """Yield the ids of the owner's rows that single filters leave, each read from an index.
+    """Yield the ids of the owner's rows left by each single filter, read from an index.
 
-    No foreign ids are among them: whether they are few, and so how a page is read, depends on the owner's rows alone.
+    They include no foreign ids: their number, and so the way to read a page, depends on the owner's rows only.
     """
     filters, table, owned = query.request.filters, query.table, query.owned
     word = filters.get("q", "")

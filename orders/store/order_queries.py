@@ -1,4 +1,4 @@
-"""Reads of one order or vendor order, through the gate `visible_to`."""
+"""Reads of one order or vendor order, restricted by `visible_to`."""
 
 import uuid
 from functools import lru_cache
@@ -15,18 +15,18 @@ from orders.store.models import Order, VendorOrder
 
 
 def find(order_id: uuid.UUID) -> OrderRecord | None:
-    """Return the order of this id, whoever asks; None when there is none."""
+    """Return the order of this id regardless of the caller; None when it does not exist."""
     return next(iter(fetch((_order(None), {"id": order_id}), ORDERS)), None)
 
 
 def find_by_ids(order_id: uuid.UUID, earlier_id: uuid.UUID) -> OrderRecord | None:
-    """Return the order of one of these ids, the first placed where both exist; None when there is none."""
+    """Return the order of one of these ids, the first one placed where both exist; None when neither does."""
     orders = fetch((_order_by_ids(), {"id": order_id, "earlier_id": earlier_id}), ORDERS)
     return min(orders, key=lambda order: order.row.created_at, default=None)
 
 
 def find_order_of_cart(customer_id: str, cart_version: int) -> uuid.UUID | None:
-    """Return the id of the pending or confirmed order that this version of the customer's cart has made, if any."""
+    """Return the id of the pending or confirmed order of this version of the customer's cart, if any."""
     orders = Order.objects.filter(customer_id=customer_id, cart_version=cart_version, stock_revision__gt=0)
     return orders.filter(status__in=[OrderStatus.PENDING, OrderStatus.CONFIRMED]).values_list("id", flat=True).first()
 
@@ -47,7 +47,7 @@ def read_vendor_order(caller: Caller, vendor_order_id: uuid.UUID) -> VendorOrder
 
 
 def as_placed(order: OrderRecord) -> OrderRecord:
-    """Return the order as it was when it was placed: later changes are undone, the rest never changes."""
+    """Return the order as placed: later changes are reverted, the other fields never change."""
     row = replace(
         order.row,
         status=OrderStatus.PENDING if order.row.total else OrderStatus.CONFIRMED,
@@ -67,7 +67,7 @@ def as_placed(order: OrderRecord) -> OrderRecord:
 
 
 def any_caller(role: Role) -> Caller:
-    """Return a caller of this role whose ids are Placeholders, which a queryset takes wherever it takes values."""
+    """Return a caller of this role whose ids are Placeholders, which a queryset accepts in place of values."""
     return Caller(cast("str", Placeholder("caller_id")), role, cast("str", Placeholder("vendor_id")), 0)
 
 

@@ -1,11 +1,11 @@
-"""Write new orders: all rows of an order in one statement, orders that arrive together in the same statement.
+"""Bulk inserts of new orders: all rows of an order in one statement, concurrent orders in the same statement.
 
-The statement takes one JSON document of rows and is built once from the models' columns. It skips `save()`, so a test
-compares the rows that it writes with the models. An order that conflicts with another one (its id exists, or its cart
-version has made an order) is left out without an effect on the others.
+The statement takes one JSON document of rows and is built once from the models' columns. It bypasses `save()`, so a test
+compares the rows that it writes with the models. A conflicting order (its id exists, or an order of its cart version) is
+skipped without an effect on the others.
 
-Times are the database's: a row arrives with the times of this process's clock, and all of them are moved by the difference
-between the two clocks. A wrong clock would hide the order from a client that asks for what is new since a time.
+Times are the database's: rows have the times of this process's clock, and all of them are shifted by the difference between
+the two clocks. A wrong clock would hide the order from a client that polls with `updated_since`.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from orders.store.models import Order, OrderEvent, OrderItem, OutboxMessage, Ven
 from orders.store.reconnect import is_of_the_connection
 
 BATCH_SIZE = 32
-"""Orders in one statement: more would make the first of them wait for the last."""
+"""Orders in one statement: with more, the first of them would wait for the last."""
 
 MAX_CONCURRENT_WRITES = 2
-"""While one statement waits for the disk, the next one is being processed; more would only make batches smaller."""
+"""Concurrent statements: while one waits for the disk, the next one is processed; more would only reduce the batches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """An order's rows, the parts by their tables."""
+    """The rows of a new order, the parts by their tables."""
 
     order: OrderRow
     vendor_orders: Sequence[VendorOrderRow]
@@ -50,7 +50,7 @@ class NewOrder:
         return OrderRecord(self.order, self.order_items, self.vendor_orders)
 
     def move(self, difference: timedelta) -> None:
-        """Move the times that the record shows by the difference between the database's clock and this process's."""
+        """Shift the record's times by the difference between the database's clock and this process's."""
         rows: list[OrderRow | VendorOrderRow] = [self.order, *self.vendor_orders]
         for row in rows:
             row.created_at += difference
@@ -60,7 +60,7 @@ class NewOrder:
 
 
 PARTS = ("vendor_orders", "order_items", "order_events", "outbox")
-"""Tables of the rows that refer to an order; a table before those that refer to it."""
+"""Tables of an order's parts; a table before those that refer to it."""
 
 ROWS: dict[str, type[Struct]] = {
     "orders": OrderRow,
@@ -74,17 +74,17 @@ _MODELS: dict[str, type[models.Model]] = {
 
 
 class OrderWriter:
-    """Collects the new orders of one process and writes them in batches. Belongs to one event loop."""
+    """The writer of one process, which collects new orders and writes them in batches. Bound to one event loop."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[NewOrder, asyncio.Future[bool]]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps weak references only
+        self._tasks: set[asyncio.Task[None]] = set()  # the event loop keeps weak references only
         self._writing = 0
 
     async def write(self, order: NewOrder) -> bool:
-        """Write `order`, all of it or nothing. Return False for a conflict with another order of its id or its cart version.
+        """Write `order` atomically. Return False for a conflict with another order of its id or its cart version.
 
-        Raises DependencyUnavailable("database") when it isn't known whether it was written.
+        Raises DependencyUnavailable("database") when it is unknown whether it was written.
         """
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((order, written))
@@ -108,7 +108,7 @@ class OrderWriter:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
             try:
                 outcomes = await database.run(_write_or_each, [order for order, _ in batch])
-            except Exception as error:  # every order of the batch must get an answer
+            except Exception as error:  # every order of the batch must get an outcome
                 outcomes = [error] * len(batch)
             for (_, written), outcome in zip(batch, outcomes, strict=True):
                 if written.cancelled():
@@ -120,7 +120,7 @@ class OrderWriter:
 
 
 def _write_or_each(batch: list[NewOrder]) -> list[bool | Exception]:
-    """Write the batch; when the database refuses it, write the orders one by one, so that one bad order fails alone.
+    """Write the batch; when the database refuses it, write each order alone, so that an invalid one does not fail the others.
 
     An error of the connection is raised: `database.run` repeats the whole batch on another connection.
     """
@@ -144,7 +144,7 @@ def _write_alone(order: NewOrder) -> bool | Exception:
 
 def insert(batch: Iterable[NewOrder]) -> set[uuid.UUID]:
     """Insert the orders of `batch` that conflict with no other order, in one statement; return their ids."""
-    # Conflicts are between orders of one customer: two batches in the same order do not wait for each other.
+    # Conflicts are between orders of one customer: a common order prevents deadlocks between batches.
     in_order = sorted(batch, key=lambda new: (new.order.customer_id, new.order.id))
     rows: dict[str, Any] = {table: [row for new in in_order for row in getattr(new, table)] for table in PARTS}
     document = {**rows, "orders": [new.order for new in in_order], "at": datetime.now(UTC)}
@@ -180,7 +180,7 @@ def _insert(table: str) -> str:
 
 
 def _columns(table: str) -> "list[models.Field[Any, Any]]":
-    """Return the columns that a row has values for; the database fills in the others."""
+    """Return the columns for which a row has values; the database sets the others."""
     columns = _MODELS[table]._meta.concrete_fields
     if row := ROWS.get(table):
         return [column for column in columns if column.column in row.__struct_fields__]

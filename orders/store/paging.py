@@ -1,4 +1,4 @@
-"""Keyset pagination: a page begins behind a row, not at a number, so it stays right while rows arrive."""
+"""Keyset pagination: a page begins after a row, not at an offset, so it stays correct while rows are inserted."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ Listed = TypeVar("Listed")
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a list: right behind the row with this value of the ordering's column and this id, or right before it."""
+    """A position in a list: directly after the row with this value of the ordering's column and this id, or before it."""
 
     value: PositionValue
     id: uuid.UUID
@@ -36,7 +36,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """The page that a client asks for: `filters` by name, cleaned; `ordering` is one of ORDERINGS."""
+    """The requested page: cleaned `filters` by name; `ordering` is one of ORDERINGS."""
 
     limit: int
     position: Position | None = None
@@ -58,9 +58,9 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Listed]):
-    """Rows in their order, and the positions from which the previous and the next page are read.
+    """Rows in their order, and the positions of the previous and the next page.
 
-    A page of a scan may hold fewer rows than were asked for, even none, and have a next one.
+    A page of a scan may have fewer rows than requested, even none, and a next page.
     """
 
     records: Sequence[Listed]
@@ -69,7 +69,7 @@ class Page(Generic[Listed]):
 
 
 def in_order(rows: QuerySet[Any], request: PageRequest) -> QuerySet[Any]:
-    """Return the rows in the request's ordering, reversed if it reads backwards."""
+    """Return the rows in the request's ordering, reversed for a backwards request."""
     sign = "-" if request.descending != request.backwards else ""
     return rows.order_by(f"{sign}{COLUMNS[request.column]}", f"{sign}id")
 
@@ -93,9 +93,9 @@ def page_of(
     scanned_to: SortKey | None = None,
     sort_key: Callable[[Any, str], SortKey] = _sort_key,
 ) -> Page[Listed]:
-    """Return the page of up to one row more than was asked for.
+    """Return the page of the given rows, of which there may be one more than requested.
 
-    `scanned_to` is where a scan ended before the page was full; `sort_key` returns where a record stands in an ordering.
+    `scanned_to` is the end of a scan that did not fill the page; `sort_key` returns a record's position in an ordering.
     """
     more = len(records) > request.limit
     records = records[: request.limit]

@@ -1,7 +1,7 @@
-"""When a thread's connection to PostgreSQL must be left for another one, and what is asked of a new one.
+"""The replacement of unusable connections to PostgreSQL, and the checks of new ones.
 
-SQLSTATE and the connection's state decide, not the class of the exception: what tells of the server arrives as several
-classes. `orders.store.database` alone uses this.
+Errors are classified by SQLSTATE and the connection's state, not by the exception's class: errors of the server arrive as
+several classes. Used by `orders.store.database`.
 """
 
 import threading
@@ -16,19 +16,19 @@ from django.db.backends.signals import connection_created
 
 _READ_ONLY = "25006"
 _OF_THE_CONNECTION = ("08", "57P", _READ_ONLY, "26000", "42P05")
-"""How the SQLSTATEs begin (PostgreSQL, appendix A) that tell of the connection or of the server behind it: connection
-lost; server stopping or starting; standby or read-only; prepared statement unknown, or known already (a pooler has
-changed the server connection)."""
+"""Prefixes of the SQLSTATEs (PostgreSQL, appendix A) of errors of the connection or its server: connection lost; server
+stopping or starting; standby or read-only; prepared statement unknown, or known already (a pooler has changed the server
+connection)."""
 
 log = structlog.get_logger()
 
 
 class NotWritable(OperationalError):
-    """The server answers, but it is a standby or read-only."""
+    """The server responds, but it is a standby or read-only."""
 
 
 def check_writable() -> None:
-    """Raise NotWritable if the server of this thread's connection takes no writes."""
+    """Raise NotWritable if the server of this thread's connection accepts no writes."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
         [(is_read_only,)] = cursor.fetchall()
@@ -37,27 +37,27 @@ def check_writable() -> None:
 
 
 def is_of_the_connection(error: Error) -> bool:
-    """Whether another connection may do what this one could not: it is lost, or its server or state is the reason."""
+    """Return whether a new connection may succeed: this one is lost, or its server or state caused the error."""
     state = _state(error)
-    if state is None:  # libpq's own word, and Django's
+    if state is None:  # an error of libpq or Django
         return isinstance(error, OperationalError | InterfaceError)
     return state.startswith(_OF_THE_CONNECTION) or _is_outdated_plan(error) or _is_gone()
 
 
 def is_read_only(error: Error) -> bool:
-    """Whether the server of the connection takes no writes."""
+    """Return whether the connection's server accepts no writes."""
     return isinstance(error, NotWritable) or _state(error) == _READ_ONLY
 
 
 class _Server:
-    """What this process knows of the server that its connections lead to. Which writes it takes, another may take."""
+    """The state of the server, for this process: whether the last one reached accepts no writes, and the number of changes."""
 
     takes_no_writes = False
     changes = 0
 
 
 class _Thread(threading.local):
-    """How many such changes there had been when this thread last used its connection."""
+    """The number of these changes when this thread last used its connection."""
 
     changes = 0
 
@@ -71,8 +71,10 @@ def _changed(takes_no_writes: bool) -> None:
 
 
 def kept() -> Any:
-    """This thread's connection, None if it has none. It is closed before if it may lead to a server that was demoted:
-    reading there would show an ever older state."""
+    """Return this thread's connection, None if it has none.
+
+    A connection that may lead to a demoted server is closed first: reads there would return stale data.
+    """
     if _Server.takes_no_writes or _thread.changes != _Server.changes:
         connection.close()
     _thread.changes = _Server.changes
@@ -80,7 +82,7 @@ def kept() -> Any:
 
 
 def look_for_primary() -> None:
-    """If the last server that was asked takes no writes, find out whether the one that is reached now does."""
+    """Check whether the server that is reached now accepts writes, if the last one did not."""
     if _Server.takes_no_writes:
         with suppress(NotWritable):
             check_writable()
@@ -89,7 +91,7 @@ def look_for_primary() -> None:
 
 
 def leave(error: Error) -> None:
-    """Close this thread's connection because of `error`, and log why; the next statement opens another."""
+    """Close this thread's connection because of `error`, and log the reason; the next statement opens another."""
     log.warning("database_connection_failed", why=_reason(error))
     connection.close()
     if is_read_only(error):
@@ -106,7 +108,7 @@ def _is_gone() -> bool:
 
 
 def _is_outdated_plan(error: Error) -> bool:
-    """Whether a migration has changed the result of a prepared statement. The text of the error may be in any language."""
+    """Return whether a migration has changed the result of a prepared statement. The error's text may be localized."""
     cause = error.__cause__
     return (
         isinstance(cause, psycopg.errors.FeatureNotSupported) and cause.diag.source_function == "RevalidateCachedQuery"
@@ -114,7 +116,7 @@ def _is_outdated_plan(error: Error) -> bool:
 
 
 def _reason(error: Error) -> str:
-    """What the server says, in its first line, for the others may hold data; or libpq, in full, without the password."""
+    """Return the first line of the server's message, for the others may hold data; or libpq's message without the password."""
     text = str(error.__cause__ or error)
     if _state(error) is not None:
         return text.partition("\n")[0]
@@ -126,7 +128,7 @@ _verified = threading.Lock()
 
 
 def _verify_once(**_: object) -> None:
-    """Let the first connection that is opened in this process verify the timeouts; the next one if it is lost meanwhile."""
+    """Verify the timeouts on the first connection of this process; if it is lost meanwhile, on the next one."""
     if _verified.acquire(blocking=False):
         try:
             _verify_timeouts()
@@ -136,7 +138,7 @@ def _verify_once(**_: object) -> None:
 
 
 def _verify_timeouts() -> None:
-    """Log, with the remedy, that statements or waits for locks may last for ever."""
+    """Log an error, with the remedy, when statements or waits for locks have no timeout."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, current_user FROM pg_settings WHERE setting = '0'")
         unlimited = dict(cursor.fetchall())

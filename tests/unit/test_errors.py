@@ -192,5 +192,5 @@ def test_what_is_wrong_with_the_whole_is_pointed_at_as_the_whole() -> None:
 
 
 def test_a_field_name_is_escaped_in_its_pointer() -> None:
-    error = invalid(ValidationError({"a/b~c": ["There is no such field."]}))
+    error = invalid(ValidationError({"a/b~c": ["Unknown field."]}))
     assert [entry["pointer"] for entry in error.extra["errors"]] == ["/a~1b~0c"]

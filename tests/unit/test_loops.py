@@ -46,7 +46,7 @@ def test_a_loop_that_has_stopped_turning_is_reported(turn: Turn) -> None:
     turn(MAX_ROUND_SECONDS)
     assert health.problem == ""
     turn(1)
-    assert health.problem == "it has not come round for 31 s"
+    assert health.problem == "no iteration for 31 s"
 
 
 def test_a_round_with_nothing_to_do_proves_nothing_until_the_failure_is_long_ago(turn: Turn) -> None:

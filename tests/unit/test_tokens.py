@@ -277,7 +277,7 @@ async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatc
         tokens = JWTAuthenticator(None)
         for _ in range(25):
             await caller(token(jti=str(uuid.uuid4())), tokens)
-            assert len(tokens._believed) <= 10
+            assert len(tokens._verified) <= 10
 
 
 async def test_a_refused_token_is_not_remembered_as_another() -> None:

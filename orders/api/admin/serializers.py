@@ -18,15 +18,15 @@ class DeadLetterSerializer(Output):
     source = serializers.ChoiceField(
         DEAD_LETTER_SOURCES,
         help_text="A payment event; an effect that another service rejected or did not accept in time; a refund that"
-        " Payment does not make.",
+        " Payment does not execute.",
     )  # type: ignore[assignment]
-    reason = serializers.CharField(help_text="Why the last attempt failed.")
+    reason = serializers.CharField(help_text="The error of the last attempt.")
     message = serializers.CharField(
         allow_blank=True,
         max_length=MAX_EXCERPT_LENGTH,
         help_text="The message as received: invalid UTF-8 is replaced, a long message is cut. Its content is not trusted.",
     )
-    order_id = serializers.UUIDField(allow_null=True, help_text="As the message says; the order may not exist.")
+    order_id = serializers.UUIDField(allow_null=True, help_text="As stated in the message; the order may not exist.")
     attempts = serializers.IntegerField(min_value=1, help_text="The number of failed attempts.")
     created_at = serializers.DateTimeField()
 

@@ -1,4 +1,4 @@
-"""Dead letters, for admins: list them, and retry one."""
+"""Endpoints of dead letters, for admins."""
 
 import uuid
 from typing import ClassVar
@@ -32,7 +32,7 @@ class DeadLetterListView(OrderAPIView):
     async def get(self, request: HttpRequest) -> HttpResponse:
         """List dead letters.
 
-        Messages that could not be processed, effects that another service rejected, and refunds that Payment does not make;
+        Messages that could not be processed, effects that another service rejected, and refunds that Payment does not execute;
         the newest first. Follow `next` and `previous` for other pages.
         """
         paginator = KeysetPaginator(request)

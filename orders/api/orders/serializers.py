@@ -1,7 +1,7 @@
 """Orders, quotes, tracking and history: request bodies and responses."""
 
 # mypy: disable-error-code="override"
-# Each to_representation takes what its own response is made of (orders.http.serializers.Output).
+# Each to_representation takes the data of its own response (orders.http.serializers.Output).
 
 from collections.abc import Sequence
 from typing import Any
@@ -46,7 +46,7 @@ ORDER_ACTIONS = ["cancel"]
 
 
 def _address_text(name: str, required: bool = True, **options: Any) -> StrictCharField:
-    """Return one field of an address, for the schema: `read_address` has the rules."""
+    """Return a field of an address for the schema; `read_address` validates it."""
     if not required:
         options |= {"required": False, "allow_blank": True}
     return StrictCharField(max_length=MAX_LENGTHS[name], **options)
@@ -65,7 +65,7 @@ class ShippingAddressInput(Input):
     phone = _address_text("phone", required=False)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
-        """Return the address with all its fields, empty where not given."""
+        """Return the address with all its fields; absent ones are empty."""
         self.check_names(data)
         address, errors = read_address(data)
         if errors:
@@ -111,7 +111,7 @@ class OrderSerializer(AmountsSerializer):
 
     @staticmethod
     def to_representation(order: OrderRecord, role: Role) -> dict[str, Any]:
-        """Return the order as a caller of this role sees it."""
+        """Return the order as shown to this role."""
         row, currency = order.row, order.row.currency
         return {
             "id": row.id,
@@ -166,7 +166,9 @@ class QuoteSerializer(AmountsSerializer):
     currency = currency()
     items = QuoteItemSerializer(many=True)
     coupon_code = serializers.CharField(allow_null=True)
-    cart_version = serializers.IntegerField(help_text="Send it with the checkout: a changed cart is refused.")
+    cart_version = serializers.IntegerField(
+        help_text="Send it with the checkout, which fails when the cart has changed."
+    )
     shortages = ShortageSerializer(
         many=True, help_text="The products for which checkout would fail with `out_of_stock`."
     )
@@ -264,7 +266,7 @@ class HistoryEntrySerializer(TimelineEntrySerializer):
 
     @staticmethod
     def to_representation(entry: OrderEvent, role: Role) -> dict[str, Any]:
-        """Return the entry as a caller of this role sees it."""
+        """Return the entry as shown to this role."""
         body = {
             "sequence": entry.sequence,
             "type": entry.type,

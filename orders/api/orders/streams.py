@@ -1,4 +1,4 @@
-"""Live streams: Server-Sent Events (WHATWG HTML, 9.2), one for each entry of an order's or a vendor order's trail."""
+"""Endpoints of live streams: Server-Sent Events (WHATWG HTML, 9.2) of the audit trail of an order or a vendor order."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ from orders.store import database
 from orders.store.models import OrderEvent
 
 HEARTBEAT_SECONDS = 15
-"""A comment this often keeps proxies from taking a quiet stream for a dead one."""
+"""Interval of comments that keep proxies from closing an idle stream."""
 
 RETRY_MS = 1000
 
@@ -37,7 +37,7 @@ Read = Callable[[Subscription], Sequence[OrderEvent]]
 
 
 class StreamView(OrderAPIView):
-    """What the streams have in common: whether the caller may have one more open."""
+    """The base view of streams, which limits the open streams."""
 
     async def initial(self, request: APIRequest, *args: Any, **kwargs: Any) -> None:
         """Count the stream until the request ends, before the checks of every view."""
@@ -60,15 +60,15 @@ class OrderStreamView(StreamView):
         open, so it does not suit “Try it out”: use `curl -N`, or in a browser an EventSource based on fetch, which can
         send the token.
         """
-        who = caller(request)
+        user = caller(request)
         async with state_of(request, OrderEventNotifier).slots:
-            await database.run(ensure_order_visible, caller=who, order_id=order_id)
+            await database.run(ensure_order_visible, caller=user, order_id=order_id)
         after = last_event_id(request)
 
-        def unseen(listener: Subscription) -> Sequence[OrderEvent]:
-            return entries(order_id=order_id, after=listener.seen)
+        def unseen(subscription: Subscription) -> Sequence[OrderEvent]:
+            return entries(order_id=order_id, after=subscription.seen)
 
-        return _stream(request, who, order_id, after, unseen)
+        return _stream(request, user, order_id, after, unseen)
 
 
 class VendorOrderStreamView(StreamView):
@@ -85,43 +85,43 @@ class VendorOrderStreamView(StreamView):
         after `Last-Event-ID`, then every new entry. The stream stays open, so it does not suit “Try it out”: use `curl -N`,
         or in a browser an EventSource based on fetch, which can send the token.
         """
-        who = caller(request)
+        user = caller(request)
         async with state_of(request, OrderEventNotifier).slots:
-            order_id = await database.run(ensure_vendor_order_visible, caller=who, vendor_order_id=vendor_order_id)
+            order_id = await database.run(ensure_vendor_order_visible, caller=user, vendor_order_id=vendor_order_id)
         sent = last_event_id(request)
 
-        def unseen(listener: Subscription) -> Sequence[OrderEvent]:
+        def unseen(subscription: Subscription) -> Sequence[OrderEvent]:
             nonlocal sent
-            own, listener.seen = vendor_order_entries(vendor_order_id=vendor_order_id, after=sent)
+            own, subscription.seen = vendor_order_entries(vendor_order_id=vendor_order_id, after=sent)
             sent += len(own)
             return own
 
-        return _stream(request, who, order_id, 0, unseen)
+        return _stream(request, user, order_id, 0, unseen)
 
 
 def _open(request: HttpRequest) -> None:
-    """Take the caller's place for a stream. The leeway of tokens is for clocks, not for a stream that would end at once.
+    """Count the stream. A token's leeway is for clocks that differ, not for a stream that would end immediately.
 
     Raises NotAuthenticated, Overloaded or RateLimited.
     """
-    who = caller(request)
-    if who.expires_at <= time.time():
-        raise NotAuthenticated("The token was refused: it has expired. Ask for a new one.")
-    place = state_of(request, OrderEventNotifier).streams.opened(who)
+    user = caller(request)
+    if user.expires_at <= time.time():
+        raise NotAuthenticated("Invalid token: it has expired. Request a new one.")
+    counted = state_of(request, OrderEventNotifier).streams.opened(user)
     if (
         request.method == "HEAD"
-    ):  # no stream follows: a place kept until after the answer would refuse the caller's next request
-        with place:
+    ):  # no stream follows: if it were counted until the response ends, the client's next request might be refused
+        with counted:
             return
-    state_of(request, RequestState).exit_stack.enter_context(place)
+    state_of(request, RequestState).exit_stack.enter_context(counted)
 
 
-def _stream(request: HttpRequest, who: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> StreamingHttpResponse:
+def _stream(request: HttpRequest, user: Caller, order_id: uuid.UUID, after: int, unseen: Read) -> StreamingHttpResponse:
     notifier = state_of(request, OrderEventNotifier)
-    events = _nothing() if request.method == "HEAD" else _events(notifier, who, order_id, after, unseen)
+    events = _nothing() if request.method == "HEAD" else _events(notifier, user, order_id, after, unseen)
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
+    response["X-Accel-Buffering"] = "no"  # nginx forwards each event without buffering
     return response
 
 
@@ -131,27 +131,26 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 async def _events(
-    watch: OrderEventNotifier, who: Caller, order_id: uuid.UUID, after: int, unseen: Read
+    notifier: OrderEventNotifier, user: Caller, order_id: uuid.UUID, after: int, unseen: Read
 ) -> AsyncIterator[bytes]:
-    """Until the listener leaves, the token expires, or the process stops.
+    """Yield the events until the client disconnects, the token expires, or the process stops.
 
-    `retry` and heartbeats are lines that begin the next event: a blank line behind them would end an event of its own, without
-    data. Heartbeats come by a clock of their own: neither entries nor other vendors' entries, for which the vendor's listener
-    is woken in vain, move them.
+    `retry` and heartbeats are lines at the start of the next event: a blank line after them would end an event without
+    data. Heartbeats have a timer of their own: neither entries nor notifications of other vendors' entries reset it.
     """
     yield b"retry: %d\n" % RETRY_MS
     beat = time.monotonic() + HEARTBEAT_SECONDS
-    with watch.listen(order_id, after) as listener:
-        reading = asyncio.create_task(_read(watch, unseen, listener))
+    with notifier.listen(order_id, after) as subscription:
+        reading = asyncio.create_task(_read(notifier, unseen, subscription))
         try:
-            while not watch.closed and (left := who.expires_at - time.time()) > 0:
+            while not notifier.closed and (left := user.expires_at - time.time()) > 0:
                 await asyncio.wait([reading], timeout=max(0, min(beat - time.monotonic(), left)))
                 if reading.done():
                     for entry in reading.result():
-                        listener.seen = max(listener.seen, entry.sequence)
-                        body = msgspec.json.encode(HistoryEntrySerializer.to_representation(entry, who.role))
+                        subscription.seen = max(subscription.seen, entry.sequence)
+                        body = msgspec.json.encode(HistoryEntrySerializer.to_representation(entry, user.role))
                         yield b"id: %d\ndata: %b\n\n" % (entry.sequence, body)
-                    reading = asyncio.create_task(_read(watch, unseen, listener, wait=True))
+                    reading = asyncio.create_task(_read(notifier, unseen, subscription, wait=True))
                 if time.monotonic() >= beat:
                     yield b": still here\n"
                     beat = max(beat, time.monotonic() - HEARTBEAT_SECONDS) + HEARTBEAT_SECONDS
@@ -160,9 +159,9 @@ async def _events(
 
 
 async def _read(
-    watch: OrderEventNotifier, unseen: Read, listener: Subscription, *, wait: bool = False
+    notifier: OrderEventNotifier, unseen: Read, subscription: Subscription, *, wait: bool = False
 ) -> Sequence[OrderEvent]:
-    """The entries that the listener has not seen, once there may be some."""
+    """Return the entries that the stream has not sent; with `wait`, after the next notification."""
     if wait:
-        await listener.wait()
-    return await watch.read(unseen, listener) or ()
+        await subscription.wait()
+    return await notifier.read(unseen, subscription) or ()

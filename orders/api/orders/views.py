@@ -1,4 +1,4 @@
-"""Orders, for their customers and for admins."""
+"""Endpoints of orders, for customers and admins."""
 
 import uuid
 from typing import ClassVar
@@ -33,7 +33,7 @@ from orders.store import database
 from orders.store.order_lists import list_orders
 from orders.store.order_queries import read_order
 
-# One of each for all requests: validating leaves no trace in them, building one costs more than validating.
+# Shared by all requests: validation keeps no state in them, and building one costs more than validating.
 CHECKOUT_INPUT = CheckoutInput()
 CANCEL_INPUT = CancelInput()
 
@@ -99,11 +99,11 @@ class OrderListView(OrderAPIView):
         Customers list their own orders, admins all; the newest first. Filters are combined with AND. Follow `next` and
         `previous` for other pages.
         """
-        who = caller(request)
-        paginator = KeysetPaginator(request, self.filterset_classes[who.role])
-        page = await database.run(list_orders, who, paginator.page_request)
+        user = caller(request)
+        paginator = KeysetPaginator(request, self.filterset_classes[user.role])
+        page = await database.run(list_orders, user, paginator.page_request)
         return answer_json(
-            paginator.get_paginated_body(page, lambda order: OrderSerializer.to_representation(order, who.role))
+            paginator.get_paginated_body(page, lambda order: OrderSerializer.to_representation(order, user.role))
         )
 
 
@@ -137,13 +137,13 @@ class OrderDetailView(OrderAPIView):
 
         Another customer's order is not found.
         """
-        who = caller(request)
-        order = await database.run(read_order, who, order_id)
+        user = caller(request)
+        order = await database.run(read_order, user, order_id)
         tag = etag(order.row.version)
         if not_modified(request, tag):
             response = HttpResponse(status=304)
         else:
-            response = answer_json(OrderSerializer.to_representation(order, who.role))
+            response = answer_json(OrderSerializer.to_representation(order, user.role))
         set_cache_headers(response, tag)
         return response
 
@@ -167,16 +167,16 @@ class CancelOrderView(OrderAPIView):
         Customers can cancel while every vendor order is `pending`, admins until one is shipped. The stock is released and
         the payment refunded. Idempotent: an order that is already cancelled is returned as it is.
         """
-        who, reason = caller(request), read_json(request, CANCEL_INPUT)["reason"]
+        user, reason = caller(request), read_json(request, CANCEL_INPUT)["reason"]
         order = await database.run(
             cancel_order,
-            caller=who,
+            caller=user,
             order_id=order_id,
             if_match=if_match(request),
             request_id=request_id.get(),
             reason=reason,
         )
-        response = answer_json(OrderSerializer.to_representation(order, who.role))
+        response = answer_json(OrderSerializer.to_representation(order, user.role))
         response["ETag"] = etag(order.row.version)
         return response
 
@@ -209,6 +209,6 @@ class OrderHistoryView(OrderAPIView):
 
         The oldest entry first. Only admins see `actor_id`, `request_id` and `data`.
         """
-        who = caller(request)
-        entries = await database.run(history, caller=who, order_id=order_id)
-        return answer_json(OrderHistorySerializer.to_representation(entries, who.role))
+        user = caller(request)
+        entries = await database.run(history, caller=user, order_id=order_id)
+        return answer_json(OrderHistorySerializer.to_representation(entries, user.role))

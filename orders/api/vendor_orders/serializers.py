@@ -1,7 +1,7 @@
 """Vendor orders: request bodies and responses."""
 
 # mypy: disable-error-code="override"
-# Each to_representation takes what its own response is made of (orders.http.serializers.Output).
+# Each to_representation takes the data of its own response (orders.http.serializers.Output).
 
 from typing import Any
 
@@ -53,7 +53,7 @@ class VendorOrderSerializer(AmountsSerializer, ParcelSerializer):
     order_id = serializers.UUIDField()
     order_number = order_number()
     order_status = serializers.ChoiceField(
-        ORDER_STATUSES_FOR_VENDORS, help_text="The status of the order as far as it concerns this vendor."
+        ORDER_STATUSES_FOR_VENDORS, help_text="The status of the order as shown to this vendor."
     )
     vendor_id = serializers.CharField()
     status = serializers.ChoiceField(list(VendorOrderStatus))
@@ -69,7 +69,7 @@ class VendorOrderSerializer(AmountsSerializer, ParcelSerializer):
 
     @staticmethod
     def to_representation(record: VendorOrderRecord) -> dict[str, Any]:
-        """Return the vendor order as its vendor, or an admin, sees it.
+        """Return the vendor order as shown to its vendor and to admins.
 
         The address is disclosed while the vendor needs it: not before the order is paid, nor once it is cancelled.
         """

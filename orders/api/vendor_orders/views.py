@@ -1,4 +1,4 @@
-"""Vendor orders, for the vendors who fulfil them and for admins."""
+"""Endpoints of vendor orders, for vendors and admins."""
 
 import uuid
 from collections.abc import Callable
@@ -53,9 +53,9 @@ class VendorOrderListView(OrderAPIView):
         Vendors list their own, admins all; the newest first. Filters are combined with AND. Follow `next` and `previous` for
         other pages.
         """
-        who = caller(request)
-        paginator = KeysetPaginator(request, self.filterset_classes[who.role])
-        page = await database.run(list_vendor_orders, who, paginator.page_request)
+        user = caller(request)
+        paginator = KeysetPaginator(request, self.filterset_classes[user.role])
+        page = await database.run(list_vendor_orders, user, paginator.page_request)
         return answer_json(paginator.get_paginated_body(page, VendorOrderSerializer.to_representation))
 
 

@@ -24,10 +24,10 @@ Method = TypeVar("Method")
 
 @dataclass(frozen=True)
 class endpoint:
-    """Declare what the schema cannot read from a view's method; used as its decorator.
+    """Decorate a view's method with the parts of its operation that cannot be derived from it.
 
     `response` None is a stream of Server-Sent Events. `headers` are those of the response. `errors` are the codes besides
-    those that follow from the path, the body and the parameters. The examples are in `examples.yaml`.
+    those implied by the path, the body and the parameters. The examples are in `examples.yaml`.
     """
 
     operation_id: str
@@ -92,7 +92,7 @@ class ViewSchema(AutoSchema):
             return {(200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, EVENT_STREAM_DESCRIPTION)}
         responses = {(endpoint.status, JSON): OpenApiResponse(endpoint.response, _docstring(endpoint.response)[0])}
         if IF_NONE_MATCH in endpoint.parameters:
-            responses[304, JSON] = OpenApiResponse(None, "Your copy is up to date.")
+            responses[304, JSON] = OpenApiResponse(None, "Not modified: the cached response is current.")
         return responses
 
     @property
@@ -116,7 +116,7 @@ class ViewSchema(AutoSchema):
         return problems.references("examples", names)
 
     def _implied_errors(self) -> Iterator[str]:
-        """Yield the codes of what the base view checks for any method with such a path, body or parameter."""
+        """Yield the codes of the base view's checks for a method with such a path, body or parameter."""
         if "{" in self.path:
             yield "not_found"
         if self._endpoint.request:

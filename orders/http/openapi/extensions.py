@@ -1,6 +1,6 @@
-"""What drf-spectacular cannot see of a request body: unknown fields and blank text are refused.
+"""Extensions of drf-spectacular for request bodies, which refuse unknown fields and blank text.
 
-Defaults are left out: generators for TypeScript take a field with a default for a required one.
+Defaults are omitted: TypeScript generators treat a field with a default as required.
 """
 
 from typing import Any

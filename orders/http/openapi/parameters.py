@@ -27,7 +27,7 @@ def _component(name: str) -> Schema:
 
 
 def _filters(filterset: type[ListFilterSet]) -> list[OpenApiParameter]:
-    """Describe the filters as they are declared; those that every list has come last."""
+    """Return the parameters of the declared filters; those of every list come last."""
     filters = sorted(filterset.base_filters.items(), key=lambda item: item[0] in CommonFilterSet.base_filters)
     return [
         OpenApiParameter(name, filter_.schema, description=filter_.extra["help_text"], **filter_.style)
@@ -38,25 +38,25 @@ def _filters(filterset: type[ListFilterSet]) -> list[OpenApiParameter]:
 KEY = _header(
     "Idempotency-Key",
     {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
-    f"1–{MAX_KEY_LENGTH} visible ASCII characters of your making, new for each order: a UUID will do. The same key with the"
-    " same body answers the same order again.",
+    f"1–{MAX_KEY_LENGTH} visible ASCII characters, unique for each order, such as a UUID. The same key with the same body"
+    " returns the same order.",
     required=True,
 )
-IF_NONE_MATCH = _header("If-None-Match", TAG, "The `ETag` of the copy you have: 304 while it is still good.")
-IF_MATCH = _header("If-Match", TAG, "The `ETag` of what you have looked at: 412 when it has changed since.")
+IF_NONE_MATCH = _header("If-None-Match", TAG, "The `ETag` of the cached response: 304 while it is current.")
+IF_MATCH = _header("If-Match", TAG, "The `ETag` of the expected version: 412 when the resource has changed.")
 LAST_EVENT_ID = _header(
     "Last-Event-ID",
     {"type": "integer", "minimum": 0, "maximum": 10**9 - 1},
-    "The last entry you have: the stream goes on behind it.",
+    "The last entry received: the stream resumes after it.",
 )
 
 PAGING = [
     _query(
         "limit",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        "Results on a page.",
+        "Results per page.",
     ),
-    _query("cursor", OpenApiTypes.STR, "As it stands in `next` and `previous`."),
+    _query("cursor", OpenApiTypes.STR, "The cursor of a `next` or `previous` link."),
 ]
 ORDERING = _query(
     "ordering",

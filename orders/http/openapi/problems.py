@@ -30,7 +30,7 @@ HEADERS = {
 
 
 class InputErrorSerializer(serializers.Serializer[Any]):
-    """A refused input."""
+    """An invalid input."""
 
     pointer = serializers.CharField(
         allow_blank=True, help_text="A JSON pointer (RFC 6901) to the field, or the parameter."
@@ -40,9 +40,9 @@ class InputErrorSerializer(serializers.Serializer[Any]):
 
 
 def _extensible(values: Iterable[str]) -> Any:
-    """Mark a class of fields as text that has one of `values` today.
+    """Decorate a class of text fields with its present `values`.
 
-    Generated clients fail at a value that an `enum` does not list; `x-extensible-enum` is for those that may grow.
+    Generated clients fail on a value that an `enum` does not list; an `x-extensible-enum` may grow.
     """
     return extend_schema_field({"type": "string", "x-extensible-enum": list(values)})
 
@@ -112,7 +112,7 @@ def _response(schema: AutoSchema, codes: list[str]) -> dict[str, Any]:
 
 
 def examples(errors: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return an example of each problem by its code; `errors` has the members that differ between them."""
+    """Return an example of each problem by its code; `errors` has the members that differ."""
     return {code: {"summary": code, "value": _example(code, **members)} for code, members in errors.items()}
 
 

@@ -9,5 +9,5 @@ import yaml
 
 @cache
 def read(name: str) -> Any:
-    """Return the content of a file of this folder, once it is needed."""
+    """Return the content of a file of this folder, read at its first use."""
     return yaml.safe_load(Path(__file__).with_name(name).read_text())

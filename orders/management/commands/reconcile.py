@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: find what is wrong with orders, and repair it, or with `--dry-run` only show it."""
+"""`manage.py reconcile`: find the problems of orders and repair them, or with `--dry-run` only report them."""
 
 import asyncio
 import sys
@@ -25,22 +25,22 @@ WIDTHS = max(map(len, Problem)), 36
 
 
 class Command(BaseCommand):
-    """Exit status: 0 nothing is wrong, or all of it was repaired; 1 something is left; 2 the comparison is incomplete."""
+    """Exit status: 0 no problem is left; 1 problems are left; 2 the comparison is incomplete."""
 
     help = "Compare orders with Product's stock, the ledger and the outbox; repair what differs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare which orders to compare, and whether to repair them."""
-        parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+        """Declare the options: the orders to compare, and whether to repair them."""
+        parser.add_argument("--dry-run", action="store_true", help="report the problems without repairing them")
         parser.add_argument("--days", type=float, default=DAYS, help=f"orders changed in the last N days ({DAYS})")
         parser.add_argument("--order", type=uuid.UUID, action="append", help="this order's id only; may be repeated")
 
     def handle(self, *, dry_run: bool, days: float, order: list[uuid.UUID] | None, **_: Any) -> None:
-        """Compare the orders, show and repair the findings, and sum them up."""
+        """Compare the orders, print and repair the findings, and print a summary."""
         try:
             left = asyncio.run(self._reconcile(dry_run, days, order))
         except DependencyUnavailable as error:
-            self.stderr.write(f"Stopped: {error.dependency} could not be asked ({error.why}). Run it again later.")
+            self.stderr.write(f"Stopped: {error.dependency} is unavailable ({error.why}). Run it again later.")
             sys.exit(INCOMPLETE)
         finally:
             database.close()
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             sys.exit(FOUND)
 
     async def _reconcile(self, dry_run: bool, days: float, order_ids: list[uuid.UUID] | None) -> int:
-        """Return how many findings are left as they are."""
+        """Return the number of findings that are not repaired."""
         counts: Counter[str] = Counter()
         left = compared = 0
         reported = time.monotonic()
@@ -65,17 +65,17 @@ class Command(BaseCommand):
                         await database.run(repair, finding=finding, request_id=str(uuid.uuid4()))
                 if time.monotonic() - reported > PROGRESS_SECONDS:
                     reported = time.monotonic()
-                    self.stderr.write(f"… orders looked at: {compared}")
-        summary = ", ".join(f"{problem}: {count}" for problem, count in counts.items()) or "nothing is wrong"
-        self.stdout.write(f"Orders looked at: {compared}; {summary}.")
+                    self.stderr.write(f"… orders compared: {compared}")
+        summary = ", ".join(f"{problem}: {count}" for problem, count in counts.items()) or "no problems"
+        self.stdout.write(f"Orders compared: {compared}; {summary}.")
         return left
 
     def _show_heading(self, dry_run: bool) -> None:
         done = "would be done" if dry_run else "is done"
-        self.stdout.write(f"{'problem':{WIDTHS[0]}}  {'order':{WIDTHS[1]}}  what is wrong → what {done}")
+        self.stdout.write(f"{'problem':{WIDTHS[0]}}  {'order':{WIDTHS[1]}}  problem → what {done}")
 
     def _show(self, finding: Finding) -> None:
-        repairing = finding.repair or "nothing: see what, and decide"
+        repairing = finding.repair or "nothing: an admin must decide"
         self.stdout.write(
             f"{finding.problem:{WIDTHS[0]}}  {finding.order_id!s:{WIDTHS[1]}}  {finding.what} → {repairing}"
         )

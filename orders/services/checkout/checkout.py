@@ -1,7 +1,7 @@
 """Checkout: turn the customer's cart into a placed order, or change nothing.
 
 The other services are called first, the database is written once, last. Idempotent: the order's id is derived from the
-customer and the Idempotency-Key, so a copy of a request finds the order of the first, in this process and in any other.
+customer and the Idempotency-Key, so a repeated request finds the existing order, in any process.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ from orders.store.order_writer import OrderWriter
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """The order as it was placed, and whether an earlier request placed it."""
+    """The order as placed; `replayed` is true for the order of an earlier request."""
 
     order: OrderRecord
     replayed: bool
@@ -50,14 +50,14 @@ class PlacedOrder:
 
 @dataclass(frozen=True, slots=True)
 class _InFlight:
-    """A checkout in progress, and the hash of its body: a copy of the request waits for the task's outcome."""
+    """A checkout in progress, and the hash of its body: repeated requests await the same task."""
 
     task: asyncio.Task[PlacedOrder]
     request_hash: str
 
 
 class CheckoutService:
-    """The checkouts of one process. Copies of one request share one task, which no disconnect can cancel."""
+    """The checkouts of one process. Repeated requests share one task, which no disconnect can cancel."""
 
     def __init__(self, services: ServiceClients) -> None:
         self._services = services
@@ -69,7 +69,7 @@ class CheckoutService:
     async def place(self, *, request: CheckoutRequest) -> PlacedOrder:
         """Place an order from the customer's cart.
 
-        Idempotent: a retry returns the existing order. It goes on when the caller is cancelled.
+        Idempotent: a retry returns the existing order. The checkout continues when its awaiting task is cancelled.
 
         Raises:
             OrderError: the checkout is refused; nothing is reserved or stored.
@@ -89,19 +89,19 @@ class CheckoutService:
         return await asyncio.shield(task)
 
     async def finish(self) -> None:
-        """Wait for the checkouts in flight, and some seconds for the reservations that they leave unresolved."""
+        """Wait for the checkouts in flight, then some seconds for their unresolved reservations."""
         if self._in_flight:
             await asyncio.wait([each.task for each in self._in_flight.values()])
         await self._reservations.finish()
 
     def _forget(self, order_id: UUID, task: asyncio.Task[PlacedOrder]) -> None:
-        """Forget a checkout that has ended; its error counts as retrieved even when its client has disconnected."""
+        """Remove an ended checkout; mark its error as retrieved even when the client has disconnected."""
         del self._in_flight[order_id]
         if not task.cancelled():
             task.exception()
 
     async def _place_in_time(self, request: CheckoutRequest) -> PlacedOrder:
-        """Calls to other services are given what is left of the budget; only the database can take longer than that."""
+        """Place the order within the time budget, which bounds the calls to other services; only the database can exceed it."""
         budget = settings.CHECKOUT_BUDGET_SECONDS
         async with self.limiter.slot():
             with CHECKOUTS_IN_FLIGHT.track_inprogress():
@@ -109,7 +109,7 @@ class CheckoutService:
                     async with asyncio.timeout(budget):
                         return await self._place(request, Deadline.after(budget))
                 except TimeoutError:
-                    raise DependencyUnavailable("database", "the time for a checkout is over") from None
+                    raise DependencyUnavailable("database", "the checkout timed out") from None
 
     async def _place(self, request: CheckoutRequest, deadline: Deadline) -> PlacedOrder:
         if placed := await _find(request):
@@ -125,7 +125,7 @@ class CheckoutService:
             ) as reservation:
                 return await self._write(request, cart, address, reservation)
         except HoldCommitted:
-            sold = DependencyUnavailable("product", "the order's hold is sold already")
+            sold = DependencyUnavailable("product", "the order's stock has already been sold")
             return await _replay_or_refuse(request, sold, cart)
         except OutOfStock as error:
             return await _replay_or_refuse(request, error, cart)
@@ -151,7 +151,7 @@ class CheckoutService:
         if await self._writer.write(order):
             reservation.keep()
             return PlacedOrder(order.record, replayed=False)
-        ended = DependencyUnavailable("database", "another order of this cart has just ended")
+        ended = DependencyUnavailable("database", "another order of this cart was just terminated")
         return await _replay_or_refuse(request, ended, cart)
 
 
@@ -160,15 +160,15 @@ async def _find(request: CheckoutRequest) -> OrderRecord | None:
 
 
 async def _replay_or_refuse(request: CheckoutRequest, refusal: OrderError, cart: Cart | None = None) -> PlacedOrder:
-    """Return the order that a copy of the request has placed meanwhile, else raise the refusal that helps most.
+    """Return the order that a repeated request has placed meanwhile, else raise the most specific refusal.
 
-    With `cart`, an order of this very cart may be the cause of `refusal`: it has the stock, or was written first.
+    With `cart`, an order of the same cart version may have caused `refusal`: it has the stock, or was written first.
     """
     if placed := await _find(request):
         return _replay(placed, request)
     if cart and (other := await database.run(find_order_of_cart, request.caller.id, cart.version)):
         raise CartAlreadyOrdered(
-            "This version of the cart has been ordered already: see order_id. Change the cart to order again.",
+            "This version of the cart has already been ordered: see order_id. Change the cart to order again.",
             order_id=str(other),
         )
     raise refusal
@@ -177,6 +177,6 @@ async def _replay_or_refuse(request: CheckoutRequest, refusal: OrderError, cart:
 def _replay(order: OrderRecord, request: CheckoutRequest) -> PlacedOrder:
     if order.row.request_hash != request.hash:
         raise IdempotencyKeyReused(
-            "This Idempotency-Key has placed an order from another body: send the same body, or a new key."
+            "This Idempotency-Key was used with a different body. Send the same body or a new key."
         )
     return PlacedOrder(as_placed(order), replayed=True)

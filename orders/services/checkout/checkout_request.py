@@ -1,4 +1,4 @@
-"""The request of a checkout or a quote, and the checks of customer, cart and total that both have in common."""
+"""The request of a checkout or a quote, and their common checks of customer, cart and total."""
 
 import asyncio
 import hashlib
@@ -29,9 +29,9 @@ from orders.domain.pricing import Pricing, check_size
 
 @dataclass(frozen=True, slots=True)
 class CheckoutBody:
-    """The body of a checkout or a quote; None where it has no value.
+    """The body of a checkout or a quote; absent values are None.
 
-    The fields and their defaults are part of `CheckoutRequest.hash`, which orders placed before are compared by.
+    The fields and their defaults are part of `CheckoutRequest.hash`, which is compared with the hashes of existing orders.
     """
 
     shipping_address: dict[str, str] | None
@@ -43,7 +43,7 @@ class CheckoutBody:
 
 @dataclass(frozen=True)
 class CheckoutRequest:
-    """One request to check out."""
+    """A checkout request."""
 
     caller: Caller
     idempotency_key: str
@@ -56,19 +56,19 @@ class CheckoutRequest:
 
     @cached_property
     def earlier_order_id(self) -> UUID:
-        """The id of this request's order if it was placed before ids carried a shard."""
+        """Return the id of this request's order if it was placed before ids carried a shard."""
         return earlier_order_id_of(self.caller.id, self.idempotency_key)
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the body with its defaults filled in: tells a copy from another request under the same key."""
+        """Return the SHA-256 of the body with its defaults, which distinguishes a retry from another request under the key."""
         return "\\x" + hashlib.sha256(msgspec.json.encode(self.body, order="deterministic")).hexdigest()
 
 
 async def customer_and_cart(
     *, customer_id: str, services: ServiceClients, deadline: Deadline
 ) -> tuple[Customer, Cart | None]:
-    """Ask User and Cart at the same time; when one call fails, the other is cancelled. Raises CustomerInactive."""
+    """Fetch customer and cart concurrently; cancel one call when the other fails. Raises CustomerInactive."""
     calls = (
         asyncio.ensure_future(services.users.active_customer(customer_id, deadline)),
         asyncio.ensure_future(services.carts.filled_cart(customer_id, deadline)),
@@ -79,21 +79,21 @@ async def customer_and_cart(
         for task in calls:
             task.cancel()
     if customer is None:
-        raise CustomerInactive("This account is unknown or closed: orders can't be placed with it.")
+        raise CustomerInactive("The account is unknown or closed: it cannot place orders.")
     return customer, cart
 
 
 def delivery_address(*, body: CheckoutBody, customer: Customer) -> dict[str, str]:
-    """Return the address of the request, or else the customer's default address, which is held to the same rules.
+    """Return the request's address, or else the customer's default address, which has the same validation.
 
-    Raises AddressRequired when there is no usable one, ContractBroken when the default address is no address at all.
+    Raises AddressRequired without a valid one, ContractBroken for a default address that breaks User's contract.
     """
     if body.shipping_address is not None:
         return body.shipping_address
     address, errors = read_address(customer.default_address())
     if errors:
         raise AddressRequired(
-            "Send a shipping_address: your profile has no default address that is complete.",
+            "A shipping_address is required: the profile has no complete default address.",
             errors=[
                 {"pointer": f"/shipping_address/{name}", "code": "invalid", "detail": detail}
                 for name, detail in errors.items()
@@ -103,25 +103,23 @@ def delivery_address(*, body: CheckoutBody, customer: Customer) -> dict[str, str
 
 
 def check_cart(*, cart: Cart | None, body: CheckoutBody) -> Cart:
-    """Return the cart when it can be ordered as the body asks for. Raises the OrderError that says why not."""
+    """Return the cart. Raises EmptyCart, CartChanged or CouponUnavailable when the body does not allow to order it."""
     if cart is None:
-        raise EmptyCart("The cart is empty: put something into it first.")
+        raise EmptyCart("The cart is empty. Add an item first.")
     check_size(cart.lines)
     if body.cart_version not in (None, cart.version):
         raise CartChanged(
-            f"The cart is at version {cart.version}, not {body.cart_version}: look at it again, then order.",
+            f"The cart is at version {cart.version}, not {body.cart_version}. Review it before ordering.",
             current_version=cart.version,
         )
     if body.coupon_code is not None:
-        raise CouponUnavailable(f"The coupon {body.coupon_code} can't be used: order without it.")
+        raise CouponUnavailable(f"The coupon {body.coupon_code} cannot be used. Order without it.")
     return cart
 
 
 def check_total(*, body: CheckoutBody, pricing: Pricing) -> None:
-    """Raise TotalChanged when the order's total is not the one that the body expects."""
+    """Raise TotalChanged when the order's total differs from the body's `expected_total`."""
     if body.expected_total is None or same_amount(body.expected_total, pricing.total, pricing.currency):
         return
     total = to_decimal_string(pricing.total, pricing.currency)
-    raise TotalChanged(
-        f"The order comes to {total} {pricing.currency} now: look at it again, then order.", current_total=total
-    )
+    raise TotalChanged(f"The total is now {total} {pricing.currency}. Review it before ordering.", current_total=total)

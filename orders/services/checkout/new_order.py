@@ -1,4 +1,4 @@
-"""The rows of an order that is about to be placed: the order, its parts, its first audit entries, its first effects."""
+"""The rows of a new order: the order, its parts, its first audit entries and its first effects."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ def new_order(
     request_hash: str,
     stock_revision: int,
 ) -> NewOrder:
-    """Return all rows of the order, ready to be written at once. An order that costs nothing is confirmed from the start."""
+    """Return all rows of the order, for one insert. An order with a zero total is confirmed from the start."""
     now = datetime.now(UTC)
     events = _events(order_id, actor, pricing, now)
     order = OrderRow(

@@ -1,4 +1,4 @@
-"""A quote: what a checkout would cost now. Reserves nothing, stores nothing."""
+"""A quote: the amounts that a checkout would have now. Reserves nothing, stores nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from orders.services.checkout.checkout_request import CheckoutBody, check_cart, 
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A product of which less is available than the cart has; `available` is 0 for a product that isn't sold any more."""
+    """A product with less stock than the cart's quantity; `available` is 0 for a product that is no longer sold."""
 
     product_id: str
     requested: int
@@ -23,7 +23,7 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The cart, priced as far as its products exist, and the products of which stock is missing."""
+    """The cart, priced as far as its products exist, and the shortages."""
 
     pricing: Pricing
     cart_version: int
@@ -31,7 +31,7 @@ class Quote:
 
 
 async def quote(*, caller: Caller, body: CheckoutBody, services: ServiceClients) -> Quote:
-    """Price the caller's cart. Raises what would stop the checkout, missing stock and a missing address aside."""
+    """Price the caller's cart. Raises the errors of a checkout, except for missing stock and a missing address."""
     deadline = Deadline.after(settings.CHECKOUT_BUDGET_SECONDS)
     _, cart = await customer_and_cart(customer_id=caller.id, services=services, deadline=deadline)
     cart = check_cart(cart=cart, body=body)

@@ -1,8 +1,8 @@
 """The stock reservation of a checkout at Product: made on entry, kept, released or resolved later on exit.
 
 A reservation is unresolved when the checkout ended without knowing whether it exists, or whether an order needs it. It is
-looked up until both are known, then released, or the order that has been placed is synchronized with Product. What can't be
-looked up in time, the reservation's own expiry gives back.
+queried until both are known, then released, or the placed order is synchronized with Product. A reservation that cannot be
+resolved in time expires at Product.
 """
 
 import asyncio
@@ -26,38 +26,39 @@ from orders.store import database
 from orders.store.order_queries import find
 
 CIRCUIT_OPEN_SECONDS = 1
-"""How long the circuit of these calls stays open. With the two below it is less than the 5 s of promise P3, which count
-from the moment at which Product can be asked again."""
+"""The open time of the circuit of these calls. With the two below it is less than the 5 s of promise P3, which count from
+Product's recovery."""
 
 RETRY_SECONDS = 0.5
-"""Between two tries to ask a Product that can't be asked."""
+"""The pause between attempts while Product is unavailable."""
 
 WATCH_SECONDS = 2
-"""How long a reservation must stay unchanged before it is released: longer than another process needs, unless something is
-wrong, between reserving under the same key and writing. Should it lose its reservation all the same, the commit reserves again."""
+"""The time for which a reservation must be unchanged before it is released: longer than another process normally needs
+between reserving under the same key and writing. If that process loses its reservation all the same, the commit reserves
+again."""
 
 LATE_SECONDS = 10
-"""How long a reservation that isn't there is looked for: a call that was given up may still be on its way."""
+"""The time for which a missing reservation is queried: an abandoned call may still be in transit."""
 
 FINISH_SECONDS = 5
-"""How long a process that is about to stop waits for unresolved reservations (promise P3)."""
+"""The maximum wait of a shutdown for unresolved reservations (promise P3)."""
 
 
 @dataclass(slots=True)
 class Reservation:
-    """Stock that Product holds for an order that is to be written. `revision` names this very reservation."""
+    """Stock reserved at Product for an order that is not written yet. `revision` identifies this reservation."""
 
     revision: int
     products: Mapping[str, Product]
     is_kept: bool = False
 
     def keep(self) -> None:
-        """Leave the reservation to the order that has been written with its revision."""
+        """Keep the reservation for the order that was written with its revision."""
         self.is_kept = True
 
 
 class StockReservations:
-    """The reservations of one process. `is_in_flight` says of an order's id whether this process is placing that order now."""
+    """The reservations of one process. `is_in_flight` returns whether this process is placing the order of an id now."""
 
     def __init__(self, products: Products, is_in_flight: Callable[[UUID], bool]) -> None:
         self._products, self._products_apart = products, products.apart(CIRCUIT_OPEN_SECONDS)
@@ -68,12 +69,12 @@ class StockReservations:
     async def reserve(
         self, *, order_id: UUID, lines: Mapping[str, int], deadline: Deadline
     ) -> AsyncIterator[Reservation]:
-        """Reserve `lines` for the order of this id. The exit decides what becomes of the reservation:
+        """Reserve `lines` for the order of this id. On exit the reservation is:
 
         - kept, when `keep` was called;
         - released, when the block ended without it, or with a refusal: no order will be written with this reservation;
-        - resolved later in every other case (the outcome of a call is unknown, the time is over, the task is cancelled), and
-          when the reservation replaced another one, for it may belong to a copy's order.
+        - resolved later in every other case (the outcome of a call is unknown, the checkout timed out or was cancelled), and
+          when the reservation replaced another one, for it may belong to the order of a repeated request.
 
         Raises OutOfStock or HoldCommitted (nothing is reserved), or DependencyUnavailable.
         """
@@ -95,14 +96,14 @@ class StockReservations:
                 unless_resolved.pop_all()
 
     async def finish(self) -> None:
-        """Resolve what can be resolved before the process stops; the rest is left to its expiry."""
+        """Resolve reservations for up to FINISH_SECONDS before the process stops; the others expire at Product."""
         if self._resolving:
             await asyncio.wait(self._resolving, timeout=FINISH_SECONDS)
         for task in self._resolving:
             task.cancel()
 
     async def _is_released(self, order_id: UUID, reservation: Reservation) -> bool:
-        """Release the reservation, unless a copy in another process may be about to write an order with it."""
+        """Release the reservation, unless a repeated request in another process may write an order with it. Return success."""
         if reservation.revision > 1:
             return False
         try:
@@ -117,7 +118,7 @@ class StockReservations:
         task.add_done_callback(self._resolving.discard)
 
     async def _resolve(self, order_id: UUID) -> None:
-        """Look the reservation up until it is known which order needs it, if any; then synchronize that order, or release."""
+        """Query the reservation until it is known which order needs it, if any; then synchronize that order, or release."""
         seen_revision = 0
         began = time.monotonic()
         while time.monotonic() < began + settings.STOCK_HOLD_SECONDS:
@@ -139,7 +140,7 @@ class StockReservations:
 
 
 def _is_foreign(stock: Stock, order: OrderRecord) -> bool:
-    """Whether what is held is not this order's reservation, or the order no longer needs it."""
+    """Return whether the held stock is not this order's reservation, or the order no longer needs it."""
     return stock.state == "held" and (stock.revision != order.row.stock_revision or order.row.status in TERMINATED)
 
 

@@ -1,4 +1,4 @@
-"""Cancel a whole order: for its customer, an admin, or the service itself when its stock is gone."""
+"""The cancellation of a whole order: by its customer, an admin, or the service itself when its stock is short."""
 
 import uuid
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from orders.store.order_queries import read_order
 
 @transaction.atomic
 def cancel_order(*, caller: Caller, order_id: uuid.UUID, if_match: Tags, request_id: str, reason: str) -> OrderRecord:
-    """Cancel the order, return its stock and its money, and return its record; one that is cancelled stays as it is.
+    """Cancel the order, release its stock, refund its payment, and return its record. A cancelled order is unchanged.
 
-    A customer can while every vendor order is pending, an admin until one has shipped. Raises NotFound,
+    A customer can cancel while every vendor order is pending, an admin until one has shipped. Raises NotFound,
     PreconditionFailed, NotCancellable.
     """
     order = lock_order(orders=Order.objects.visible_to(caller).filter(id=order_id))
@@ -37,9 +37,9 @@ def cancel_order(*, caller: Caller, order_id: uuid.UUID, if_match: Tags, request
 
 @transaction.atomic
 def cancel_for_lack_of_stock(*, order_id: uuid.UUID, request_id: str) -> None:
-    """Cancel an order whose hold is gone and whose stock is short, and return its money. Repeatable.
+    """Cancel and refund an order whose hold has lapsed and whose stock is short. Repeatable.
 
-    Raises NotCancellable when something has been shipped all the same.
+    Raises NotCancellable when a vendor order has been shipped all the same.
     """
     order = lock_order(orders=Order.objects.filter(id=order_id))
     if order.status == OrderStatus.CANCELLED:
@@ -51,7 +51,7 @@ def cancel_for_lack_of_stock(*, order_id: uuid.UUID, request_id: str) -> None:
 
 
 def cancel_vendor_orders(*, transition: OrderTransition, vendor_orders: Sequence[VendorOrder], reason: str) -> None:
-    """Cancel those of the vendor orders that are not cancelled yet."""
+    """Cancel the vendor orders that are not cancelled yet."""
     for vendor_order in vendor_orders:
         if vendor_order.status != VendorOrderStatus.CANCELLED:
             transition.transition_vendor_order(vendor_order, VendorOrderStatus.CANCELLED, reason=reason)

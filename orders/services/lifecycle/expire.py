@@ -1,4 +1,4 @@
-"""Expire the orders that were not paid in time, and release their stock."""
+"""The expiry of orders that were not paid in time, and the release of their stock."""
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -12,12 +12,12 @@ from orders.services.transition import OrderTransition
 from orders.store.models import Order
 
 BATCH_SIZE = 10
-"""Orders in one transaction: short enough that a request of their customers doesn't time out waiting for the lock."""
+"""Orders in one transaction: few enough that requests of their customers do not time out waiting for a lock."""
 
 
 @transaction.atomic
 def expire_overdue(*, request_id: str) -> int:
-    """Expire up to BATCH_SIZE overdue orders; return how many. Orders that are locked are left for the next run."""
+    """Expire up to BATCH_SIZE overdue orders and return their number. Locked orders are left to the next run."""
     overdue = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=Now()).order_by("expires_at")
     orders = list(overdue.select_for_update(skip_locked=True)[:BATCH_SIZE])
     for order in orders:

@@ -1,7 +1,7 @@
 """The actions on a vendor order: accept, ship, deliver, cancel. The order's status follows its vendor orders.
 
-Every action may be repeated: one that has been done returns the same state. The order's row is locked first, so that
-concurrent changes of the order come before or after, never in between.
+Every action is idempotent: a repetition returns the same state. The order's row is locked first, so that concurrent
+changes of the order are serialized.
 """
 
 import uuid
@@ -33,7 +33,7 @@ class Shipment:
 
     @classmethod
     def of(cls, vendor_order: VendorOrder) -> "Shipment":
-        """Return the vendor order's present shipment."""
+        """Return the vendor order's current shipment."""
         return cls(vendor_order.carrier or "", vendor_order.tracking_number or "", vendor_order.tracking_url)
 
 
@@ -58,7 +58,10 @@ def deliver(*, caller: Caller, vendor_order_id: uuid.UUID, if_match: Tags, reque
 
 
 def cancel(*, caller: Caller, vendor_order_id: uuid.UUID, if_match: Tags, request_id: str) -> VendorOrderRecord:
-    """Cancel the vendor order, refund and restock it alone, and return its record. Raises as the others do."""
+    """Cancel, refund and restock the vendor order, and return its record.
+
+    Raises NotFound, PreconditionFailed, IllegalTransition.
+    """
     return _act("cancel", caller, vendor_order_id, if_match, request_id)
 
 
@@ -110,7 +113,7 @@ def _transition(transition: OrderTransition, vendor_order: VendorOrder, action: 
 
 
 def _roll_up(transition: OrderTransition) -> None:
-    """Take the order to the status that its vendor orders make."""
+    """Transition the order to the status that follows from its vendor orders."""
     statuses = list(transition.order.vendor_orders.values_list("status", flat=True))
     for status in roll_up(transition.order.status, statuses):
         transition.transition_to(status)

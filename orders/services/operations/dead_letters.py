@@ -1,4 +1,4 @@
-"""Retry a dead letter: a payment message is handled again, an effect goes back to the outbox, a refund is requested again."""
+"""The retry of a dead letter: a payment message is handled again, an effect is enqueued again, a refund requested again."""
 
 import uuid
 
@@ -17,13 +17,13 @@ from orders.store.models import DeadLetter, Order, OutboxMessage
 
 @transaction.atomic
 def retry_dead_letter(*, dead_letter_id: uuid.UUID, request_id: str) -> None:
-    """Retry what failed; the letter is deleted when that has worked, and counts the attempt when it has not. Repeatable.
+    """Retry a dead letter: it is deleted when the retry succeeds, and its attempts are incremented when it fails. Repeatable.
 
-    A payment message is marked for the subscriber, an effect goes back to the outbox, a refund is requested under its id
+    A payment message is marked for the subscriber, an effect returns to the outbox, a refund is requested under its id
     as far as it is still owed. Raises NotFound.
     """
     order_id = DeadLetter.objects.filter(id=dead_letter_id).values_list("order_id", flat=True).first()
-    order = order_id and Order.objects.select_for_update().filter(id=order_id).first()  # the order first, as everywhere
+    order = order_id and Order.objects.select_for_update().filter(id=order_id).first()  # lock order: the order first
     letter = DeadLetter.objects.select_for_update().filter(id=dead_letter_id).first()
     if letter is None:
         raise NotFound()

@@ -1,7 +1,7 @@
-"""The effects that Celery runs after a commit: carts cleared, stock held, committed or released. Every effect is repeatable.
+"""The effects that Celery executes after a commit: carts cleared, stock held, committed or released. Every effect is repeatable.
 
-A row of the outbox is deleted when the other service has confirmed its effect; until then it is retried. An effect that is
-refused for good becomes a dead letter.
+A row of the outbox is deleted when the other service has confirmed its effect; until then it is retried. A permanently
+refused effect becomes a dead letter.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from orders.store import database
 from orders.store.models import OutboxMessage
 
 MAX_CONCURRENT_EFFECTS = 20
-"""Effects under way in one worker process."""
+"""Concurrent effects in one worker process."""
 
 SECONDS = 5
 """The time for one effect, retries included; shorter than a row's lease."""
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 async def run_effects(*, ids: Sequence[int], services: ServiceClients) -> None:
-    """Run the effects of the outbox rows of these ids. Rows that are done already are skipped."""
+    """Execute the effects of the outbox rows of these ids. Rows that are already done are skipped."""
     rows, stock = await database.run(_read, ids)
     slots = asyncio.Semaphore(MAX_CONCURRENT_EFFECTS)
     outcomes = await asyncio.gather(*(_run_effect(row, stock, services, slots) for row in rows))
@@ -45,9 +45,9 @@ async def run_effects(*, ids: Sequence[int], services: ServiceClients) -> None:
 
 
 def _read(ids: Sequence[int]) -> tuple[list[OutboxMessage], dict[UUID, OrderStock]]:
-    """Return the rows of these ids, and the orders that some of them synchronize with Product.
+    """Return the rows of these ids, and the orders that they synchronize with Product.
 
-    An order that changes meanwhile has a later row for that in the same lane.
+    A later change of an order has a later row in the same lane.
     """
     rows = list(OutboxMessage.objects.filter(id__in=ids))
     return rows, stock_of_orders(order_ids=[row.order_id for row in rows if row.kind in STOCK_KINDS])
@@ -56,14 +56,14 @@ def _read(ids: Sequence[int]) -> tuple[list[OutboxMessage], dict[UUID, OrderStoc
 async def _run_effect(
     row: OutboxMessage, stock: Mapping[UUID, OrderStock], services: ServiceClients, slots: asyncio.Semaphore
 ) -> bool:
-    """Return whether the row is done: in effect, or a dead letter."""
+    """Execute the row's effect; return whether the row is done: confirmed, or a dead letter."""
     request_id.set(row.request_id)
     async with slots:
         try:
             await _call_service(row, stock, services)
         except (NotCancellable, StockDiffers) as error:
             await database.run(give_up, row, str(error) or type(error).__name__)
-        except Exception as error:  # one effect that fails, however it fails, must not take the others with it
+        except Exception as error:  # a failed effect must not affect the others
             expected = isinstance(error, DependencyUnavailable | HoldGone)
             log.warning(
                 "effect_failed", kind=row.kind, order_id=str(row.order_id), attempts=row.attempts, exc_info=not expected

@@ -1,10 +1,10 @@
-"""Reconciliation: compare the orders with their ledgers, Product's stock and the outbox, and report the differences.
+"""Reconciliation: the comparison of orders with their ledgers, Product's stock and the outbox, and its findings.
 
-The comparison writes nothing and asks Product only for its stock of an order. A finding is repaired
+The comparison writes nothing and queries only the stock of an order at Product. A finding is repaired
 (`orders.services.operations.repairs`) or, where only an admin can decide, reported. No lock is held during a call.
 
-Limits: Payment has no ledger that others can read, so captured money without an event is found by asking about unpaid orders alone;
-Product reports what is held or was sold, not how many of the sold units were restocked.
+Limits: Payment has no ledger that other services can read, so captured money without an event is found by status requests for
+unpaid orders only; Product reports the held or sold units, not how many of the sold units were restocked.
 """
 
 import asyncio
@@ -33,35 +33,35 @@ from orders.store import database
 from orders.store.models import Order, OutboxMessage, Refund, VendorOrder
 
 SETTLED = timedelta(minutes=1)
-"""An order that has just changed may still have effects to come: it is compared a minute later."""
+"""A recently changed order may still have pending effects: it is compared a minute later."""
 
 RECENT = timedelta(days=2)
-"""How far back the regular job looks; `manage.py reconcile --days` goes further."""
+"""The range of the regular job; `manage.py reconcile --days` has a larger one."""
 
 MAX_ORDERS_PER_RUN = 500
-"""Orders that the regular job compares, and as many unpaid ones: another customer can get the stock of a lapsed hold."""
+"""Orders that one run of the regular job compares, and as many unpaid ones: the stock of a lapsed hold may be sold to others."""
 
 RUN_SECONDS = 5
-"""The jobs behind it in the queue belong to customers who are waiting."""
+"""The maximum duration of a run: the jobs behind it in the queue belong to waiting customers."""
 
 BATCH_SIZE = 100
 MAX_CONCURRENT_REQUESTS = 10
-"""Requests to Product under way: customers come first."""
+"""Concurrent requests to Product: customers have priority."""
 
 SECONDS = 5
 
 log = structlog.get_logger()
 
 Batch = tuple[int, list[Finding]]
-"""How many more orders have been compared, and their findings."""
+"""The number of orders compared since the last batch, and their findings."""
 
 
 async def compare_all(
     *, services: ServiceClients, since: datetime, until: datetime, limit: int | None = None
 ) -> AsyncIterator[Batch]:
-    """Compare up to `limit` orders that were last changed between these times, oldest first, after what is late of all.
+    """Yield the overdue effects and requests of all orders, then compare up to `limit` orders by the time of their last change.
 
-    Raises DependencyUnavailable when Product or the database can't be asked.
+    Raises DependencyUnavailable when Product or the database is unavailable.
     """
     yield 0, await database.run(late)
     position: tuple[datetime, uuid.UUID] = (since, uuid.UUID(int=0))
@@ -75,7 +75,7 @@ async def compare_all(
 
 
 async def compare_some(*, services: ServiceClients, order_ids: Collection[uuid.UUID]) -> AsyncIterator[Batch]:
-    """Compare these orders, however recently they changed. Raises DependencyUnavailable."""
+    """Compare these orders, including recently changed ones. Raises DependencyUnavailable."""
     yield 0, await database.run(late, order_ids=order_ids)
     orders = await database.run(lambda: list(Order.objects.filter(id__in=order_ids)))
     yield len(orders), await compare(services=services, orders=orders)
@@ -87,22 +87,22 @@ async def compare(*, services: ServiceClients, orders: Sequence[Order]) -> list[
 
 
 def late(*, order_ids: Collection[uuid.UUID] | None = None) -> list[Finding]:
-    """Return the effects and requests of these orders, or of all, that are long overdue; a hundred of each."""
+    """Return up to BATCH_SIZE overdue effects, and as many overdue requests of each kind, of these orders or of all."""
     now = datetime.now(UTC)
     of_these = Q() if order_ids is None else Q(order_id__in=order_ids)
     rows = stuck(rows=OutboxMessage.objects.filter(of_these))
     orders = Order.objects.filter(Q() if order_ids is None else Q(id__in=order_ids), status=OrderStatus.PENDING)
     unasked = orders.filter(payment_check_at__lt=now - SETTLED).order_by("payment_check_at")
     refunds = Refund.objects.filter(of_these, status=Refund.Status.REQUESTED, ask_again_at__lt=now - SETTLED)
-    ask = "ask Payment"
+    ask = "send the request to Payment"
     return [
         *(_stuck(row, now) for row in rows.order_by("id")[:BATCH_SIZE]),
         *(
-            Finding(Problem.SILENT_PAYMENT, o.id, f"due to be asked about {_span(now - o.payment_check_at)} ago", ask)
+            Finding(Problem.SILENT_PAYMENT, o.id, f"status request overdue by {_span(now - o.payment_check_at)}", ask)
             for o in unasked[:BATCH_SIZE]
         ),
         *(
-            Finding(Problem.SILENT_REFUND, r.order_id, f"due to be asked for {_span(now - r.ask_again_at)} ago", ask)
+            Finding(Problem.SILENT_REFUND, r.order_id, f"refund request overdue by {_span(now - r.ask_again_at)}", ask)
             for r in refunds.order_by("ask_again_at")[:BATCH_SIZE]
         ),
     ]
@@ -124,14 +124,14 @@ def _some_unpaid(until: datetime) -> list[Order]:
 
 
 def _money(orders: Sequence[Order]) -> list[Finding]:
-    """Return where an order is not what its ledger says, or has too much or too little money."""
+    """Return the orders that differ from their ledger, or have too much or too little money."""
     ids = [order.id for order in orders]
     ledgers = ledgers_of(order_ids=ids)
     cancelled = VendorOrder.objects.filter(order_id__in=ids, status=VendorOrderStatus.CANCELLED)
     with_less = set(cancelled.values_list("order_id", flat=True))
     found = [finding for order in orders for finding in _money_of(order, ledgers[order.id], order.id in with_less)]
     for refund in Refund.objects.filter(order_id__in=ids, status=Refund.Status.FAILED):
-        what = f"Payment does not make refund {refund.id}: retry its dead letter when it can"
+        what = f"Payment refuses refund {refund.id}: retry its dead letter when Payment can execute it"
         found.append(Finding(Problem.REFUND_FAILED, refund.order_id, what))
     return found
 
@@ -139,20 +139,20 @@ def _money(orders: Sequence[Order]) -> list[Finding]:
 def _money_of(order: Order, ledger: Ledger, has_cancelled_parts: bool) -> Iterator[Finding]:
     derived = ledger.payment_status(order.total)
     if derived != order.payment_status or (order.status == OrderStatus.PENDING and ledger.covers(order.total)):
-        what = f"it is {order.status} and {order.payment_status}, its ledger says {derived}"
+        what = f"it is {order.status} and {order.payment_status}, by its ledger {derived}"
         yield Finding(Problem.PAYMENT_DIFFERS, order.id, what, "follow the ledger")
     to_keep = amount_to_keep(order=order) if has_cancelled_parts else order.total
     if ledger.captured > to_keep and (due := Balance.of(order, ledger).unknown_to_admins) > 0:
-        what = f"{to_decimal_string(due, order.currency)} {order.currency} must go back and were not asked for"
-        yield Finding(Problem.REFUND_MISSING, order.id, what, "ask Payment for the refund")
+        what = f"{to_decimal_string(due, order.currency)} {order.currency} are to be refunded and were not requested"
+        yield Finding(Problem.REFUND_MISSING, order.id, what, "request the refund from Payment")
     if order.status not in (OrderStatus.PENDING, *TERMINATED) and ledger.balance < to_keep:
         amounts = (to_decimal_string(amount, order.currency) for amount in (ledger.balance, to_keep))
-        what = "it has {} of {} {}: too much went back".format(*amounts, order.currency)
+        what = "it has {} of {} {}: too much was refunded".format(*amounts, order.currency)
         yield Finding(Problem.MONEY_SHORT, order.id, what)
 
 
 async def _stock(orders: Sequence[Order], services: ServiceClients) -> list[Finding]:
-    """Return where Product's stock is not what an order says, and no row of the outbox is about to repair it."""
+    """Return the orders that differ from Product's stock, unless a row of the outbox is about to repair it."""
     enqueued, given_up, wanted = await database.run(_stock_here, [order.id for order in orders])
     slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
@@ -160,7 +160,7 @@ async def _stock(orders: Sequence[Order], services: ServiceClients) -> list[Find
         async with slots:
             found = _stock_of(order, await services.products.stock_of(order.order.id, Deadline.after(SECONDS)))
         if found and order.order.id in given_up:
-            return Finding(found.problem, found.order_id, f"{found.what}; retry its dead letter when that can work")
+            return Finding(found.problem, found.order_id, f"{found.what}; retry its dead letter when it can succeed")
         return found
 
     asked = await asyncio.gather(*(ask(order) for id_, order in wanted.items() if id_ not in enqueued))
@@ -168,7 +168,7 @@ async def _stock(orders: Sequence[Order], services: ServiceClients) -> list[Find
 
 
 def _stock_here(order_ids: list[uuid.UUID]) -> tuple[set[uuid.UUID], set[uuid.UUID], dict[uuid.UUID, OrderStock]]:
-    """Return the orders with a stock effect in the outbox, those with one among the dead letters, and the stock of each."""
+    """Return the orders with a stock effect in the outbox, those with one among the dead letters, and each order's stock."""
     rows = OutboxMessage.objects.filter(order_id__in=order_ids, lane=STOCK)
     enqueued = set(rows.values_list("order_id", flat=True))
     return enqueued, orders_given_up(order_ids, STOCK), stock_of_orders(order_ids=order_ids)
@@ -186,7 +186,7 @@ def _stock_of(wanted: OrderStock, stock: Stock) -> Finding | None:
         what = f"it is {order.status}, Product has {stock.state} for it and sold nothing"
         return Finding(Problem.NOT_SOLD, order.id, what, "sell it, else cancel and refund")
     elif stock.lines and not wanted.is_sold_in(stock.lines):
-        what = f"it is {order.status}, Product has sold other units than it has: put right at Product what can be"
+        what = f"it is {order.status}, Product has sold other units than it has: correct it at Product"
         return Finding(Problem.WRONG_UNITS_SOLD, order.id, what)
     return None
 
@@ -194,7 +194,7 @@ def _stock_of(wanted: OrderStock, stock: Stock) -> Finding | None:
 def _hold_of(wanted: OrderStock, stock: Stock) -> Finding | None:
     order = wanted.order
     if stock.state == "sold":
-        return Finding(Problem.WRONG_UNITS_SOLD, order.id, "nobody has paid for it, and Product has sold its stock")
+        return Finding(Problem.WRONG_UNITS_SOLD, order.id, "it is unpaid, and Product has sold its stock")
     if order.expires_at <= datetime.now(UTC):
         return None
     if stock.state == "nothing":
@@ -207,9 +207,9 @@ def _hold_of(wanted: OrderStock, stock: Stock) -> Finding | None:
 
 # --- the regular job --------------------------------------------------------------------------------------------------
 async def reconcile_some(*, services: ServiceClients) -> None:
-    """Compare and repair up to MAX_ORDERS_PER_RUN recent orders, from a random time on: over many runs, all of them.
+    """Compare and repair up to MAX_ORDERS_PER_RUN recent orders, from a random time on, so that many runs cover all.
 
-    Findings are logged, for the worker has no metrics of its own. Raises DependencyUnavailable.
+    Findings are logged, because the worker exports no metrics. Raises DependencyUnavailable.
     """
     until = datetime.now(UTC) - SETTLED
     middle = until - random() * RECENT
@@ -234,7 +234,7 @@ async def _repair_all(found: Sequence[Finding]) -> None:
 
 
 def _span(length: timedelta) -> str:
-    """Return a length of time for people, in its largest unit."""
+    """Return a human-readable duration in its largest unit."""
     seconds = int(length.total_seconds())
     units = (("d", 86400), ("h", 3600), ("min", 60))
     return next((f"{seconds // size} {unit}" for unit, size in units if seconds >= size), f"{seconds} s")

@@ -1,7 +1,7 @@
-"""The problems that reconciliation finds, and the repair of each.
+"""The kinds of problems that reconciliation finds, and the repair of each.
 
-Every repair is a normal step of the service: a row of the outbox, a request to Payment, an order that follows its ledger.
-Each checks again, under the order's lock, whether it is still needed, and may be repeated.
+Every repair is a regular operation of the service: a row of the outbox, a request to Payment, a transition by the ledger.
+Each checks under the order's lock that it is still needed, and is repeatable.
 """
 
 import uuid
@@ -26,11 +26,11 @@ from orders.services.transition import OrderTransition
 from orders.store.models import Order, OutboxMessage
 
 STUCK = timedelta(minutes=5)
-"""How long an effect is late before it is found: a short outage repairs itself."""
+"""The delay after which an effect is reported: retries recover from a short outage."""
 
 
 class Problem(StrEnum):
-    """The kinds of problems, in the order in which they are looked for."""
+    """The kinds of problems, in the order of their checks."""
 
     STUCK_EFFECT = "stuck_effect"
     SILENT_PAYMENT = "silent_payment"
@@ -48,7 +48,7 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem of an order: `what` describes it, `repair` its repair; empty where an admin must decide."""
+    """A problem of an order: `what` describes it, `repair` describes its repair and is empty where an admin must decide."""
 
     problem: Problem
     order_id: uuid.UUID
@@ -57,18 +57,18 @@ class Finding:
 
 
 def repair(*, finding: Finding, request_id: str) -> None:
-    """Do what `finding.repair` says, unless that is no longer needed. Repeatable."""
+    """Execute the repair of the finding, unless it is no longer needed. Repeatable."""
     REPAIRS[finding.problem](finding.order_id, request_id)
 
 
 def stuck(*, rows: QuerySet[OutboxMessage]) -> QuerySet[OutboxMessage]:
-    """Return those of the outbox's rows that have not taken effect for long, or would not be tried for long."""
+    """Return the outbox rows that are older than STUCK, or whose next attempt is further away than STUCK."""
     now = datetime.now(UTC)
     return rows.filter(Q(created_at__lt=now - STUCK) | Q(available_at__gt=now + STUCK))
 
 
 def is_retried_soon(*, row: OutboxMessage) -> bool:
-    """Return whether the row is leased, or pauses after a failure, and so is retried in seconds anyway."""
+    """Return whether the row is leased or pauses after a failure, and so is retried within seconds."""
     return row.available_at <= datetime.now(UTC) + timedelta(seconds=queue.LEASE_SECONDS)
 
 
@@ -96,7 +96,7 @@ def _follow_ledger(order_id: uuid.UUID, request_id: str) -> None:
 def _enqueue(effect: Effect, statuses: Collection[OrderStatus]) -> Callable[[uuid.UUID, str], None]:
     """Return the repair that enqueues `effect` for an order in one of `statuses` without a row in that lane.
 
-    An effect given up in that lane waits for an admin: retrying it every minute would be in vain.
+    An effect in that lane that was given up waits for an admin: retrying it every minute would fail again.
     """
 
     @transaction.atomic

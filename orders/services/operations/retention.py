@@ -1,4 +1,4 @@
-"""Retention: rows are deleted when their time is over. Orders, their audit trail and the ledger are kept for good."""
+"""Retention: the deletion of expired rows. Orders, their audit trail and the ledger are never deleted."""
 
 from datetime import timedelta
 
@@ -13,10 +13,10 @@ BATCH_SIZE = 1000
 
 
 def delete_expired_rows() -> int:
-    """Delete up to BATCH_SIZE payment messages that could not be used for 90 days and concern no order; return how many.
+    """Delete up to BATCH_SIZE dead letters of payment messages without an order after 90 days; return their number.
 
-    A refund, an effect or an order's payment event that failed stays until it is settled: its dead letter is the only way
-    to retry it.
+    The dead letter of a refund, an effect or an order's payment event stays until it is settled: it is the only way to
+    retry it.
     """
     old = DeadLetter.objects.filter(source=PAYMENT_EVENTS, retrying=False, created_at__lt=Now() - KEEP_DEAD_LETTERS)
     unsettled = Exists(Order.objects.filter(id=OuterRef("order_id")))

@@ -1,7 +1,7 @@
-"""Synchronize Product's stock with an order's state: held while it is pending, sold once it is confirmed, else released.
+"""The synchronization of Product's stock with an order's state: held while pending, sold once confirmed, else released.
 
-One function serves every status, for it looks at the order's state alone: a call that is late, repeated, or comes after a
-failure has the same result. Only the lines of active vendor orders are ever reserved, and only the reservation that the
+One function serves every status, for it depends on the order's state only: a late or repeated call, or one after a
+failure, has the same result. Only the lines of active vendor orders are ever reserved, and only the reservation that the
 order has stored (`stock_revision`) is ever sold.
 """
 
@@ -29,12 +29,12 @@ Lines = Mapping[str, int]
 
 
 class StockDiffers(Exception):
-    """Product has sold other units than the order has, or refuses to take back sold units: an admin must decide."""
+    """Product has sold other units than the order has, or refuses a restock: an admin must decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderStock:
-    """An order as far as its stock goes: the lines of its active vendor orders, and of the cancelled ones by their ids."""
+    """The stock of an order: the lines of its active vendor orders, and those of the cancelled ones by their ids."""
 
     order: Order
     active: Lines
@@ -61,7 +61,7 @@ def stock_of_orders(*, order_ids: list[UUID]) -> dict[UUID, OrderStock]:
 
 
 def request_sync(*, order_id: UUID, request_id: str) -> None:
-    """Have the order synchronized with Product by the worker."""
+    """Enqueue the synchronization of the order with Product."""
     with transaction.atomic():
         order = Order.objects.get(id=order_id)
         effects = {OrderStatus.PENDING: hold_stock, **dict.fromkeys(TERMINATED, release_stock)}
@@ -70,9 +70,9 @@ def request_sync(*, order_id: UUID, request_id: str) -> None:
 
 
 async def sync_stock(*, wanted: OrderStock, products: Products, request_id: str, deadline: Deadline) -> None:
-    """Make Product hold, sell or take back the units that the order's state asks for. Repeatable.
+    """Hold, commit, release or restock the order's units at Product by the order's state. Repeatable.
 
-    Raises StockDiffers or NotCancellable when that can't be done, DependencyUnavailable when it isn't known to be done.
+    Raises StockDiffers or NotCancellable when that is impossible, DependencyUnavailable when the outcome is unknown.
     """
     if wanted.order.status == OrderStatus.PENDING:
         await _hold(wanted, products, request_id, deadline)
@@ -85,7 +85,7 @@ async def sync_stock(*, wanted: OrderStock, products: Products, request_id: str,
 
 
 async def _hold(wanted: OrderStock, products: Products, request_id: str, deadline: Deadline) -> None:
-    """Reserve a pending order's lines for as long as its first reservation would last."""
+    """Reserve a pending order's lines until its first reservation would expire."""
     order = wanted.order
     ends_at = order.expires_at + timedelta(seconds=settings.STOCK_HOLD_SECONDS - settings.ORDER_EXPIRY_SECONDS)
     seconds = max(1, int((ends_at - datetime.now(UTC)).total_seconds()))
@@ -93,12 +93,12 @@ async def _hold(wanted: OrderStock, products: Products, request_id: str, deadlin
         await _reserve(wanted, seconds, products, request_id, deadline)
     except HoldCommitted as error:
         now = await database.run(stock_of_orders, order_ids=[order.id])
-        if now[order.id].order.status == OrderStatus.PENDING:  # else a later effect was quicker
-            raise StockDiffers("Product has sold the stock of an order that nobody has paid for") from error
+        if now[order.id].order.status == OrderStatus.PENDING:  # else a later effect has already run
+            raise StockDiffers("Product has sold the stock of an unpaid order") from error
 
 
 async def _sell(wanted: OrderStock, products: Products, request_id: str, deadline: Deadline) -> bool:
-    """Turn the order's own reservation into a sale; when it is gone, reserve again first. Return whether it is sold."""
+    """Commit the order's own reservation; when it has lapsed, reserve again first. Return whether the stock is sold."""
     order = wanted.order
     try:
         if not order.stock_revision:
@@ -119,7 +119,7 @@ async def _reserve_and_commit(
 ) -> Stock | None:
     try:
         revision = await _reserve(wanted, settings.STOCK_HOLD_SECONDS, products, request_id, deadline)
-    except HoldCommitted:  # an earlier try was quicker than its answer
+    except HoldCommitted:  # an earlier attempt succeeded without a response
         return await products.stock_of(wanted.order.id, deadline)
     return None if revision is None else await products.commit(wanted.order.id, revision, deadline)
 
@@ -127,9 +127,9 @@ async def _reserve_and_commit(
 async def _reserve(
     wanted: OrderStock, seconds: int, products: Products, request_id: str, deadline: Deadline
 ) -> int | None:
-    """Make the reservation exactly the active lines; return its revision, None when the order had to be cancelled.
+    """Reserve exactly the active lines; return the revision, or None when the order had to be cancelled.
 
-    Any other hold under the order's id is replaced, or released when the stock is short.
+    Another hold under the order's id is replaced, or released when the stock is short.
     """
     order_id = wanted.order.id
     try:
@@ -147,11 +147,11 @@ def _store_revision(order_id: UUID, revision: int) -> None:
 
 
 async def _restock(wanted: OrderStock, products: Products, deadline: Deadline) -> None:
-    """Restock the sold units of cancelled vendor orders, once each; one that was never sold has nothing to restock."""
+    """Restock the sold units of cancelled vendor orders, once each; an unsold one has nothing to restock."""
     for vendor_order_id, lines in wanted.cancelled.items():
         try:
             await products.restock(vendor_order_id, wanted.order.id, lines, deadline)
         except RestockRefused as error:
             stock = await products.stock_of(wanted.order.id, deadline)
             if not stock.lines or lines.keys() & stock.lines.keys():
-                raise StockDiffers("Product does not take back the units of a cancelled vendor order") from error
+                raise StockDiffers("Product refuses to restock the units of a cancelled vendor order") from error

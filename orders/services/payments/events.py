@@ -1,6 +1,6 @@
-"""Payment events: each is written into the ledger once, and its order follows the ledger.
+"""Payment events: each is recorded in the ledger once, and its order follows the ledger.
 
-Events arrive late, repeated and in any order, so nothing here depends on which came first: sums are taken anew each time.
+Events arrive late, repeated and in any order, so the result does not depend on their sequence: sums are computed each time.
 """
 
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from orders.services.transition import OrderTransition
 from orders.store.models import DeadLetter, Order, PaymentEvent
 
 PARKED_BATCH_SIZE = 500
-"""Parked events retried at once; the rest wait a second."""
+"""Parked events retried in one run; the others wait for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentMessage:
-    """A message of `payments.events` that has the right shape and signature. `amount` in minor units."""
+    """A message of `payments.events` with a valid structure and signature. `amount` in minor units."""
 
     event_id: str
     type: str
@@ -41,7 +41,7 @@ class PaymentMessage:
 
 
 class Parked(Exception):
-    """The event can't be recorded yet: its order isn't known, or it returns money that isn't known."""
+    """The event can't be recorded yet: its order is unknown, or it refunds an unknown capture."""
 
 
 class Unusable(Exception):
@@ -49,7 +49,7 @@ class Unusable(Exception):
 
 
 def record(*, event: PaymentMessage, request_id: str) -> None:
-    """Record `event` once and let its order follow; park one that comes too early. Raises Unusable."""
+    """Record `event` once and update its order; park an event that arrives too early. Raises Unusable."""
     try:
         with transaction.atomic():
             _record(event, request_id)
@@ -58,7 +58,7 @@ def record(*, event: PaymentMessage, request_id: str) -> None:
 
 
 def retry_parked(*, request_id: str) -> int:
-    """Retry the parked events, and dead-letter those that waited too long; return how many there were."""
+    """Retry the parked events, and dead-letter those that waited too long; return their number."""
     parked = list(PaymentEvent.objects.filter(order=None).order_by("id")[:PARKED_BATCH_SIZE])
     for entry in parked:
         _retry(entry, request_id)
@@ -67,8 +67,8 @@ def retry_parked(*, request_id: str) -> int:
 
 @transaction.atomic
 def _retry(entry: PaymentEvent, request_id: str) -> None:
-    """Record a parked event, leave it parked, or dead-letter it; unless another process is doing that or has done it."""
-    Order.objects.select_for_update().filter(id=entry.claimed_order_id).first()  # the order first, as everywhere
+    """Record a parked event, leave it parked, or dead-letter it; skip it when another process handles or has handled it."""
+    Order.objects.select_for_update().filter(id=entry.claimed_order_id).first()  # lock order: the order first
     if not PaymentEvent.objects.select_for_update(skip_locked=True).filter(id=entry.id, order=None).exists():
         return
     event = _event(entry)
@@ -84,8 +84,8 @@ def _retry(entry: PaymentEvent, request_id: str) -> None:
 
 @transaction.atomic
 def retry_dead_letter(*, letter_id: UUID, event: PaymentMessage, request_id: str) -> None:
-    """Record the event of a dead letter: delete the letter, or count one more attempt. The event isn't parked."""
-    Order.objects.select_for_update().filter(id=event.order_id).first()  # the order first, as everywhere
+    """Record the event of a dead letter: delete the letter, or increment its attempts. The event isn't parked."""
+    Order.objects.select_for_update().filter(id=event.order_id).first()  # lock order: the order first
     letter = DeadLetter.objects.select_for_update(skip_locked=True).filter(id=letter_id, retrying=True).first()
     if letter is None:
         return
@@ -98,7 +98,7 @@ def retry_dead_letter(*, letter_id: UUID, event: PaymentMessage, request_id: str
 
 
 def follow_ledger(*, transition: OrderTransition, ledger: Ledger) -> None:
-    """Take the order where its ledger says: its payment status, its confirmation, and the refund that is due."""
+    """Update the order by its ledger: its payment status, its confirmation, and the refund that is due."""
     order = transition.order
     transition.transition_payment(ledger.payment_status(order.total))
     if order.status == OrderStatus.PENDING and ledger.covers(order.total):
@@ -114,7 +114,7 @@ def _record(event: PaymentMessage, request_id: str) -> None:
     if known is not None and known.order_id is not None:
         return
     if order is None:
-        raise Parked("no order of this id came to be known in time")
+        raise Parked("no order of this id was placed in time")
     _check(event, order)
     entry = known or _entry(event)
     entry.order = order
@@ -129,11 +129,11 @@ def _check(event: PaymentMessage, order: Order) -> None:
     if event.type == "payment.refunded":
         ledger = ledger_of(order=order)
         if ledger.refunded + event.amount > max(ledger.captured, order.total):
-            raise Parked("it returns more than was captured or than the order's total")
+            raise Parked("it refunds more than was captured or than the order's total")
 
 
 def _follow_event(event: PaymentMessage, order: Order, request_id: str) -> None:
-    """Let the order follow its ledger, of which `event` is the latest entry."""
+    """Update the order by its ledger, whose latest entry is `event`."""
     transition = OrderTransition(order, Actor("payment", event.payment_id and event.payment_id[:64], request_id))
     if event.type == "payment.unknown" and order.status == OrderStatus.PENDING:  # Payment has lost the request
         transition.enqueue(publish(payment_command("payment.requested", order, transition.at)))

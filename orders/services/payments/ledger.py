@@ -1,4 +1,4 @@
-"""What Payment has reported of an order, summed up: late, repeated and contradictory events give the same sums in any order."""
+"""The ledger of an order: the sums of Payment's events, which are the same for every sequence of the events."""
 
 import uuid
 from collections import defaultdict
@@ -18,8 +18,8 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 class Ledger:
     """The sums of an order's payment events, in minor units of its currency.
 
-    `types` are the types of all events without their prefix. `refunded_by_id` has the amount returned under each `refund_id`
-    (None: a refund without one), `failed` the ids of the refunds whose latest event is a failure.
+    `types` are the types of all events without their prefix. `refunded_by_id` has the refunded amount by `refund_id`
+    (None: refunds without one), `failed` the ids of the refunds whose latest event is a failure.
     """
 
     captured: int
@@ -57,7 +57,7 @@ def ledgers_of(*, order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ledger]:
 
 
 def amount_to_keep(*, order: Order) -> int:
-    """Return how much of the captured money the order may keep, in minor units.
+    """Return the captured amount that the order may keep, in minor units.
 
     A terminated order keeps nothing, an active one its total without the vendor orders that were cancelled.
     """
@@ -80,7 +80,7 @@ def _sum(entries: Iterable[PaymentEvent]) -> Ledger:
             refunds[entry.refund_id].append(entry)
         elif entry.type == "payment.refund_failed" and entry.refund_id is not None:
             failures[entry.refund_id] = max(failures[entry.refund_id], entry.occurred_at)
-    # The latest event about a refund_id counts: a refund that fails later has not been made (contract: neighbours).
+    # The latest event about a refund_id counts: a refund that fails later was not executed (contract: neighbours).
     made = {
         id_: [entry.amount for entry in refunded if entry.occurred_at >= failures.get(id_, NEVER)]
         for id_, refunded in refunds.items()

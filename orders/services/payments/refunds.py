@@ -1,8 +1,8 @@
-"""Refunds: every request to return money, its retries, its dead letter and its end.
+"""Refunds: their requests to Payment, retries, dead letters and final statuses.
 
-Money that an order may not keep is requested from Payment once: before each request and at each event the sums decide. Owed
-is what was captured, less what the order may keep and what has been returned; a request is for what is owed and not yet
-requested. Money that was returned some other way (by hand, at Payment) reduces the open requests, or settles them.
+Each amount that an order may not keep is requested from Payment once, by the sums of the ledger. The amount owed is the
+captured amount, less the amount to keep and the refunded amount; a request is for the amount owed and not yet requested.
+Money that was refunded some other way (manually, at Payment) reduces the open requests, or settles them.
 
 The functions take an order that the caller has locked, and return the effects for the caller to enqueue.
 """
@@ -25,20 +25,20 @@ DEAD_LETTERS = "refunds"
 """The source of the dead letters about refunds."""
 
 MAX_ATTEMPTS = 5
-"""How often a refund that Payment refuses is requested before an admin has to look at it."""
+"""Requests of a refund that Payment refuses, before a dead letter is created for an admin."""
 
 PAUSE_SECONDS = 5
-"""The pause after the first refusal; it grows with each."""
+"""The pause after the first refusal; it grows with each refusal."""
 
 MAX_SILENT_REQUESTS = 7
-"""How often a refund is requested without an answer, about an hour long, before admins see it; requests go on all the same."""
+"""Unanswered requests of a refund, over about an hour, before a dead letter is created; the requests continue."""
 
 Status = Refund.Status
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An order's ledger beside its refunds; amounts in minor units."""
+    """An order's ledger and its refunds; amounts in minor units."""
 
     ledger: Ledger
     to_keep: int
@@ -50,7 +50,7 @@ class Balance:
         return cls(ledger, amount_to_keep(order=order), list(refunds))
 
     def outstanding(self, refund: Refund) -> int:
-        """Return what Payment has still to return under this refund's id."""
+        """Return the amount of this refund that Payment has not refunded yet."""
         return max(0, refund.amount - self.ledger.refunded_by_id.get(str(refund.id), 0))
 
     def sum_outstanding(self, refunds: Iterable[Refund]) -> int:
@@ -61,19 +61,19 @@ class Balance:
 
     @property
     def unrequested(self) -> int:
-        """What is owed and not requested; below zero, more is requested than is owed."""
+        """Return the amount owed and not requested; negative when more is requested than owed."""
         return self.ledger.balance - self.to_keep - self.sum_outstanding(self.having(Status.REQUESTED))
 
     @property
     def unknown_to_admins(self) -> int:
-        """What is unrequested besides the failed refunds, whose dead letters wait for an admin."""
+        """Return the unrequested amount less the failed refunds, whose dead letters wait for an admin."""
         return self.unrequested - self.sum_outstanding(self.having(Status.FAILED))
 
 
 def request_due_refund(*, order: Order, ledger: Ledger, at: datetime) -> list[Effect]:
-    """Request what is owed and not yet requested; reduce or settle what is requested and no longer owed.
+    """Request the amount owed and not yet requested; reduce or settle requests that are no longer owed.
 
-    The one rule for late money, too much money, and cancellations. A new request includes the refunds that failed.
+    The one rule for late payments, overpayments and cancellations. A new request includes the failed refunds.
     """
     balance = Balance.of(order, ledger)
     if balance.unrequested < 0:
@@ -89,7 +89,7 @@ def request_due_refund(*, order: Order, ledger: Ledger, at: datetime) -> list[Ef
 
 
 def return_or_cancel_payment(*, order: Order, at: datetime) -> list[Effect]:
-    """Request all money of a terminated order back; where none was captured, cancel its payment."""
+    """Request the refund of a terminated order; where nothing was captured, cancel its payment."""
     ledger = ledger_of(order=order)
     effects = request_due_refund(order=order, ledger=ledger, at=at)
     if not ledger.captured and order.total:
@@ -98,18 +98,18 @@ def return_or_cancel_payment(*, order: Order, at: datetime) -> list[Effect]:
 
 
 def repeat_refund_request(*, order: Order, refund: Refund, ledger: Ledger, at: datetime) -> list[Effect]:
-    """Request a refund of which Payment says nothing once more, under its id, as far as it is still owed."""
+    """Repeat an unanswered refund request, under its id, as far as it is still owed."""
     effects = request_due_refund(order=order, ledger=ledger, at=at)
     refund.refresh_from_db()
     if refund.status != Status.REQUESTED:
         return effects
     if refund.asked > MAX_SILENT_REQUESTS:
-        _dead_letter(refund, "Payment says nothing new of the refund, however often it is asked")
+        _dead_letter(refund, "Payment does not report the outcome of the refund")
     return [*effects, _request(order, refund, at)]
 
 
 def follow_refund(*, order: Order, refund_id: str, is_refused: bool, ledger: Ledger, at: datetime) -> None:
-    """Update the refund of this id by the ledger; one that Payment has just refused is requested again, a few times."""
+    """Update the refund of this id by the ledger; after a refusal it is requested again, up to MAX_ATTEMPTS times."""
     refund = next((r for r in Refund.objects.filter(order=order) if str(r.id) == refund_id), None)
     if refund is None:
         return
@@ -145,7 +145,7 @@ def retry_refund(*, order: Order, letter: DeadLetter, at: datetime) -> list[Effe
 
 
 def _request(order: Order, refund: Refund, at: datetime) -> Effect:
-    """Return the request for `refund`, under the same id each time."""
+    """Return the request of `refund`; repetitions have the same id."""
     last = PaymentEvent.objects.filter(order=order, payment_id__isnull=False).order_by("-id").first()
     command = payment_command(
         "payment.refund_requested",
@@ -174,7 +174,7 @@ def _refused(refund: Refund, at: datetime) -> None:
 
 
 def _reduce(order: Order, balance: Balance, excess: int, at: datetime) -> list[Effect]:
-    """Take `excess` off what is requested, from the latest request on. A request that is still to be sent is replaced."""
+    """Reduce the requests by `excess`, from the latest one on. A request that has not been sent yet is replaced."""
     effects = []
     for refund in reversed(balance.having(Status.REQUESTED)):
         outstanding = balance.outstanding(refund)
@@ -199,7 +199,7 @@ def _settle(refund: Refund) -> None:
 
 
 def _end(refund: Refund, status: Refund.Status) -> None:
-    """Take the refund to its last status, and delete its dead letter."""
+    """Set the refund's final status, and delete its dead letter."""
     refund.status = status
     refund.save()
     letters = DeadLetter.objects.filter(source=DEAD_LETTERS, order_id=refund.order_id)
@@ -207,6 +207,6 @@ def _end(refund: Refund, status: Refund.Status) -> None:
 
 
 def _dead_letter(refund: Refund, reason: str) -> None:
-    """Show the refund to admins, until it has been made or is no longer owed."""
+    """Store a dead letter of the refund, until it is refunded or no longer owed."""
     message = {"refund_id": str(refund.id), "order_id": str(refund.order_id), "amount_minor": refund.amount}
     dead_letter(DEAD_LETTERS, reason, message, refund.order_id, same=str(refund.id))

@@ -1,4 +1,4 @@
-"""Payments and refunds that Payment has not reported on are asked about again, with growing pauses, until it does."""
+"""Status requests to Payment for payments and refunds without an event, with exponential backoff."""
 
 from datetime import timedelta
 
@@ -17,12 +17,12 @@ from orders.store.models import Order, Refund
 
 BATCH_SIZE = 100
 MAX_DOUBLINGS = 10
-"""Pauses double this often, from half a minute to half a day."""
+"""Doublings of the pause, from half a minute to half a day."""
 
 
 @transaction.atomic
 def request_payment_statuses(*, request_id: str) -> int:
-    """Ask about up to BATCH_SIZE unpaid orders that are due to be asked about; return how many."""
+    """Request the payment status of up to BATCH_SIZE unpaid orders that are due; return their number."""
     due = Order.objects.filter(status=OrderStatus.PENDING, payment_check_at__lte=Now()).order_by("payment_check_at")
     orders = list(due.select_for_update(skip_locked=True)[:BATCH_SIZE])
     if not orders:
@@ -38,10 +38,11 @@ def request_payment_statuses(*, request_id: str) -> int:
 
 @transaction.atomic
 def repeat_refund_requests(*, request_id: str) -> int:
-    """Repeat up to BATCH_SIZE requests for refunds that Payment has not made; return how many were due."""
+    """Repeat up to BATCH_SIZE requests of unanswered refunds; return the number that were due."""
     due = Refund.objects.filter(status=Refund.Status.REQUESTED, ask_again_at__lte=Now()).order_by("ask_again_at")
     of_orders = Order.objects.filter(id__in=list(due.values_list("order_id", flat=True)[:BATCH_SIZE])).order_by("id")
-    orders = {order.id: order for order in of_orders.select_for_update(skip_locked=True)}  # first, as everywhere
+    # Lock order: the orders first.
+    orders = {order.id: order for order in of_orders.select_for_update(skip_locked=True)}
     refunds = list(due.filter(order_id__in=list(orders)).select_for_update()[:BATCH_SIZE])
     if not refunds:
         return 0

@@ -1,4 +1,4 @@
-"""An order's history, read from its audit trail: for callers, for tracking, and entry by entry for streams."""
+"""An order's audit trail: the whole history, the timeline for tracking, and the new entries for streams."""
 
 import uuid
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from orders.store.order_queries import read_order
 CONFIRMED = f"order.{OrderStatus.CONFIRMED}"
 
 MAX_ENTRIES = 1000
-"""Entries read at once; no order has come near this limit."""
+"""Maximum entries of one read; far above the length of any trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ def history(*, caller: Caller, order_id: uuid.UUID) -> Sequence[OrderEvent]:
 
 
 def ensure_order_visible(*, caller: Caller, order_id: uuid.UUID) -> None:
-    """Raise NotFound unless this caller may see the order."""
+    """Raise NotFound unless the order is visible to this caller."""
     if not Order.objects.visible_to(caller).filter(id=order_id).exists():
         raise NotFound()
 
 
 def ensure_vendor_order_visible(*, caller: Caller, vendor_order_id: uuid.UUID) -> uuid.UUID:
-    """Raise NotFound unless this caller may see the vendor order; return the id of its order."""
+    """Raise NotFound unless the vendor order is visible to this caller; return the id of its order."""
     visible = VendorOrder.objects.visible_to(caller).filter(id=vendor_order_id)
     order_id = visible.values_list("order_id", flat=True).first()
     if order_id is None:
@@ -54,15 +54,15 @@ def ensure_vendor_order_visible(*, caller: Caller, vendor_order_id: uuid.UUID) -
 
 
 def entries(*, order_id: uuid.UUID, after: int = 0) -> list[OrderEvent]:
-    """Return the order's entries behind sequence `after`, oldest first."""
+    """Return the order's entries after sequence `after`, oldest first."""
     return list(OrderEvent.objects.filter(order_id=order_id, sequence__gt=after).order_by("sequence")[:MAX_ENTRIES])
 
 
 def vendor_order_entries(*, vendor_order_id: uuid.UUID, after: int) -> tuple[list[OrderEvent], int]:
-    """Return the vendor order's own entries behind number `after`, and the length of the order's trail that they cover.
+    """Return the vendor order's own entries after number `after`, and the length of the order's trail that they cover.
 
-    They have numbers of their own: entries of other vendors leave no gap. The first is the order's confirmation, before
-    which no vendor acts: it is one entry of the order's trail, and concerns each of its vendors.
+    They are numbered separately, so that other vendors' entries leave no gap. The first is the order's confirmation, before
+    which no vendor acts: it is one entry of the order's trail, common to all of its vendors.
     """
     (order_id, event_count) = VendorOrder.objects.values_list("order_id", "order__event_count").get(id=vendor_order_id)
     trail = OrderEvent.objects.filter(order_id=order_id).order_by("sequence")

@@ -1,7 +1,7 @@
-"""Notify the subscriptions of an order when its audit trail has grown, whichever process wrote the entries.
+"""Notifications of new entries in the audit trails of orders, written by any process.
 
 The trail in the database is the source of truth. One query a second finds the orders with new entries, for all
-subscriptions of the process together; a commit of this process runs it at once. Nothing is lost in an outage of Redis.
+subscriptions of the process together; a commit of this process runs it at once. No outage of Redis loses a notification.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from orders.store import database
 POLL_SECONDS = 1
 GATHER_SECONDS = 0.05
 MAX_CONCURRENT_READS = 2
-"""Many streams must not take all of the database's threads from checkouts."""
+"""Many streams must not occupy all database threads, which checkouts need."""
 
 _GROWN = """
     SELECT o.id FROM orders o
     JOIN unnest(%s::uuid[], %s::int[]) AS known(id, seen) ON o.id = known.id AND o.event_count > known.seen"""
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
 
 class Subscription:
-    """A stream that has sent an order's trail up to sequence `seen` and waits for more."""
+    """The subscription of a stream that has sent an order's trail up to sequence `seen`."""
 
     __slots__ = ("_notified", "order_id", "seen")
 
@@ -50,12 +50,12 @@ class Subscription:
         self._notified.clear()
 
     def notify(self) -> None:
-        """End `wait`."""
+        """Wake the task in `wait`."""
         self._notified.set()
 
 
 class OpenStreams:
-    """The streams of one process, counted in all and for each caller. A limit of None is none."""
+    """The number of open streams of one process, in total and for each caller. A limit of None means unlimited."""
 
     def __init__(self, limit: int, limit_for_each: int | None) -> None:
         self._limit, self._limit_for_each = limit, limit_for_each
@@ -63,19 +63,17 @@ class OpenStreams:
         self._count = 0
 
     def is_full(self) -> bool:
-        """Return whether the process has as many streams as it may."""
+        """Return whether the process has reached its limit of streams."""
         return self._count >= self._limit
 
     @contextmanager
     def opened(self, caller: Caller) -> Iterator[None]:
-        """Count one of the caller's streams for the length of the context. Raises Overloaded or RateLimited."""
+        """Count a stream of the caller for the duration of the context. Raises Overloaded or RateLimited."""
         key = caller.role, caller.id
         if self.is_full():
-            raise Overloaded("This server has all the streams it can carry: send the same request again in a second.")
+            raise Overloaded("Too many streams open on this server. Retry the same request in 1 second.")
         if self._limit_for_each is not None and self._callers.get(key, 0) >= self._limit_for_each:
-            raise RateLimited(
-                f"You have {self._limit_for_each} streams open, as many as a caller may have: close one first."
-            )
+            raise RateLimited(f"{self._limit_for_each} streams are open, the maximum for one caller. Close one first.")
         self._callers[key] += 1
         self._count += 1
         try:
@@ -98,11 +96,11 @@ class OrderEventNotifier:
         self.health = LoopHealth()
 
     async def read(
-        self, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Answer | None:
-        """Run `work` at the database, a few at a time; while the database is unavailable, retry.
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result | None:
+        """Run `work` in a database thread, with limited concurrency; retry while the database is unavailable.
 
-        Return None when the process stops before.
+        Return None when the process stops first.
         """
         while not self.closed:
             try:
@@ -115,7 +113,7 @@ class OrderEventNotifier:
 
     @contextmanager
     def listen(self, order_id: uuid.UUID, seen: int) -> Iterator[Subscription]:
-        """Subscribe to an order whose trail is known up to `seen`, for the length of the context."""
+        """Subscribe to an order whose trail is known up to `seen`, for the duration of the context."""
         subscription = Subscription(order_id, seen)
         self._subscriptions.setdefault(order_id, set()).add(subscription)
         try:
@@ -133,7 +131,7 @@ class OrderEventNotifier:
                 subscription.notify()
 
     async def run(self) -> None:
-        """Notify the subscriptions of new entries, for ever."""
+        """Notify the subscriptions of new entries until cancelled."""
         committed = commit_signal.subscribe()
         while True:
             try:
@@ -141,7 +139,7 @@ class OrderEventNotifier:
                     await committed.wait()
                 await asyncio.sleep(GATHER_SECONDS)
             except TimeoutError:
-                pass  # a poll: another process may have changed something
+                pass  # a poll: another process may have written entries
             committed.clear()
             if not self._subscriptions:
                 self.health.succeeded()
@@ -156,7 +154,7 @@ class OrderEventNotifier:
             log.warning("order_event_poll_postponed", why=error.why)
             self.health.failed(str(error))
             return
-        except Exception as error:  # whatever it was, the next poll repeats the query
+        except Exception as error:  # any error: the next poll repeats the query
             log.exception("order_event_poll_failed")
             self.health.failed(type(error).__name__)
             return

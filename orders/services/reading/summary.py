@@ -25,7 +25,7 @@ class Summary:
 
 
 def summarize(*, caller: Caller) -> Summary:
-    """Sum up the vendor orders that this caller may see, in one statement."""
+    """Summarize the vendor orders that are visible to this caller, in one statement."""
     counts = dict.fromkeys(map(str, VendorOrderStatus), 0)
     revenue: Counter[str] = Counter()
     to_accept, waiting = 0, []
@@ -44,7 +44,7 @@ def summarize(*, caller: Caller) -> Summary:
 def _groups(caller: Caller) -> list[tuple[str, str, str, int, int, datetime]]:
     """Return count, total and oldest creation by status and currency.
 
-    Pending ones are grouped by their order's status too; the others are paid for, or cancelled, whatever it is.
+    Pending vendor orders are grouped by their order's status too; the others are paid or cancelled in any case.
     """
     order_status = Subquery(Order.objects.filter(id=OuterRef("order_id")).values("status"))
     of_pending = Case(When(status=VendorOrderStatus.PENDING, then=order_status), default=Value(""))

@@ -1,6 +1,6 @@
-"""The models of the service, a file for each aggregate. Amounts are minor units of the order's currency; times are UTC.
+"""The models of the service, one file for each aggregate. Amounts are minor units of the order's currency; times are UTC.
 
-Users, products and vendors live in other services and are indexed ids here; the service's own rows refer to each other by
+Users, products and vendors belong to other services and are indexed ids here; the service's own rows refer to each other by
 foreign keys. Invariants are constraints of the database, and the audit trail (`OrderEvent`) is append-only by a trigger.
 """
 

@@ -1,4 +1,4 @@
-"""Dead letters: messages and effects that failed for good."""
+"""Dead letters: messages and effects that failed permanently."""
 
 import uuid
 from typing import ClassVar
@@ -9,10 +9,10 @@ from django.db.models.functions import Now
 
 
 class DeadLetter(models.Model):
-    """A message that could not be used or delivered, kept with its reason for an admin. `fingerprint` identifies copies.
+    """A message that could not be processed or delivered, with the reason for an admin. `fingerprint` identifies copies.
 
-    `order_id` is taken from the message, and may name an order that doesn't exist. `attempts` counts the failures,
-    `retrying` marks a message of Payment's that an admin wants handled again.
+    `order_id` is read from the message; the order may not exist. `attempts` counts the failures, `retrying` marks a
+    message from Payment that an admin has marked for a retry.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)

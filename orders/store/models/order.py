@@ -1,4 +1,4 @@
-"""Orders, their vendor orders and their items. `visible_to` is the one rule of which caller sees which rows."""
+"""Orders, their vendor orders and their items. `visible_to` is the one rule of visibility."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -23,10 +23,10 @@ from orders.domain.money import DECIMALS
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
-    """Orders, and the one rule of which caller sees which."""
+    """Querysets of orders, with the one rule of their visibility."""
 
     def visible_to(self, caller: Caller) -> "OrderQuerySet":
-        """Return the orders that this caller may see: an admin all, a customer their own, a vendor none."""
+        """Return the orders that are visible to this caller: to an admin all, to a customer their own, to a vendor none."""
         if caller.role == "admin":
             return self.all()
         if caller.role == "customer":
@@ -35,10 +35,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 class VendorOrderQuerySet(models.QuerySet["VendorOrder"]):
-    """Vendor orders, and the one rule of which caller sees which."""
+    """Querysets of vendor orders, with the one rule of their visibility."""
 
     def visible_to(self, caller: Caller) -> "VendorOrderQuerySet":
-        """Return the vendor orders that this caller may see: an admin all, a vendor their own, a customer none."""
+        """Return the vendor orders that are visible to this caller: to an admin all, to a vendor their own, to a customer none."""
         if caller.role == "admin":
             return self.all()
         if caller.role == "vendor":
@@ -59,7 +59,7 @@ def _sums(name: str) -> CheckConstraint:
 
 
 def _whole_units() -> GeneratedField:
-    """Return the column `total` in whole units of the currency (19.99), by which lists are filtered and ordered."""
+    """Return the generated column of `total` in whole units of the currency (19.99), for filters and orderings of lists."""
     units = [
         When(
             currency__in=[code for code, n in DECIMALS.items() if n == decimals],
@@ -91,7 +91,7 @@ class Order(models.Model):
     cart_version = models.BigIntegerField()
     request_hash = models.BinaryField(max_length=32)
     stock_revision = models.BigIntegerField(db_default=0)
-    """Product's revision of the stock reservation that has this order's lines; 0 for orders placed before it was kept."""
+    """Product's revision of the order's stock reservation; 0 for orders placed before it was stored."""
     version = models.IntegerField()
     event_count = models.IntegerField()
     created_at = models.DateTimeField()
@@ -108,7 +108,7 @@ class Order(models.Model):
             UniqueConstraint(fields=["number"], name="orders_one_a_number"),
             UniqueConstraint(
                 fields=["customer_id", "cart_version"],
-                # Orders without a revision were placed before this rule, and may break it.
+                # Orders without a revision were placed before this constraint, and may violate it.
                 condition=Q(status__in=[OrderStatus.PENDING, OrderStatus.CONFIRMED], stock_revision__gt=0),
                 name="orders_one_a_cart_version",
             ),
@@ -124,7 +124,7 @@ class Order(models.Model):
                 include=[
                     "total_value",
                     "updated_at",
-                ],  # by which a customer's orders are sorted without looking at them
+                ],  # covering: a customer's orders are sorted without reading their rows
                 name="orders_of_customer",
             ),
             Index(F("created_at").desc(), F("id").desc(), name="orders_newest"),
@@ -185,7 +185,7 @@ class VendorOrder(models.Model):
 
 
 class OrderItem(models.Model):
-    """One product of an order, as it was called and priced when the order was placed."""
+    """One product of an order, with its name and price when the order was placed."""
 
     id = models.UUIDField(primary_key=True)
     order = models.ForeignKey(Order, models.PROTECT, related_name="items", db_index=False)

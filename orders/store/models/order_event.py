@@ -9,7 +9,7 @@ from orders.store.models.order import Order, VendorOrder
 
 
 class OrderEvent(models.Model):
-    """One entry of an order's audit trail; `sequence` runs 1, 2, 3 … without a gap. Append-only but for an erasure."""
+    """One entry of an order's audit trail; `sequence` is 1, 2, 3 … without gaps. Append-only except for an erasure."""
 
     id = models.BigAutoField(primary_key=True)
     order = models.ForeignKey(Order, models.PROTECT, related_name="events", db_index=False)

@@ -1,4 +1,4 @@
-"""The outbox: effects of a commit that are still to happen."""
+"""The outbox: effects of a commit that are still to be executed."""
 
 from typing import ClassVar
 
@@ -10,10 +10,10 @@ from orders.store.models.order import Order
 
 
 class OutboxMessage(models.Model):
-    """An effect of a commit, written with it, deleted when it has happened.
+    """An effect of a commit, written in its transaction and deleted when the effect is confirmed.
 
-    `kind` says how (`orders.outbox`), `available_at` when it is to be tried next. Rows of one order in one `lane` take
-    effect in the order in which they were written.
+    `kind` determines its execution (`orders.outbox`), `available_at` the time of the next attempt. Rows of one order in
+    one `lane` are executed in the order in which they were written.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -23,7 +23,7 @@ class OutboxMessage(models.Model):
     payload = models.JSONField()
     request_id = models.CharField(max_length=200)
     dead_letter_id = models.UUIDField(null=True, db_default=None)
-    """The dead letter that this row retries: it is deleted when the row has taken effect."""
+    """The dead letter that this row retries: it is deleted when the effect is confirmed."""
     attempts = models.IntegerField(db_default=0)
     available_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())

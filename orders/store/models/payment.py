@@ -1,4 +1,4 @@
-"""Money: the ledger of Payment's events, and the refunds that Payment has been asked for."""
+"""The ledger of Payment's events, and the refunds requested from Payment."""
 
 import uuid
 from typing import ClassVar
@@ -13,7 +13,7 @@ from orders.store.models.order import Order
 class PaymentEvent(models.Model):
     """The ledger of Payment's events, and its inbox: a row without an order is parked until its order is known.
 
-    `event_id` is unique, so that an event counts once however often it is received.
+    `event_id` is unique, so that a repeated event counts once.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -42,9 +42,9 @@ class PaymentEvent(models.Model):
 
 
 class Refund(models.Model):
-    """Money that Payment has been asked to return; its id is the `refund_id` of every retry.
+    """A refund requested from Payment; its id is the `refund_id` of every retry.
 
-    `attempts` counts the requests after a refusal, `asked` those after silence.
+    `attempts` counts the requests after a refusal, `asked` those after no response.
     """
 
     class Status(models.TextChoices):
@@ -52,7 +52,7 @@ class Refund(models.Model):
         REFUNDED = "refunded"
         FAILED = "failed"
         SETTLED = "settled"
-        """No longer requested: the money has gone back some other way, or is part of a newer request."""
+        """No longer requested: the money was refunded some other way, or is part of a newer request."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
