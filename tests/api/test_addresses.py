@@ -41,7 +41,7 @@ def ids(value: object) -> str:
 
 
 def somebody(world: World, default_address: Any) -> Person:
-    """A customer with something in the cart and this default address, exactly."""
+    """Return a customer with something in the cart and this default address, exactly."""
     ada = world.customer([(world.product(), 1)])
     if isinstance(default_address, dict):  # the sandbox fills up what is left out
         default_address = {**dict.fromkeys(EMPTY), **default_address}
@@ -50,7 +50,7 @@ def somebody(world: World, default_address: Any) -> Person:
 
 
 def named(answer: Any) -> list[str]:
-    """The pointers of a 422 `address_required`."""
+    """Return the pointers of a 422 `address_required`."""
     errors = problem(answer, 422, "address_required", "errors")["errors"]
     assert all(error.keys() == {"pointer", "code", "detail"} and error["detail"] for error in errors)
     return [error["pointer"] for error in errors]

@@ -16,12 +16,12 @@ Row = tuple[str, str | None, str, str, str | None, str]
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 
 def rows(sale: Sale, after: int = 0) -> list[Row]:
-    """The entries behind sequence `after`."""
+    """Return the entries behind sequence `after`."""
     names = ("type", "from", "to", "actor_role", "actor_id", "request_id")
     entries = sale.trail()
     assert [entry["sequence"] for entry in entries] == list(range(1, len(entries) + 1))

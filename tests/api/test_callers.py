@@ -22,14 +22,14 @@ ABSENT = object()
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """The claims of a customer's good token, but for these changes; `ABSENT` leaves a claim out."""
+    """Return the claims of a customer's good token, but for these changes; `ABSENT` leaves a claim out."""
     now = int(time.time())
     good = {"sub": "c-1", "role": "customer", "iat": now, "exp": now + 60, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
     return {name: value for name, value in {**good, **changes}.items() if value is not ABSENT}
 
 
 def signed(world: World, header: dict[str, Any], payload: bytes) -> str:
-    """A token of this very header and payload, signed with the service's secret as HS256 has it."""
+    """Return a token of this very header and payload, signed with the service's secret as HS256 has it."""
     parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (json.dumps(header).encode(), payload)]
     text = b".".join(parts)
     signature = hmac.new(world.stack.connection_info.jwt_secret.encode(), text, hashlib.sha256).digest()
@@ -37,7 +37,7 @@ def signed(world: World, header: dict[str, Any], payload: bytes) -> str:
 
 
 def token(world: World, **changes: Any) -> str:
-    """A good customer's token, but for these changes to its claims."""
+    """Return a good customer's token, but for these changes to its claims."""
     return signed(world, {"alg": "HS256", "typ": "JWT"}, json.dumps(claims(**changes)).encode())
 
 

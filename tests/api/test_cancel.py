@@ -20,12 +20,12 @@ RACES = 16
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 
 def refused(answer: httpx.Response) -> bool:
-    """Whether the answer is the clear 409 of a loser."""
+    """Return whether the answer is the clear 409 of a loser."""
     if answer.status_code == 200:
         return False
     assert answer.status_code == 409, answer.text
@@ -48,7 +48,7 @@ def race(*runners: Callable[[], httpx.Response]) -> list[httpx.Response]:
 
 @contextmanager
 def through(world: World, market: Market) -> Iterator[Market]:
-    """The same people, talking to the server process of `world`."""
+    """Yield the same people, talking to the server process of `world`."""
     other = Market.__new__(Market)
     other.__dict__ |= {**market.__dict__, "world": world, "customer": world.person("customer", market.customer.id)}
     other.__dict__.pop("vendors", None)

@@ -27,7 +27,7 @@ ENDPOINTS = {
 
 @pytest.fixture
 def schema(world: World) -> dict[str, Any]:
-    """The OpenAPI document, as anyone gets it."""
+    """Return the OpenAPI document, as anyone gets it."""
     answer = world.customer().http.get("/api/schema", headers={"Authorization": ""})
     assert answer.status_code == 200
     assert "json" in answer.headers["content-type"]
@@ -105,12 +105,12 @@ def cursor(link: str) -> str:
 
 
 def form(text: str) -> list[int]:
-    """How long its parts are, between what is neither letter nor digit nor - nor _."""
+    """Return how long its parts are, between what is neither letter nor digit nor - nor _."""
     return [len(part) for part in re.split(r"[^\w-]", text)]
 
 
 def assert_conforms(answer: httpx.Response, response: dict[str, Any], schema: dict[str, Any]) -> None:
-    """The answer's body is of a type that `response` names, has the shape it has there, and no field besides."""
+    """Return the answer's body is of a type that `response` names, has the shape it has there, and no field besides."""
     if "$ref" in response:
         response = schema["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
     shape = response["content"][answer.headers["content-type"]]["schema"]

@@ -17,7 +17,7 @@ from tests.support.world import World, eventually
 
 
 def announced(world: World, order_id: str) -> list[str]:
-    """The types of what has been told of an order on the stream `orders.events`."""
+    """Return the types of what has been told of an order on the stream `orders.events`."""
     with closing(Redis.from_url(world.stack.redis.url)) as redis:
         entries: Any = redis.xrange("orders.events")
     messages = [json.loads(fields[b"message"]) for _, fields in entries]
@@ -26,7 +26,7 @@ def announced(world: World, order_id: str) -> list[str]:
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 

@@ -29,7 +29,7 @@ ADDRESS = {
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The generated package."""
+    """Yield the generated package."""
     folder = tmp_path_factory.mktemp("client")
     config = folder / "config.yaml"
     config.write_text("post_hooks: []\n")  # the generator's own formatting
@@ -52,7 +52,7 @@ class Api:
         self._client = client
 
     def __call__(self, operation: str, *path: Any, **arguments: Any) -> Any:
-        """The generated client's whole response: `status_code`, `headers`, `parsed`."""
+        """Return the generated client's whole response: `status_code`, `headers`, `parsed`."""
         [file] = Path(str(sys.modules[PACKAGE].__file__)).parent.glob(f"api/*/{operation}.py")
         module = importlib.import_module(f"{PACKAGE}.api.{file.parent.name}.{operation}")
         return module.sync_detailed(*path, client=self._client, **arguments)
@@ -63,7 +63,7 @@ MakeApi = Callable[[Person], Api]
 
 @pytest.fixture
 def api(package: ModuleType) -> Iterator[MakeApi]:
-    """A generated client with the token of a person."""
+    """Yield a generated client with the token of a person."""
     with ExitStack() as closing:
 
         def make(person: Person) -> Api:
@@ -81,7 +81,7 @@ def model(name: str) -> Any:
 
 
 def refused(response: Any, status: int, code: str) -> Any:
-    """The Problem that a refusal was parsed into."""
+    """Return the Problem that a refusal was parsed into."""
     assert isinstance(response.parsed, model("Problem"))
     assert (response.status_code, response.parsed.status, response.parsed.code) == (status, status, code)
     assert response.parsed.request_id == response.headers["X-Request-ID"]

@@ -63,7 +63,7 @@ def test_each_line_of_the_guide_is_answered_as_the_guide_says(world: World) -> N
 
 
 def check_what_was_said(said: str, answer: Answer) -> None:
-    """A word behind a refusal's status is its code; a header behind a comma is in the answer."""
+    """Return a word behind a refusal's status is its code; a header behind a comma is in the answer."""
     if answer.status >= 400:
         assert json.loads(answer.body)["code"] == said.strip().split(":")[0]
     if said.startswith(", "):

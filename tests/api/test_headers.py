@@ -26,7 +26,7 @@ def market(world: World) -> Iterator[Market]:
 
 
 def send(person: Person, method: str, path: str, *headers: tuple[str, str], body: bytes = b"") -> httpx.Response:
-    """The answer to a request whose header lines are these, one by one; httpx would let some fall together."""
+    """Return the answer to a request whose header lines are these, one by one; httpx would let some fall together."""
     address = urlsplit(str(person.http.base_url))
     assert address.hostname
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)

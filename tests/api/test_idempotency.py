@@ -326,7 +326,7 @@ def assert_replayed(first: httpx.Response, again: httpx.Response) -> None:
 
 
 def assert_one_order(customer: Person, answers: list[httpx.Response], product: str, held: int) -> None:
-    """All `answers` tell of the customer's one order, all but one as a replay, and Product holds it once."""
+    """Return all `answers` tell of the customer's one order, all but one as a replay, and Product holds it once."""
     assert Counter(answer.status_code for answer in answers) == {201: len(answers)}
     assert all(answer.json() == answers[0].json() for answer in answers)
     assert {answer.headers["etag"] for answer in answers} == {'"1"'}
@@ -338,7 +338,7 @@ def assert_one_order(customer: Person, answers: list[httpx.Response], product: s
 
 
 def at_once(requests: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Response]:
-    """The answers to `requests`, which are all sent at the same time."""
+    """Return the answers to `requests`, which are all sent at the same time."""
     with ThreadPoolExecutor(len(requests)) as senders:
         return [sent.result() for sent in [senders.submit(request) for request in requests]]
 
@@ -352,12 +352,12 @@ def no_order_is_written(world: World) -> Iterator[None]:
 
 
 def orders_of(customer: Person) -> list[str]:
-    """The ids of the customer's orders in the database."""
+    """Return the ids of the customer's orders in the database."""
     rows = customer.world.sql("SELECT id FROM orders WHERE customer_id = %s", customer.id)
     return [str(row["id"]) for row in rows]
 
 
 def asked_product(world: World, call: str, request_id: str) -> bool:
-    """Whether this request has come as far as this call to Product."""
+    """Return whether this request has come as far as this call to Product."""
     calls = world.sandbox.ledger("product")["recent"]
     return any((made["call"], made["request_id"]) == (call, request_id) for made in calls)

@@ -20,20 +20,20 @@ NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 @pytest.fixture(scope="module")
 def earlier_url(stack: Stack) -> Iterator[str]:
-    """A server process that gives orders the ids of before."""
+    """Yield a server process that gives orders the ids of before."""
     with server(stack, "before shards", "tests.support.before_shards:application") as url:
         yield url
 
 
 @pytest.fixture
 def earlier_world(stack: Stack, sandbox: Sandbox, earlier_url: str) -> Iterator[World]:
-    """The same marketplace through that process."""
+    """Yield the same marketplace through that process."""
     with closing(World(stack, earlier_url, sandbox)) as world:
         yield world
 
 
 def last_bits(id_: object) -> str:
-    """The last ten bits of a UUID."""
+    """Return the last ten bits of a UUID."""
     return f"{uuid.UUID(str(id_)).int:0128b}"[-10:]
 
 

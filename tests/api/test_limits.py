@@ -29,7 +29,7 @@ SERVERS_TO_SAY = (
 
 @pytest.fixture(scope="module")
 def narrow_url(stack: Stack) -> Iterator[str]:
-    """A server that carries one checkout at a time."""
+    """Yield a server that carries one checkout at a time."""
     with server(stack, "narrow", CHECKOUTS_IN_FLIGHT="1", CHECKOUT_QUEUE_MS="50") as url:
         yield url
 

@@ -13,7 +13,7 @@ from tests.support.world import Person, World
 
 
 def place(customer: Person, count: int) -> list[dict[str, Any]]:
-    """So many new orders of the customer, newest first."""
+    """Return so many new orders of the customer, newest first."""
     world, product = customer.world, customer.world.product()
     orders = []
     for _ in range(count):
@@ -23,7 +23,7 @@ def place(customer: Person, count: int) -> list[dict[str, Any]]:
 
 
 def read(customer: Person, url: str) -> dict[str, Any]:
-    """The page at this URL, used as it is."""
+    """Return the page at this URL, used as it is."""
     answer = customer.http.get(url)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
@@ -33,7 +33,7 @@ def read(customer: Person, url: str) -> dict[str, Any]:
 
 
 def pages(customer: Person, url: str | None, way: str) -> list[list[str]]:
-    """The ids on the page at this URL, and on all that follow by the links of this name (`next`, `previous`)."""
+    """Return the ids on the page at this URL, and on all that follow by the links of this name (`next`, `previous`)."""
     found = []
     while url:
         page = read(customer, url)
@@ -43,7 +43,7 @@ def pages(customer: Person, url: str | None, way: str) -> list[list[str]]:
 
 
 def ids(orders: list[dict[str, Any]]) -> list[str]:
-    """Their ids."""
+    """Return their ids."""
     return [order["id"] for order in orders]
 
 
@@ -163,7 +163,7 @@ def test_orders_placed_in_the_same_moment_are_each_listed_once(either_world: Wor
 
 
 def cursor(*words: object) -> str:
-    """A cursor of this making, in the service's own wrapping."""
+    """Return a cursor of this making, in the service's own wrapping."""
     return urlsafe_b64encode(json.dumps(words).encode()).rstrip(b"=").decode()
 
 

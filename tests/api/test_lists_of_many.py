@@ -78,13 +78,13 @@ class Crowd:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A session in which foreign keys are not checked, row by row."""
+        """Yield a session in which foreign keys are not checked, row by row."""
         with psycopg.connect(self.url, autocommit=True, row_factory=dict_row) as session:
             session.execute("SET session_replication_role = replica")
             yield session
 
     def own(self, path: str) -> list[dict[str, Any]]:
-        """The caller's rows, read beside the service."""
+        """Return the caller's rows, read beside the service."""
         table, column, owner = ("orders", "customer_id", self.customers[0])
         if path == "/vendor-orders":
             table, column, owner = ("vendor_orders", "vendor_id", self.vendors[0])
@@ -95,7 +95,7 @@ class Crowd:
 
 @pytest.fixture
 def crowd(world: World) -> Iterator[Crowd]:
-    """The orders of the first of the two."""
+    """Yield the orders of the first of the two."""
     crowd = Crowd(world)
     try:
         crowd.fill(0)
@@ -105,12 +105,12 @@ def crowd(world: World) -> Iterator[Crowd]:
 
 
 def walk(person: Person, path: str, **query: Any) -> list[list[str]]:
-    """The ids on every page, along `next`."""
+    """Return the ids on every page, along `next`."""
     return [ids_of(page) for page in pages(person, path, limit=100, **query)]
 
 
 def named(page: dict[str, Any]) -> set[str]:
-    """The UUIDs that the links of a page name, in clear or behind base64."""
+    """Return the UUIDs that the links of a page name, in clear or behind base64."""
     found: set[str] = set()
     for link in (page["next"], page["previous"]):
         cursor = parse_qs(urlsplit(link or "").query).get("cursor", [""])[0]

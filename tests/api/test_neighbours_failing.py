@@ -311,5 +311,5 @@ def assert_nothing_happened(customer: Person, product: str) -> None:
 
 
 def orders_of(customer: Person) -> int:
-    """How many orders of the customer are in the database."""
+    """Return how many orders of the customer are in the database."""
     return len(customer.world.sql("SELECT id FROM orders WHERE customer_id = %s", customer.id))

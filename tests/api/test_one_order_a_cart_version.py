@@ -19,7 +19,7 @@ def refill(world: World, person: Person, product_id: str, version: int) -> None:
 
 
 def one_mug(world: World, **product: Any) -> tuple[Person, str, int]:
-    """A customer with a mug in the cart, the mug, and the cart's version."""
+    """Return a customer with a mug in the cart, the mug, and the cart's version."""
     mug = world.product(1000, **product)
     ada = world.customer()
     cart = world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])

@@ -26,7 +26,7 @@ def test_readyz_says_that_everything_it_needs_is_there_and_names_it(either_world
 
 
 def count(world: World, metric: str) -> float:
-    """A figure from `/metrics`."""
+    """Return a figure from `/metrics`."""
     lines = world.customer().http.get("/metrics").text.splitlines()
     return float(next(line for line in lines if line.startswith(f"{metric} ")).rsplit(" ", 1)[1])
 

@@ -540,7 +540,7 @@ def test_a_cart_that_has_moved_on_is_left_alone(either_world: World) -> None:
 
 
 def is_in_effect(world: World, order_id: str) -> bool:
-    """Whether everything that follows from the order so far is in effect."""
+    """Return whether everything that follows from the order so far is in effect."""
     return not world.sql("SELECT id FROM outbox WHERE order_id = %s", order_id)
 
 
@@ -551,5 +551,5 @@ def asked(world: World, order_id: str) -> dict[str, object]:
 
 
 def cart_of(customer: Person) -> dict[str, object]:
-    """The customer's cart as it is now."""
+    """Return the customer's cart as it is now."""
     return dict(customer.world.sandbox.ledger("cart")["carts"][customer.id])

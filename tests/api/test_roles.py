@@ -19,7 +19,7 @@ STATES = ["", "pp", "ap", "aa", "sp", "ss", "dp", "dd", "cp", "ca", "cs", "cd", 
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 
@@ -33,7 +33,7 @@ def paths(market: Market) -> Callable[[str], str]:
 
 
 def call(person: Person, method: str, path: str) -> httpx.Response:
-    """The answer to a request that could be served, without its body: streams have no end."""
+    """Return the answer to a request that could be served, without its body: streams have no end."""
     body = {"content": b"{}", "headers": {"Content-Type": "application/json"}} if method == "POST" else {}
     with person.http.stream(method, f"/api/v1{path}", **body) as answer:  # type: ignore[arg-type]
         if answer.headers["content-type"] != "text/event-stream":
@@ -89,7 +89,9 @@ def test_the_role_is_looked_at_before_the_resource(market: Market) -> None:
     assert market.customer.get(f"/vendor-{nowhere}").status_code == 403
     assert market.customer.get("/vendor-orders", params={"nonsense": 1}).status_code == 403
     for person in (market.customer, market.vendors[0]):
-        assert person.post(f"/admin/dead-{nowhere.replace('orders', 'letters')}/retry", {"n": 1}).status_code == 403
+        assert (
+            person.post(f"/admin/dead-{nowhere.replace('orders', 'dead_letters')}/retry", {"n": 1}).status_code == 403
+        )
 
 
 def test_the_resource_is_looked_at_before_what_is_said_of_it(market: Market) -> None:

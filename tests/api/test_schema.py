@@ -33,7 +33,7 @@ DOCUMENT: dict[str, Any] = yaml.safe_load((CHECKOUT / "openapi.yaml").read_text(
 
 
 def code_conformance(context: CheckContext, response: Response, case: Case) -> None:
-    """A refusal's code is one of those that the document has examples of at this status."""
+    """Return a refusal's code is one of those that the document has examples of at this status."""
     answer = case.operation.definition.raw["responses"].get(str(response.status_code))
     if answer is None or not response.headers["content-type"][0].startswith("application/problem+json"):
         return  # other checks say whether that may be
@@ -69,7 +69,7 @@ TIMEOUT_SECONDS = 10
 
 
 def load() -> BaseSchema:
-    """The document, without streams; what is made from it is the same in each run."""
+    """Return the document, without streams; what is made from it is the same in each run."""
     schema = schemathesis.openapi.from_path(CHECKOUT / "openapi.yaml")
     schema.config.generation.update(with_security_parameters=False, deterministic=True)
     return schema.exclude(path_regex="/stream$")
@@ -158,7 +158,7 @@ def is_uuid(*values: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def shared_world(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """The service as it is run; the invariants are checked once, after all cases."""
+    """Yield the service as it is run; the invariants are checked once, after all cases."""
     with closing(World(stack, stack.url, sandbox)) as world:
         yield world
         stack.check()

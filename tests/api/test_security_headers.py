@@ -9,7 +9,7 @@ FOREIGN = "/api/v1/orders/00000000-0000-0000-0000-000000000000"
 
 
 def assert_guarded(answer: httpx.Response) -> None:
-    """The headers that all answers have, each once."""
+    """Return the headers that all answers have, each once."""
     headers = answer.headers
     assert headers.get_list("x-content-type-options") == ["nosniff"]
     assert headers.get_list("referrer-policy") == ["no-referrer"]

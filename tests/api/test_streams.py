@@ -24,7 +24,7 @@ from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
 from tests.support.market import Market, Sale
 from tests.support.server import server as one_more_server
-from tests.support.streams import Listener, listen
+from tests.support.streams import StreamClient, open_stream
 from tests.support.world import Person, Sandbox, World, eventually
 
 CROWD = 200
@@ -33,7 +33,7 @@ BRISK_SECONDS = 2
 
 
 def token(world: World, person: Person, seconds: float) -> str:
-    """A token of the customer that expires in so many seconds."""
+    """Return a token of the customer that expires in so many seconds."""
     now = int(time.time())
     claims = {"sub": person.id, "role": "customer", "iat": now, "exp": now + seconds}
     claims |= {"iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
@@ -42,7 +42,7 @@ def token(world: World, person: Person, seconds: float) -> str:
 
 @contextmanager
 def server(stack: Stack) -> Iterator[tuple[Process, str]]:
-    """A server process of one's own, to be told to stop and to be counted."""
+    """Yield a server process of one's own, to be told to stop and to be counted."""
     port = free_port()
     log: Path = stack.logs / f"own-{port}.log"
     command = composition.service(port)
@@ -59,19 +59,19 @@ def server(stack: Stack) -> Iterator[tuple[Process, str]]:
 
 
 def descriptors(process: Process) -> int:
-    """How many files and sockets the process has open."""
+    """Return how many files and sockets the process has open."""
     return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
 
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 
 @pytest.fixture(scope="module")
 def brisk_url(stack: Stack) -> Iterator[str]:
-    """A server whose heart beats often."""
+    """Yield a server whose heart beats often."""
     with one_more_server(stack, "brisk", "tests.support.impatient_client:application") as url:
         yield url
 
@@ -85,17 +85,17 @@ def brisk(stack: Stack, sandbox: Sandbox, brisk_url: str) -> Iterator[Market]:
 def test_a_stream_begins_with_the_first_entry_and_goes_on_with_every_new_one(either_world: World) -> None:
     market = Market(either_world, 1000, 333)
     sale = market.sell()
-    with listen(market.customer, f"/orders/{sale.id}/stream") as heard:
+    with open_stream(market.customer, f"/orders/{sale.id}/stream") as heard:
         assert heard.answer.status == 200
         assert heard.answer.headers["Content-Type"] == "text/event-stream"
         assert heard.answer.headers["Cache-Control"] == "no-store"
         assert heard.answer.headers["X-Request-ID"]
-        heard.hears(3)
+        heard.wait_for(3)
         sale.do(0, "accept")
-        heard.hears(5)
+        heard.wait_for(5)
         sale.do(0, "ship", "deliver")
         sale.do(1, "accept", "ship")
-        heard.hears(10)
+        heard.wait_for(10)
         history = market.customer.get(f"/orders/{sale.id}/history").json()["results"]
         assert heard.entries == [(entry["sequence"], entry) for entry in history]
         assert heard.retry == ["1000"]
@@ -103,8 +103,8 @@ def test_a_stream_begins_with_the_first_entry_and_goes_on_with_every_new_one(eit
 
 def test_an_admin_hears_entries_whole(market: Market) -> None:
     sale = market.sell()
-    with listen(market.admin, f"/orders/{sale.id}/stream") as heard:
-        assert heard.hears(3) == sale.trail()
+    with open_stream(market.admin, f"/orders/{sale.id}/stream") as heard:
+        assert heard.wait_for(3) == sale.trail()
 
 
 def test_what_another_process_writes_arrives_too(world: World, second_world: World) -> None:
@@ -113,31 +113,31 @@ def test_what_another_process_writes_arrives_too(world: World, second_world: Wor
     elsewhere = second_world.person("customer", market.customer.id)
     there = second_world.vendor(market.vendor_ids[0])
     with (
-        listen(market.customer, f"/orders/{sale.id}/stream") as here,
-        listen(elsewhere, f"/orders/{sale.id}/stream") as over_there,
+        open_stream(market.customer, f"/orders/{sale.id}/stream") as here,
+        open_stream(elsewhere, f"/orders/{sale.id}/stream") as over_there,
     ):
-        here.hears(3)
+        here.wait_for(3)
         sale.act(0, "accept", there)
-        here.hears(5)
+        here.wait_for(5)
         sale.do(0, "ship")
-        assert over_there.hears(6) == here.hears(6)
+        assert over_there.wait_for(6) == here.wait_for(6)
         assert here.ids == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_listener_who_comes_back_hears_on_exactly_from_behind_the_last_entry(market: Market) -> None:
     sale = market.sell()
     path = f"/orders/{sale.id}/stream"
-    with listen(market.customer, path) as first:
-        first.hears(3)
+    with open_stream(market.customer, path) as first:
+        first.wait_for(3)
     sale.do(0, "accept", "ship")
     for last, wanted in (("3", [4, 5, 6]), ("5", [6]), ("0", [1, 2, 3, 4, 5, 6]), ("6", [])):
-        with listen(market.customer, path, last) as back:
+        with open_stream(market.customer, path, last) as back:
             eventually(lambda back=back: back.retry, "the stream")  # type: ignore[misc]
-            back.hears(len(wanted))
+            back.wait_for(len(wanted))
             assert back.ids == wanted
-    with listen(market.customer, path, "6") as back:
+    with open_stream(market.customer, path, "6") as back:
         sale.do(1, "accept")
-        back.hears(1)
+        back.wait_for(1)
         assert back.ids == [7]
 
 
@@ -148,7 +148,7 @@ def test_nothing_is_lost_or_repeated_while_entries_arrive_and_listeners_come_and
     acting.start()
     ids: list[int] = []
     while len(ids) < 12:
-        with listen(market.customer, path, str(ids[-1]) if ids else None) as heard:
+        with open_stream(market.customer, path, str(ids[-1]) if ids else None) as heard:
             eventually(lambda heard=heard: heard.entries, "an entry")  # type: ignore[misc]
         ids += heard.ids
     acting.join()
@@ -159,12 +159,12 @@ def test_a_vendor_hears_its_own_entries_numbered_by_themselves(either_world: Wor
     market = Market(either_world, 1000, 333)
     sale = market.sell()
     path = f"/vendor-orders/{sale.parts[1]}/stream"
-    with listen(market.vendors[1], path) as heard, listen(market.admin, path) as admin:
+    with open_stream(market.vendors[1], path) as heard, open_stream(market.admin, path) as admin:
         sale.do(0, "accept")
         sale.do(1, "accept")
         sale.do(0, "ship", "deliver")
         sale.do(1, "ship", "deliver")
-        entries = heard.hears(4)
+        entries = heard.wait_for(4)
         assert heard.ids == [entry["sequence"] for entry in entries] == [1, 2, 3, 4]
         assert [(entry["type"], entry["actor_role"], entry["from"], entry["to"]) for entry in entries] == [
             ("vendor_order.confirmed", "payment", "pending", "pending"),
@@ -173,12 +173,12 @@ def test_a_vendor_hears_its_own_entries_numbered_by_themselves(either_world: Wor
             ("vendor_order.delivered", "vendor", "shipped", "delivered"),
         ]
         assert all(entry.keys() == {"sequence", "type", "actor_role", "from", "to", "at"} for entry in entries)
-        assert [entry["actor_id"] for entry in admin.hears(4)[1:]] == [market.vendors[1].id] * 3
+        assert [entry["actor_id"] for entry in admin.wait_for(4)[1:]] == [market.vendors[1].id] * 3
         assert admin.entries[0][1]["request_id"] == sale.trail()[2]["request_id"]
     for last, wanted in (("1", [2, 3, 4]), ("3", [4]), ("0", [1, 2, 3, 4]), ("4", [])):
-        with listen(market.vendors[1], path, last) as back:
+        with open_stream(market.vendors[1], path, last) as back:
             eventually(lambda back=back: back.retry, "the stream")  # type: ignore[misc]
-            back.hears(len(wanted))
+            back.wait_for(len(wanted))
             assert back.ids == wanted
 
 
@@ -189,13 +189,13 @@ def test_a_vendor_hears_first_that_the_order_is_confirmed_and_sees_it_by_then(
     sale = market.place()
     path = f"/vendor-orders/{sale.parts[0]}"
     there = second_world.vendor(market.vendor_ids[0])
-    with listen(market.vendors[0], f"{path}/stream") as here, listen(there, f"{path}/stream") as elsewhere:
+    with open_stream(market.vendors[0], f"{path}/stream") as here, open_stream(there, f"{path}/stream") as elsewhere:
         for heard in (here, elsewhere):
             eventually(lambda heard=heard: heard.retry, "the stream")  # type: ignore[misc]
             assert not heard.entries
         sale.pay()
         for heard in (here, elsewhere):
-            (entry,) = heard.hears(1)
+            (entry,) = heard.wait_for(1)
             assert (entry["sequence"], entry["type"]) == (1, "vendor_order.confirmed")
         seen = sale.part(0)
         assert (seen["order_status"], seen["version"], seen["updated_at"]) == ("confirmed", 2, entry["at"])
@@ -204,22 +204,22 @@ def test_a_vendor_hears_first_that_the_order_is_confirmed_and_sees_it_by_then(
 def test_the_stream_of_an_order_that_costs_nothing_begins_with_its_confirmation_too(world: World) -> None:
     market = Market(world, 0, 0)
     sale = market.place()
-    with listen(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as heard:
-        (entry,) = heard.hears(1)
+    with open_stream(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as heard:
+        (entry,) = heard.wait_for(1)
         assert (entry["type"], entry["actor_role"], entry["at"]) == (
             "vendor_order.confirmed",
             "system",
             sale.placed["created_at"],
         )
         sale.do(1, "accept")
-        assert heard.hears(2)[1]["type"] == "vendor_order.processing"
+        assert heard.wait_for(2)[1]["type"] == "vendor_order.processing"
 
 
 def test_an_order_that_was_never_paid_is_not_confirmed_to_its_vendor(market: Market) -> None:
     sale = market.place()
     sale.cancel()
-    with listen(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
-        (entry,) = heard.hears(1)
+    with open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
+        (entry,) = heard.wait_for(1)
         assert (entry["sequence"], entry["type"]) == (1, "vendor_order.cancelled")
 
 
@@ -227,19 +227,19 @@ def test_a_vendor_who_comes_back_hears_what_is_new(market: Market) -> None:
     sale = market.sell()
     sale.do(1, "accept")
     sale.do(0, "accept", "ship", "deliver")
-    with listen(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream", "2") as back:
+    with open_stream(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream", "2") as back:
         eventually(lambda: back.retry, "the stream")
         sale.do(1, "ship")
-        back.hears(1)
+        back.wait_for(1)
         assert back.ids == [3]
 
 
 def test_a_vendor_hears_that_the_customer_has_cancelled(market: Market) -> None:
     sale = market.sell()
-    with listen(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
+    with open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
         eventually(lambda: heard.retry, "the stream")
         sale.cancel(body={"reason": "a secret"})
-        entry = heard.hears(2)[-1]
+        entry = heard.wait_for(2)[-1]
         assert (entry["type"], entry["actor_role"]) == ("vendor_order.cancelled", "customer")
         assert "a secret" not in json.dumps(entry)
 
@@ -248,9 +248,9 @@ def test_customer_and_vendor_hear_that_a_tracking_number_was_corrected_and_other
     sale = market.sell()
     sale.do(0, "accept", "ship")
     with (
-        listen(market.customer, f"/orders/{sale.id}/stream") as customer,
-        listen(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as vendor,
-        listen(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as another,
+        open_stream(market.customer, f"/orders/{sale.id}/stream") as customer,
+        open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as vendor,
+        open_stream(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as another,
     ):
         assert sale.act(0, "ship", body={"carrier": "UPS", "tracking_number": "2"}).status_code == 200
         eventually(lambda: "vendor_order.tracking_changed" in customer.types, "the customer to hear of it")
@@ -266,22 +266,22 @@ def test_a_quiet_stream_shows_that_it_lives_and_one_whose_token_expires_ends(mar
     path = f"/orders/{sale.id}/stream"
     began = time.monotonic()
     with (
-        listen(market.customer, path) as quiet,
-        Listener(world.url, token(world, market.customer, 3), path) as brief,
+        open_stream(market.customer, path) as quiet,
+        StreamClient(world.url, token(world, market.customer, 3), path) as brief,
     ):
-        brief.hears(3)
+        brief.wait_for(3)
         assert brief.over.wait(8), "the token has expired"
         assert time.monotonic() - began > 1
         assert not [comment for comment in brief.comments if comment.startswith("broken")]
         eventually(lambda: quiet.comments, "a heartbeat", seconds=20)
         assert 10 < time.monotonic() - began < 20
         sale.do(0, "accept")
-        quiet.hears(5)
+        quiet.wait_for(5)
         assert not quiet.over.is_set()
 
 
 def read_raw(person: Person, path: str, seconds: float, *ends: bytes) -> bytes:
-    """The bytes of a stream without the chunks' frames, until they end with one of `ends` or for so many seconds."""
+    """Return the bytes of a stream without the chunks' frames, until they end with one of `ends` or for so many seconds."""
     heard = b""
     timeout = httpx.Timeout(20, read=seconds)
     with (
@@ -298,7 +298,7 @@ def read_raw(person: Person, path: str, seconds: float, *ends: bytes) -> bytes:
 
 
 def events(raw: bytes) -> list[list[str]]:
-    """The blocks between blank lines, each of which a strict reader takes for an event."""
+    """Return the blocks between blank lines, each of which a strict reader takes for an event."""
     return [block.split("\n") for block in raw.decode().split("\n\n")]
 
 
@@ -360,11 +360,11 @@ def test_heartbeats_tell_a_vendor_nothing_of_what_others_do(brisk: Market) -> No
 def test_heartbeats_come_between_entries_too(brisk: Market) -> None:
     market, sale = brisk, brisk.sell()
     began = time.monotonic()
-    with listen(market.customer, f"/orders/{sale.id}/stream") as heard:
-        heard.hears(3)
+    with open_stream(market.customer, f"/orders/{sale.id}/stream") as heard:
+        heard.wait_for(3)
         time.sleep(1.2)
         sale.do(0, "accept")
-        heard.hears(5)
+        heard.wait_for(5)
         eventually(lambda: heard.comments, "a heartbeat", seconds=10)
         assert BRISK_SECONDS - 0.2 < time.monotonic() - began < BRISK_SECONDS + 0.9
 
@@ -407,8 +407,8 @@ def test_a_process_that_is_told_to_stop_ends_its_streams_and_itself(market: Mark
     sale, stack = market.sell(), market.world.stack
     authorization = market.customer.http.headers["authorization"]
     with server(stack) as (process, url):
-        with Listener(url, authorization, f"/orders/{sale.id}/stream") as heard:
-            heard.hears(3)
+        with StreamClient(url, authorization, f"/orders/{sale.id}/stream") as heard:
+            heard.wait_for(3)
             told = time.monotonic()
             process.ask_to_stop()
             assert heard.over.wait(3), "the stream goes on"
@@ -416,14 +416,14 @@ def test_a_process_that_is_told_to_stop_ends_its_streams_and_itself(market: Mark
         eventually(lambda: process.exit_status is not None, "the process to end", seconds=8)
         assert time.monotonic() - told < 8
         assert process.exit_status in (0, -15)
-    with listen(market.customer, f"/orders/{sale.id}/stream", str(heard.ids[-1])) as elsewhere:
+    with open_stream(market.customer, f"/orders/{sale.id}/stream", str(heard.ids[-1])) as elsewhere:
         sale.do(0, "accept")
-        elsewhere.hears(2)
+        elsewhere.wait_for(2)
         assert elsewhere.ids == [4, 5]
 
 
 async def first_lines(url: str, authorization: str, path: str) -> AsyncIterator[bytes]:
-    """The lines of a stream over a plain socket: two hundred of these cost little."""
+    """Yield the lines of a stream over a plain socket: two hundred of these cost little."""
     reader, writer = await asyncio.open_connection(HOST, urlsplit(url).port)
     try:
         writer.write(f"GET /api/v1{path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: {authorization}\r\n\r\n".encode())
@@ -437,8 +437,8 @@ def test_two_hundred_listeners_all_hear_and_leave_nothing_behind(market: Market)
     sale = market.sell()
     authorization = market.customer.http.headers["authorization"]
     with server(market.world.stack) as (process, url):
-        with Listener(url, authorization, f"/orders/{sale.id}/stream") as one:
-            one.hears(3)
+        with StreamClient(url, authorization, f"/orders/{sale.id}/stream") as one:
+            one.wait_for(3)
         eventually(lambda: threads_rest(process), "its connections to be there")
         before = descriptors(process)
         during = asyncio.run(_crowd(url, authorization, sale, lambda: descriptors(process)))
@@ -448,7 +448,7 @@ def test_two_hundred_listeners_all_hear_and_leave_nothing_behind(market: Market)
 
 
 def threads_rest(process: Process) -> bool:
-    """Whether the process opens no more descriptors by itself."""
+    """Return whether the process opens no more descriptors by itself."""
     counts = set()
     for _ in range(5):
         counts.add(descriptors(process))

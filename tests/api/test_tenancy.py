@@ -47,7 +47,7 @@ class Town:
 
 @pytest.fixture
 def town(world: World) -> Iterator[Town]:
-    """A town with a paid order of Ada's and one of Bob's."""
+    """Yield a town with a paid order of Ada's and one of Bob's."""
     canary = uuid.uuid4().hex[:12]
     market = Market(world, 1000, 333)
     for product, name in zip(market.products, ("first", "second"), strict=True):
@@ -77,13 +77,13 @@ def town(world: World) -> Iterator[Town]:
 
 
 def same_but_for_the_request(answer: httpx.Response) -> tuple[int, dict[str, Any], set[str]]:
-    """The answer without what belongs to this one request, and the names of its headers."""
+    """Return the answer without what belongs to this one request, and the names of its headers."""
     body = {name: value for name, value in answer.json().items() if name not in ("instance", "request_id")}
     return answer.status_code, body, set(answer.headers)
 
 
 def ask(person: Person, method: str, path: str) -> httpx.Response:
-    """A request that would do something if it were allowed."""
+    """Return a request that would do something if it were allowed."""
     if method == "GET":
         return person.get(path)
     return person.post(path, SHIPMENT if path.endswith("/ship") else {})

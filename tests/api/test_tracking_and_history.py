@@ -13,7 +13,7 @@ UNSHIPPED = dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shippe
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 

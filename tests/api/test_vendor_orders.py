@@ -30,12 +30,12 @@ FIELDS = {
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 
 def listed(person: Person, **query: Any) -> list[str]:
-    """The ids of all the vendor orders that the person finds, followed from page to page."""
+    """Return the ids of all the vendor orders that the person finds, followed from page to page."""
     ids: list[str] = []
     answer = person.get("/vendor-orders", params=query)
     while True:

@@ -38,7 +38,7 @@ class DocsPage:
         self.until(self.operations)
 
     def operations(self) -> list[str]:
-        """The endpoints on the page: their groups and names."""
+        """Return the endpoints on the page: their groups and names."""
         found = self.driver.find_elements(By.CSS_SELECTOR, ".opblock")
         return [str(block.get_attribute("id")).removeprefix("operations-") for block in found]
 
@@ -92,12 +92,12 @@ class DocsPage:
         """Look until there is something."""
         return WebDriverWait(self.driver, PATIENCE_SECONDS, poll_frequency=0.1).until(lambda _: look())
 
-    def complaints(self) -> list[str]:
+    def validation_errors(self) -> list[str]:
         """What the browser has written into its console, refusals of its content policy included."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> set[str]:
-        """Every address the page has asked for so far."""
+        """Return every address the page has asked for so far."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
 
@@ -130,7 +130,7 @@ def token(person: Any) -> str:
 
 def test_the_page_loads_quietly_and_from_its_own_origin_alone(page: DocsPage) -> None:
     page.unfold("Customers-place_order")
-    assert page.complaints() == []
+    assert page.validation_errors() == []
     asked = page.requests()
     assert f"{page.url}/api/schema" in asked
     assert all(address.startswith((f"{page.url}/", "data:")) for address in asked), asked
@@ -156,7 +156,7 @@ def test_a_customer_places_an_order_and_reads_it_back(page: DocsPage, world: Wor
 
     status, read = page.execute("Customers-read_order", order_id=placed["id"])
     assert (status, read["number"]) == (200, placed["number"])
-    assert page.complaints() == []
+    assert page.validation_errors() == []
 
 
 def test_the_wrong_role_is_refused_on_the_page(page: DocsPage, world: World) -> None:

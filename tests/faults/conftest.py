@@ -41,7 +41,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def sandbox(stack: Stack) -> Iterator[Sandbox]:
-    """The neighbours, from behind; Payment captures what it is asked for."""
+    """Yield the neighbours, from behind; Payment captures what it is asked for."""
     with closing(Sandbox(stack.control_url)) as sandbox:
         sandbox.payments(behaviour="capture", capture_after=0.3)
         yield sandbox
@@ -49,7 +49,7 @@ def sandbox(stack: Stack) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def running_fleet(stack: Stack, sandbox: Sandbox) -> Iterator[Fleet]:
-    """The service, warm: what it uses at rest is what it may use after a fault."""
+    """Yield the service, warm: what it uses at rest is what it may use after a fault."""
     with Proxy(stack.ports.postgres) as postgres, Proxy(stack.ports.redis) as redis:
         fleet = Fleet(stack, postgres, redis)
         try:
@@ -69,17 +69,17 @@ def running_fleet(stack: Stack, sandbox: Sandbox) -> Iterator[Fleet]:
 
 @pytest.fixture
 def fleet(running_fleet: Fleet) -> Iterator[Fleet]:
-    """The service's processes. Afterwards they have recovered by themselves, and use no more than before (P10)."""
-    running_fleet.start_what_is_down()
-    running_fleet.need_ready()
+    """Yield the service's processes. Afterwards they have recovered by themselves, and use no more than before (P10)."""
+    running_fleet.restart_terminated()
+    running_fleet.wait_until_ready()
     yield running_fleet
-    running_fleet.need_ready()
-    running_fleet.need_usual_usage()
+    running_fleet.wait_until_ready()
+    running_fleet.wait_for_usual_usage()
 
 
 @pytest.fixture
 def world(fleet: Fleet, stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """The marketplace through the first server; afterwards the invariants hold."""
+    """Yield the marketplace through the first server; afterwards the invariants hold."""
     with closing(World(stack, fleet.urls[0], sandbox)) as world:
         yield world
         check_invariants(world)
@@ -87,7 +87,7 @@ def world(fleet: Fleet, stack: Stack, sandbox: Sandbox) -> Iterator[World]:
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> Random:
-    """The random choices of one test; a failure shows how to make them again."""
+    """Return the random choices of one test; a failure shows how to make them again."""
     seed = int(os.environ.get("FAULT_SEED") or Random().randrange(2**32))
     print(f"Again: make test-faults SEED={seed} KILLS={kills()} ARGS='-k {request.node.originalname}'")
     return Random(seed)
@@ -95,11 +95,11 @@ def rng(request: pytest.FixtureRequest) -> Random:
 
 @pytest.fixture
 def client(fleet: Fleet, world: World, rng: Random) -> Iterator[Client]:
-    """A caller who asks again until there is an answer, of either server."""
+    """Yield a caller who asks again until there is an answer, of either server."""
     with closing(Client(world, fleet.urls, rng)) as client:
         yield client
 
 
 def kills() -> int:
-    """How often something is killed in a row."""
+    """Return how often something is killed in a row."""
     return int(os.environ.get("FAULT_KILLS") or 2)

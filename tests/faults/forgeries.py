@@ -24,7 +24,7 @@ def altered(**fields: Any) -> Forge:
 
 
 def spoilt(spoil: Callable[[bytes], bytes]) -> Forge:
-    """The bytes of a true message, spoilt."""
+    """Return the bytes of a true message, spoilt."""
     return lambda _, message: spoil(json.dumps(message).encode())
 
 

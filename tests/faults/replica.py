@@ -15,7 +15,7 @@ from tests.support.world import eventually
 
 @contextmanager
 def replica(primary: Redis, folder: Path) -> Iterator[Redis]:
-    """A replica of `primary` that has all its data. Afterwards it has to be a replica again."""
+    """Yield a replica of `primary` that has all its data. Afterwards it has to be a replica again."""
     folder.mkdir(parents=True)
     (folder / "password").write_text(primary.password)
     with Redis(folder, log=folder / "log") as second, _client(second) as client, _client(primary) as first:

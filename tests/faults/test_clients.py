@@ -6,7 +6,7 @@ import time
 from random import Random
 from urllib.parse import urlsplit
 
-from tests.support.checkout_load import Client, Load, Purchase, need, orphaned_holds
+from tests.support.checkout_load import Client, Load, Purchase, ensure_status, orphaned_holds
 from tests.support.fleet import Fleet
 from tests.support.world import World, eventually
 
@@ -27,7 +27,7 @@ def test_a_checkout_whose_customer_hangs_up_is_an_order_or_nothing(
     for purchase in load.purchases:
         answer = client.buy(purchase)
         if not purchase.body:
-            need(answer, 201)
+            ensure_status(answer, 201)
             purchase.order = answer.json()
     load.check()
 

@@ -30,14 +30,14 @@ CALLERS = 16
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A marketplace whose database has a standby."""
+    """Yield a marketplace whose database has a standby."""
     with Stack(tmp_path_factory.mktemp("failover"), settings={"ORDER_EXPIRY_SECONDS": "600"}, service=False) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def sandbox(stack: Stack) -> Iterator[Sandbox]:
-    """The neighbours; Payment captures what it is asked for."""
+    """Yield the neighbours; Payment captures what it is asked for."""
     with closing(Sandbox(stack.control_url)) as sandbox:
         sandbox.payments(behaviour="capture", capture_after=0.3)
         yield sandbox
@@ -51,14 +51,14 @@ def pair(stack: Stack) -> Iterator[Pair]:
 
 @pytest.fixture(scope="module")
 def proxy(pair: Pair) -> Iterator[Proxy]:
-    """An address that somebody else lets lead to one of the two."""
+    """Yield an address that somebody else lets lead to one of the two."""
     with Proxy(pair.primary.port) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="module")
 def behind_proxy(stack: Stack, pair: Pair, proxy: Proxy) -> Iterator[str]:
-    """A server process that knows that address alone."""
+    """Yield a server process that knows that address alone."""
     address = stack.postgres.url.replace(f":{stack.postgres.port}/", f":{proxy.port}/")
     with server(stack, "one address", DATABASE_URL=address) as url:
         yield url
@@ -66,7 +66,7 @@ def behind_proxy(stack: Stack, pair: Pair, proxy: Proxy) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def knowing_both(stack: Stack, pair: Pair) -> Iterator[str]:
-    """A server process that knows both addresses, and a worker that does."""
+    """Yield a server process that knows both addresses, and a worker that does."""
     environment = {**stack.environment, "DATABASE_URL": pair.url}
     with ExitStack() as running:
         for name, command in (("worker", composition.WORKER), ("beat", composition.BEAT)):
@@ -89,13 +89,13 @@ def readiness(url: str) -> tuple[int, list[str]]:
 
 
 def misses_its_database(url: str) -> bool:
-    """Whether the server says that it is not ready for want of its database; what needs the database may be named too."""
+    """Return whether the server says that it is not ready for want of its database; what needs the database may be named too."""
     status, failing = readiness(url)
     return status == 503 and failing[0] == "database"
 
 
 def placed_in_the_end(person: Person) -> str:
-    """The id of an order that is placed within RECOVERY_SECONDS; every refusal until then is a 503 of the database."""
+    """Return the id of an order that is placed within RECOVERY_SECONDS; every refusal until then is a 503 of the database."""
     end = time.monotonic() + RECOVERY_SECONDS
     while (answer := person.checkout(key="the-one")).status_code != 201:
         problem(answer, 503, "dependency_unavailable", "dependency")

@@ -46,14 +46,14 @@ JUNK: list[Any] = [
 
 
 def claims(person: Person, **changes: Any) -> dict[str, Any]:
-    """The claims of this customer's good token, but for these changes."""
+    """Return the claims of this customer's good token, but for these changes."""
     now = int(time.time())
     good = {"sub": person.id, "role": "customer", "iat": now, "exp": now + 60, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
     return {**good, **changes}
 
 
 def signed(key: str | bytes, payload: dict[str, Any] | bytes, header: bytes = b'{"alg":"HS256","typ":"JWT"}') -> str:
-    """A token of this very header and payload, signed with `key` as HS256 has it."""
+    """Return a token of this very header and payload, signed with `key` as HS256 has it."""
     said = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     text = b".".join(encoded(part) for part in (header, said))
     secret = key if isinstance(key, bytes) else key.encode()

@@ -29,7 +29,7 @@ def get(target: str, *lines: str) -> Request:
 
 
 def post(*lines: str, body: bytes = b"", path: str = "/api/v1/orders") -> Request:
-    """A checkout with these header lines; what says how long the body is must be among them."""
+    """Return a checkout with these header lines; what says how long the body is must be among them."""
     known = ("Content-Type: application/json", f"Idempotency-Key: {uuid.uuid4()}")
     return request(f"POST {path} HTTP/1.1", *known, *lines, body=body)
 
@@ -181,7 +181,7 @@ def say(world: World, sent: bytes) -> bytes:
 
 
 def need_clean(world: World, heard: bytes, token: str) -> None:
-    """Each refusal is a problem of ours or the server's word for what is no HTTP, and none tells what it should not."""
+    """Return each refusal is a problem of ours or the server's word for what is no HTTP, and none tells what it should not."""
     for answer in re.split(rb"(?=HTTP/1\.1 \d{3})", heard)[1:]:
         head, _, body = answer.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 2"):

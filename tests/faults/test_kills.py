@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.faults.conftest import kills
-from tests.support.checkout_load import Client, Load, Purchase, need
+from tests.support.checkout_load import Client, Load, Purchase, ensure_status
 from tests.support.fleet import Fleet
 from tests.support.world import World
 
@@ -29,7 +29,7 @@ def test_processes_that_are_killed_under_load_lose_nothing_and_do_nothing_twice(
                 victim.kill()
                 load.run(rng.uniform(0, 0.5))
                 victim.start()
-                fleet.need_ready()
+                fleet.wait_until_ready()
         load.check()
 
 
@@ -82,7 +82,7 @@ def _copies(fleet: Fleet, world: World, rng: Random, purchase: Purchase) -> list
         with closing(Client(world, fleet.urls, chance)) as client:
             gate.wait()
             answer = client.buy(purchase)
-            need(answer, 201)
+            ensure_status(answer, 201)
             return dict(answer.json())
 
     server = rng.choice(fleet.servers)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.checkout_load import Load, need_in_time, need_refusal
+from tests.support.checkout_load import Load, ensure_in_time, ensure_refusal
 from tests.support.fleet import RECOVERY_SECONDS, Fleet
 from tests.support.world import Person, World, eventually
 
@@ -65,7 +65,7 @@ MANY: list[tuple[str, Fault]] = [
 
 
 def case(neighbour: str, fault: Fault) -> Any:
-    """A parameter set, named after what happens; what is not quick is for `make test-faults`."""
+    """Return a parameter set, named after what happens; what is not quick is for `make test-faults`."""
     name = " ".join([neighbour, *(str(part) for part in fault.values())])
     return pytest.param(neighbour, fault, id=name, marks=[] if (neighbour, fault) in QUICK else [pytest.mark.long])
 
@@ -96,7 +96,7 @@ def leave_after_one_answer(world: World, product: str) -> int:
 
 
 def held_for_nobody(world: World, product: str) -> set[str]:
-    """The ids under which Product holds this product, though no order has them."""
+    """Return the ids under which Product holds this product, though no order has them."""
     orders = world.sandbox.ledger("product")["orders"].items()
     held = {order_id for order_id, hold in orders if hold["state"] == "HELD" and product in hold["lines"]}
     placed = world.sql("SELECT id::text FROM orders WHERE id = ANY(%s::uuid[])", list(held))
@@ -104,19 +104,20 @@ def held_for_nobody(world: World, product: str) -> set[str]:
 
 
 def is_refused(customer: Person) -> bool:
-    """Whether a checkout is refused and not placed; either way in time."""
+    """Return whether a checkout is refused and not placed; either way in time."""
     start = time.monotonic()
     answer = customer.checkout()
-    need_in_time(answer, time.monotonic() - start)
+    ensure_in_time(answer, time.monotonic() - start)
     if answer.status_code == 201:
         return False
-    need_refusal(answer)
+    ensure_refusal(answer)
     return True
 
 
 def lost(after: bool) -> dict[str, list[Fault]]:
-    """Each of the worker's calls fails in each manner there is, before it takes effect or after it: too few in all to open
-    a circuit, which would keep the others from happening."""
+    """Return each of the worker's calls fails in each manner there is, before it takes effect or after it: too few in
+    all to open a circuit, which would keep the others from happening.
+    """
     product = [
         {"kind": kind, "call": call, **how}
         for call in ("CommitStock", "ReleaseStock", "RestockItems")

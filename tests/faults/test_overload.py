@@ -68,7 +68,7 @@ class Crowd:
         self.score = Score()
 
     async def ask(self, first_line: str, more: str = "") -> int:
-        """The status of the answer, which is read to its end."""
+        """Return the status of the answer, which is read to its end."""
         host = self._address.hostname
         reader, writer = await self._connection()
         writer.write(f"{first_line} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n".encode())
@@ -78,7 +78,7 @@ class Crowd:
         return int(head.split(" ", 2)[1])
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """One that was in use lately, else a new one: the server may be about to close the others."""
+        """Return one that was in use lately, else a new one: the server may be about to close the others."""
         while self._idle:
             reader, writer, since = self._idle.pop()
             if time.monotonic() - since < KEPT_SECONDS:
@@ -99,7 +99,7 @@ class Crowd:
             await self.check_out(0)
 
     async def flood(self, rate: float, seconds: float) -> None:
-        """So many checkouts a second, whatever becomes of the earlier ones."""
+        """Return so many checkouts a second, whatever becomes of the earlier ones."""
         begin = time.monotonic()
         async with asyncio.TaskGroup() as asking:
             for number in range(int(rate * seconds)):
@@ -107,7 +107,7 @@ class Crowd:
                 asking.create_task(self.check_out(number))
 
     async def watch_health(self, seconds: float) -> list[float]:
-        """How long /healthz took, each time it was asked."""
+        """Return how long /healthz took, each time it was asked."""
         took = []
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -124,7 +124,7 @@ class Crowd:
 
 @pytest.fixture
 def crowded(fleet: Fleet, world: World) -> Iterator[World]:
-    """A server that carries little; carts stay full, so that few customers can order again and again."""
+    """Yield a server that carries little; carts stay full, so that few customers can order again and again."""
     slow = {"kind": "delay", "value": PRODUCT_SECONDS, "call": "ReserveStock"}
     with (
         server(fleet.stack, "crowded", **SETTINGS) as url,

@@ -40,7 +40,7 @@ class Story:
         return sum(amount for told, amount, _ in self.events if told == word)
 
     def payment_status(self) -> str:
-        """The contract ("States"), once more and as plainly as it goes."""
+        """Return the contract ("States"), once more and as plainly as it goes."""
         captured, refunded = self.moved("captured"), self.moved("refunded")
         if captured:
             if captured - refunded >= TOTAL:
@@ -97,7 +97,7 @@ def plot(world: World, payment: Payment, story: Story, currency: str) -> Plot:
 
 
 def copies(plots: Sequence[Plot], rng: Random) -> list[bytes]:
-    """Every message once, twice or thrice, in any order."""
+    """Return every message once, twice or thrice, in any order."""
     once = [raw for each in plots for raw in (*each.true.values(), *each.false.values())]
     all_copies = [raw for raw in once for _ in range(rng.randint(1, 3))]
     rng.shuffle(all_copies)
@@ -106,7 +106,7 @@ def copies(plots: Sequence[Plot], rng: Random) -> list[bytes]:
 
 def check(world: World, payment: Payment, plots: Sequence[Plot]) -> None:
     """Once everything is heard, each order has its true events, each once, and the status of their sum; each forgery is kept."""
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     marks = [mark for each in plots for mark in each.false]
     unburied = "SELECT m FROM unnest(%s::text[]) m WHERE NOT EXISTS (SELECT FROM dead_letters WHERE message LIKE '%%' || m || '%%')"
     eventually(lambda: not world.sql(unburied, marks), "every forgery to be a dead letter", RECOVERY_SECONDS)
@@ -119,7 +119,7 @@ def check(world: World, payment: Payment, plots: Sequence[Plot]) -> None:
 
 
 def counted(world: World, ids: Collection[str]) -> dict[str, list[str]]:
-    """The ids of the events that count for each of these orders."""
+    """Return the ids of the events that count for each of these orders."""
     rows = world.sql("SELECT order_id::text, event_id FROM payment_events WHERE order_id = ANY(%s::uuid[])", list(ids))
     return {order_id: sorted(row["event_id"] for row in rows if row["order_id"] == order_id) for order_id in ids}
 
@@ -162,7 +162,7 @@ def test_what_is_said_while_nobody_listens_is_heard_when_a_server_is_back(
             payment.tell(raw)
         for server in fleet.servers:
             server.start()
-        fleet.need_ready()
+        fleet.wait_until_ready()
         check(world, payment, plots)
 
 

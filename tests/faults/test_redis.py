@@ -99,7 +99,9 @@ def test_no_customer_notices_a_failover_and_every_process_follows_the_primary(
 
 
 def follows_payment(world: World, redis_url: str, via: str) -> None:
-    """An order is requested at this Redis, paid there by a word on the channel or in the stream, and all of it takes effect."""
+    """Return an order is requested at this Redis, paid there by a word on the channel or in the stream, and all of it
+    takes effect.
+    """
     ada = world.shopper()
     with redis.Redis.from_url(redis_url) as client:
         payment = Payment(world, client)

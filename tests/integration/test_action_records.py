@@ -24,7 +24,7 @@ CREATE CONSTRAINT TRIGGER change_later AFTER UPDATE ON {table} DEFERRABLE INITIA
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 

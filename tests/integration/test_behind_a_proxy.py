@@ -33,7 +33,7 @@ def shop(stack: Stack, sandbox: Sandbox, shop_url: str) -> Iterator[World]:
 
 
 def outside(link: str) -> str:
-    """The path that the proxy passes on for a link."""
+    """Return the path that the proxy passes on for a link."""
     path = httpx.URL(link).raw_path.decode()
     assert path.startswith(f"{ROOT}/"), link
     return path.removeprefix(ROOT)

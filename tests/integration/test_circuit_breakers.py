@@ -20,20 +20,20 @@ SETTINGS = {"CIRCUIT_FAILURE_RATIO": "0.5", "CIRCUIT_OPEN_SECONDS": str(OPEN_SEC
 
 @pytest.fixture
 def guarded(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """A server process of its own, with the breakers as they are by default but for a shorter pause."""
+    """Yield a server process of its own, with the breakers as they are by default but for a shorter pause."""
     with server(stack, "guarded", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
 
 
 def metric(world: World, name: str) -> float:
-    """The value of a line of /metrics."""
+    """Return the value of a line of /metrics."""
     text = httpx.get(f"{world.url}/metrics", trust_env=False).text
     found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
 def asked(world: World, neighbour: str) -> float:
-    """How many calls the process has sent to a neighbour and seen end."""
+    """Return how many calls the process has sent to a neighbour and seen end."""
     return sum(
         metric(world, f'neighbour_call_seconds_count{{neighbour="{neighbour}",outcome="{outcome}"}}')
         for outcome in ("answered", "failed")

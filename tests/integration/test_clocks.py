@@ -19,7 +19,7 @@ SOURCE = Path(__file__).with_name("late_clock.c")
 
 @pytest.fixture(scope="module")
 def late_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server process whose clock is late; the tokens' leeway is longer."""
+    """Yield a server process whose clock is late; the tokens' leeway is longer."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler to make a late clock with")
@@ -32,7 +32,7 @@ def late_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def late(world: World, late_url: str) -> Iterator[World]:
-    """The same marketplace through the server whose clock is late."""
+    """Yield the same marketplace through the server whose clock is late."""
     with closing(World(world.stack, late_url, world.sandbox)) as late:
         yield late
 
@@ -44,7 +44,7 @@ def database_time(world: World) -> datetime:
 
 
 def found(person: Person, path: str, since: str) -> set[str]:
-    """The ids of what has changed since then."""
+    """Return the ids of what has changed since then."""
     answer = person.get(path, params={"updated_since": since, "limit": 100})
     assert answer.status_code == 200, answer.text
     return {each["id"] for each in answer.json()["results"]}

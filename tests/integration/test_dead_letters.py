@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from tests.support import ids
-from tests.support.payment import Payment, asked_back, until_asked_back
-from tests.support.records import hold, ledger, letters, pay, refunds, until_done, until_stock_is, waiting
+from tests.support.payment import Payment, refund_requests, until_refunds_requested
+from tests.support.records import dead_letters, hold, ledger, pay, refunds, until_done, until_stock_is, waiting
 from tests.support.world import Person, World, eventually
 
 PATH = "/admin/dead-letters"
@@ -18,14 +18,14 @@ FIELDS = {"id", "source", "reason", "message", "order_id", "attempts", "created_
 
 
 def shown(admin: Person, letter_id: str) -> dict[str, Any] | None:
-    """The letter as the list has it, if it is among the newest."""
+    """Return the letter as the list has it, if it is among the newest."""
     results = admin.get(PATH, params={"limit": 100}).json()["results"]
     return next((letter for letter in results if letter["id"] == letter_id), None)
 
 
 def letter_of(world: World, text: str) -> dict[str, Any]:
-    """The one letter that contains `text`, once it is there."""
-    (letter,) = eventually(lambda: letters(world, text), "the dead letter")
+    """Return the one letter that contains `text`, once it is there."""
+    (letter,) = eventually(lambda: dead_letters(world, text), "the dead letter")
     return letter
 
 
@@ -188,12 +188,12 @@ def test_a_retry_in_vain_counts_once_though_two_processes_try_it(world: World, s
 
 
 def given_up(world: World, order_id: str) -> dict[str, Any]:
-    """The letter of the order's effect, after it has failed for more than a day."""
+    """Return the letter of the order's effect, after it has failed for more than a day."""
     world.sql(
         "UPDATE outbox SET created_at = now() - interval '25 hours', available_at = now() WHERE order_id = %s", order_id
     )
     until_done(world, order_id)
-    (letter,) = [each for each in letters(world, order_id) if each["source"] == "outbox"]
+    (letter,) = [each for each in dead_letters(world, order_id) if each["source"] == "outbox"]
     return letter
 
 
@@ -236,16 +236,16 @@ def test_a_refund_is_asked_for_again_and_its_letter_goes_when_it_is_made(world: 
     order = ada.place()
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         payment.say("captured", order["id"], 2500)
-        until_asked_back(payment, order["id"], 1)
-        refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+        until_refunds_requested(payment, order["id"], 1)
+        refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
         world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
         payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
         letter = letter_of(world, refund_id)
         assert (letter["source"], refunds(world, order["id"])[0]["status"]) == ("refunds", "failed")
         for times in (2, 3):
             retried(admin, str(letter["id"]))
-            until_asked_back(payment, order["id"], times)
-        assert {request["refund_id"] for request in asked_back(payment, order["id"])} == {refund_id}
+            until_refunds_requested(payment, order["id"], times)
+        assert {request["refund_id"] for request in refund_requests(payment, order["id"])} == {refund_id}
         assert shown(admin, str(letter["id"]))
         payment.say("refunded", order["id"], 500, refund_id=refund_id)
         until_gone(admin, str(letter["id"]))

@@ -28,20 +28,20 @@ FORGERIES = (
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield two vendors."""
     yield Market(world, 1000, 333)
 
 
 @pytest.fixture
 def connection(world: World) -> Iterator[Connection[DictRow]]:
-    """A connection to the database with one transaction, which is rolled back."""
+    """Yield a connection to the database with one transaction, which is rolled back."""
     with psycopg.connect(world.stack.postgres.url, row_factory=dict_row) as connection:
         yield connection
         connection.rollback()
 
 
 def cancelled(market: Market) -> Sale:
-    """An order that its customer has cancelled, with a reason, and whose payment has been voided."""
+    """Return an order that its customer has cancelled, with a reason, and whose payment has been voided."""
     sale = market.place()
     assert sale.cancel(body={"reason": "canary"}, X_Request_ID="canary").status_code == 200
     market.customer.order_becomes(sale.id, payment_status="voided")
@@ -49,7 +49,7 @@ def cancelled(market: Market) -> Sale:
 
 
 def fulfilled(market: Market) -> Sale:
-    """An order of which one part was shipped and its tracking corrected, and the other cancelled."""
+    """Return an order of which one part was shipped and its tracking corrected, and the other cancelled."""
     sale = market.sell()
     sale.do(0, "accept", "ship")
     assert sale.act(0, "ship", body=PARCEL).status_code == 200
@@ -58,7 +58,7 @@ def fulfilled(market: Market) -> Sale:
 
 
 def erased(entry: dict[str, Any], customer_id: str) -> dict[str, Any]:
-    """The entry as the function is to leave it."""
+    """Return the entry as the function is to leave it."""
     data = dict(entry["data"])
     if "reason" in data and entry["actor_role"] != "system":
         data["reason"] = ""

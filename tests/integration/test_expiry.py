@@ -9,9 +9,9 @@ from tests.support.payment import ORDERS, Payment
 from tests.support.records import (
     account,
     expire,
-    fall_silent,
     ledger,
     lose_hold,
+    make_status_request_due,
     pay,
     product_of,
     start_job,
@@ -135,7 +135,7 @@ def test_an_expired_order_is_not_asked_about_any_more(world: World) -> None:
     expired, pending = ada.place(), bob.place()
     expire(world, expired["id"])
     ada.order_becomes(expired["id"], status="expired")
-    fall_silent(world, expired["id"], pending["id"])
+    make_status_request_due(world, expired["id"], pending["id"])
     eventually(lambda: "payment.status_requested" in account(world, pending["id"])["heard"], "Payment to be asked")
     assert "payment.status_requested" not in account(world, expired["id"])["heard"]
 

@@ -21,7 +21,7 @@ KEEP_ALIVE_SECONDS = 75
 
 @contextmanager
 def server(stack: Stack, name: str, **settings: str) -> Iterator[tuple[Process, int]]:
-    """A server that has little time to stop, and its port."""
+    """Yield a server that has little time to stop, and its port."""
     port = free_port()
     command = [str(STOP_SECONDS) if word == "25" else word for word in composition.service(port)]
     environment = {**stack.environment, **settings}
@@ -41,7 +41,7 @@ def ask(connection: HTTPConnection) -> None:
 
 
 def is_closed(connection: HTTPConnection) -> bool:
-    """Whether the server has closed it; nothing is left to be read."""
+    """Return whether the server has closed it; nothing is left to be read."""
     connection.sock.settimeout(0.05)
     try:
         return connection.sock.recv(1, socket.MSG_PEEK) == b""

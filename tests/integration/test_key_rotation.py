@@ -27,7 +27,7 @@ def issuer(request: pytest.FixtureRequest) -> Iterator[Issuer]:
 
 @pytest.fixture(scope="module")
 def service(stack: Stack, issuer: Issuer) -> Iterator[httpx.Client]:
-    """A server process that believes this issuer; the times of its key set are moments."""
+    """Yield a server process that believes this issuer; the times of its key set are moments."""
     issuer.new_key()  # without one the server never gets ready
     settings = {"JWT_ALGORITHM": issuer.algorithm, "JWT_JWKS_URL": issuer.url}
     with (
@@ -38,7 +38,7 @@ def service(stack: Stack, issuer: Issuer) -> Iterator[httpx.Client]:
 
 
 def believed(service: httpx.Client, token: str) -> bool:
-    """Whether the service lets this token in."""
+    """Return whether the service lets this token in."""
     answer = service.get("/api/v1/orders", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code in (200, 401), answer.text
     return answer.status_code == 200
@@ -119,7 +119,7 @@ def test_the_public_key_and_the_secret_of_another_algorithm_sign_nothing(
 
 
 def signed_by_hand(header: dict[str, str], secret: bytes) -> str:
-    """A token of this header whose signature is HMAC-SHA256, whatever the header says."""
+    """Return a token of this header whose signature is HMAC-SHA256, whatever the header says."""
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, claims())]
     signature = hmac.digest(secret, b".".join(parts), hashlib.sha256)
     return b".".join((*parts, base64.urlsafe_b64encode(signature).rstrip(b"="))).decode()

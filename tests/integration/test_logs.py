@@ -41,7 +41,9 @@ def secrets() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory, secrets: dict[str, str]) -> Lines:
-    """The lines that each process of a stack has written from its start to its end, with all that was said to it between."""
+    """Return the lines that each process of a stack has written from its start to its end, with all that was said to it
+    between.
+    """
     with Stack(
         tmp_path_factory.mktemp("loud"), settings={"LOG_LEVEL": "DEBUG", "CIRCUIT_FAILURE_RATIO": "2"}, durable=False
     ) as stack:
@@ -70,7 +72,7 @@ def _say_everything(world: World, payment: Payment) -> None:
     _break_the_neighbours(world, customer())
     _poison(payment, customer().place({"note": "canary"})["id"])
     _break_the_database(world, payment, customer)
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
 
 
 def _live_an_order(world: World, payment: Payment, order: dict[str, Any]) -> None:

@@ -84,7 +84,7 @@ def nginx(tmp_path: Path, world: World) -> Iterator[Nginx]:
 
 
 def through(url: str, person: Person) -> httpx.Client:
-    """The person's way to the service by this address."""
+    """Return the person's way to the service by this address."""
     headers = {"Authorization": str(person.http.headers["Authorization"])}
     return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20)
 
@@ -95,7 +95,7 @@ def next_link(client: httpx.Client) -> str:
 
 @pytest.fixture
 def shopper(world: World) -> Person:
-    """Somebody with two orders, so that a page of one has a next page."""
+    """Return somebody with two orders, so that a page of one has a next page."""
     shopper = world.shopper()
     shopper.place()
     world.sandbox.put_cart(shopper.id, [{"product_id": world.product(), "quantity": 1}])
@@ -200,7 +200,7 @@ def test_what_can_not_be_read_is_a_problem_too(nginx: Nginx, shopper: Person) ->
 
 
 def problem_by_nginx(answer: httpx.Response, status: int, code: str) -> str:
-    """The request's id in a refusal of nginx's own, which has the fields and headers of the service's."""
+    """Return the request's id in a refusal of nginx's own, which has the fields and headers of the service's."""
     body = answer.json()
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert (body.keys(), body["status"], body["code"]) == (FIELDS, status, code)

@@ -15,10 +15,10 @@ from tests.support.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
 from tests.support.processes import frozen, process
 from tests.support.records import (
     clears,
+    dead_letters,
     expire,
     hold,
-    hurry,
-    letters,
+    make_effects_due,
     pay,
     product_of,
     until_done,
@@ -33,7 +33,7 @@ RECOVERY_SECONDS = 30
 
 
 def attempts(world: World, order_id: str, kind: str) -> int:
-    """How often each of the order's rows of this kind has been tried, at least."""
+    """Return how often each of the order's rows of this kind has been tried, at least."""
     (row,) = world.sql("SELECT min(attempts) AS min FROM outbox WHERE order_id = %s AND kind = %s", order_id, kind)
     return int(row["min"])
 
@@ -44,7 +44,7 @@ def until_tried(world: World, order_id: str, kind: str, times: int = 1) -> None:
 
 
 def faults_shown(world: World, neighbour: str, kind: str) -> int:
-    """How often this neighbour has shown a fault of this kind."""
+    """Return how often this neighbour has shown a fault of this kind."""
     return int(world.sandbox.ledger(neighbour)["faults"].get(kind, 0))
 
 
@@ -54,7 +54,7 @@ def until_fault_shown(world: World, neighbour: str, kind: str, before: int) -> N
 
 
 def queued_rows(queue: "redis.Redis") -> set[int]:
-    """The outbox rows named in the jobs that lie in Celery's queue."""
+    """Return the outbox rows named in the jobs that lie in Celery's queue."""
     jobs: Any = [json.loads(base64.b64decode(json.loads(job)["body"])) for job in queue.lrange("celery", 0, -1)]
     return {row for arguments, *_ in jobs for ids in arguments for row in ids}
 
@@ -103,10 +103,10 @@ def test_a_job_that_the_queue_forgot_is_queued_again(world: World) -> None:
     later = eve.place()
     until_done(world, later["id"])  # the worker is back
     assert (waiting(world, order["id"]), clears(world, order["id"])["heard"]) == (["clear_cart"], 0)
-    hurry(world, order["id"])  # its lease would end after 20 s
+    make_effects_due(world, order["id"])  # its lease would end after 20 s
     until_done(world, order["id"])
     assert clears(world, order["id"]) == {"heard": 1, "in_effect": 1}
-    hurry(world, decoy["id"])
+    make_effects_due(world, decoy["id"])
     until_done(world, decoy["id"])
 
 
@@ -131,7 +131,7 @@ def test_a_job_is_queued_again_within_seconds_after_the_longest_outage_too_and_i
     lives = [datetime.fromisoformat(job["headers"]["expires"]) - datetime.now(UTC) for job in jobs]
     assert max(life.total_seconds() for life in lives) <= row["pause"] + 2, "a copy ends when the next one is made"
     for each in world.sql("SELECT DISTINCT order_id::text FROM outbox WHERE kind = 'clear_cart'"):
-        hurry(world, each["order_id"])
+        make_effects_due(world, each["order_id"])
     until_done(world, order["id"])
     assert clears(world, order["id"])["in_effect"] == 1
 
@@ -145,10 +145,10 @@ def test_a_cart_that_could_not_be_cleared_is_cleared_later_and_once(world: World
         before = faults_shown(world, "cart", fault["kind"])
         order = ada.place()
         until_fault_shown(world, "cart", fault["kind"], before)
-        hurry(world, order["id"])
+        make_effects_due(world, order["id"])
         until_fault_shown(world, "cart", fault["kind"], before + 1)
         assert clears(world, order["id"])["in_effect"] == 0
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     assert clears(world, order["id"])["in_effect"] == 1
 
@@ -175,7 +175,7 @@ def test_stock_that_could_not_be_committed_is_committed_later_and_once(world: Wo
         pay(world, order["id"])
         ada.order_becomes(order["id"], status="confirmed")
         until_fault_shown(world, "product", fault["kind"], before)
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     assert (hold(world, order["id"])["state"], hold(world, order["id"])["commits"]) == ("COMMITTED", 1)
     assert ada.order(order["id"])["status"] == "confirmed"
@@ -190,7 +190,7 @@ def test_stock_that_could_not_be_released_is_released_later(world: World) -> Non
         ada.order_becomes(order["id"], status="expired")
         until_fault_shown(world, "product", "unavailable_before", before)
         assert hold(world, order["id"])["state"] == "HELD"
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_stock_is(world, order["id"], "RELEASED")
 
 
@@ -203,10 +203,10 @@ def test_units_whose_restock_was_not_answered_are_restocked_once(world: World) -
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
         eventually(lambda: not world.sandbox.armed("product"), "the answers to be lost")
         assert world.stock(product_of(order))["available"] == 10
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     assert world.stock(product_of(order))["available"] == 10
-    assert letters(world, order["id"]) == []
+    assert dead_letters(world, order["id"]) == []
 
 
 def test_what_fails_for_one_order_holds_up_no_other(world: World) -> None:
@@ -219,7 +219,7 @@ def test_what_fails_for_one_order_holds_up_no_other(world: World) -> None:
         second = bob.place()
         pay(world, second["id"])
         until_stock_is(world, second["id"], "COMMITTED")
-    hurry(world, first["id"])
+    make_effects_due(world, first["id"])
     until_stock_is(world, first["id"], "COMMITTED")
 
 
@@ -236,7 +236,7 @@ def test_rows_of_one_order_and_lane_take_effect_in_the_order_they_were_written(w
     eventually(lambda: "later" in payment.types(ORDERS, other["id"]), "what was written last, by another order")
     eventually(lambda: "beside" in payment.types(ORDERS, order["id"]), "what was written into another lane")
     assert payment.types(ORDERS, order["id"]) == ["order.placed", "beside"]
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     assert payment.types(ORDERS, order["id"]) == ["order.placed", "beside", "first", "second", "third"]
 
@@ -271,7 +271,7 @@ def test_a_row_that_failed_for_too_long_is_a_dead_letter_with_its_content(world:
             order["id"],
         )
         until_done(world, order["id"])
-    (letter,) = [each for each in letters(world, order["id"]) if each["source"] == "outbox"]
+    (letter,) = [each for each in dead_letters(world, order["id"]) if each["source"] == "outbox"]
     assert str(letter["order_id"]) == order["id"]
     assert "503" in letter["reason"]
     content = json.loads(letter["message"])
@@ -290,9 +290,9 @@ def test_a_row_that_has_not_failed_for_long_is_not_given_up(world: World) -> Non
             order["id"],
         )
         until_fault_shown(world, "cart", "status", before + 1)
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     eventually(lambda: clears(world, order["id"])["in_effect"] == 1, "the cart to be cleared")
-    assert letters(world, order["id"]) == []
+    assert dead_letters(world, order["id"]) == []
 
 
 # --- from here on Redis itself is disturbed ---------------------------------------------------------------------------

@@ -24,7 +24,7 @@ SETTINGS = {"CHECKOUTS_IN_FLIGHT": "4", "CHECKOUT_QUEUE_MS": "100", "REQUESTS_IN
 
 @pytest.fixture
 def small(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """A server process with low limits."""
+    """Yield a server process with low limits."""
     with server(stack, "small", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
 
@@ -86,7 +86,7 @@ def test_requests_beyond_the_limit_are_refused_at_once(small: World) -> None:
 
 
 def refused(world: World) -> httpx.Response | None:
-    """The answer to one request more, if it is refused; without a token, for that is not looked at any more."""
+    """Return the answer to one request more, if it is refused; without a token, for that is not looked at any more."""
     answer = httpx.get(f"{world.url}/api/v1/orders", trust_env=False, headers={"X-Request-ID": "mine"})
     if answer.status_code != 503:
         return None
@@ -115,5 +115,5 @@ def test_responses_that_are_not_read_take_no_slot(small: World) -> None:
 
 
 def are_served(customer: Person, times: int) -> bool:
-    """Whether so many requests in a row are served."""
+    """Return whether so many requests in a row are served."""
     return all(customer.get("/orders").status_code == 200 for _ in range(times))

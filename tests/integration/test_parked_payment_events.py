@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests.support import ids
 from tests.support.payment import Payment
-from tests.support.records import ledger, letters, parked, until_stock_is
+from tests.support.records import dead_letters, ledger, parked, until_stock_is
 from tests.support.world import World, eventually
 
 PARKING_TIME = timedelta(seconds=3)
@@ -27,7 +27,7 @@ def test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed(world:
     assert (placed.status_code, placed.json()["id"]) == (201, order_id)
     ada.order_becomes(order_id, status="confirmed", payment_status="paid")
     until_stock_is(world, order_id, "COMMITTED")
-    assert (len(ledger(world, order_id)), parked(world, order_id), letters(world, order_id)) == (1, [], [])
+    assert (len(ledger(world, order_id)), parked(world, order_id), dead_letters(world, order_id)) == (1, [], [])
 
 
 def test_a_parked_event_told_again_after_its_order_came_counts_once(world: World, payment: Payment) -> None:
@@ -37,7 +37,7 @@ def test_a_parked_event_told_again_after_its_order_came_counts_once(world: World
     eventually(lambda: parked(world, order_id), "the event to be parked")
     ada.checkout(key=key)
     payment.tell(message, times=5)
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     assert ada.order_becomes(order_id, payment_status="partially_paid")["version"] == 2
     assert [row["event_id"] for row in ledger(world, order_id)] == [message["event_id"]]
     assert parked(world, order_id) == []
@@ -47,7 +47,7 @@ def test_an_event_whose_order_never_comes_is_a_dead_letter_in_the_end(world: Wor
     order_id = str(uuid.uuid4())
     message = payment.say("captured", order_id)
     (row,) = eventually(lambda: parked(world, order_id), "the event to be parked")
-    (letter,) = eventually(lambda: letters(world, order_id), "the dead letter")
+    (letter,) = eventually(lambda: dead_letters(world, order_id), "the dead letter")
     assert letter["created_at"] - row["received_at"] >= PARKING_TIME
     assert (letter["source"], str(letter["order_id"])) == ("payments.events", order_id)
     assert "no order of this id" in letter["reason"]
@@ -61,7 +61,7 @@ def test_a_refund_that_no_capture_explains_is_a_dead_letter_in_the_end(world: Wo
     payment.say("refunded", order["id"], 2001)
     eventually(lambda: parked(world, order["id"]), "the event to be parked")
     age(world, order["id"])
-    eventually(lambda: letters(world, order["id"]), "the dead letter")
+    eventually(lambda: dead_letters(world, order["id"]), "the dead letter")
     assert (ledger(world, order["id"]), parked(world, order["id"])) == ([], [])
     payment.say("captured", order["id"])
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
@@ -75,7 +75,7 @@ def test_a_dead_letter_counts_after_all_when_its_order_comes_and_payment_repeats
     message = payment.say("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     age(world, order_id)
-    eventually(lambda: letters(world, order_id), "the dead letter")
+    eventually(lambda: dead_letters(world, order_id), "the dead letter")
     ada.checkout(key=key)
     payment.tell(message)
     ada.order_becomes(order_id, status="confirmed", payment_status="paid")
@@ -85,7 +85,7 @@ def test_two_processes_bury_each_parked_event_once(world: World, second_world: W
     order_ids = [str(uuid.uuid4()) for _ in range(200)]
     for order_id in order_ids:
         payment.say("captured", order_id, via="stream")
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     patience = (
         "UPDATE payment_events SET received_at = received_at - interval '3 s' WHERE claimed_order_id = ANY(%s::uuid[])"
     )
@@ -100,7 +100,7 @@ def test_two_processes_bury_each_parked_event_once(world: World, second_world: W
 def test_what_can_not_be_kept_does_not_block_the_parked_ones_behind_it(world: World, payment: Payment) -> None:
     unknown = str(uuid.uuid4())
     payment.say("captured", unknown, occurred_at="9999-12-31T23:59:59-01:00")
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
     payment.say("captured", order_id)

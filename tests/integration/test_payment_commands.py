@@ -9,8 +9,8 @@ from tests.support.payment import COMMANDS, EVENTS, FIELDS, GROUP, ORDERS, Messa
 from tests.support.records import (
     account,
     expire,
-    fall_silent,
     ledger,
+    make_status_request_due,
     pay,
     refunds,
     steps,
@@ -23,7 +23,7 @@ RFC_3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def check(payment: Payment, message: Message, order: dict[str, Any], kind: str, **fields: Any) -> None:
-    """The message has exactly the contract's fields, these values, the order's total where none is given, and is signed."""
+    """Return the message has exactly the contract's fields, these values, the order's total where none is given, and is signed."""
     assert message.keys() == FIELDS
     expected = {
         "amount_minor": 2000,
@@ -58,7 +58,7 @@ def until_asked(world: World, order_id: str, times: int) -> None:
 
 def test_a_placed_order_requests_its_payment_on_the_channel_and_on_the_stream(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS, ORDERS) as heard:
+    with payment.subscribed_to(COMMANDS, ORDERS) as heard:
         order = ada.place()
         (entry,) = payment.told(COMMANDS, order["id"], 1)
         eventually(lambda: heard(order["id"]), "the request on the channel")
@@ -77,7 +77,7 @@ def test_the_request_carries_minor_units_of_the_orders_own_currency(world: World
 
 def test_what_becomes_of_an_order_is_told_in_a_stream_only(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS, ORDERS) as heard:
+    with payment.subscribed_to(COMMANDS, ORDERS) as heard:
         order = ada.place()
         pay(world, order["id"])
         placed, confirmed = payment.told(ORDERS, order["id"], 2)
@@ -97,11 +97,11 @@ def test_an_order_that_costs_nothing_requests_no_payment(world: World, payment: 
 
 def test_a_silent_payment_is_asked_about_with_growing_pauses(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as heard:
         order = ada.place()
         assert 29 < checks(world, order["id"])["planned"] < 31  # PAYMENT_STATUS_AFTER_SECONDS
         for count, pause in ((1, 60), (2, 120)):
-            fall_silent(world, order["id"])
+            make_status_request_due(world, order["id"])
             until_asked(world, order["id"], count)
             assert pause - 20 < checks(world, order["id"])["pause"] <= pause
         entries = payment.told(COMMANDS, order["id"], 3)
@@ -120,7 +120,7 @@ def test_only_a_pending_order_is_asked_about(world: World, payment: Payment) -> 
     expire(world, expired["id"])
     ada.order_becomes(paid["id"], status="confirmed")
     bob.order_becomes(expired["id"], status="expired")
-    fall_silent(world, paid["id"], expired["id"], pending["id"])
+    make_status_request_due(world, paid["id"], expired["id"], pending["id"])
     until_asked(world, pending["id"], 1)
     assert [checks(world, order["id"])["payment_checks"] for order in (paid, expired)] == [0, 0]
 
@@ -138,7 +138,7 @@ def test_a_capture_whose_every_event_was_lost_is_found_by_asking(world: World, p
         world.sandbox.payments(via="both")
         payment.bus.xgroup_setid(EVENTS, GROUP, "$")  # … to here
     assert (ada.order(order["id"])["status"], ledger(world, order["id"])) == ("pending", [])
-    fall_silent(world, order["id"])
+    make_status_request_due(world, order["id"])
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
     assert [row["event_id"] for row in ledger(world, order["id"])] == [lost["event_id"]]
 
@@ -150,7 +150,7 @@ def test_a_request_that_payment_never_heard_is_made_again_after_asking(world: Wo
         eventually(lambda: payment.stream(COMMANDS, order["id"]), "the request")
         until_done(world, order["id"])
         assert account(world, order["id"])["state"] == "unknown"
-    fall_silent(world, order["id"])
+    make_status_request_due(world, order["id"])
     eventually(lambda: account(world, order["id"])["state"] == "requested", "Payment to take the order up")
     assert payment.types(COMMANDS, order["id"]) == [
         "payment.requested",
@@ -161,7 +161,7 @@ def test_a_request_that_payment_never_heard_is_made_again_after_asking(world: Wo
 
 def test_an_order_that_expires_unpaid_calls_its_payment_off(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as heard:
         order = ada.place()
         expire(world, order["id"])
         ada.order_becomes(order["id"], status="expired")
@@ -174,7 +174,7 @@ def test_an_order_that_expires_unpaid_calls_its_payment_off(world: World, paymen
 
 def test_a_refund_names_the_payment_its_amount_and_its_refund_id(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as heard:
         order = ada.place()
         capture = pay(world, order["id"], amount_minor=2001)
         entries = payment.told(COMMANDS, order["id"], 2)

@@ -24,7 +24,7 @@ from tests.support.world import World, eventually
 
 
 def counted_in(world: World) -> int:
-    """How many good copies of payment messages this server process has heard."""
+    """Return how many good copies of payment messages this server process has heard."""
     text = httpx.get(f"{world.url}/metrics", trust_env=False).text
     found = re.search(r'payment_messages_total{outcome="counted"} (\S+)', text)
     return int(float(found[1])) if found else 0
@@ -89,7 +89,7 @@ def test_an_event_that_the_database_could_not_take_counts_when_it_can(world: Wor
 
 
 def waiting_for_ledger(world: World) -> bool:
-    """Whether anybody waits for the table of payment events."""
+    """Return whether anybody waits for the table of payment events."""
     waiting = "SELECT 1 FROM pg_locks WHERE relation = 'payment_events'::regclass AND NOT granted"
     return bool(world.sql(waiting))
 
@@ -108,7 +108,7 @@ def test_an_event_repeated_on_both_ways_to_two_processes_counts_once(
         return min(heard) >= 10
 
     eventually(each_heard_the_channel, "both processes to hear every copy")
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     paid = ada.order_becomes(order["id"], payment_status="partially_paid")
     assert len(ledger(world, order["id"])) == 1
     assert paid["version"] == order["version"] + 1
@@ -119,7 +119,7 @@ def test_a_repeated_capture_confirms_and_sells_once(world: World, payment: Payme
     ada = world.shopper()
     order = ada.place()
     payment.tell(payment.event("captured", order["id"]), "both", times=10)
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     ada.order_becomes(order["id"], status="confirmed")
     until_done(world, order["id"])
     assert hold(world, order["id"])["commits"] == 1
@@ -132,7 +132,7 @@ def test_a_known_event_id_with_another_content_is_still_the_same_event(world: Wo
     first = payment.say("captured", order["id"], 500)
     ada.order_becomes(order["id"], payment_status="partially_paid")
     payment.say("captured", order["id"], 1500, event_id=first["event_id"])
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     assert [row["amount"] for row in ledger(world, order["id"])] == [500]
     assert ada.order(order["id"])["payment_status"] == "partially_paid"
 
@@ -208,7 +208,7 @@ def test_a_refund_heard_before_its_capture_ends_as_if_heard_after_it(
     ada = world.shopper()
     order = ada.place()
     payment.say("refunded", order["id"], refunded)
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     assert ada.order(order["id"])["payment_status"] == "unpaid"
     payment.say("captured", order["id"], captured)
     status = "refunded" if refunded == captured else "partially_refunded"
@@ -221,7 +221,7 @@ def test_a_refund_of_more_than_the_total_waits_for_the_captures_that_explain_it(
     order = ada.place()
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         payment.say("refunded", order["id"], 2500)
-        payment.wait_until_all_is_heard()
+        payment.wait_until_acknowledged()
         assert ledger(world, order["id"]) == []
         payment.say("captured", order["id"], 2000)
         payment.say("captured", order["id"], 500)

@@ -67,7 +67,7 @@ def tellings(draw: st.DrawFn) -> Telling:
 
 
 def expected_status(captured: int, refunded: int, words: set[str]) -> str:
-    """The contract ("States"), once more and as plainly as it goes."""
+    """Return the contract ("States"), once more and as plainly as it goes."""
     kept = captured - refunded
     if captured and kept >= TOTAL:
         return "paid"
@@ -104,7 +104,7 @@ def test_payment_events_come_to_the_same_in_any_order_way_and_number(
     with world.sandbox.fault("payment", kind="deaf"):  # what the service asks back is another story
         for index, way in telling.copies:
             payment.tell(events[index], way)
-        payment.wait_until_all_is_heard()
+        payment.wait_until_acknowledged()
         eventually(lambda: len(ledger(world, order["id"])) >= len(events), "every event to be counted")
         counted = ledger(world, order["id"])
         after = second_world.person("customer", ada.id).order(order["id"])

@@ -34,14 +34,14 @@ pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="needs PgBouncer (Debi
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A marketplace whose service is started by the tests."""
+    """Yield a marketplace whose service is started by the tests."""
     with Stack(tmp_path_factory.mktemp("pooler"), service=False, durable=False) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def sandbox(stack: Stack) -> Iterator[Sandbox]:
-    """The neighbours; Payment captures what it is asked for."""
+    """Yield the neighbours; Payment captures what it is asked for."""
     with closing(Sandbox(stack.control_url)) as sandbox:
         sandbox.payments(behaviour="capture", capture_after=0.3)
         yield sandbox
@@ -82,7 +82,7 @@ def configure(folder: Path, port: int, stack: Stack) -> Path:
 
 @contextmanager
 def service(stack: Stack, sandbox: Sandbox, name: str, address: str) -> Iterator[World]:
-    """A server, a worker and beat that know the pooler alone."""
+    """Yield a server, a worker and beat that know the pooler alone."""
     settings = {"DATABASE_URL": address, "DATABASE_POOLER": "transaction"}
     with ExitStack() as running:
         for job, command in (("worker", composition.WORKER), ("beat", composition.BEAT)):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.invariants import check_at_rest, check_invariants
-from tests.support.payment import COMMANDS, Payment, asked_back, until_asked_back
+from tests.support.payment import COMMANDS, Payment, refund_requests, until_refunds_requested
 from tests.support.processes import frozen, process
 from tests.support.reconciliation import check_found_then_repaired, confirmed, everything, pending, reconcile
 from tests.support.records import (
@@ -157,7 +157,7 @@ def test_money_that_a_terminated_order_owes_is_refunded(world: World, payment: P
     ada, order = confirmed(world)
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
-        until_asked_back(payment, order["id"], 1)
+        until_refunds_requested(payment, order["id"], 1)
         until_done(world, order["id"])
     world.sql("DELETE FROM refunds WHERE order_id = %s", order["id"])
     check_found_then_repaired(world, order["id"], "refund_missing")
@@ -172,7 +172,7 @@ def test_what_payment_should_have_been_asked_long_ago_is_asked_now(world: World,
     silent, owed = pending(world)[1]["id"], confirmed(world)[1]["id"]
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         pay(world, owed, amount_minor=500)
-        until_asked_back(payment, owed, 1)
+        until_refunds_requested(payment, owed, 1)
         until_done(world, owed)
     with frozen(process(world, "worker")):
         world.sql("UPDATE orders SET payment_check_at = now() - interval '2 min' WHERE id = %s", silent)
@@ -182,7 +182,7 @@ def test_what_payment_should_have_been_asked_long_ago_is_asked_now(world: World,
         until_done(world, silent)
         until_done(world, owed)
     assert payment.types(COMMANDS, silent)[-1] == "payment.status_requested"
-    assert len(asked_back(payment, owed)) == 2
+    assert len(refund_requests(payment, owed)) == 2
     until_refunded(world, owed, 500)
     check_at_rest(world, silent, owed)
 

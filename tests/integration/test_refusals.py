@@ -54,20 +54,20 @@ class Caller:
     def say(self, what: bytes) -> None:
         self.socket.sendall(what)
 
-    def hears(self, *, is_head: bool = False) -> tuple[int, dict[str, str], bytes]:
-        """The next answer: status, headers by their names in lower case, body."""
+    def wait_for(self, *, is_head: bool = False) -> tuple[int, dict[str, str], bytes]:
+        """Return the next answer: status, headers by their names in lower case, body."""
         status = int(self._heard.readline().split(b" ", 2)[1])
         headers = {name.lower(): value for name, value in parse_headers(self._heard).items()}
         return status, headers, b"" if is_head else self._heard.read(int(headers.get("content-length", 0)))
 
     def is_closed(self) -> bool:
-        """Whether the server closes the connection and sends nothing before."""
+        """Return whether the server closes the connection and sends nothing before."""
         return self._heard.read() == b""
 
 
 @pytest.fixture(scope="module")
 def full_url(stack: Stack) -> Iterator[str]:
-    """A server that admits no request of the API."""
+    """Yield a server that admits no request of the API."""
     with server(stack, "full", CHECKOUTS_IN_FLIGHT="0", REQUESTS_IN_FLIGHT="0") as url:
         yield url
 
@@ -78,29 +78,29 @@ def test_a_refusal_is_the_same_for_every_request_and_keeps_the_connection(full_u
     with Caller(full_url) as caller:
         for _ in range(2):
             caller.say(first_lines + LAST_LINES + content)
-            status, headers, body = caller.hears(is_head=what == "a head")
+            status, headers, body = caller.wait_for(is_head=what == "a head")
             assert status == 503
             assert body == b"" if what == "a head" else json.loads(body)["request_id"] == "mine"
             assert headers.keys() >= {"date", "cache-control", "x-content-type-options"}
             assert headers["content-type"] == "application/problem+json"
             assert (headers["retry-after"], headers["x-request-id"]) == ("1", "mine")
         caller.say(b"GET /healthz HTTP/1.1\r\n" + LAST_LINES)
-        assert caller.hears()[0] == 200
+        assert caller.wait_for()[0] == 200
 
 
 def test_an_http_1_0_request_is_refused_and_its_connection_closed(full_url: str) -> None:
     with Caller(full_url) as caller:
         caller.say(b"GET /api/v1/orders HTTP/1.0\r\nConnection: keep-alive\r\n" + LAST_LINES)
-        assert caller.hears()[0] == 503
+        assert caller.wait_for()[0] == 503
         assert caller.is_closed()
 
 
 def test_a_request_that_expects_100_continue_gets_it_and_is_then_refused(full_url: str) -> None:
     with Caller(full_url) as caller:
         caller.say(b"POST /api/v1/orders HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" + LAST_LINES)
-        assert caller.hears()[0] == 100
+        assert caller.wait_for()[0] == 100
         caller.say(b"{}")
-        assert caller.hears()[0] == 503
+        assert caller.wait_for()[0] == 503
 
 
 def test_refusals_keep_their_order_among_pipelined_requests(full_url: str) -> None:
@@ -108,7 +108,7 @@ def test_refusals_keep_their_order_among_pipelined_requests(full_url: str) -> No
     with Caller(full_url) as caller:
         asked = [f"GET {place} HTTP/1.1\r\n".encode() + LAST_LINES for place in places]
         caller.say(b"".join((*asked, b"GET /api/v1/last HTTP/1.1\r\nConnection: close\r\n", LAST_LINES)))
-        heard = [caller.hears() for _ in range(5)]
+        heard = [caller.wait_for() for _ in range(5)]
         assert caller.is_closed()
     assert [status for status, _, _ in heard] == [503, 200, 503, 503, 503]
     assert [json.loads(body).get("instance", "/healthz") for _, _, body in heard] == [*places, "/api/v1/last"]
@@ -118,7 +118,7 @@ def test_nothing_is_sent_after_the_response_to_a_request_with_connection_close(f
     with Caller(full_url) as caller:
         asked = b"GET /api/v1/orders HTTP/1.1\r\n"
         caller.say(asked + b"Connection: close\r\n" + LAST_LINES + asked + LAST_LINES)
-        assert caller.hears()[0] == 503
+        assert caller.wait_for()[0] == 503
         assert caller.is_closed()
 
 
@@ -126,7 +126,7 @@ def test_a_websocket_is_refused_once_by_a_full_server(full_url: str) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
     with Caller(full_url) as caller:
         caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + upgrade + LAST_LINES)
-        assert caller.hears()[0] == 403
+        assert caller.wait_for()[0] == 403
         assert caller.is_closed()
 
 
@@ -138,13 +138,13 @@ def test_a_refusal_waits_for_the_rest_of_the_request(full_url: str) -> None:
             caller.socket.recv(1)
         caller.socket.settimeout(SILENCE_SECONDS)
         caller.say(b"}")
-        assert caller.hears()[0] == 503
+        assert caller.wait_for()[0] == 503
 
 
 def test_an_idle_connection_is_closed_after_a_refusal(full_url: str) -> None:
     with Caller(full_url) as caller:
         caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
-        assert caller.hears()[0] == 503
+        assert caller.wait_for()[0] == 503
         caller.socket.settimeout(2 * uvicorn.Config("").timeout_keep_alive)
         assert caller.is_closed()
 
@@ -152,7 +152,7 @@ def test_an_idle_connection_is_closed_after_a_refusal(full_url: str) -> None:
 def test_a_refusal_by_a_draining_server_says_that_the_connection_ends(stack: Stack) -> None:
     def ends(caller: Caller) -> bool:
         caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
-        status, headers, _ = caller.hears()
+        status, headers, _ = caller.wait_for()
         assert status == 503
         return headers.get("connection") == "close"
 
@@ -170,5 +170,5 @@ def test_refusals_are_the_same_with_another_http_implementation(stack: Stack) ->
     settings = {"UVICORN_HTTP": "h11", "REQUESTS_IN_FLIGHT": "0"}
     with server(stack, "full and h11", **settings) as url, Caller(url) as caller:
         caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
-        status, headers, _ = caller.hears()
+        status, headers, _ = caller.wait_for()
     assert (status, headers["retry-after"], headers["x-request-id"]) == (503, "1", "mine")

@@ -11,7 +11,7 @@ import redis
 from psycopg.types.json import Jsonb
 
 from tests.support.payment import COMMANDS, EVENTS, ORDERS, Payment
-from tests.support.records import hurry, letters, pay, until_done, until_requested, waiting
+from tests.support.records import dead_letters, make_effects_due, pay, until_done, until_requested, waiting
 from tests.support.world import World, eventually
 
 RECOVERY_SECONDS = 30
@@ -21,13 +21,13 @@ BLANK = dict.fromkeys(("payment_id", "amount_minor", "currency", "refund_id", "r
 
 
 def event(order_id: str, type_: str, **fields: Any) -> dict[str, Any]:
-    """A message for `orders.events` as the service writes it into the outbox."""
+    """Return a message for `orders.events` as the service writes it into the outbox."""
     times = {"event_id": f"{order_id[:8]} {type_}", "occurred_at": "2026-01-01T00:00:00Z"}
     return {"name": ORDERS, "message": {"order_id": order_id, "type": type_, **times, **BLANK, **fields}}
 
 
 def without(name: str) -> dict[str, Any]:
-    """The payload of a message that lacks a field which is signed."""
+    """Return the payload of a message that lacks a field which is signed."""
     message = event("7", "broken")
     del message["message"][name]
     return {"messages": [message]}
@@ -68,7 +68,7 @@ def write(world: World, *rows: tuple[str, str, Any]) -> None:
 
 
 def tries(world: World, order_id: str, lane: str) -> int:
-    """How often the order's first row in this lane has been tried."""
+    """Return how often the order's first row in this lane has been tried."""
     (row,) = world.sql(
         "SELECT attempts FROM outbox WHERE order_id = %s AND lane = %s ORDER BY id LIMIT 1", order_id, lane
     )
@@ -92,7 +92,7 @@ def test_an_unusable_row_is_a_dead_letter_and_holds_up_no_other_row_of_its_batch
     )
     eventually(lambda: "next" in payment.types(ORDERS, good["id"]), "the row behind it to be published")
     until_done(world, bad["id"])
-    (letter,) = letters(world, bad["id"])
+    (letter,) = dead_letters(world, bad["id"])
     content = json.loads(letter["message"])
     assert (letter["source"], str(letter["order_id"])) == ("outbox", bad["id"])
     assert (content["kind"], content["lane"], content["payload"]) == ("publish", "events", UNUSABLE[what])
@@ -103,10 +103,10 @@ def test_a_retried_row_that_still_says_nothing_usable_is_the_same_letter(world: 
     order = world.shopper().place()
     until_done(world, order["id"])
     write(world, (order["id"], "events", {"messages": 7}))
-    (letter,) = eventually(lambda: letters(world, order["id"]), "the dead letter")
+    (letter,) = eventually(lambda: dead_letters(world, order["id"]), "the dead letter")
     assert world.admin().post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
-    eventually(lambda: letters(world, order["id"])[0]["attempts"] == 2, "the second attempt to fail")
-    assert [each["id"] for each in letters(world, order["id"])] == [letter["id"]]
+    eventually(lambda: dead_letters(world, order["id"])[0]["attempts"] == 2, "the second attempt to fail")
+    assert [each["id"] for each in dead_letters(world, order["id"])] == [letter["id"]]
     assert waiting(world, order["id"]) == []
 
 
@@ -114,7 +114,7 @@ def test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go
     world: World, payment: Payment
 ) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS) as heard, unwritable(payment.bus, ORDERS):
+    with payment.subscribed_to(COMMANDS) as heard, unwritable(payment.bus, ORDERS):
         order = ada.place()
         pay(world, order["id"])
         ada.order_becomes(order["id"], status="confirmed")
@@ -122,12 +122,12 @@ def test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
         payment.told(COMMANDS, order["id"], 2)
         for times in (2, 3, 4):
-            hurry(world, order["id"])
+            make_effects_due(world, order["id"])
             until_tried(world, order["id"], "events", times)
         assert payment.types(COMMANDS, order["id"]) == ["payment.requested", "payment.refund_requested"]
         assert [message["type"] for _, message in heard(order["id"])] == payment.types(COMMANDS, order["id"])
         assert ada.http.get("/readyz").status_code == 200
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     told = payment.types(ORDERS, order["id"])
     assert [type_ for type_ in told if type_.startswith("order.")] == [
@@ -149,12 +149,12 @@ def test_an_event_that_was_unpublishable_for_too_long_is_a_dead_letter_and_publi
             order["id"],
         )
         until_done(world, order["id"])
-    (letter,) = letters(world, order["id"])
+    (letter,) = dead_letters(world, order["id"])
     assert (letter["source"], "WRONGTYPE" in letter["reason"]) == ("outbox", True)
     assert payment.types(ORDERS, order["id"]) == []
     assert world.admin().post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
     payment.told(ORDERS, order["id"], 1)
-    eventually(lambda: not letters(world, order["id"]), "the letter to go")
+    eventually(lambda: not dead_letters(world, order["id"]), "the letter to go")
 
 
 def test_while_payments_commands_can_not_be_written_the_rest_goes_on_and_readiness_names_the_relay(
@@ -167,11 +167,11 @@ def test_while_payments_commands_can_not_be_written_the_rest_goes_on_and_readine
         assert payment.types(ORDERS, order["id"]) == ["order.placed"]
 
         def names_the_relay() -> bool:
-            hurry(world, order["id"])
+            make_effects_due(world, order["id"])
             return bool(ada.http.get("/readyz").json()["failing"] == ["relay"])
 
         eventually(names_the_relay, "readiness to name the relay")
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_requested(world, order["id"])
     until_done(world, order["id"])
     eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready", RECOVERY_SECONDS)

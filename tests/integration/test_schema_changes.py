@@ -29,7 +29,7 @@ TEXTS = {"orders": "note", "order_items": "name", "vendor_orders": "status", "ou
 
 @contextmanager
 def changed(world: World, change: str, table: str) -> Iterator[None]:
-    """The schema after a migration, for this while."""
+    """Yield the schema after a migration, for this while."""
     there, back = CHANGES[change]
     text = TEXTS[table]
     [column] = world.sql(

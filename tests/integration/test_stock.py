@@ -7,8 +7,8 @@ from typing import Any
 from tests.support.invariants import check_at_rest
 from tests.support.reconciliation import check_found_then_repaired, confirmed, pending, reconcile
 from tests.support.records import (
+    dead_letters,
     hold,
-    letters,
     lose_hold,
     pay,
     product_of,
@@ -28,12 +28,12 @@ def units(world: World, product_id: str) -> tuple[int, int, int]:
 
 
 def stored_revision(world: World, order_id: str) -> int:
-    """The revision of the reservation that the order has written down."""
+    """Return the revision of the reservation that the order has written down."""
     return int(world.sql("SELECT stock_revision FROM orders WHERE id = %s", order_id)[0]["stock_revision"])
 
 
 def part_of(order: dict[str, Any], vendor_id: str) -> str:
-    """The id of a vendor's part of the order."""
+    """Return the id of a vendor's part of the order."""
     return next(str(part["id"]) for part in order["vendor_orders"] if part["vendor_id"] == vendor_id)
 
 
@@ -121,7 +121,7 @@ def test_an_order_placed_before_revisions_were_kept_is_sold_as_it_is(world: Worl
 
 # --- vendors who cancel -----------------------------------------------------------------------------------------------
 def of_two_vendors(world: World) -> tuple[Any, dict[str, Any], str, str]:
-    """A customer, their order of two vendors' products, and these."""
+    """Return a customer, their order of two vendors' products, and these."""
     mug, book = world.product(vendor="v-1", stock=2), world.product(vendor="v-2", stock=2)
     ada = world.customer([(mug, 2), (book, 2)])
     order = ada.place()
@@ -167,7 +167,7 @@ def test_a_restock_waits_for_the_sale_that_is_still_owed(world: World) -> None:
             "UPDATE outbox SET created_at = now() - interval '2 d', available_at = now() WHERE order_id = %s",
             order["id"],
         )
-        (letter,) = eventually(lambda: letters(world, order["id"]), "the commit to be given up")
+        (letter,) = eventually(lambda: dead_letters(world, order["id"]), "the commit to be given up")
         confirm_cancelled = world.vendor("v-1").post(f"/vendor-orders/{part_of(order, 'v-1')}/cancel")
         assert confirm_cancelled.status_code == 200
         eventually(lambda: waiting(world, order["id"]) == ["restock_items"], "the restock to wait")
@@ -175,7 +175,7 @@ def test_a_restock_waits_for_the_sale_that_is_still_owed(world: World) -> None:
         assert world.admin().post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
     check_at_rest(world, order["id"])
     assert (units(world, mug), units(world, book)) == ((2, 0, 0), (0, 0, 2))
-    assert letters(world, order["id"]) == []
+    assert dead_letters(world, order["id"]) == []
 
 
 # --- reconciliation ---------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_what_was_given_up_is_one_dead_letter_however_often_reconciliation_finds
         eventually(lambda: waiting(world, order["id"]) == ["commit_stock"], "the commit to wait")
         old = "UPDATE outbox SET created_at = now() - interval '2 d', available_at = now() WHERE order_id = %s"
         world.sql(old, order["id"])
-        eventually(lambda: letters(world, order["id"]), "the commit to be given up")
+        eventually(lambda: dead_letters(world, order["id"]), "the commit to be given up")
         for _ in range(2):
             status, said = reconcile(world, "--order", order["id"])
             assert status == 1 and "retry its dead letter" in said
@@ -219,8 +219,8 @@ def test_what_was_given_up_is_one_dead_letter_however_often_reconciliation_finds
             " VALUES (%s, 'commit_stock', 'stock', '{}', 'another request', now() - interval '2 d')",
             order["id"],
         )
-        eventually(lambda: [letter["attempts"] for letter in letters(world, order["id"])] == [2], "the second try")
-        letter_id = letters(world, order["id"])[0]["id"]
+        eventually(lambda: [letter["attempts"] for letter in dead_letters(world, order["id"])] == [2], "the second try")
+        letter_id = dead_letters(world, order["id"])[0]["id"]
     assert world.admin().post(f"/admin/dead-letters/{letter_id}/retry").status_code == 202
     check_at_rest(world, order["id"])
 

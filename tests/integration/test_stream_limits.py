@@ -14,7 +14,7 @@ from tests.support.locks import orders_locked
 from tests.support.market import Market
 from tests.support.problem import problem
 from tests.support.server import server
-from tests.support.streams import Listener, listen
+from tests.support.streams import StreamClient, open_stream
 from tests.support.world import Person, Sandbox, World, eventually
 
 FOR_EACH, IN_ALL = 3, 5
@@ -29,15 +29,15 @@ def limited_url(stack: Stack) -> Iterator[str]:
 
 @pytest.fixture
 def limited(stack: Stack, sandbox: Sandbox, limited_url: str) -> Iterator[World]:
-    """A server process that carries few streams."""
+    """Yield a server process that carries few streams."""
     with closing(World(stack, limited_url, sandbox)) as world:
         yield world
 
 
 @contextmanager
-def open_streams(person: Person, path: str, count: int) -> Iterator[list[Listener]]:
+def open_streams(person: Person, path: str, count: int) -> Iterator[list[StreamClient]]:
     with ExitStack() as closing_all:
-        opened = [closing_all.enter_context(listen(person, path)) for _ in range(count)]
+        opened = [closing_all.enter_context(open_stream(person, path)) for _ in range(count)]
         assert [each.answer.status for each in opened] == [200] * count
         yield opened
 
@@ -117,7 +117,7 @@ def test_a_client_that_leaves_while_its_stream_opens_gives_its_place_back(limite
 
     def all_free() -> bool:
         with ExitStack() as closing_all:
-            opened = [closing_all.enter_context(listen(customer, path)) for _ in range(FOR_EACH)]
+            opened = [closing_all.enter_context(open_stream(customer, path)) for _ in range(FOR_EACH)]
             return all(each.answer.status == 200 for each in opened)
 
     eventually(all_free, "the places to be free")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.payment import EVENTS, GROUP, Payment, signature
-from tests.support.records import ledger, letters, parked
+from tests.support.records import dead_letters, ledger, parked
 from tests.support.world import World, eventually
 
 Make = Callable[[Payment, str, str], bytes]
@@ -16,7 +16,7 @@ Make = Callable[[Payment, str, str], bytes]
 
 
 def a(word: str = "captured", amount: object = 2000, **fields: object) -> Make:
-    """A message with these fields and a true signature over them."""
+    """Return a message with these fields and a true signature over them."""
 
     def make(payment: Payment, order_id: str, mark: str) -> bytes:
         return json.dumps(
@@ -27,12 +27,12 @@ def a(word: str = "captured", amount: object = 2000, **fields: object) -> Make:
 
 
 def with_event_id(make_id: Callable[[str], str]) -> Make:
-    """A signed capture whose event id is made of the mark."""
+    """Return a signed capture whose event id is made of the mark."""
     return lambda payment, order_id, mark: a(event_id=make_id(mark))(payment, order_id, mark)
 
 
 def then(change: Callable[[dict[str, Any]], object]) -> Make:
-    """A capture, signed, then changed."""
+    """Return a capture, signed, then changed."""
 
     def make(payment: Payment, order_id: str, mark: str) -> bytes:
         message = json.loads(a()(payment, order_id, mark))
@@ -51,12 +51,12 @@ def without(name: str) -> Make:
 
 
 def spoilt(spoil: Callable[[bytes], bytes]) -> Make:
-    """The bytes of a signed capture, spoilt."""
+    """Return the bytes of a signed capture, spoilt."""
     return lambda payment, order_id, mark: spoil(a()(payment, order_id, mark))
 
 
 def signed_by(secret: str) -> Make:
-    """A capture signed by somebody who does not know Payment's secret."""
+    """Return a capture signed by somebody who does not know Payment's secret."""
     return then(lambda message: message.update(signature=signature(message, secret)))
 
 
@@ -123,8 +123,8 @@ def test_a_message_is_a_dead_letter_and_the_next_one_counts_when_it_has(
     payment.tell(make(payment, order["id"], mark), times=2)
     good = payment.say("captured", order["id"])
     paid = ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
-    payment.wait_until_all_is_heard()
-    (letter,) = letters(world, mark)
+    payment.wait_until_acknowledged()
+    (letter,) = dead_letters(world, mark)
     assert reason in letter["reason"]
     assert letter["source"] == EVENTS
     assert letter["attempts"] >= 2
@@ -137,7 +137,7 @@ def test_a_capture_can_not_be_turned_to_another_order(world: World, payment: Pay
     hers, evil = ada.place(), eve.place()
     message = payment.event("captured", hers["id"])
     payment.tell({**message, "order_id": evil["id"]})
-    eventually(lambda: letters(world, message["event_id"]), "the forgery to be a dead letter")
+    eventually(lambda: dead_letters(world, message["event_id"]), "the forgery to be a dead letter")
     payment.tell(message)
     ada.order_becomes(hers["id"], payment_status="paid")
     assert (ledger(world, evil["id"]), eve.order(evil["id"])) == ([], evil)
@@ -150,7 +150,7 @@ def test_a_capture_can_not_be_counted_again_under_another_event_id(world: World,
     payment.tell(message)
     copy = {**message, "event_id": str(uuid.uuid4())}
     payment.tell(copy)
-    eventually(lambda: letters(world, copy["event_id"]), "the forgery to be a dead letter")
+    eventually(lambda: dead_letters(world, copy["event_id"]), "the forgery to be a dead letter")
     assert ada.order_becomes(order["id"], payment_status="partially_paid")["status"] == "pending"
     assert len(ledger(world, order["id"])) == 1
 
@@ -160,17 +160,17 @@ def test_a_bad_message_is_one_letter_however_often_it_is_heard(
 ) -> None:
     mark = uuid.uuid4().hex
     payment.tell(json.dumps({"event_id": mark}).encode(), "both", times=20)
-    payment.wait_until_all_is_heard()
-    (letter,) = eventually(lambda: letters(world, mark), "the dead letter")
-    eventually(lambda: letters(world, mark)[0]["attempts"] > 20, "its copies to be counted")
-    assert letter["id"] == letters(world, mark)[-1]["id"]
+    payment.wait_until_acknowledged()
+    (letter,) = eventually(lambda: dead_letters(world, mark), "the dead letter")
+    eventually(lambda: dead_letters(world, mark)[0]["attempts"] > 20, "its copies to be counted")
+    assert letter["id"] == dead_letters(world, mark)[-1]["id"]
 
 
 def test_a_dead_letter_names_the_order_it_speaks_of_as_far_as_that_can_be_told(world: World, payment: Payment) -> None:
     order_id = str(uuid.uuid4())
     forged = {**payment.event("captured", order_id), "signature": "0" * 64}
     payment.tell(forged)
-    (letter,) = eventually(lambda: letters(world, forged["event_id"]), "the dead letter")
+    (letter,) = eventually(lambda: dead_letters(world, forged["event_id"]), "the dead letter")
     assert str(letter["order_id"]) == order_id
 
 
@@ -180,7 +180,7 @@ def test_a_stream_entry_without_a_message_blocks_nobody(world: World, payment: P
     payment.bus.xadd(EVENTS, {"something": "else"})
     payment.say("captured", order["id"], via="stream")
     ada.order_becomes(order["id"], status="confirmed")
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
 
 
 def test_copies_that_race_are_all_counted(world: World, second_world: World, payment: Payment) -> None:
@@ -190,7 +190,7 @@ def test_copies_that_race_are_all_counted(world: World, second_world: World, pay
     eventually(lambda: bus.pubsub_numsub(EVENTS)[0][1] >= 2, "both to listen")
     payment.tell(mark.encode(), "channel", times=20)
     payment.tell(mark.encode(), "stream", times=20)
-    eventually(lambda: letters(world, mark)[0]["attempts"] >= 60, "2 x 20 on the channel, 20 on the stream")
+    eventually(lambda: dead_letters(world, mark)[0]["attempts"] >= 60, "2 x 20 on the channel, 20 on the stream")
 
 
 def test_an_entry_that_was_trimmed_while_it_was_pending_is_forgotten_and_no_dead_letter(
@@ -240,9 +240,9 @@ def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_what_is_about_an_order_all
     payment.tell({**payment.event("captured", str(uuid.uuid4())), "signature": "0" * 64, "reason": marks[0]})
     payment.tell(b"flood7")
     payment.tell(forged)
-    payment.wait_until_all_is_heard()
-    assert [letter["message"] for mark in marks for letter in letters(world, mark)] == []
-    assert len(letters(world, forged["event_id"])) == 1
+    payment.wait_until_acknowledged()
+    assert [letter["message"] for mark in marks for letter in dead_letters(world, mark)] == []
+    assert len(dead_letters(world, forged["event_id"])) == 1
     (copied,) = world.sql("SELECT attempts FROM dead_letters WHERE message = 'flood7'")
     assert copied["attempts"] > 1
     metrics = world.customer().http.get("/metrics").text
@@ -273,6 +273,6 @@ def test_an_odd_but_true_event_counts(world: World, payment: Payment, fields: di
         fields = {"event_id": uuid.uuid4().hex + fields["event_id"]}
     payment.say("captured", order["id"], **fields)
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     assert len(ledger(world, order["id"])) == 1
     assert not parked(world, order["id"])

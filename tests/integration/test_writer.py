@@ -19,7 +19,7 @@ from tests.support.world import World
 
 
 def by_the_models(world: World, *order_ids: str) -> list[dict[str, Any]]:
-    """The orders as a program sees them that knows them through the models only (`models_view.py`)."""
+    """Return the orders as a program sees them that knows them through the models only (`models_view.py`)."""
     command = [sys.executable, "-m", "tests.support.models_view", *order_ids]
     done = subprocess.run(command, cwd=CHECKOUT, env=world.stack.environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

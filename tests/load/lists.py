@@ -118,7 +118,7 @@ def caller(role: Any, id_: str) -> Caller:
 
 
 def cases() -> Iterator[Case]:
-    """Every filter, frequent and rare, for everyone who may use it."""
+    """Yield every filter, frequent and rare, for everyone who may use it."""
     day, half = timedelta(days=1), SPAN / 2
     times = {
         "created_after 1 day ago": {"created_after": NOW - day},
@@ -175,7 +175,7 @@ def cases() -> Iterator[Case]:
 
 @contextmanager
 def database(folder: Path, orders: int) -> Iterator[None]:
-    """A PostgreSQL server with that many orders, in a folder where it may be from an earlier run."""
+    """Yield a PostgreSQL server with that many orders, in a folder where it may be from an earlier run."""
     server = Postgres(folder / str(orders), durable=False)
     is_new = not server.data.exists()
     server.start()
@@ -264,7 +264,7 @@ def buffers_of(plan: str) -> int:
 
 
 def middle(case: Case, request: PageRequest) -> PageRequest | None:
-    """The list from its fifth page on."""
+    """Return the list from its fifth page on."""
     for _ in range(4):
         page = case.read(case.caller, request)
         if page.next is None:
@@ -336,7 +336,7 @@ def write_batch() -> float:
 
 
 def placed(seed: int) -> order_writer.NewOrder:
-    """An order as checkout makes it."""
+    """Return an order as checkout makes it."""
     products = {
         f"p-{n}": Product(f"p-{n}", f"v-{(n + seed) % 2}", "Product in blue", f"SKU-{n}", 100 + seed, "EUR", 1)
         for n in range(seed % 900, seed % 900 + 3)

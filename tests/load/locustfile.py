@@ -108,7 +108,7 @@ class Customer(FastHttpUser):
         headers: dict[str, str] | None = None,
         name: str | None = None,
     ) -> Iterator[Any]:
-        """An answer with one of these statuses. What is wrong with it is counted as a failure, and ends the task."""
+        """Yield an answer with one of these statuses. What is wrong with it is counted as a failure, and ends the task."""
         how: dict[str, Any] = {"headers": self.headers | (headers or {}), "name": name, "catch_response": True}
         if body is not None:
             how["json"] = body
@@ -125,7 +125,7 @@ class Customer(FastHttpUser):
 
 
 def token_of(customer_id: str) -> str:
-    """A token as the issuer of this stack makes them."""
+    """Return a token as the issuer of this stack makes them."""
     now = int(time.time())
     claims = {"sub": customer_id, "role": "customer", "iat": now, "exp": now + TOKEN_SECONDS}
     claims |= {"iss": os.environ["JWT_ISSUER"], "aud": os.environ["JWT_AUDIENCE"]}

@@ -1,4 +1,6 @@
-"""Payment, played by the tests: messages with true signatures, written from the contract, told any way and any number of times."""
+"""Payment, played by the tests: messages with valid signatures, written from the contract, sent over any transport and
+any number of times.
+"""
 
 import hashlib
 import hmac
@@ -29,7 +31,7 @@ def signature(message: Message, secret: str) -> str:
 
 
 class Payment:
-    """The other side of Redis, with Payment's own secret."""
+    """The other end of Redis, with Payment's own secret."""
 
     def __init__(self, world: World, bus: "redis.Redis") -> None:
         self.bus, self.secret = bus, world.stack.environment["PAYMENT_SIGNING_SECRET"]
@@ -78,7 +80,7 @@ class Payment:
         return [message for message in messages if message["order_id"] == order_id]
 
     def told(self, name: str, order_id: str, number: int) -> list[Message]:
-        """Wait until there are so many messages about an order in the stream `name`; return them."""
+        """Wait until there are `number` messages about an order in the stream `name`; return them."""
         eventually(lambda: len(self.stream(name, order_id)) >= number, f"{number} messages in {name}")
         return self.stream(name, order_id)
 
@@ -86,7 +88,7 @@ class Payment:
         """Return the types of the messages about an order in the stream `name`, oldest first."""
         return [message["type"] for message in self.stream(name, order_id)]
 
-    def wait_until_all_is_heard(self) -> None:
+    def wait_until_acknowledged(self) -> None:
         """Wait until the service has acknowledged every message that was published on the stream here."""
 
         def nothing_is_left() -> bool:
@@ -98,25 +100,25 @@ class Payment:
             return {entry["message_id"] for entry in pending}.isdisjoint(self._entries)
 
         if self._entries:
-            eventually(nothing_is_left, "the service to acknowledge what was told on the stream")
+            eventually(nothing_is_left, "the service to acknowledge the stream's messages")
 
     @contextmanager
-    def listening_to(self, *channels: str) -> Iterator[Callable[[str], list[tuple[str, Message]]]]:
+    def subscribed_to(self, *channels: str) -> Iterator[Callable[[str], list[tuple[str, Message]]]]:
         """Subscribe to channels; yield a function that returns (channel, message) of all messages about an order so far."""
-        heard: list[tuple[str, Message]] = []
+        received: list[tuple[str, Message]] = []
 
-        def heard_about(order_id: str) -> list[tuple[str, Message]]:
+        def received_about(order_id: str) -> list[tuple[str, Message]]:
             while message := pubsub.get_message():
                 if message["type"] == "message":
-                    heard.append((message["channel"].decode(), json.loads(message["data"])))
-            return [(channel, message) for channel, message in heard if message["order_id"] == order_id]
+                    received.append((message["channel"].decode(), json.loads(message["data"])))
+            return [(channel, message) for channel, message in received if message["order_id"] == order_id]
 
         bus: Any = self.bus
         with bus.pubsub() as pubsub:
             pubsub.subscribe(*channels)
             for _ in channels:
                 assert pubsub.get_message(timeout=5)
-            yield heard_about
+            yield received_about
 
 
 def _position(entry_id: bytes) -> tuple[int, ...]:
@@ -124,11 +126,11 @@ def _position(entry_id: bytes) -> tuple[int, ...]:
     return tuple(int(part) for part in entry_id.split(b"-"))
 
 
-def asked_back(payment: Payment, order_id: str) -> list[Message]:
+def refund_requests(payment: Payment, order_id: str) -> list[Message]:
     """Return the requests for refunds of the order that were published."""
     return [message for message in payment.stream(COMMANDS, order_id) if message["type"] == "payment.refund_requested"]
 
 
-def until_asked_back(payment: Payment, order_id: str, times: int) -> None:
-    """Wait until so many requests for refunds were published."""
-    eventually(lambda: len(asked_back(payment, order_id)) == times, "the refund to be asked for")
+def until_refunds_requested(payment: Payment, order_id: str, times: int) -> None:
+    """Wait until this number of refund requests was published."""
+    eventually(lambda: len(refund_requests(payment, order_id)) == times, "the refund to be requested")

@@ -1,4 +1,4 @@
-"""`manage.py reconcile`, run on orders whose effects are complete."""
+"""Runs of `manage.py reconcile` on orders whose effects are complete."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def reconcile(world: World, *arguments: str) -> tuple[int, str]:
 
 
 def everything(world: World, order_id: str) -> list[Any]:
-    """Return all that is stored of an order here and at Product, Payment and Cart, the calls that it made included."""
+    """Return all that is stored of an order here and at Product, Payment and Cart, including the calls that were made."""
     tables = ("orders", "vendor_orders", "order_events", "payment_events", "refunds", "outbox", "dead_letters")
     key = {"orders": "id"}
     rows = [

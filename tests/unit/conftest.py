@@ -37,5 +37,5 @@ def certificates() -> ssl.SSLContext:
 
 @pytest.fixture
 def one_tls_context(certificates: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every client takes the same certificates, read once."""
+    """Return every client takes the same certificates, read once."""
     monkeypatch.setattr(ssl, "create_default_context", lambda: certificates)

@@ -50,7 +50,7 @@ for module in sys.argv[2:]:
 
 
 def missing(lock: str) -> set[str]:
-    """The modules that are installed here and not where only this lock is."""
+    """Return the modules that are installed here and not where only this lock is."""
     there = locked(lock)
     return {
         module
@@ -60,7 +60,7 @@ def missing(lock: str) -> set[str]:
 
 
 def neighbours(name: str) -> set[str]:
-    """The services that have a network with this one."""
+    """Return the services that have a network with this one."""
     networks = set(SERVICES[name]["networks"])
     return {other for other in SERVICES if other != name and networks & set(SERVICES[other]["networks"])}
 
@@ -144,7 +144,7 @@ def locked(lock: str) -> set[str]:
 
 
 def normal(name: str) -> str:
-    """A package's name as PEP 503 compares it."""
+    """Return a package's name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

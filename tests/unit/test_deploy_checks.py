@@ -33,7 +33,7 @@ def check_deploy(**changed: str) -> subprocess.CompletedProcess[str]:
 
 
 def warnings(**changed: Any) -> list[str]:
-    """The warnings under settings fit for production, but for these changes."""
+    """Return the warnings under settings fit for production, but for these changes."""
     with override_settings(**FIT | changed):
         return [
             f"{found.id}: {found.msg}"

@@ -46,13 +46,13 @@ STATUS_OF = {code: status for status, codes in CONTRACT.items() for code in code
 
 
 def tree(root: type[OrderError]) -> list[type[OrderError]]:
-    """The errors that have a code of their own; shades of one that are told apart inside only are left out."""
+    """Return the errors that have a code of their own; shades of one that are told apart inside only are left out."""
     found = [error for child in root.__subclasses__() for error in (child, *tree(child))]
     return [error for error in found if "code" in vars(error)]
 
 
 def an(error: type[OrderError]) -> OrderError:
-    """One error of the class."""
+    """Return one error of the class."""
     words: dict[type[OrderError], tuple[Any, ...]] = {
         MethodNotAllowed: ("PUT", ["GET"]),
         IllegalTransition: ("pending", "shipped"),

@@ -45,13 +45,13 @@ def _secret() -> Iterator[None]:
 
 
 def hmac_of(message: dict[str, Any], secret: str = SECRET) -> str:
-    """The signature as the contract has it, in code that shares nothing with the service's."""
+    """Return the signature as the contract has it, in code that shares nothing with the service's."""
     lines = ["" if message.get(name) is None else str(message[name]) for name in SIGNED]
     return hmac.new(secret.encode("utf-8"), "\n".join(lines).encode("utf-8"), hashlib.sha256).hexdigest()
 
 
 def signed(secret: str = SECRET, **fields: Any) -> bytes:
-    """The example with some other fields, signed as it then is."""
+    """Return the example with some other fields, signed as it then is."""
     message = CAPTURED | fields
     return json.dumps({**message, "signature": hmac_of(message, secret)}).encode()
 

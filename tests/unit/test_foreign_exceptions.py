@@ -85,7 +85,7 @@ STATUSES = ["100 Continue", "301 Moved", "400 No", "401 No", "500 Oops", "503 La
 
 
 async def ours(call: Call, neighbours: ServiceClients) -> OrderError | None:
-    """The error of ours that the call ends with, if it fails; any other error fails the test."""
+    """Return the error of ours that the call ends with, if it fails; any other error fails the test."""
     try:
         async with asyncio.timeout(5):
             await call(neighbours, Deadline.after(SECONDS))
@@ -96,7 +96,7 @@ async def ours(call: Call, neighbours: ServiceClients) -> OrderError | None:
 
 @asynccontextmanager
 async def neighbours_at(port: int, seconds: float = 0.05) -> AsyncIterator[ServiceClients]:
-    """All neighbours at one address, each given so long to answer."""
+    """Yield all neighbours at one address, each given so long to answer."""
     url = f"http://{HOST}:{port}"
     with override_settings(
         USER_SERVICE_URL=url,
@@ -342,7 +342,7 @@ async def test_an_issuer_whose_keys_cannot_be_used_publishes_none(published: str
 
 
 def saying(word: bytes) -> Manner:
-    """This word whenever something is heard."""
+    """Return this word whenever something is heard."""
 
     async def manner(peer: Peer) -> None:
         while await peer.heard():

@@ -15,7 +15,7 @@ SIGNALS = signal.SIGTERM, signal.SIGINT
 
 @pytest.fixture
 def server_handler() -> Iterator[Mock]:
-    """The handler that a server has set for both signals."""
+    """Yield the handler that a server has set for both signals."""
     handler = Mock()
     before = {number: signal.signal(number, handler) for number in SIGNALS}
     yield handler

@@ -45,12 +45,12 @@ def schemes_used() -> set[str]:
 
 
 def codes_of(answer: dict[str, Any]) -> set[str]:
-    """The codes that an answer may have: each has an example, named by it."""
+    """Return the codes that an answer may have: each has an example, named by it."""
     return set(look_up(answer).get("content", {}).get("application/problem+json", {}).get("examples", ()))
 
 
 def examples() -> Iterator[Any]:
-    """Each example beside a schema, as the arguments of a test."""
+    """Yield each example beside a schema, as the arguments of a test."""
     for operation in operations():
         places = {"request": operation.get("requestBody", {"content": {}}), **operation["responses"]}
         for place, holder in places.items():

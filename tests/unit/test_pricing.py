@@ -60,7 +60,7 @@ def test_the_lines_keep_the_carts_order_and_quantities(cart: tuple[dict[str, int
 
 
 def taking(shares: Sequence[Fraction]) -> Adjuster:
-    """An adjuster that takes such a share off what is left of each line; the last share counts for all lines after it."""
+    """Return an adjuster that takes such a share off what is left of each line; the last share counts for all lines after it."""
 
     def adjust(lines: Sequence[PricedLine]) -> list[int]:
         return [int(line.left * shares[min(place, len(shares) - 1)]) for place, line in enumerate(lines)]

@@ -45,7 +45,7 @@ class Book:
 
 
 async def calls(book: Book, block: Callable[[Reservation], None]) -> tuple[list[str], BaseException | None]:
-    """The calls that follow on the end of a block, and what the block's caller sees."""
+    """Return the calls that follow on the end of a block, and what the block's caller sees."""
     reservations = StockReservations(cast(Products, book), lambda _: False)
     seen: BaseException | None = None
     try:

@@ -35,7 +35,7 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture
 def closed_folder(tmp_path: Path) -> Path:
-    """A folder that only its owner may enter, as /root is."""
+    """Return a folder that only its owner may enter, as /root is."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     return closed / "postgres"

@@ -44,7 +44,7 @@ def without(*names: str) -> dict[str, str]:
 
 
 def names_read() -> set[str]:
-    """The first argument of every `env.str("…")`, `env.int("…")` … in the settings."""
+    """Return the first argument of every `env.str("…")`, `env.int("…")` … in the settings."""
     calls = [node for node in ast.walk(ast.parse(SETTINGS.read_text())) if isinstance(node, ast.Call)]
     asked = [call for call in calls if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "env"]
     return {
@@ -208,7 +208,7 @@ def test_a_public_key_that_is_none_or_another_algorithms_stops_the_start(algorit
 
 
 def public_key() -> str:
-    """An EdDSA key as PEM."""
+    """Return an EdDSA key as PEM."""
     raw = Ed25519PrivateKey.generate().public_key()
     return raw.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 

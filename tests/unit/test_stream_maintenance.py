@@ -24,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[Any]:
-    """An empty Redis with the group."""
+    """Yield an empty Redis with the group."""
     async with Redis.from_url(f"{server.url}/0") as client:
         await client.flushall()
         await client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
@@ -32,7 +32,7 @@ async def client(server: Server) -> AsyncIterator[Any]:
 
 
 async def names(client: Any) -> set[str]:
-    """The consumers in the group."""
+    """Return the consumers in the group."""
     return {consumer["name"].decode() for consumer in await client.xinfo_consumers(STREAM, GROUP)}
 
 

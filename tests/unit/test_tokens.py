@@ -65,7 +65,7 @@ def pem(private: Any) -> str:
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """The claims of a customer's token, changed; None leaves one out."""
+    """Return the claims of a customer's token, changed; None leaves one out."""
     now = int(time.time())
     usual = {"sub": "u-1", "role": "customer", "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 60}
     return {name: value for name, value in (usual | changed).items() if value is not None}
@@ -80,7 +80,7 @@ def encoded(part: bytes) -> str:
 
 
 def raw_token(header: bytes, payload: bytes, secret: bytes = SECRET.encode()) -> str:
-    """A token of any content, signed with HMAC-SHA256 all the same."""
+    """Return a token of any content, signed with HMAC-SHA256 all the same."""
     signed = f"{encoded(header)}.{encoded(payload)}"
     return f"{signed}.{encoded(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
@@ -404,7 +404,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @asynccontextmanager
 async def issuing(algorithm: str = "EdDSA") -> AsyncIterator[tuple[Issuer, JWTAuthenticator]]:
-    """An issuer with an address for its keys, and the tokens of a service that knows it."""
+    """Yield an issuer with an address for its keys, and the tokens of a service that knows it."""
 
     async def answer(peer: Peer) -> None:
         while await peer.request():
@@ -421,7 +421,7 @@ async def issuing(algorithm: str = "EdDSA") -> AsyncIterator[tuple[Issuer, JWTAu
 
 
 def by(kid: str | None = None, private: Any = PRIVATE["EdDSA"], algorithm: str = "EdDSA") -> str:
-    """A new token, unlike all others: one that was believed before may be remembered."""
+    """Return a new token, unlike all others: one that was believed before may be remembered."""
     return token(private, algorithm, kid, jti=str(uuid.uuid4()))
 
 

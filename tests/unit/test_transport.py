@@ -33,7 +33,7 @@ Ask = Callable[..., Awaitable[httpx.Response]]
 
 @pytest_asyncio.fixture
 async def transport() -> AsyncIterator[KeepAliveTransport]:
-    """A transport; whatever a test did to it, it leaves no file descriptor and no task behind."""
+    """Yield a transport; whatever a test did to it, it leaves no file descriptor and no task behind."""
     opened = KeepAliveTransport(connect_seconds=0.2)
     before = open_sockets()
     yield opened
@@ -143,7 +143,7 @@ async def test_a_connection_that_the_server_will_close_is_not_used_again(
     async with serving(always(answer)) as server:
         for _ in range(2):
             assert (await ask(transport, server)).content == b"ok"
-            assert await server.is_left()
+            assert await server.is_disconnected()
         assert server.connections == 2
 
 
@@ -235,7 +235,7 @@ async def test_what_is_said_while_nobody_asked_is_no_answer_to_the_next_request(
     async with serving(speak_up) as server:
         assert (await ask(transport, server)).content == b"ok"
         said.set()
-        assert await server.is_left()
+        assert await server.is_disconnected()
         assert (await ask(transport, server)).content == b"ok"
         assert server.connections == 2
 
@@ -281,7 +281,7 @@ async def test_garbage_is_an_error_and_ends_the_connection(transport: KeepAliveT
     async with serving(once(garbage)) as server:
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await ask(transport, server)
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 @pytest.mark.parametrize("kind", ["length", "chunked", "until closed", "head"])
@@ -305,7 +305,7 @@ async def test_an_answer_over_one_mebibyte_is_refused_before_it_has_come_whole(
     async with serving(pour) as server:
         with pytest.raises(httpx.RemoteProtocolError):
             await ask(transport, server)
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 async def test_an_answer_just_below_one_mebibyte_arrives_whole(transport: KeepAliveTransport) -> None:
@@ -323,7 +323,7 @@ async def test_a_compressed_answer_is_refused(transport: KeepAliveTransport, enc
     async with serving(always(answer)) as server:
         with pytest.raises(httpx.RemoteProtocolError, match="compressed"):
             await ask(transport, server)
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 async def test_a_refused_connection_is_a_connect_error(transport: KeepAliveTransport) -> None:
@@ -346,7 +346,7 @@ async def test_a_server_that_does_not_speak_tls_is_no_connection(
     async with serving(manner) as server:
         with pytest.raises((httpx.ConnectError, httpx.ConnectTimeout)):
             await transport.handle_async_request(httpx.Request("GET", server.url.replace("http:", "https:")))
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 async def test_a_server_whose_certificate_nobody_vouches_for_is_no_connection(
@@ -373,7 +373,7 @@ async def test_a_server_whose_certificate_nobody_vouches_for_is_no_connection(
 
 
 def self_signed(file: Path) -> Path:
-    """A key with a certificate for this host, good in all but that its own hand has signed it."""
+    """Return a key with a certificate for this host, good in all but that its own hand has signed it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     host = x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))])
@@ -419,7 +419,7 @@ async def test_a_request_given_up_ends_its_connection_and_the_next_one_gets_its_
         assert (await ask(transport, server, "/no")).content == b"no"
         assert server.connections == 2
         await transport.aclose()
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 async def test_a_cancelled_request_aborts_its_connection_to_a_silent_server(transport: KeepAliveTransport) -> None:
@@ -427,7 +427,7 @@ async def test_a_cancelled_request_aborts_its_connection_to_a_silent_server(tran
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await ask(transport, server)
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 async def test_a_request_given_up_as_its_answer_arrives_leaves_no_connection_behind(
@@ -445,7 +445,7 @@ async def test_a_request_given_up_as_its_answer_arrives_leaves_no_connection_beh
         await asyncio.wait([asking])
         await transport.aclose()
         assert asking.cancelled()
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 async def test_a_connection_being_opened_can_be_given_up(transport: KeepAliveTransport) -> None:
@@ -472,7 +472,7 @@ async def test_many_requests_given_up_at_any_moment_leave_nothing_behind(transpo
             await asyncio.gather(*(for_a_while(0.0001 * number) for number in range(60)))
         assert (await ask(transport, server)).content == b"ok"
         await transport.aclose()
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 async def test_a_closed_transport_has_hung_up_everywhere(transport: KeepAliveTransport) -> None:
@@ -480,7 +480,7 @@ async def test_a_closed_transport_has_hung_up_everywhere(transport: KeepAliveTra
         await asyncio.gather(*(ask(transport, server) for _ in range(5)))
         assert server.open == 5
         await transport.aclose()
-        assert await server.is_left()
+        assert await server.is_disconnected()
 
 
 @pytest.mark.parametrize(
