@@ -1,5 +1,7 @@
-"""A client made of `openapi.yaml` by openapi-python-client, which knows nothing of the service but that document, takes one
-order through its life. What the generator can't read it leaves out with a warning, so any warning is a failure."""
+"""A client generated from `openapi.yaml` by openapi-python-client takes one order from checkout to delivery.
+
+The generator leaves out what it cannot read, with a warning, so any warning is a failure.
+"""
 
 import importlib
 import subprocess
@@ -46,7 +48,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
 
 
 class Api:
-    """The generated functions by their operation ids, called in the name of one person."""
+    """The generated functions by their operation ids, called with one person's token."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -81,7 +83,7 @@ def model(name: str) -> Any:
 
 
 def refused(response: Any, status: int, code: str) -> Any:
-    """Return the Problem that a refusal was parsed into."""
+    """Return the Problem into which a refusal was parsed."""
     assert isinstance(response.parsed, model("Problem"))
     assert (response.status_code, response.parsed.status, response.parsed.code) == (status, status, code)
     assert response.parsed.request_id == response.headers["X-Request-ID"]
@@ -142,7 +144,7 @@ def test_a_generated_client_reads_every_refusal_as_a_problem(world: World, api: 
     assert int(unavailable.headers["Retry-After"]) >= 1
 
 
-def test_a_generated_client_is_told_where_a_vendor_order_stands(world: World, api: MakeApi) -> None:
+def test_a_generated_client_reads_the_state_in_an_illegal_transition(world: World, api: MakeApi) -> None:
     shopper = world.shopper(vendor="v-generated-too")
     vendor = api(world.vendor("v-generated-too"))
     part = shopper.place()["vendor_orders"][0]["id"]

@@ -1,4 +1,4 @@
-"""One version of a cart makes one order: several tabs, several processes, whatever key each of them has."""
+"""One version of a cart makes one order, over several tabs, processes and keys."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from tests.support.world import Person, World, eventually
 
 
 def refill(world: World, person: Person, product_id: str, version: int) -> None:
-    """Put the ordered cart back as it was, version included: a Cart that was restored, or has not been cleared yet."""
+    """Put the ordered cart back, version included: a Cart that was restored, or is not cleared yet."""
     world.sandbox.put_cart(person.id, [{"product_id": product_id, "quantity": 1}], version=version)
 
 
@@ -62,12 +62,12 @@ def test_of_many_tabs_in_two_processes_one_orders(world: World, second_world: Wo
         placed = [answer for answer in answers if answer.status_code == 201]
         assert len(placed) == 1, [answer.text for answer in answers]
         for answer in answers:
-            if answer.status_code == 422:  # the cart had been cleared when this tab came
+            if answer.status_code == 422:  # the cart was cleared before this request arrived
                 problem(answer, 422, "empty_cart")
             elif answer.status_code != 201:
                 refused = problem(answer, 409, "cart_already_ordered", "order_id")
                 assert refused["order_id"] == placed[0].json()["id"]
-        eventually(partial(holds_one, world, mug), "the refused to hold nothing", seconds=5)
+        eventually(partial(holds_one, world, mug), "the refused checkouts to hold nothing", seconds=5)
 
 
 def holds_one(world: World, product_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Pages of lists: forth and back over each row exactly once, also while orders arrive and change."""
+"""Pages of lists, forward and back: each row exactly once, also while orders arrive and change."""
 
 import threading
 import uuid

@@ -1,5 +1,4 @@
-"""GET /api/v1/orders/{id}/stream and /vendor-orders/{id}/stream: every entry once, to every listener, until there is a reason
-to stop."""
+"""GET /api/v1/orders/{id}/stream and /vendor-orders/{id}/stream: every entry once, to every client, until the stream ends."""
 
 import asyncio
 import json
@@ -33,7 +32,7 @@ BRISK_SECONDS = 2
 
 
 def token(world: World, person: Person, seconds: float) -> str:
-    """Return a token of the customer that expires in so many seconds."""
+    """Return a token of the customer that expires in `seconds`."""
     now = int(time.time())
     claims = {"sub": person.id, "role": "customer", "iat": now, "exp": now + seconds}
     claims |= {"iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
@@ -42,7 +41,7 @@ def token(world: World, person: Person, seconds: float) -> str:
 
 @contextmanager
 def server(stack: Stack) -> Iterator[tuple[Process, str]]:
-    """Yield a server process of one's own, to be told to stop and to be counted."""
+    """Yield a server process of its own, to be stopped and measured."""
     port = free_port()
     log: Path = stack.logs / f"own-{port}.log"
     command = composition.service(port)
@@ -59,19 +58,19 @@ def server(stack: Stack) -> Iterator[tuple[Process, str]]:
 
 
 def descriptors(process: Process) -> int:
-    """Return how many files and sockets the process has open."""
+    """Return the number of files and sockets that the process has open."""
     return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
 
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Yield two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
 @pytest.fixture(scope="module")
 def brisk_url(stack: Stack) -> Iterator[str]:
-    """Yield a server whose heart beats often."""
+    """Yield a server with frequent heartbeats."""
     with one_more_server(stack, "brisk", "tests.support.impatient_client:application") as url:
         yield url
 
@@ -101,13 +100,13 @@ def test_a_stream_begins_with_the_first_entry_and_goes_on_with_every_new_one(eit
         assert heard.retry == ["1000"]
 
 
-def test_an_admin_hears_entries_whole(market: Market) -> None:
+def test_an_admin_receives_whole_entries(market: Market) -> None:
     sale = market.sell()
     with open_stream(market.admin, f"/orders/{sale.id}/stream") as heard:
         assert heard.wait_for(3) == sale.trail()
 
 
-def test_what_another_process_writes_arrives_too(world: World, second_world: World) -> None:
+def test_an_entry_written_by_another_process_arrives(world: World, second_world: World) -> None:
     market = Market(world, 1000, 333)
     sale = market.sell()
     elsewhere = second_world.person("customer", market.customer.id)
@@ -124,7 +123,7 @@ def test_what_another_process_writes_arrives_too(world: World, second_world: Wor
         assert here.ids == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_listener_who_comes_back_hears_on_exactly_from_behind_the_last_entry(market: Market) -> None:
+def test_a_client_that_reconnects_continues_right_after_its_last_entry(market: Market) -> None:
     sale = market.sell()
     path = f"/orders/{sale.id}/stream"
     with open_stream(market.customer, path) as first:
@@ -132,7 +131,7 @@ def test_a_listener_who_comes_back_hears_on_exactly_from_behind_the_last_entry(m
     sale.do(0, "accept", "ship")
     for last, wanted in (("3", [4, 5, 6]), ("5", [6]), ("0", [1, 2, 3, 4, 5, 6]), ("6", [])):
         with open_stream(market.customer, path, last) as back:
-            eventually(lambda back=back: back.retry, "the stream")  # type: ignore[misc]
+            eventually(lambda back=back: back.retry, "the entries on the stream")  # type: ignore[misc]
             back.wait_for(len(wanted))
             assert back.ids == wanted
     with open_stream(market.customer, path, "6") as back:
@@ -141,7 +140,7 @@ def test_a_listener_who_comes_back_hears_on_exactly_from_behind_the_last_entry(m
         assert back.ids == [7]
 
 
-def test_nothing_is_lost_or_repeated_while_entries_arrive_and_listeners_come_and_go(market: Market) -> None:
+def test_nothing_is_lost_or_repeated_while_entries_arrive_and_clients_come_and_go(market: Market) -> None:
     sale = market.sell()
     path = f"/orders/{sale.id}/stream"
     acting = threading.Thread(target=lambda: [sale.do(v, "accept", "ship", "deliver") for v in (0, 1)])
@@ -155,7 +154,7 @@ def test_nothing_is_lost_or_repeated_while_entries_arrive_and_listeners_come_and
     assert ids == [entry["sequence"] for entry in sale.trail()] == list(range(1, 13))
 
 
-def test_a_vendor_hears_its_own_entries_numbered_by_themselves(either_world: World) -> None:
+def test_a_vendor_receives_its_own_entries_with_numbers_of_their_own(either_world: World) -> None:
     market = Market(either_world, 1000, 333)
     sale = market.sell()
     path = f"/vendor-orders/{sale.parts[1]}/stream"
@@ -177,21 +176,21 @@ def test_a_vendor_hears_its_own_entries_numbered_by_themselves(either_world: Wor
         assert admin.entries[0][1]["request_id"] == sale.trail()[2]["request_id"]
     for last, wanted in (("1", [2, 3, 4]), ("3", [4]), ("0", [1, 2, 3, 4]), ("4", [])):
         with open_stream(market.vendors[1], path, last) as back:
-            eventually(lambda back=back: back.retry, "the stream")  # type: ignore[misc]
+            eventually(lambda back=back: back.retry, "the entries on the stream")  # type: ignore[misc]
             back.wait_for(len(wanted))
             assert back.ids == wanted
 
 
-def test_a_vendor_hears_first_that_the_order_is_confirmed_and_sees_it_by_then(
+def test_a_vendors_stream_begins_with_the_confirmation_and_the_order_is_readable_by_then(
     market: Market, second_world: World
 ) -> None:
-    """Payment is heard by whichever process is quicker; the vendor listens to both."""
+    """The quicker process handles the payment event; the vendor has a stream at both."""
     sale = market.place()
     path = f"/vendor-orders/{sale.parts[0]}"
     there = second_world.vendor(market.vendor_ids[0])
     with open_stream(market.vendors[0], f"{path}/stream") as here, open_stream(there, f"{path}/stream") as elsewhere:
         for heard in (here, elsewhere):
-            eventually(lambda heard=heard: heard.retry, "the stream")  # type: ignore[misc]
+            eventually(lambda heard=heard: heard.retry, "the entries on the stream")  # type: ignore[misc]
             assert not heard.entries
         sale.pay()
         for heard in (here, elsewhere):
@@ -223,28 +222,28 @@ def test_an_order_that_was_never_paid_is_not_confirmed_to_its_vendor(market: Mar
         assert (entry["sequence"], entry["type"]) == (1, "vendor_order.cancelled")
 
 
-def test_a_vendor_who_comes_back_hears_what_is_new(market: Market) -> None:
+def test_a_vendor_that_reconnects_receives_the_new_entries(market: Market) -> None:
     sale = market.sell()
     sale.do(1, "accept")
     sale.do(0, "accept", "ship", "deliver")
     with open_stream(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream", "2") as back:
-        eventually(lambda: back.retry, "the stream")
+        eventually(lambda: back.retry, "the entries on the stream")
         sale.do(1, "ship")
         back.wait_for(1)
         assert back.ids == [3]
 
 
-def test_a_vendor_hears_that_the_customer_has_cancelled(market: Market) -> None:
+def test_a_vendor_receives_the_customers_cancellation(market: Market) -> None:
     sale = market.sell()
     with open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
-        eventually(lambda: heard.retry, "the stream")
+        eventually(lambda: heard.retry, "the entries on the stream")
         sale.cancel(body={"reason": "a secret"})
         entry = heard.wait_for(2)[-1]
         assert (entry["type"], entry["actor_role"]) == ("vendor_order.cancelled", "customer")
         assert "a secret" not in json.dumps(entry)
 
 
-def test_customer_and_vendor_hear_that_a_tracking_number_was_corrected_and_other_vendors_do_not(market: Market) -> None:
+def test_customer_and_vendor_receive_a_corrected_tracking_number_and_other_vendors_do_not(market: Market) -> None:
     sale = market.sell()
     sale.do(0, "accept", "ship")
     with (
@@ -253,15 +252,15 @@ def test_customer_and_vendor_hear_that_a_tracking_number_was_corrected_and_other
         open_stream(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as another,
     ):
         assert sale.act(0, "ship", body={"carrier": "UPS", "tracking_number": "2"}).status_code == 200
-        eventually(lambda: "vendor_order.tracking_changed" in customer.types, "the customer to hear of it")
-        eventually(lambda: "vendor_order.tracking_changed" in vendor.types, "the vendor to hear of it")
+        eventually(lambda: "vendor_order.tracking_changed" in customer.types, "the customer's entry")
+        eventually(lambda: "vendor_order.tracking_changed" in vendor.types, "the vendor's entry")
         assert sale.act(1, "accept").status_code == 200
         eventually(lambda: "vendor_order.processing" in another.types, "the other vendor's own entry")
         assert "vendor_order.tracking_changed" not in another.types
 
 
-def test_a_quiet_stream_shows_that_it_lives_and_one_whose_token_expires_ends(market: Market) -> None:
-    """Two listeners in one test: only here a test has to wait for the time to pass."""
+def test_an_idle_stream_has_heartbeats_and_ends_when_its_token_expires(market: Market) -> None:
+    """Two streams in one test, because both wait for time to pass."""
     sale, world = market.sell(), market.world
     path = f"/orders/{sale.id}/stream"
     began = time.monotonic()
@@ -281,7 +280,7 @@ def test_a_quiet_stream_shows_that_it_lives_and_one_whose_token_expires_ends(mar
 
 
 def read_raw(person: Person, path: str, seconds: float, *ends: bytes) -> bytes:
-    """Return the bytes of a stream without the chunks' frames, until they end with one of `ends` or for so many seconds."""
+    """Return the bytes of a stream without the chunks' frames, until they end with one of `ends` or `seconds` have passed."""
     heard = b""
     timeout = httpx.Timeout(20, read=seconds)
     with (
@@ -298,11 +297,11 @@ def read_raw(person: Person, path: str, seconds: float, *ends: bytes) -> bytes:
 
 
 def events(raw: bytes) -> list[list[str]]:
-    """Return the blocks between blank lines, each of which a strict reader takes for an event."""
+    """Return the blocks between blank lines, which a strict reader takes for events."""
     return [block.split("\n") for block in raw.decode().split("\n\n")]
 
 
-def test_no_blank_line_stands_but_behind_an_event(brisk: Market) -> None:
+def test_every_blank_line_ends_an_event(brisk: Market) -> None:
     """A reader that dispatches at each blank line would see events without data (WHATWG HTML, 9.2.6)."""
     market, sale = brisk, brisk.sell()
     *told, rest = events(read_raw(market.customer, f"/orders/{sale.id}/stream", 20, b": still here\n"))
@@ -321,7 +320,7 @@ def test_no_blank_line_stands_but_behind_an_event(brisk: Market) -> None:
     )
 
 
-def test_a_client_library_hears_the_same(market: Market) -> None:
+def test_a_client_library_receives_the_same_entries(market: Market) -> None:
     sale = market.sell()
     path = f"/api/v1/orders/{sale.id}/stream"
     with httpx_sse.connect_sse(market.customer.http, "GET", path) as source:
@@ -339,8 +338,8 @@ def test_a_client_library_hears_the_same(market: Market) -> None:
         assert next(source.iter_sse()).id == "6"
 
 
-def test_heartbeats_tell_a_vendor_nothing_of_what_others_do(brisk: Market) -> None:
-    """They come by a clock of their own from the beginning on, whatever wakes the stream meanwhile."""
+def test_heartbeats_reveal_nothing_of_other_vendors(brisk: Market) -> None:
+    """Heartbeats follow a clock that starts with the stream, whatever wakes the stream meanwhile."""
     market, sale = brisk, brisk.sell()
 
     def beats(vendor: int) -> float:
@@ -369,7 +368,7 @@ def test_heartbeats_come_between_entries_too(brisk: Market) -> None:
         assert BRISK_SECONDS - 0.2 < time.monotonic() - began < BRISK_SECONDS + 0.9
 
 
-def test_no_stream_opens_for_a_token_past_its_end_though_clocks_may_differ(market: Market) -> None:
+def test_no_stream_opens_for_an_expired_token_within_the_leeway(market: Market) -> None:
     sale, world = market.sell(), market.world
     past = {"Authorization": token(world, market.customer, -5)}
     path = f"{world.url}/api/v1/orders/{sale.id}"
@@ -380,7 +379,7 @@ def test_no_stream_opens_for_a_token_past_its_end_though_clocks_may_differ(marke
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_stream_is_refused_as_any_request_is(market: Market) -> None:
+def test_a_stream_is_refused_like_any_request(market: Market) -> None:
     sale = market.sell()
     order, part = f"/orders/{sale.id}/stream", f"/vendor-orders/{sale.parts[0]}/stream"
     stranger, foreign = market.world.customer(), market.vendors[1]
@@ -395,15 +394,15 @@ def test_a_stream_is_refused_as_any_request_is(market: Market) -> None:
         (httpx.get(f"{market.world.url}/api/v1{order}", trust_env=False), 401, "not_authenticated"),
     ]
     for last in ("x", "-1", "1.5", "1e3", "1 2", "٣", "9" * 40):
-        for who, path in ((market.customer, order), (market.vendors[0], part)):
+        for caller, path in ((market.customer, order), (market.vendors[0], part)):
             headers = {b"Last-Event-ID": last.encode()}
-            refusals.append((who.get(path, headers=headers), 400, "invalid"))
+            refusals.append((caller.get(path, headers=headers), 400, "invalid"))
     for answer, status, code in refusals:
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.request.url
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_process_that_is_told_to_stop_ends_its_streams_and_itself(market: Market) -> None:
+def test_a_graceful_shutdown_ends_the_streams(market: Market) -> None:
     sale, stack = market.sell(), market.world.stack
     authorization = market.customer.http.headers["authorization"]
     with server(stack) as (process, url):
@@ -433,17 +432,17 @@ async def first_lines(url: str, authorization: str, path: str) -> AsyncIterator[
         writer.close()
 
 
-def test_two_hundred_listeners_all_hear_and_leave_nothing_behind(market: Market) -> None:
+def test_two_hundred_clients_receive_every_entry_and_leave_nothing_behind(market: Market) -> None:
     sale = market.sell()
     authorization = market.customer.http.headers["authorization"]
     with server(market.world.stack) as (process, url):
         with StreamClient(url, authorization, f"/orders/{sale.id}/stream") as one:
             one.wait_for(3)
-        eventually(lambda: threads_rest(process), "its connections to be there")
+        eventually(lambda: threads_rest(process), "its connections to be open")
         before = descriptors(process)
-        during = asyncio.run(_crowd(url, authorization, sale, lambda: descriptors(process)))
+        during = asyncio.run(_open_crowd(url, authorization, sale, lambda: descriptors(process)))
         assert during >= before + CROWD
-        eventually(lambda: descriptors(process) <= before + 4, "the places to be free again")
+        eventually(lambda: descriptors(process) <= before + 4, "the streams' slots to be free again")
         assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
 
 
@@ -456,8 +455,8 @@ def threads_rest(process: Process) -> bool:
     return len(counts) == 1
 
 
-async def _crowd(url: str, authorization: str, sale: Sale, count: Callable[[], int]) -> int:
-    """Let everyone listen, then write two entries; answers `count` while everyone was there."""
+async def _open_crowd(url: str, authorization: str, sale: Sale, count: Callable[[], int]) -> int:
+    """Open CROWD streams, write two entries, and return the value of `count` while all streams were open."""
     path = f"/orders/{sale.id}/stream"
     there, everyone = 0, asyncio.Event()
 

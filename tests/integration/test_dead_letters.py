@@ -131,8 +131,9 @@ def test_a_message_retried_twice_and_heard_again_counts_once(world: World, payme
     event = payment.event("captured", order["id"], 1000)
     letter_id = world.dead_letter(json.dumps(event), order_id=order["id"])
     payment.tell(event)
-    for _ in range(2):
-        assert admin.post(f"{PATH}/{letter_id}/retry").status_code in (202, 404)
+    assert admin.post(f"{PATH}/{letter_id}/retry").status_code == 202
+    # 404 when the worker has handled the first retry before the second arrives.
+    assert admin.post(f"{PATH}/{letter_id}/retry").status_code in (202, 404)
     until_gone(admin, letter_id)
     assert ada.order_becomes(order["id"], payment_status="partially_paid")["status"] == "pending"
     assert len(ledger(world, order["id"])) == 1

@@ -82,7 +82,7 @@ def another_body_under_a_used_key_is_not_noticed(_: Any) -> Any:
 @bug(
     "P2",
     "orders.store.order_writer:insert",
-    f"{API}idempotency.py::test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_one_answer",
+    f"{API}idempotency.py::test_concurrent_copies_at_two_processes_make_one_order_and_get_one_response",
 )
 def an_order_that_exists_already_counts_as_written(insert: Any) -> Any:
     def wrong(batch: Any) -> Any:
@@ -98,7 +98,7 @@ def an_order_that_exists_already_counts_as_written(insert: Any) -> Any:
 @bug(
     "P3",
     "clients.products:Products.release",
-    f"{API}place_order.py::test_a_total_that_is_not_as_expected_is_told_and_the_stock_given_back[lean-19.99]",
+    f"{API}place_order.py::test_an_unexpected_total_is_refused_with_the_actual_one_and_the_stock_is_released[lean-19.99]",
 )
 def a_refused_checkout_keeps_its_reservation(_: Any) -> Any:
     return nothing
@@ -107,8 +107,7 @@ def a_refused_checkout_keeps_its_reservation(_: Any) -> Any:
 @bug(
     "P3",
     "orders.services.checkout.reservations:UnresolvedReservations.resolve_later",
-    f"{API}neighbours_failing.py"
-    "::test_an_unknown_outcome_is_carried_on_by_the_same_key_and_given_back_when_nobody_does",
+    f"{API}neighbours_failing.py::test_an_unresolved_reservation_is_reused_under_the_same_key_and_released_otherwise",
 )
 def a_reservation_that_was_not_answered_is_forgotten(_: Any) -> Any:
     return lambda self, order_id: None
@@ -201,7 +200,7 @@ def an_event_that_came_before_its_order_is_never_counted(_: Any) -> Any:
 @bug(
     "P6",
     "orders.services.transition:locked",
-    f"{API}fulfilment.py::test_vendors_who_cancel_at_once_each_give_back_their_own_share",
+    f"{API}fulfilment.py::test_concurrent_cancellations_by_vendors_each_refund_and_restock_their_own_share",
 )
 def an_order_is_changed_without_its_lock(_: Any) -> Any:
     return lambda orders, order_id: orders.get(id=order_id)
@@ -227,7 +226,7 @@ def yen_have_two_decimals(decimals: Any) -> Any:
 @bug(
     "P7",
     "orders.store.models:OrderQuerySet.visible_to",
-    f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",
+    f"{API}tenancy.py::test_a_foreign_order_is_404_on_every_route",
 )
 def a_customer_sees_every_order(_: Any) -> Any:
     return lambda self, caller: self.all()
@@ -245,7 +244,7 @@ def a_cursor_is_good_for_every_caller(_: Any) -> Any:
 @bug(
     "P7",
     "orders.http.permissions:roles",
-    f"{API}roles.py::test_a_role_gets_through_where_the_table_says_so_and_nowhere_else",
+    f"{API}roles.py::test_a_role_is_admitted_exactly_where_the_table_says_so",
 )
 def an_admin_is_let_in_everywhere(roles: Any) -> Any:
     return lambda *allowed: roles(*allowed, "admin")
@@ -257,7 +256,7 @@ def an_admin_is_let_in_everywhere(roles: Any) -> Any:
 @bug(
     "P8",
     "orders.services.checkout.checkout_request:check_cart",
-    f"{API}place_order.py::test_a_coupon_nobody_knows_stops_the_order_and_nothing_is_held[lean]",
+    f"{API}place_order.py::test_an_unknown_coupon_is_refused_and_nothing_is_held[lean]",
 )
 def a_coupon_that_cannot_be_used_is_ignored(check_cart: Any) -> Any:
     return lambda cart, wish: check_cart(cart, replace(wish, coupon_code=None))
