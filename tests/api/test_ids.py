@@ -57,7 +57,7 @@ def test_every_id_of_a_new_order_carries_its_customers_bits(world: World) -> Non
 
 
 def test_no_other_table_refers_to_an_order(world: World) -> None:
-    """A new table that refers to an order must be added to the test above. The tables here hold messages, with or without an order."""
+    """A new table that refers to an order must be added to the test above; the tables here hold messages."""
     rows = world.sql(
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'id'"
         " AND data_type = 'uuid' ORDER BY 1"

@@ -1,4 +1,4 @@
-"""An event that comes before its order waits for it, for a while."""
+"""A payment event that precedes its order is parked for a limited time."""
 
 import uuid
 from datetime import timedelta
@@ -12,13 +12,13 @@ PARKING_TIME = timedelta(seconds=3)
 
 
 def age(world: World, order_id: str) -> None:
-    """Let the order's parked events have waited for their whole time (PAYMENT_PARKING_SECONDS)."""
+    """Make the order's parked events as old as PAYMENT_PARKING_SECONDS."""
     world.sql(
         "UPDATE payment_events SET received_at = received_at - interval '3 s' WHERE claimed_order_id = %s", order_id
     )
 
 
-def test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed(world: World, payment: Payment) -> None:
+def test_a_capture_that_precedes_its_order_counts_once_the_order_is_placed(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
     payment.say("captured", order_id)
@@ -30,7 +30,7 @@ def test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed(world:
     assert (len(ledger(world, order_id)), parked(world, order_id), dead_letters(world, order_id)) == (1, [], [])
 
 
-def test_a_parked_event_told_again_after_its_order_came_counts_once(world: World, payment: Payment) -> None:
+def test_a_parked_event_repeated_after_its_order_counts_once(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
     message = payment.say("captured", order_id, 500)
@@ -43,7 +43,7 @@ def test_a_parked_event_told_again_after_its_order_came_counts_once(world: World
     assert parked(world, order_id) == []
 
 
-def test_an_event_whose_order_never_comes_is_a_dead_letter_in_the_end(world: World, payment: Payment) -> None:
+def test_an_event_whose_order_is_never_placed_becomes_a_dead_letter(world: World, payment: Payment) -> None:
     order_id = str(uuid.uuid4())
     message = payment.say("captured", order_id)
     (row,) = eventually(lambda: parked(world, order_id), "the event to be parked")
@@ -55,7 +55,7 @@ def test_an_event_whose_order_never_comes_is_a_dead_letter_in_the_end(world: Wor
     assert parked(world, order_id) == []
 
 
-def test_a_refund_that_no_capture_explains_is_a_dead_letter_in_the_end(world: World, payment: Payment) -> None:
+def test_a_refund_that_exceeds_the_captures_becomes_a_dead_letter(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     payment.say("refunded", order["id"], 2001)
@@ -67,9 +67,7 @@ def test_a_refund_that_no_capture_explains_is_a_dead_letter_in_the_end(world: Wo
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
 
 
-def test_a_dead_letter_counts_after_all_when_its_order_comes_and_payment_repeats_it(
-    world: World, payment: Payment
-) -> None:
+def test_a_dead_lettered_event_counts_when_payment_repeats_it_after_its_order(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
     message = payment.say("captured", order_id)
@@ -81,7 +79,7 @@ def test_a_dead_letter_counts_after_all_when_its_order_comes_and_payment_repeats
     ada.order_becomes(order_id, status="confirmed", payment_status="paid")
 
 
-def test_two_processes_bury_each_parked_event_once(world: World, second_world: World, payment: Payment) -> None:
+def test_two_processes_dead_letter_each_parked_event_once(world: World, second_world: World, payment: Payment) -> None:
     order_ids = [str(uuid.uuid4()) for _ in range(200)]
     for order_id in order_ids:
         payment.say("captured", order_id, via="stream")
@@ -97,7 +95,7 @@ def test_two_processes_bury_each_parked_event_once(world: World, second_world: W
     assert {row["attempts"] for row in world.sql(found, order_ids)} == {1}
 
 
-def test_what_can_not_be_kept_does_not_block_the_parked_ones_behind_it(world: World, payment: Payment) -> None:
+def test_an_unstorable_event_does_not_block_the_parked_ones_behind_it(world: World, payment: Payment) -> None:
     unknown = str(uuid.uuid4())
     payment.say("captured", unknown, occurred_at="9999-12-31T23:59:59-01:00")
     payment.wait_until_acknowledged()

@@ -1,4 +1,4 @@
-"""A payment event is written into the ledger once, and the order follows what the ledger says."""
+"""A payment event is counted in the ledger once, and the order follows the ledger."""
 
 import random
 import re
@@ -24,7 +24,7 @@ from tests.support.world import World, eventually
 
 
 def counted_in(world: World) -> int:
-    """Return how many good copies of payment messages this server process has heard."""
+    """Return the number of valid copies of payment messages that this server process has received."""
     text = httpx.get(f"{world.url}/metrics", trust_env=False).text
     found = re.search(r'payment_messages_total{outcome="counted"} (\S+)', text)
     return int(float(found[1])) if found else 0
@@ -57,16 +57,16 @@ def test_a_paid_order_sells_its_stock(world: World) -> None:
     assert hold(world, order["id"])["commits"] == 1
 
 
-def test_a_paid_order_is_announced_as_confirmed(world: World, payment: Payment) -> None:
+def test_the_confirmation_of_a_paid_order_is_published(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     pay(world, order["id"])
-    eventually(lambda: "order.confirmed" in payment.types(ORDERS, order["id"]), "order.confirmed to be announced")
+    eventually(lambda: "order.confirmed" in payment.types(ORDERS, order["id"]), "order.confirmed to be published")
     assert payment.types(ORDERS, order["id"]) == ["order.placed", "order.confirmed"]
 
 
 @pytest.mark.parametrize("via", ["channel", "stream"])
-def test_an_event_heard_one_way_only_counts(world: World, via: str) -> None:
+def test_an_event_received_on_one_transport_only_counts(world: World, via: str) -> None:
     ada = world.shopper()
     order = ada.place()
     world.sandbox.payments(via=via)
@@ -77,24 +77,24 @@ def test_an_event_heard_one_way_only_counts(world: World, via: str) -> None:
         world.sandbox.payments(via="both")
 
 
-def test_an_event_that_the_database_could_not_take_counts_when_it_can(world: World, payment: Payment) -> None:
+def test_an_event_that_the_database_could_not_store_counts_once_it_can(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     with psycopg.connect(world.stack.postgres.url) as connection:
         connection.execute("LOCK TABLE payment_events IN ACCESS EXCLUSIVE MODE")
         payment.say("captured", order["id"], via="stream")
-        eventually(lambda: waiting_for_ledger(world), "the service to look at its ledger")
-        eventually(lambda: not waiting_for_ledger(world), "the service to give up")
+        eventually(lambda: waiting_for_ledger(world), "the service to wait for its ledger")
+        eventually(lambda: not waiting_for_ledger(world), "the service to give up the lock")
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
 
 
 def waiting_for_ledger(world: World) -> bool:
-    """Return whether anybody waits for the table of payment events."""
+    """Return whether a session waits for the lock on payment_events."""
     waiting = "SELECT 1 FROM pg_locks WHERE relation = 'payment_events'::regclass AND NOT granted"
     return bool(world.sql(waiting))
 
 
-def test_an_event_repeated_on_both_ways_to_two_processes_counts_once(
+def test_an_event_repeated_on_both_transports_to_two_processes_counts_once(
     world: World, second_world: World, payment: Payment
 ) -> None:
     ada = world.shopper()
@@ -107,7 +107,7 @@ def test_an_event_repeated_on_both_ways_to_two_processes_counts_once(
         heard = [counted_in(each) - start for each, start in zip(processes, before, strict=True)]
         return min(heard) >= 10
 
-    eventually(each_heard_the_channel, "both processes to hear every copy")
+    eventually(each_heard_the_channel, "both processes to receive every copy")
     payment.wait_until_acknowledged()
     paid = ada.order_becomes(order["id"], payment_status="partially_paid")
     assert len(ledger(world, order["id"])) == 1
@@ -126,7 +126,7 @@ def test_a_repeated_capture_confirms_and_sells_once(world: World, payment: Payme
     assert payment.types(ORDERS, order["id"]) == ["order.placed", "order.confirmed"]
 
 
-def test_a_known_event_id_with_another_content_is_still_the_same_event(world: World, payment: Payment) -> None:
+def test_a_known_event_id_with_another_content_is_the_same_event(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     first = payment.say("captured", order["id"], 500)
@@ -153,7 +153,7 @@ def test_a_total_captured_in_parts_confirms_with_the_last_part(world: World, pay
     ("word", "status"),
     [("authorized", "authorized"), ("failed", "failed"), ("voided", "voided"), ("unknown", "unpaid")],
 )
-def test_a_word_without_money_is_the_payment_status_and_leaves_the_order_pending(
+def test_an_event_without_an_amount_sets_the_payment_status_and_leaves_the_order_pending(
     world: World, payment: Payment, word: str, status: str
 ) -> None:
     ada = world.shopper()
@@ -167,7 +167,7 @@ def test_a_word_without_money_is_the_payment_status_and_leaves_the_order_pending
     ("weaker", "stronger"), [("failed", "authorized"), ("failed", "voided"), ("authorized", "voided")]
 )
 @pytest.mark.parametrize("stronger_first", [False, True])
-def test_of_two_words_the_stronger_one_stands_in_either_order(
+def test_of_two_events_without_an_amount_the_stronger_one_counts_in_either_order(
     world: World, payment: Payment, weaker: str, stronger: str, stronger_first: bool
 ) -> None:
     ada = world.shopper()
@@ -189,7 +189,7 @@ def test_a_failed_payment_can_still_be_paid(world: World, payment: Payment) -> N
 
 
 @pytest.mark.parametrize("word", ["authorized", "failed", "voided"])
-def test_money_speaks_before_words_that_come_after_it(world: World, payment: Payment, word: str) -> None:
+def test_money_takes_precedence_over_later_events_without_an_amount(world: World, payment: Payment, word: str) -> None:
     ada = world.shopper()
     order = ada.place()
     payment.say("captured", order["id"])
@@ -201,7 +201,7 @@ def test_money_speaks_before_words_that_come_after_it(world: World, payment: Pay
 
 
 @pytest.mark.parametrize("amounts", [(2000, 2000), (2000, 500)])
-def test_a_refund_heard_before_its_capture_ends_as_if_heard_after_it(
+def test_a_refund_received_before_its_capture_has_the_same_result_as_after_it(
     world: World, payment: Payment, amounts: tuple[int, int]
 ) -> None:
     captured, refunded = amounts
@@ -216,7 +216,7 @@ def test_a_refund_heard_before_its_capture_ends_as_if_heard_after_it(
     assert len(ledger(world, order["id"])) == 2
 
 
-def test_a_refund_of_more_than_the_total_waits_for_the_captures_that_explain_it(world: World, payment: Payment) -> None:
+def test_a_refund_of_more_than_the_total_waits_for_the_captures_that_cover_it(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
@@ -235,7 +235,7 @@ def test_payment_unknown_makes_the_service_request_the_payment_again(world: Worl
     payment.say("unknown", order["id"])
     eventually(lambda: payment.types(COMMANDS, order["id"]) == ["payment.requested"] * 2, "a second request")
     first, second = payment.stream(COMMANDS, order["id"])
-    assert first["event_id"] != second["event_id"]  # Payment drops what it has heard before by its event_id
+    assert first["event_id"] != second["event_id"]  # Payment drops a repeated event_id
     assert (first["amount_minor"], first["currency"]) == (second["amount_minor"], second["currency"]) == (2000, "EUR")
 
 

@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: what the books disagree about is found, left alone by `--dry-run`, then mended, so that they agree."""
+"""`manage.py reconcile`: differences between the ledgers are found, reported only by `--dry-run`, and otherwise repaired."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def check_nothing_is_wrong(world: World, order_id: str) -> None:
 
 @contextmanager
 def forgotten(world: World, order_id: str, kind: str) -> Iterator[None]:
-    """Let an effect of what is done here be lost, as by a restored backup."""
+    """Lose an effect that is written meanwhile, as a restored backup would."""
     with frozen(process(world, "worker")):
         yield
         eventually(lambda: waiting(world, order_id) == [kind], f"{kind} to wait")
@@ -39,7 +39,7 @@ def forgotten(world: World, order_id: str, kind: str) -> Iterator[None]:
 
 
 def add_capture(world: World, order_id: str, amount: int = 2000) -> None:
-    """Let the ledger know of money that the order has not followed."""
+    """Add a capture to the ledger that the order has not followed."""
     world.sql(
         "INSERT INTO payment_events (event_id, order_id, claimed_order_id, type, amount, currency, message, occurred_at)"
         " VALUES (gen_random_uuid(), %s, %s, 'payment.captured', %s, 'EUR', '{}', now())",
@@ -47,7 +47,7 @@ def add_capture(world: World, order_id: str, amount: int = 2000) -> None:
     )
 
 
-def test_where_all_is_well_nothing_is_found_and_nothing_is_done(world: World) -> None:
+def test_without_differences_nothing_is_found_and_nothing_is_changed(world: World) -> None:
     for _, order in (pending(world), confirmed(world)):
         check_nothing_is_wrong(world, order["id"])
         before = everything(world, order["id"])
@@ -59,7 +59,7 @@ def test_where_all_is_well_nothing_is_found_and_nothing_is_done(world: World) ->
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_a_hold_that_lapsed_under_a_pending_order_is_held_again_for_the_time_it_had_left(world: World) -> None:
+def test_an_expired_hold_of_a_pending_order_is_renewed_for_its_remaining_time(world: World) -> None:
     ada, order = pending(world, stock=2)
     world.sql("UPDATE orders SET expires_at = expires_at - interval '10 min' WHERE id = %s", order["id"])
     order, ends_at = ada.order(order["id"]), hold(world, order["id"])["expires_at"]
@@ -72,7 +72,7 @@ def test_a_hold_that_lapsed_under_a_pending_order_is_held_again_for_the_time_it_
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_a_pending_order_whose_stock_is_gone_is_cancelled_and_its_payment_called_off(
+def test_a_pending_order_whose_stock_is_gone_is_cancelled_and_its_payment_cancelled(
     world: World, payment: Payment
 ) -> None:
     ada, order = pending(world, stock=2)
@@ -85,7 +85,7 @@ def test_a_pending_order_whose_stock_is_gone_is_cancelled_and_its_payment_called
     assert payment.types(COMMANDS, order["id"])[-1] == "payment.cancel_requested"
 
 
-def test_money_that_a_pending_order_without_stock_had_goes_back(world: World) -> None:
+def test_money_of_a_pending_order_without_stock_is_refunded(world: World) -> None:
     ada, order = pending(world, stock=2)
     pay(world, order["id"], amount_minor=500)
     ada.order_becomes(order["id"], payment_status="partially_paid")
@@ -107,7 +107,7 @@ def test_a_paid_order_whose_stock_was_never_sold_is_sold(world: World) -> None:
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_a_paid_order_whose_stock_was_lost_and_is_gone_is_cancelled_and_refunded(world: World) -> None:
+def test_a_paid_order_whose_stock_is_gone_is_cancelled_and_refunded(world: World) -> None:
     ada, order = pending(world, stock=2)
     with forgotten(world, order["id"], "commit_stock"):
         pay(world, order["id"])
@@ -128,7 +128,7 @@ def test_stock_that_a_cancelled_order_still_holds_is_released(world: World) -> N
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_what_is_on_its_way_is_not_found(world: World) -> None:
+def test_an_effect_in_progress_is_not_found(world: World) -> None:
     ada, order = pending(world)
     with world.sandbox.fault("product", call="CommitStock", kind="unavailable_before"):
         pay(world, order["id"])
@@ -167,8 +167,8 @@ def test_money_that_a_terminated_order_owes_is_refunded(world: World, payment: P
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_what_payment_should_have_been_asked_long_ago_is_asked_now(world: World, payment: Payment) -> None:
-    """The worker is away, and with it the job that asks."""
+def test_an_overdue_status_request_is_made_now(world: World, payment: Payment) -> None:
+    """The worker is down, and with it the job that requests the status."""
     silent, owed = pending(world)[1]["id"], confirmed(world)[1]["id"]
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         pay(world, owed, amount_minor=500)
@@ -187,7 +187,7 @@ def test_what_payment_should_have_been_asked_long_ago_is_asked_now(world: World,
     check_at_rest(world, silent, owed)
 
 
-def test_a_refund_that_payment_does_not_make_and_money_that_is_missing_are_left_to_people(
+def test_a_refund_that_payment_does_not_make_and_missing_money_are_reported_only(
     world: World, payment: Payment
 ) -> None:
     _, order = confirmed(world)
@@ -244,7 +244,7 @@ def test_an_effect_that_is_being_tried_is_shown_and_left_alone(world: World) -> 
     check_at_rest(world, order["id"])
 
 
-def test_while_product_is_away_the_command_says_so_and_ends(world: World) -> None:
+def test_while_product_is_unavailable_the_command_reports_it_and_ends(world: World) -> None:
     _, order = pending(world)
     with world.sandbox.fault("product", call="GetStockHold", kind="status", value="INTERNAL"):
         status, said = reconcile(world, "--dry-run", "--order", order["id"])
@@ -252,16 +252,16 @@ def test_while_product_is_away_the_command_says_so_and_ends(world: World) -> Non
     assert "product could not be asked" in said
 
 
-def grow_old(world: World, *order_ids: str) -> None:
-    """Let the orders have been changed an hour ago."""
+def make_old(world: World, *order_ids: str) -> None:
+    """Make the orders' last change an hour old."""
     world.sql("UPDATE orders SET updated_at = now() - interval '1 hour' WHERE id = ANY(%s::uuid[])", list(order_ids))
 
 
-def test_without_a_name_the_recent_orders_are_looked_at_once_they_have_settled(world: World) -> None:
+def test_without_an_order_id_recent_orders_are_examined_once_they_are_at_rest(world: World) -> None:
     old, young, ancient = (pending(world)[1]["id"] for _ in range(3))
     for order_id in (old, young, ancient):
         lose_hold(world, order_id)
-    grow_old(world, old)
+    make_old(world, old)
     world.sql("UPDATE orders SET updated_at = now() - interval '9 days' WHERE id = %s", ancient)
     _, said = reconcile(world, "--dry-run")
     assert [order_id in said for order_id in (old, young, ancient)] == [True, False, False]
@@ -272,11 +272,11 @@ def test_without_a_name_the_recent_orders_are_looked_at_once_they_have_settled(w
     check_at_rest(world, old, young, ancient)
 
 
-def test_the_regular_job_repairs_what_is_wrong(world: World) -> None:
+def test_the_regular_job_repairs_differences(world: World) -> None:
     orders = [pending(world)[1]["id"] for _ in range(3)]
     for order_id in orders:
         lose_hold(world, order_id)
-    # The other tests' orders have just been changed, so one short run has no others to look at: a long one, or several,
+    # The other tests' orders have just been changed, so one short run examines no others: a long one, or several,
     # would keep the stack's one worker process from the jobs of the tests that follow.
     world.sql("UPDATE orders SET updated_at = now() WHERE id <> ALL(%s::uuid[])", orders)
     for hours, order_id in zip((1, 20, 40), orders, strict=True):

@@ -1,4 +1,4 @@
-"""The relay's queues hold up none of each other: rows that say nothing usable, streams that can't be written."""
+"""The relay's queues do not delay each other when rows are unusable or streams cannot be written."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ UNUSABLE: dict[str, Any] = {
 
 @contextmanager
 def unwritable(bus: "redis.Redis", stream: str) -> Iterator[None]:
-    """Redis has something else under the stream's name for a while."""
+    """Replace the stream by a value of another type for a while."""
     bus.rename(stream, f"{stream}.aside")
     bus.set(stream, "no stream")
     try:
@@ -60,7 +60,7 @@ def unwritable(bus: "redis.Redis", stream: str) -> Iterator[None]:
 
 
 def write(world: World, *rows: tuple[str, str, Any]) -> None:
-    """Write (order, lane, payload) into the outbox at once, so that one relay takes them together."""
+    """Write (order, lane, payload) into the outbox in one transaction, so that one relay claims them together."""
     insert = "INSERT INTO outbox (order_id, kind, lane, payload, request_id) VALUES (%s, 'publish', %s, %s, 'r-1')"
     with psycopg.connect(world.stack.postgres.url) as connection:
         for order_id, lane, payload in rows:
@@ -68,7 +68,7 @@ def write(world: World, *rows: tuple[str, str, Any]) -> None:
 
 
 def tries(world: World, order_id: str, lane: str) -> int:
-    """Return how often the order's first row in this lane has been tried."""
+    """Return the number of attempts at the order's first row in this lane."""
     (row,) = world.sql(
         "SELECT attempts FROM outbox WHERE order_id = %s AND lane = %s ORDER BY id LIMIT 1", order_id, lane
     )
@@ -76,12 +76,12 @@ def tries(world: World, order_id: str, lane: str) -> int:
 
 
 def until_tried(world: World, order_id: str, lane: str, times: int) -> None:
-    """Wait until the order's first row in this lane has been tried so often."""
+    """Wait until the order's first row in this lane has had this number of attempts."""
     eventually(lambda: tries(world, order_id, lane) >= times, f"attempt {times}")
 
 
 @pytest.mark.parametrize("what", UNUSABLE)
-def test_an_unusable_row_is_a_dead_letter_and_holds_up_no_other_row_of_its_batch(
+def test_an_unusable_row_becomes_a_dead_letter_and_delays_no_other_row_of_its_batch(
     world: World, payment: Payment, what: str
 ) -> None:
     bad, good = world.shopper().place(), world.shopper().place()
@@ -99,7 +99,7 @@ def test_an_unusable_row_is_a_dead_letter_and_holds_up_no_other_row_of_its_batch
     assert "can't be published" in letter["reason"]
 
 
-def test_a_retried_row_that_still_says_nothing_usable_is_the_same_letter(world: World) -> None:
+def test_a_retried_row_that_is_still_unusable_is_the_same_letter(world: World) -> None:
     order = world.shopper().place()
     until_done(world, order["id"])
     write(world, (order["id"], "events", {"messages": 7}))
@@ -110,7 +110,7 @@ def test_a_retried_row_that_still_says_nothing_usable_is_the_same_letter(world: 
     assert waiting(world, order["id"]) == []
 
 
-def test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go_out_and_nothing_is_lost(
+def test_while_orders_events_cannot_be_written_payment_and_refunds_are_requested_once_and_nothing_is_lost(
     world: World, payment: Payment
 ) -> None:
     ada = world.shopper()
@@ -118,7 +118,7 @@ def test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go
         order = ada.place()
         pay(world, order["id"])
         ada.order_becomes(order["id"], status="confirmed")
-        eventually(lambda: waiting(world, order["id"]) == ["publish"] * 2, "all but the events to be in effect")
+        eventually(lambda: waiting(world, order["id"]) == ["publish"] * 2, "all effects but the events")
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
         payment.told(COMMANDS, order["id"], 2)
         for times in (2, 3, 4):
@@ -137,13 +137,13 @@ def test_while_orders_events_can_not_be_written_payment_is_asked_once_refunds_go
     ]
 
 
-def test_an_event_that_was_unpublishable_for_too_long_is_a_dead_letter_and_published_by_a_retry(
+def test_an_event_unpublishable_for_too_long_becomes_a_dead_letter_and_is_published_by_a_retry(
     world: World, payment: Payment
 ) -> None:
     ada = world.shopper()
     with unwritable(payment.bus, ORDERS):
         order = ada.place()
-        eventually(lambda: waiting(world, order["id"]) == ["publish"], "all but the event to be in effect")
+        eventually(lambda: waiting(world, order["id"]) == ["publish"], "all effects but the event")
         world.sql(
             "UPDATE outbox SET created_at = now() - interval '25 hours', available_at = now() WHERE order_id = %s",
             order["id"],
@@ -154,16 +154,16 @@ def test_an_event_that_was_unpublishable_for_too_long_is_a_dead_letter_and_publi
     assert payment.types(ORDERS, order["id"]) == []
     assert world.admin().post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
     payment.told(ORDERS, order["id"], 1)
-    eventually(lambda: not dead_letters(world, order["id"]), "the letter to go")
+    eventually(lambda: not dead_letters(world, order["id"]), "the letter to be deleted")
 
 
-def test_while_payments_commands_can_not_be_written_the_rest_goes_on_and_readiness_names_the_relay(
+def test_while_payments_commands_cannot_be_written_other_effects_go_on_and_readiness_names_the_relay(
     world: World, payment: Payment
 ) -> None:
     ada = world.shopper()
     with unwritable(payment.bus, COMMANDS):
         order = ada.place()
-        eventually(lambda: waiting(world, order["id"]) == ["publish"], "all but the command to be in effect")
+        eventually(lambda: waiting(world, order["id"]) == ["publish"], "all effects but the command")
         assert payment.types(ORDERS, order["id"]) == ["order.placed"]
 
         def names_the_relay() -> bool:
@@ -182,7 +182,7 @@ def test_readiness_names_the_loop_that_has_failed_for_some_seconds(world: World,
     order = ada.place()
     payment.say("authorized", order["id"])
     with unwritable(payment.bus, EVENTS):
-        assert ada.http.get("/readyz").status_code == 200  # a short failure is nobody's business
+        assert ada.http.get("/readyz").status_code == 200  # a short failure does not affect readiness
         eventually(
             lambda: ada.http.get("/readyz").json()["failing"] == ["payment stream"], "readiness to name the loop"
         )

@@ -1,4 +1,4 @@
-"""What can't be used changes nothing, is kept once as a dead letter with its reason, and never blocks the next message."""
+"""Unusable messages have no effect, are kept once as a dead letter with their reason, and never block the next message."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ Make = Callable[[Payment, str, str], bytes]
 
 
 def a(word: str = "captured", amount: object = 2000, **fields: object) -> Make:
-    """Return a message with these fields and a true signature over them."""
+    """Return a maker of a message with these fields and a valid signature over them."""
 
     def make(payment: Payment, order_id: str, mark: str) -> bytes:
         return json.dumps(
@@ -32,7 +32,7 @@ def with_event_id(make_id: Callable[[str], str]) -> Make:
 
 
 def then(change: Callable[[dict[str, Any]], object]) -> Make:
-    """Return a capture, signed, then changed."""
+    """Return a maker of a capture that is signed and then changed."""
 
     def make(payment: Payment, order_id: str, mark: str) -> bytes:
         message = json.loads(a()(payment, order_id, mark))
@@ -51,12 +51,12 @@ def without(name: str) -> Make:
 
 
 def spoilt(spoil: Callable[[bytes], bytes]) -> Make:
-    """Return the bytes of a signed capture, spoilt."""
+    """Return a maker of the bytes of a signed capture, damaged."""
     return lambda payment, order_id, mark: spoil(a()(payment, order_id, mark))
 
 
 def signed_by(secret: str) -> Make:
-    """Return a capture signed by somebody who does not know Payment's secret."""
+    """Return a maker of a capture signed with another secret than Payment's."""
     return then(lambda message: message.update(signature=signature(message, secret)))
 
 
@@ -113,7 +113,7 @@ UNUSABLE: dict[str, tuple[Make, str]] = {
 
 
 @pytest.mark.parametrize("what", UNUSABLE)
-def test_a_message_is_a_dead_letter_and_the_next_one_counts_when_it_has(
+def test_an_unusable_message_becomes_a_dead_letter_and_the_next_one_counts(
     world: World, payment: Payment, what: str
 ) -> None:
     make, reason = UNUSABLE[what]
@@ -132,7 +132,7 @@ def test_a_message_is_a_dead_letter_and_the_next_one_counts_when_it_has(
     assert paid["version"] == 2
 
 
-def test_a_capture_can_not_be_turned_to_another_order(world: World, payment: Payment) -> None:
+def test_a_capture_cannot_be_redirected_to_another_order(world: World, payment: Payment) -> None:
     ada, eve = world.shopper(), world.shopper()
     hers, evil = ada.place(), eve.place()
     message = payment.event("captured", hers["id"])
@@ -143,7 +143,7 @@ def test_a_capture_can_not_be_turned_to_another_order(world: World, payment: Pay
     assert (ledger(world, evil["id"]), eve.order(evil["id"])) == ([], evil)
 
 
-def test_a_capture_can_not_be_counted_again_under_another_event_id(world: World, payment: Payment) -> None:
+def test_a_capture_cannot_be_counted_again_under_another_event_id(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     message = payment.event("captured", order["id"], 1000)
@@ -155,7 +155,7 @@ def test_a_capture_can_not_be_counted_again_under_another_event_id(world: World,
     assert len(ledger(world, order["id"])) == 1
 
 
-def test_a_bad_message_is_one_letter_however_often_it_is_heard(
+def test_an_unusable_message_is_one_letter_however_often_it_is_received(
     world: World, second_world: World, payment: Payment
 ) -> None:
     mark = uuid.uuid4().hex
@@ -166,7 +166,7 @@ def test_a_bad_message_is_one_letter_however_often_it_is_heard(
     assert letter["id"] == dead_letters(world, mark)[-1]["id"]
 
 
-def test_a_dead_letter_names_the_order_it_speaks_of_as_far_as_that_can_be_told(world: World, payment: Payment) -> None:
+def test_a_dead_letter_names_its_order_if_the_message_does(world: World, payment: Payment) -> None:
     order_id = str(uuid.uuid4())
     forged = {**payment.event("captured", order_id), "signature": "0" * 64}
     payment.tell(forged)
@@ -174,7 +174,7 @@ def test_a_dead_letter_names_the_order_it_speaks_of_as_far_as_that_can_be_told(w
     assert str(letter["order_id"]) == order_id
 
 
-def test_a_stream_entry_without_a_message_blocks_nobody(world: World, payment: Payment) -> None:
+def test_a_stream_entry_without_a_message_blocks_no_other(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     payment.bus.xadd(EVENTS, {"something": "else"})
@@ -184,23 +184,21 @@ def test_a_stream_entry_without_a_message_blocks_nobody(world: World, payment: P
 
 
 def test_copies_that_race_are_all_counted(world: World, second_world: World, payment: Payment) -> None:
-    """Two processes hear of it on two ways each; an entry that one is slow with is heard by the other, too."""
+    """Two processes receive it on two transports each; an entry that one is slow with is claimed by the other, too."""
     mark = uuid.uuid4().hex
     bus: Any = payment.bus
-    eventually(lambda: bus.pubsub_numsub(EVENTS)[0][1] >= 2, "both to listen")
+    eventually(lambda: bus.pubsub_numsub(EVENTS)[0][1] >= 2, "both to subscribe")
     payment.tell(mark.encode(), "channel", times=20)
     payment.tell(mark.encode(), "stream", times=20)
     eventually(lambda: dead_letters(world, mark)[0]["attempts"] >= 60, "2 x 20 on the channel, 20 on the stream")
 
 
-def test_an_entry_that_was_trimmed_while_it_was_pending_is_forgotten_and_no_dead_letter(
-    world: World, payment: Payment
-) -> None:
+def test_a_pending_entry_that_was_trimmed_is_acknowledged_without_a_dead_letter(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     before = world.sql("SELECT count(*) AS count FROM dead_letters WHERE message = ''")
     bus: Any = payment.bus
-    with bus.pipeline(transaction=True) as at_once:  # nobody is quicker
+    with bus.pipeline(transaction=True) as at_once:  # no process is quicker
         at_once.xadd(EVENTS, {"message": b"{}"}).xreadgroup(GROUP, "a process that died", {EVENTS: ">"})
         entry, ((_, taken),) = at_once.execute()
     assert entry in [id_ for id_, _ in taken]
@@ -218,7 +216,7 @@ def test_an_entry_that_was_trimmed_while_it_was_pending_is_forgotten_and_no_dead
 
 @pytest.fixture
 def letters_of_a_flood(world: World) -> Iterator[None]:
-    """As many dead letters of garbage as are kept."""
+    """Return as many dead letters of garbage as are kept."""
     world.sql(
         "INSERT INTO dead_letters (id, fingerprint, source, reason, message)"
         " SELECT gen_random_uuid(), sha256((E'payments.events\\nflood' || n)::bytea), 'payments.events', 'a flood', 'flood' || n"
@@ -229,7 +227,7 @@ def letters_of_a_flood(world: World) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("letters_of_a_flood")
-def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_what_is_about_an_order_all_the_same(
+def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_messages_about_orders_are_kept(
     world: World, payment: Payment
 ) -> None:
     order = world.shopper().place()
@@ -266,7 +264,7 @@ def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_what_is_about_an_order_all
     ],
     ids=lambda fields: f"{next(iter(fields))}={next(iter(fields.values()))!r:.20}",
 )
-def test_an_odd_but_true_event_counts(world: World, payment: Payment, fields: dict[str, Any]) -> None:
+def test_an_unusual_but_valid_event_counts(world: World, payment: Payment, fields: dict[str, Any]) -> None:
     ada = world.shopper()
     order = ada.place()
     if "event_id" in fields:

@@ -37,7 +37,7 @@ async def nothing(*_: Any) -> None:
 @bug(
     "P1",
     "orders.store.order_writer:OrderWriter.write",
-    f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other",
+    f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_no_row_and_affects_no_other_order",
 )
 def an_order_is_answered_though_the_database_refused_it(write: Any) -> Any:
     async def wrong(self: Any, order: Any) -> bool:
@@ -116,7 +116,7 @@ def a_reservation_that_was_not_answered_is_forgotten(_: Any) -> Any:
 @bug(
     "P3",
     "clients.products:Products.commit",
-    f"{INTEGRATION}stock.py::test_what_replaced_an_orders_reservation_is_never_sold",
+    f"{INTEGRATION}stock.py::test_a_reservation_that_replaced_an_orders_own_is_never_sold",
 )
 def any_reservation_under_the_id_of_an_order_is_sold(commit: Any) -> Any:
     return lambda self, order_id, revision, deadline: commit(self, order_id, 0, deadline)
@@ -141,7 +141,7 @@ def an_effect_that_failed_counts_as_done(carry_out: Any) -> Any:
 @bug(
     "P4",
     "orders.outbox.queue:_CLAIM",
-    f"{INTEGRATION}outbox.py::test_a_row_that_another_relay_is_just_claiming_holds_up_nothing_else_and_is_left_to_it",
+    f"{INTEGRATION}outbox.py::test_a_row_that_another_relay_is_claiming_delays_no_other_row_and_is_left_to_it",
 )
 def two_relays_claim_the_same_rows(statement: str) -> str:
     return statement.replace(" FOR UPDATE SKIP LOCKED", "")
@@ -150,7 +150,7 @@ def two_relays_claim_the_same_rows(statement: str) -> str:
 @bug(
     "P4",
     "orders.services.payments.refunds:Balance.missing",
-    f"{INTEGRATION}refunds.py::test_late_money_in_parts_is_refunded_part_by_part",
+    f"{INTEGRATION}refunds.py::test_late_captures_in_parts_are_refunded_part_by_part",
 )
 def money_is_refunded_again_though_its_refund_was_requested(_: Any) -> Any:
     return property(lambda self: self.ledger.captured - self.keeps - self.ledger.refunded)
@@ -162,7 +162,7 @@ def money_is_refunded_again_though_its_refund_was_requested(_: Any) -> Any:
 @bug(
     "P5",
     "orders.services.payments.events:_entry",
-    f"{INTEGRATION}payment_events.py::test_a_known_event_id_with_another_content_is_still_the_same_event",
+    f"{INTEGRATION}payment_events.py::test_a_known_event_id_with_another_content_is_the_same_event",
 )
 def a_repeated_payment_event_is_stored_under_another_id(entry: Any) -> Any:
     def wrong(event: Any) -> Any:
@@ -188,7 +188,7 @@ def a_refund_before_its_capture_makes_the_order_refunded(payment_status: Any) ->
 @bug(
     "P5",
     "orders.services.payments.events:retry_parked",
-    f"{INTEGRATION}parked_payment_events.py::test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed",
+    f"{INTEGRATION}parked_payment_events.py::test_a_capture_that_precedes_its_order_counts_once_the_order_is_placed",
 )
 def an_event_that_came_before_its_order_is_never_counted(_: Any) -> Any:
     return lambda request_id: 0
@@ -282,7 +282,7 @@ def a_circuit_never_opens(_: Any) -> Any:
 @bug(
     "P9",
     "asgi_app.admission:Admission.has_room",
-    f"{INTEGRATION}overload.py::test_requests_beyond_what_is_carried_are_refused_at_once",
+    f"{INTEGRATION}overload.py::test_requests_beyond_the_limit_are_refused_at_once",
 )
 def load_shedding_admits_every_request(_: Any) -> Any:
     return lambda self, kind, state: True
@@ -294,7 +294,7 @@ def load_shedding_admits_every_request(_: Any) -> Any:
 @bug(
     "P10",
     "messaging.relay:Relay._try_round",
-    f"{INTEGRATION}outbox.py::test_while_redis_is_away_orders_are_placed_and_afterwards_all_is_made_up_for",
+    f"{INTEGRATION}outbox.py::test_while_redis_is_unavailable_orders_are_placed_and_their_effects_follow",
 )
 def the_relay_ends_with_its_first_failure(_: Any) -> Any:
     return lambda self, queue: self.round(queue)
@@ -353,6 +353,6 @@ def an_internal_error_tells_its_cause(failure: Any) -> Any:
     return wrong
 
 
-@bug("P12", "asgi_app.logs:SPEAK_OF_CODE", f"{INTEGRATION}logs.py::test_nothing_that_is_anybodys_own_is_in_the_log")
+@bug("P12", "asgi_app.logs:SPEAK_OF_CODE", f"{INTEGRATION}logs.py::test_no_personal_data_is_in_the_log")
 def the_message_of_every_exception_is_logged(_: Any) -> Any:
     return BaseException
