@@ -1,4 +1,4 @@
-"""Messages that look like Payment's and must change nothing: unsigned, altered, impossible, or no messages at all."""
+"""Messages that resemble Payment's and must have no effect: unsigned, altered, impossible, or no messages at all."""
 
 import json
 import uuid
@@ -14,17 +14,17 @@ Forge = Callable[[Payment, Message], bytes]
 
 
 def signed(**fields: Any) -> Forge:
-    """Payment's own signature under fields that can't be."""
+    """Return a maker of a message with impossible fields under Payment's own signature."""
     return lambda payment, message: json.dumps(payment.sign({**message, **fields})).encode()
 
 
 def altered(**fields: Any) -> Forge:
-    """Fields changed after signing."""
+    """Return a maker of a message with fields changed after signing."""
     return lambda _, message: json.dumps({**message, **fields}).encode()
 
 
 def spoilt(spoil: Callable[[bytes], bytes]) -> Forge:
-    """Return the bytes of a true message, spoilt."""
+    """Return a maker of the bytes of a valid message, damaged."""
     return lambda _, message: spoil(json.dumps(message).encode())
 
 

@@ -1,4 +1,4 @@
-"""Processes of the service that die without a word (P1, P2, P3, P4, P10)."""
+"""Processes of the service that are killed (P1, P2, P3, P4, P10)."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ KEYS_AT_MOST = 20
 KILLS_BETWEEN_CHECKS = 25
 
 
-def test_processes_that_are_killed_under_load_lose_nothing_and_do_nothing_twice(
+def test_processes_killed_under_load_lose_no_order_and_repeat_no_effect(
     fleet: Fleet, world: World, rng: Random
 ) -> None:
     for done in range(0, kills(), KILLS_BETWEEN_CHECKS):
@@ -34,12 +34,10 @@ def test_processes_that_are_killed_under_load_lose_nothing_and_do_nothing_twice(
 
 
 @pytest.mark.long
-def test_a_killed_worker_is_noticed_by_no_customer_and_its_effects_happen(
-    fleet: Fleet, world: World, rng: Random
-) -> None:
+def test_a_killed_worker_fails_no_request_and_its_effects_follow(fleet: Fleet, world: World, rng: Random) -> None:
     slow = world.sandbox.fault("product", kind="delay", value=1, call="CommitStock")
     with Load(world, fleet.urls, rng, "nothing") as load:
-        with slow:  # so that a job is under way when the worker dies
+        with slow:  # so that a job is in progress when the worker is killed
             load.run(rng.uniform(1.5, 2.5))
             fleet.worker.kill()
         load.run(1)
@@ -47,7 +45,7 @@ def test_a_killed_worker_is_noticed_by_no_customer_and_its_effects_happen(
     load.check()
 
 
-def test_orders_expire_once_a_killed_beat_is_back(fleet: Fleet, world: World, rng: Random) -> None:
+def test_orders_expire_after_a_killed_beat_restarts(fleet: Fleet, world: World, rng: Random) -> None:
     fleet.beat.kill()
     ada = world.shopper()
     world.sandbox.payments(behaviour="ignore")
@@ -75,7 +73,7 @@ def test_twenty_copies_of_one_key_over_two_servers_make_one_order_while_one_is_k
 
 
 def _copies(fleet: Fleet, world: World, rng: Random, purchase: Purchase) -> list[dict[str, object]]:
-    """Send all copies at once, kill a server meanwhile, start it again; the bodies of their answers, which must be 201."""
+    """Send all copies at once, kill a server meanwhile and restart it; return the bodies of the responses, which must be 201."""
     gate = threading.Barrier(COPIES + 1)
 
     def ask(chance: Random) -> dict[str, object]:
@@ -88,7 +86,7 @@ def _copies(fleet: Fleet, world: World, rng: Random, purchase: Purchase) -> list
     server = rng.choice(fleet.servers)
     with ThreadPoolExecutor(COPIES) as pool:
         answers = [pool.submit(ask, Random(rng.random())) for _ in range(COPIES)]
-        with fleet.postgres.delayed(0.02):  # so that they are all under way when the server dies
+        with fleet.postgres.delayed(0.02):  # so that all are in progress when the server is killed
             gate.wait()
             time.sleep(rng.uniform(0, 0.3))
             server.kill()

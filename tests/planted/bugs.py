@@ -52,7 +52,7 @@ def an_order_is_answered_though_the_database_refused_it(write: Any) -> Any:
 @bug(
     "P1",
     "orders.store.order_writer:OrderWriter.write",
-    f"{FAULTS}postgres.py::test_nothing_is_lost_when_postgresql_stops_at_once_and_returns",
+    f"{FAULTS}postgres.py::test_no_order_is_lost_when_postgresql_crashes_and_restarts",
 )
 def an_order_is_answered_though_the_database_was_away(write: Any) -> Any:
     return an_order_is_answered_though_the_database_refused_it(write)
