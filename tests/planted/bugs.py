@@ -176,7 +176,7 @@ def a_repeated_payment_event_is_stored_under_another_id(entry: Any) -> Any:
 @bug(
     "P5",
     "orders.domain.lifecycle:payment_status",
-    f"{UNIT}lifecycle.py::test_a_refund_heard_before_its_capture_changes_nothing_until_the_capture_comes",
+    f"{UNIT}lifecycle.py::test_a_refund_received_before_its_capture_has_no_effect_until_the_capture",
 )
 def a_refund_before_its_capture_makes_the_order_refunded(payment_status: Any) -> Any:
     def wrong(total: int, captured: int, refunded: int, words: Any) -> Any:
@@ -343,7 +343,7 @@ def unknown_fields_of_a_body_are_not_refused(_: Any) -> Any:
     return lambda self, data: None
 
 
-@bug("P12", "orders.http.problems:failure", f"{UNIT}errors.py::test_a_failure_tells_nothing_of_its_cause")
+@bug("P12", "orders.http.problems:failure", f"{UNIT}errors.py::test_an_internal_error_reveals_nothing_of_its_cause")
 def an_internal_error_tells_its_cause(failure: Any) -> Any:
     def wrong(path: str, error: BaseException) -> Any:
         response = failure(path, error)

@@ -73,7 +73,7 @@ async def listening(redis: Redis) -> bool:
 
 
 async def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
-    """Wait for the condition, which may be a coroutine and may fail while Redis is away."""
+    """Wait for the condition, which may be a coroutine and may fail while Redis is unavailable."""
     async with asyncio.timeout(seconds):
         while True:
             with suppress(RedisError, OSError):

@@ -117,7 +117,7 @@ async def test_unavailable_before_has_no_effect_and_unavailable_after_has(client
     assert (await client.reserve()).hold.revision == 2
 
 
-async def test_a_late_call_takes_effect_after_its_caller_has_gone(client: Client, products: Products) -> None:
+async def test_a_late_call_takes_effect_after_its_client_has_disconnected(client: Client, products: Products) -> None:
     products.faults.arm({"kind": "late", "value": 0.1, "times": 1, "call": "ReserveStock"})
     call = client("ReserveStock", reservation("o", ("mug", 1)), timeout=0.05)
     assert await code_of(call) is grpc.StatusCode.DEADLINE_EXCEEDED

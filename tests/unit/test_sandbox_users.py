@@ -1,4 +1,4 @@
-"""The sandbox's User Service, and what it shares with Cart: authentication, required headers, faults."""
+"""The sandbox's User Service, and the parts it shares with Cart: authentication, required headers, faults."""
 
 import asyncio
 import errno
@@ -35,7 +35,7 @@ async def client(users: Users) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def test_a_user_is_an_active_customer_in_paris_unless_told_otherwise(users: Users) -> None:
+def test_a_user_is_an_active_customer_in_paris_by_default(users: Users) -> None:
     person = users.put("u-9", {"name": "Ann"})
     assert (person["id"], person["name"], person["role"], person["is_active"]) == ("u-9", "Ann", "customer", True)
     assert person["default_address"]["city"] == "Paris"

@@ -131,7 +131,7 @@ def test_the_error_of_a_taken_port_names_the_port(tmp_path: Path, taken_port: in
 
 
 @pytest.mark.parametrize("variable", ["PORT", "POSTGRES_PORT", "REDIS_PORT", "CONTROL_PORT"])
-def test_a_taken_port_that_was_asked_for_is_named_with_its_variable(variable: str, taken_port: int) -> None:
+def test_a_requested_port_that_is_taken_is_named_with_its_variable(variable: str, taken_port: int) -> None:
     asked = {"PORT": str(free_port()), variable: str(taken_port)}
     with pytest.raises(PortError, match=rf"Port {taken_port} \({variable}.*{variable}={taken_port + 1} make run"):
         Ports.from_environment(asked)
@@ -239,7 +239,7 @@ def test_the_containers_read_only_what_the_sample_environment_explains() -> None
     assert read - explained == set()
 
 
-def test_the_containers_run_what_the_local_stack_runs() -> None:
+def test_the_containers_run_the_commands_of_the_local_stack() -> None:
     services = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
     assert {"postgres", "redis", "migrate", "service", "nginx", "worker", "beat", "sandbox"} == set(services)
     drain = int(services["service"]["environment"]["SHUTDOWN_DRAIN_SECONDS"])

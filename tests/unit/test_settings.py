@@ -1,4 +1,4 @@
-"""The settings: what the environment must say, what it may say, and that `.env.sample` explains exactly that."""
+"""Settings: the required and the optional variables of the environment, which `.env.sample` explains exactly."""
 
 import ast
 import os
@@ -71,7 +71,7 @@ def test_every_name_of_the_contract_is_read() -> None:
     assert set(CONTRACT.split()) - names_read() == set()
 
 
-def test_each_name_stands_in_the_sample_once() -> None:
+def test_each_name_is_in_the_sample_once() -> None:
     assert not read(SAMPLE).keys() & defaults(SAMPLE).keys()
     for name in names_explained():
         assert len(re.findall(rf"^(?:# )?{name}=", SAMPLE.read_text(), re.MULTILINE)) == 1, name
@@ -135,7 +135,7 @@ def test_the_containers_default_to_what_the_sample_shows() -> None:
     assert fallbacks == {name: shown[name] for name in fallbacks}
 
 
-def test_what_a_person_sets_in_their_copy_of_the_sample_reaches_the_containers() -> None:
+def test_a_value_set_in_a_copy_of_the_sample_reaches_the_containers() -> None:
     service = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]["service"]
     if "env_file" not in service:
         assert names_read() - service["environment"].keys() == set()
@@ -202,7 +202,7 @@ def test_a_public_key_may_stand_on_one_line() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "key"), [("EdDSA", "no key"), ("RS256", None), ("ES256", "-----BEGIN PUBLIC KEY-----")]
 )
-def test_a_public_key_that_is_none_or_another_algorithms_stops_the_start(algorithm: str, key: str | None) -> None:
+def test_an_invalid_public_key_or_one_of_another_algorithm_stops_the_start(algorithm: str, key: str | None) -> None:
     said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm, "JWT_PUBLIC_KEY": key or public_key()})
     assert said.startswith(f"JWT_PUBLIC_KEY is no public key for {algorithm}")
 
@@ -227,13 +227,13 @@ def test_the_broker_is_database_1_of_the_same_redis(redis: str, broker: str) -> 
     assert start(ENOUGH | {"CELERY_BROKER_URL": "redis://jobs/5"})["CELERY_BROKER_URL"] == "redis://jobs/5"
 
 
-def test_stock_is_held_two_minutes_longer_than_an_order_waits_for_its_money() -> None:
+def test_stock_is_held_two_minutes_longer_than_an_order_waits_for_its_payment() -> None:
     assert start(ENOUGH)["STOCK_HOLD_SECONDS"] == 900 + 120
     assert start(ENOUGH | {"ORDER_EXPIRY_SECONDS": "60"})["STOCK_HOLD_SECONDS"] == 180
     assert start(ENOUGH | {"STOCK_HOLD_SECONDS": "2000"})["STOCK_HOLD_SECONDS"] == 2000
 
 
-def test_nothing_is_debugged_or_open_to_all_hosts_unless_said_so() -> None:
+def test_debugging_and_open_hosts_are_off_by_default() -> None:
     settings = start(ENOUGH)
     assert settings["DEBUG"] is False
     assert set(settings["ALLOWED_HOSTS"]) == {"localhost", "127.0.0.1", "[::1]"}

@@ -1,4 +1,4 @@
-"""The transport under the HTTP clients: one answer for one request, or an error of httpx's; and nothing left behind."""
+"""The transport under the HTTP clients: one response for each request or an httpx error, and no leaked connection or task."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ Ask = Callable[..., Awaitable[httpx.Response]]
 
 @pytest_asyncio.fixture
 async def transport() -> AsyncIterator[KeepAliveTransport]:
-    """Yield a transport; whatever a test did to it, it leaves no file descriptor and no task behind."""
+    """Yield a transport, which must leave no file descriptor and no task behind."""
     opened = KeepAliveTransport(connect_seconds=0.2)
     before = open_sockets()
     yield opened
@@ -47,7 +47,7 @@ async def transport() -> AsyncIterator[KeepAliveTransport]:
 
 
 def open_sockets() -> int:
-    """File descriptors, without those that the event loop itself opens once and keeps."""
+    """Return the open file descriptors, without those that the event loop itself opens once and keeps."""
     links = Path("/proc/self/fd").iterdir()
     return sum(os.path.realpath(link).rpartition("/")[2].startswith("socket:") for link in links)
 
@@ -72,7 +72,7 @@ async def test_an_answer_arrives_with_status_headers_and_body(transport: KeepAli
         assert (got.headers["x-one"], got.headers["x-empty"], got.headers["x-two"]) == ("1", "", "a, b")
 
 
-async def test_a_request_says_what_it_should_and_nothing_else(transport: KeepAliveTransport) -> None:
+async def test_a_request_has_the_expected_bytes_and_no_others(transport: KeepAliveTransport) -> None:
     async with serving(always(OK)) as server:
         request = httpx.Request("POST", f"{server.url}/carts/a%2Fb?x=1", headers={"X-Request-ID": "r"}, content=b"{}")
         await transport.handle_async_request(request)
@@ -87,7 +87,7 @@ async def test_the_next_request_takes_the_same_connection(transport: KeepAliveTr
         assert (server.connections, len(server.requests)) == (1, 3)
 
 
-async def test_connections_that_nobody_needs_any_more_are_closed_after_a_while(
+async def test_idle_connections_are_closed_after_a_while(
     transport: KeepAliveTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clients.transport.IDLE_SECONDS", 0.05)
@@ -122,13 +122,13 @@ async def test_each_request_gets_its_own_answer(transport: KeepAliveTransport) -
         assert [answer.text for answer in answers] == paths
 
 
-async def test_after_the_server_hung_up_the_next_request_opens_a_new_connection(
+async def test_after_the_server_has_closed_the_connection_the_next_request_opens_a_new_one(
     transport: KeepAliveTransport,
 ) -> None:
     async with serving(once(OK)) as server:
         for _ in range(3):
             assert (await ask(transport, server)).content == b"ok"
-            await asyncio.sleep(0.02)  # for the end to arrive
+            await asyncio.sleep(0.02)  # until the end of the connection arrives
         assert server.connections == 3
 
 
@@ -212,7 +212,7 @@ async def test_an_answer_may_come_byte_by_byte(transport: KeepAliveTransport, an
     [OK, OK[:-1], OK[:20], b"garbage", CHUNKED],
     ids=["whole", "but a byte", "half a head", "garbage", "chunked"],
 )
-async def test_a_second_answer_that_nobody_asked_for_is_dropped_with_its_connection(
+async def test_a_response_without_a_request_is_dropped_with_its_connection(
     transport: KeepAliveTransport, more: bytes
 ) -> None:
     async with serving(always(OK + more)) as server:
@@ -221,7 +221,7 @@ async def test_a_second_answer_that_nobody_asked_for_is_dropped_with_its_connect
         assert server.connections == 3
 
 
-async def test_what_is_said_while_nobody_asked_is_no_answer_to_the_next_request(transport: KeepAliveTransport) -> None:
+async def test_bytes_received_while_idle_are_no_response_to_the_next_request(transport: KeepAliveTransport) -> None:
     said = asyncio.Event()
 
     async def speak_up(peer: Peer) -> None:
@@ -331,7 +331,7 @@ async def test_a_refused_connection_is_a_connect_error(transport: KeepAliveTrans
         await transport.handle_async_request(httpx.Request("GET", f"http://{HOST}:{port}/"))
 
 
-async def test_a_connection_that_does_not_open_in_time_is_given_up(transport: KeepAliveTransport) -> None:
+async def test_a_connection_that_does_not_open_in_time_is_a_connect_timeout(transport: KeepAliveTransport) -> None:
     with full_port() as port:
         began = time.monotonic()
         with pytest.raises(httpx.ConnectTimeout):
@@ -340,7 +340,7 @@ async def test_a_connection_that_does_not_open_in_time_is_given_up(transport: Ke
 
 
 @pytest.mark.parametrize("manner", [silence, once(b"not TLS at all, and long enough to be seen as such\r\n")])
-async def test_a_server_that_does_not_speak_tls_is_no_connection(
+async def test_a_server_without_tls_is_a_connect_error(
     transport: KeepAliveTransport, manner: Callable[[Peer], Awaitable[None]]
 ) -> None:
     async with serving(manner) as server:
@@ -349,9 +349,7 @@ async def test_a_server_that_does_not_speak_tls_is_no_connection(
         assert await server.is_disconnected()
 
 
-async def test_a_server_whose_certificate_nobody_vouches_for_is_no_connection(
-    transport: KeepAliveTransport, tmp_path: Path
-) -> None:
+async def test_an_untrusted_certificate_is_a_connect_error(transport: KeepAliveTransport, tmp_path: Path) -> None:
     heard: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -373,7 +371,7 @@ async def test_a_server_whose_certificate_nobody_vouches_for_is_no_connection(
 
 
 def self_signed(file: Path) -> Path:
-    """Return a key with a certificate for this host, good in all but that its own hand has signed it."""
+    """Return a self-signed certificate for this host with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     host = x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))])
@@ -404,7 +402,7 @@ async def test_an_answer_broken_off_is_a_read_error(transport: KeepAliveTranspor
             await ask(transport, server)
 
 
-async def test_a_request_given_up_ends_its_connection_and_the_next_one_gets_its_own_answer(
+async def test_a_cancelled_request_ends_its_connection_and_the_next_one_gets_its_own_response(
     transport: KeepAliveTransport,
 ) -> None:
     async def first_late(peer: Peer) -> None:
@@ -430,7 +428,7 @@ async def test_a_cancelled_request_aborts_its_connection_to_a_silent_server(tran
         assert await server.is_disconnected()
 
 
-async def test_a_request_given_up_as_its_answer_arrives_leaves_no_connection_behind(
+async def test_a_request_cancelled_as_its_response_arrives_leaves_no_connection_behind(
     transport: KeepAliveTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     complete = Connection.on_message_complete
@@ -448,13 +446,13 @@ async def test_a_request_given_up_as_its_answer_arrives_leaves_no_connection_beh
         assert await server.is_disconnected()
 
 
-async def test_a_connection_being_opened_can_be_given_up(transport: KeepAliveTransport) -> None:
+async def test_opening_a_connection_can_be_cancelled(transport: KeepAliveTransport) -> None:
     with full_port() as port, pytest.raises(TimeoutError):
         async with asyncio.timeout(0.02):
             await transport.handle_async_request(httpx.Request("GET", f"http://{HOST}:{port}/"))
 
 
-async def test_many_requests_given_up_at_any_moment_leave_nothing_behind(transport: KeepAliveTransport) -> None:
+async def test_many_requests_cancelled_at_any_moment_leave_nothing_behind(transport: KeepAliveTransport) -> None:
     async def unhurried(peer: Peer) -> None:
         while await peer.request():
             await asyncio.sleep(0.002)
@@ -475,7 +473,7 @@ async def test_many_requests_given_up_at_any_moment_leave_nothing_behind(transpo
         assert await server.is_disconnected()
 
 
-async def test_a_closed_transport_has_hung_up_everywhere(transport: KeepAliveTransport) -> None:
+async def test_a_closed_transport_has_closed_every_connection(transport: KeepAliveTransport) -> None:
     async with serving(always(OK)) as server:
         await asyncio.gather(*(ask(transport, server) for _ in range(5)))
         assert server.open == 5
@@ -486,7 +484,7 @@ async def test_a_closed_transport_has_hung_up_everywhere(transport: KeepAliveTra
 @pytest.mark.parametrize(
     "value", ["a\r\nX-Injected: yes", "a\nX-Injected: yes", "a\rb", "a\r\n\r\nGET /admin HTTP/1.1", "a\0b"]
 )
-async def test_a_header_cannot_smuggle_in_another_line(transport: KeepAliveTransport, value: str) -> None:
+async def test_a_header_cannot_inject_a_line(transport: KeepAliveTransport, value: str) -> None:
     async with serving(always(OK)) as server:
         with pytest.raises(httpx.HTTPError):
             await ask(transport, server, headers={"X-Request-ID": value})
@@ -494,7 +492,7 @@ async def test_a_header_cannot_smuggle_in_another_line(transport: KeepAliveTrans
 
 
 @pytest.mark.parametrize("path", ["/a b", "/a\r\nX-Injected: yes", "/ä", "/a HTTP/1.1\r\nX: y\r\n\r\n"])
-async def test_a_path_cannot_smuggle_in_another_line(transport: KeepAliveTransport, path: str) -> None:
+async def test_a_path_cannot_inject_a_line(transport: KeepAliveTransport, path: str) -> None:
     async with serving(always(OK)) as server:
         try:
             await ask(transport, server, path)

@@ -15,7 +15,7 @@ EXCEPT = "orders.services.checkout.checkout."
 
 
 def use_cases() -> Iterator[Callable[..., Any]]:
-    """Yield the public functions of the modules of `orders.services`, each where it is defined."""
+    """Yield the public functions of the modules of `orders.services`, each from the module that defines it."""
     for module in pkgutil.walk_packages(services.__path__, "orders.services."):
         if not module.name.startswith(EXCEPT):
             for name, function in inspect.getmembers(import_module(module.name), inspect.isfunction):
