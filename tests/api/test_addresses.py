@@ -30,10 +30,10 @@ UNCLEAN: list[tuple[dict[str, Any], str]] = [
     ({"phone": "x" * 5000}, "phone"),
     ({"line2": "a\0b"}, "line2"),
 ]
-"""What is wrong with one text of an address, whoever wrote it."""
+"""Invalid texts of an address, in a request and in a default address."""
 
 NO_ADDRESS: list[Any] = [7, "1 Main St, Paris", True, [], [PARIS], {"line1": 7}, {"state": ["x"]}, {"phone": {}}]
-"""What User may not call an address."""
+"""Default addresses that break User's contract."""
 
 
 def ids(value: object) -> str:

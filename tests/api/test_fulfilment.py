@@ -120,7 +120,7 @@ def test_an_action_may_be_repeated_and_changes_nothing_more(market: Market, way:
     assert (again.status_code, again.json()) == (200, first)
     assert again.headers["etag"] == f'"{first["version"]}"'
     retried = sale.act(0, last, If_Match='"1"')
-    assert (retried.status_code, retried.json()) == (200, first), "a retry still names the version it was meant for"
+    assert (retried.status_code, retried.json()) == (200, first), "a retry still names the version of the first request"
     assert sale.trail() == trail
 
 
@@ -189,7 +189,7 @@ def test_the_link_to_a_parcel_is_optional(market: Market) -> None:
     sale.do(0, "accept")
     without = {"carrier": "Pošta ", "tracking_number": "№ 7"}
     shipped = sale.act(0, "ship", body=without).json()
-    assert {**without, "tracking_url": None}.items() <= shipped.items(), "kept as they are sent"
+    assert {**without, "tracking_url": None}.items() <= shipped.items(), "stored as sent"
     assert sale.act(0, "ship", body={**without, "tracking_url": None}).json() == shipped
 
 

@@ -13,7 +13,7 @@ from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 
 OPEN = ["/healthz", "/readyz", "/metrics", "/api/schema", "/api/doc", "/api/doc/start.js", "/api/doc/swagger-ui.css"]
-"""What needs no token."""
+"""Addresses that need no token."""
 
 VARYING = {"date", "x-request-id"}
 IF_MATCH = ["", " ", ",", "1", 'W/"1"', '"0"', '"1" x', "'1'", '"01"', '"1', "null", '"1";"2"', '"\xe9"', '""']

@@ -18,7 +18,7 @@ from tests.support.lists import ORDERINGS, ids_of, pages
 from tests.support.world import Person, World
 
 MANY = 10_200
-"""More than a page looks at (10 000)."""
+"""More rows than a page scans (10 000)."""
 
 Session = psycopg.Connection[dict[str, Any]]
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -16,8 +16,8 @@ from tests.support.world import Person, World, eventually
 BUDGET_SECONDS = 5.5
 """A checkout's budget and half a second."""
 
-GIVEN_BACK_SECONDS = 5.0
-"""By then a checkout of unknown outcome that nobody repeats has given back what it may have held."""
+RELEASE_SECONDS = 5.0
+"""The time within which an unresolved reservation is released, unless its checkout is repeated."""
 
 HTTP_FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "value": 500},
@@ -54,12 +54,12 @@ PRODUCT_FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "value": "FAILED_PRECONDITION"},
 ]
 
-LOST_ANSWERS: list[dict[str, Any]] = [
+LOST_RESPONSES: list[dict[str, Any]] = [
     {"kind": "hang", "after": True},
     {"kind": "unavailable_after"},
     {"kind": "body", "value": "negative_price"},
 ]
-"""What was held, and nobody was told."""
+"""Faults of Product after which the units are held though the call has failed."""
 
 WRONG_HOLDS = [
     "other_order",
@@ -233,14 +233,14 @@ def test_an_unresolved_reservation_is_reused_under_the_same_key_and_released_oth
     order = ada.checkout(key="k").json()
     assert world.sandbox.ledger("product", order["id"])["lines"] == {repeated: 2}
 
-    for fault in LOST_ANSWERS:
+    for fault in LOST_RESPONSES:
         bob = world.customer([(mug, 2)])
         with world.sandbox.fault("product", call="ReserveStock", times=2, **fault):
             ensure_unavailable(bob.checkout, "product")
     assert world.stock(mug)["held"] > 0
-    eventually(lambda: world.stock(mug)["held"] == 0, "the holds to be released", seconds=GIVEN_BACK_SECONDS)
+    eventually(lambda: world.stock(mug)["held"] == 0, "the holds to be released", seconds=RELEASE_SECONDS)
     assert world.stock(mug)["available"] == world.stock(mug)["stock"]
-    time.sleep(failed_at + GIVEN_BACK_SECONDS - time.monotonic())  # the absence of an effect cannot be waited for
+    time.sleep(failed_at + RELEASE_SECONDS - time.monotonic())  # the absence of an effect cannot be waited for
     assert world.stock(repeated)["held"] == 2
 
 
@@ -251,7 +251,7 @@ def test_a_hold_made_after_the_checkout_gave_up_is_released(world: World) -> Non
         ensure_unavailable(ada.checkout, "product")
     assert world.stock(mug)["held"] == 0
     eventually(lambda: world.stock(mug)["held"] == 2, "the late hold to be made")
-    eventually(lambda: world.stock(mug)["held"] == 0, "the hold to be released", seconds=GIVEN_BACK_SECONDS)
+    eventually(lambda: world.stock(mug)["held"] == 0, "the hold to be released", seconds=RELEASE_SECONDS)
 
 
 def test_a_refusal_does_not_wait_for_the_release_of_its_hold(world: World) -> None:
@@ -260,7 +260,7 @@ def test_a_refusal_does_not_wait_for_the_release_of_its_hold(world: World) -> No
     with world.sandbox.fault("product", kind="unavailable_before", call="ReleaseStock"):
         answer = ada.checkout({"expected_total": "1.00"})
     problem(answer, 409, "total_changed", "current_total")
-    eventually(lambda: world.stock(mug)["held"] == 0, "the hold to be released", seconds=GIVEN_BACK_SECONDS)
+    eventually(lambda: world.stock(mug)["held"] == 0, "the hold to be released", seconds=RELEASE_SECONDS)
 
 
 # --- quotes -----------------------------------------------------------------------------------------------------------

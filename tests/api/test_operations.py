@@ -8,7 +8,7 @@ import redis
 from tests.support.world import World
 
 ASKED = 100
-"""Questions in a row, which take about a second."""
+"""Consecutive probes, which take about a second."""
 
 
 def test_healthz_reports_a_running_process(either_world: World) -> None:

@@ -14,7 +14,7 @@ from tests.support.roles import METHODS, TABLE
 from tests.support.world import Person, World
 
 STATES = ["", "pp", "ap", "aa", "sp", "ss", "dp", "dd", "cp", "ca", "cs", "cd", "cc", "cancelled", "expired"]
-"""Where a two-vendor order may stand: not paid for, what its vendors have done since it was, or its end before that."""
+"""States of a two-vendor order: unpaid, the states of its vendor orders once paid, or terminated while unpaid."""
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 RANDOM_EXAMPLES = 6
-"""For each endpoint and role, after those that go through its limits one by one."""
+"""For each endpoint and role, after the cases of the boundary phase."""
 
 VENDOR = "v-schema"
 PERSONS: dict[str, Callable[[World], Person]] = {
@@ -63,7 +63,7 @@ PERSONS: dict[str, Callable[[World], Person]] = {
     "admin": World.admin,
 }
 BEFORE = {"ship": ["accept"], "deliver": ["accept", "ship"]}
-"""What a vendor order has gone through before an action can succeed."""
+"""The actions on a vendor order before an action can succeed."""
 
 PARCEL = {"carrier": "La Poste", "tracking_number": "6A1"}
 TIMEOUT_SECONDS = 10

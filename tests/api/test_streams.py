@@ -28,7 +28,7 @@ from tests.support.world import Person, Sandbox, World, eventually
 
 CROWD = 200
 BRISK_SECONDS = 2
-"""Between the heartbeats of `tests.support.impatient_client`."""
+"""Seconds between the heartbeats of `tests.support.impatient_client`."""
 
 
 def token(world: World, person: Person, seconds: float) -> str:

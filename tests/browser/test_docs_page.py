@@ -93,7 +93,7 @@ class DocsPage:
         return WebDriverWait(self.driver, PATIENCE_SECONDS, poll_frequency=0.1).until(lambda _: look())
 
     def console_messages(self) -> list[str]:
-        """What the browser has written into its console, refusals of its content policy included."""
+        """Return the browser's console messages, including violations of the content security policy."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> set[str]:

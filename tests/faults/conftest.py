@@ -26,7 +26,7 @@ SETTINGS = {
     "RATE_LIMITS": "off",
 }
 WARM_UP_CUSTOMERS = 30
-"""More than any test has at once: connections kept for the next call are no leak."""
+"""More concurrent requests than any test has: pooled connections are no leak."""
 
 WARM_UP_DELAY = 0.3
 """Seconds that User and Cart take meanwhile, so that the calls of all customers are under way at the same time."""

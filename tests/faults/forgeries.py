@@ -10,7 +10,7 @@ from tests.support.payment import Message, Payment, signature
 TOTAL = 2000
 
 Forge = Callable[[Payment, Message], bytes]
-"""Makes the bytes of a message that must change nothing, of a true capture."""
+"""Makes the bytes of a forged message from a valid capture."""
 
 
 def signed(**fields: Any) -> Forge:
@@ -47,7 +47,7 @@ OTHERWISE: dict[str, Any] = {
     "currency": "USD",
     "refund_id": "r-1",
 }
-"""For each signed field a value that could be, had Payment said it."""
+"""A plausible value of each signed field."""
 
 FORGERIES: dict[str, Forge] = {
     "unsigned": altered(signature=None),

@@ -12,7 +12,7 @@ from tests.support.world import World, eventually
 
 CUSTOMERS = 40
 SETTLED_SECONDS = 5
-"""Promise P3: a failed checkout gives its hold back."""
+"""Promise P3: the hold of a failed checkout is released."""
 
 
 def test_a_checkout_whose_client_disconnects_is_an_order_or_has_no_effect(

@@ -43,7 +43,7 @@ JUNK: list[Any] = [
     {"$ne": None},
     ["customer", "admin"],
 ]
-"""What is never the right value of a claim that names somebody."""
+"""Values that no claim with a name may have."""
 
 
 def claims(person: Person, **changes: Any) -> dict[str, Any]:

@@ -17,13 +17,13 @@ from tests.support.world import World, eventually
 
 LONG = 60_000
 WAITING = 150
-"""More than a process lets in at once."""
+"""More requests than a process admits at once."""
 
 SILENCE_SECONDS = 1
-"""Who has heard nothing for so long waits in vain: the server waits for the rest of the request."""
+"""The silence after which the server is taken to wait for the rest of the request."""
 
 Request = Callable[[str], bytes]
-"""Makes the bytes to send, of the token."""
+"""Makes the bytes to send from a token."""
 
 
 def get(target: str, *lines: str) -> Request:
@@ -166,7 +166,7 @@ def test_a_hostile_request_is_refused_and_the_next_is_served(world: World, what:
 
 
 SERVERS_OWN = (b"Invalid HTTP request received.", b"")
-"""What uvicorn says before the service is asked: that is no HTTP; there is no WebSocket."""
+"""Responses of uvicorn itself: the request is no HTTP, or asks for a WebSocket."""
 
 
 def send_raw(world: World, sent: bytes) -> bytes:

@@ -21,7 +21,7 @@ LEAVING = 8
 FAULT_SECONDS = 3
 
 GIVEN_BACK_SECONDS = 5
-"""Promise P3, from the moment on at which Product is well."""
+"""Promise P3, from Product's recovery on."""
 
 Fault = dict[str, Any]
 
@@ -54,10 +54,10 @@ PRODUCT_FAULTS: list[Fault] = [
 ]
 
 QUICK = [("user", {"kind": "hang"}), ("cart", {"kind": "garbage"}), ("product", {"kind": "unavailable_after"})]
-"""What `make test` has time for."""
+"""The cases of `make test`."""
 
 BORNE: list[Fault] = [{"kind": "delay", "value": 0.8}, {"kind": "delay", "value": 1.5}]
-"""Slow, but in time: no reason to refuse anybody."""
+"""Slow, but within the deadline: no checkout is refused."""
 
 MANY: list[tuple[str, Fault]] = [
     *((neighbour, fault) for neighbour in ("user", "cart") for fault in HTTP_FAULTS),

@@ -17,23 +17,23 @@ from tests.support.server import server
 from tests.support.world import World, eventually
 
 SETTINGS = {"CHECKOUTS_IN_FLIGHT": "8", "CHECKOUT_QUEUE_MS": "100"}
-"""So little that this machine is not what gives out."""
+"""So few slots that the limit, not this machine, decides."""
 
 PRODUCT_SECONDS = 0.05
 CUSTOMERS = 50
 BEST_SECONDS, FLOOD_SECONDS = 3, 6
 ROUNDS = 3
-"""Whoever else works on this machine can make it slower between two measurements, never faster than it is."""
+"""Other load on this machine can make a measurement slower, never faster."""
 
 GOODPUT = 0.75
-"""Promise P9: the share of its best goodput that a server delivers under three times the load."""
+"""Promise P9: the share of its best goodput that a server keeps under three times the load."""
 
 ANSWER_SECONDS = 5.5
 """Promise P9: a checkout's budget and half a second."""
 
 
 KEPT_SECONDS = 2
-"""How long a connection is kept for the next question; uvicorn closes it after 5 s."""
+"""The time that an idle connection is kept; uvicorn closes it after 5 s."""
 
 
 @dataclass

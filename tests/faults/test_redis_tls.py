@@ -19,7 +19,7 @@ from tests.support.tls import ELSEWHERE, HERE, Authority, TLSFront
 from tests.support.world import Sandbox, World, eventually
 
 HANDSHAKE = b"\x16\x03"
-"""How what a client sends over TLS begins (RFC 8446, 5.1)."""
+"""The first bytes of a client over TLS (RFC 8446, 5.1)."""
 
 USES = 3
 """The server, the worker and beat each connect."""

@@ -59,7 +59,7 @@ def test_a_new_order_has_the_databases_time(world: World, late: World) -> None:
     assert before <= placed <= after
     assert (expires - placed).total_seconds() == 900
     assert order["updated_at"] == order["created_at"]
-    assert ada.order(order["id"]) == order, "what the customer was told is what is kept"
+    assert ada.order(order["id"]) == order, "the response has the stored times"
     (entry,) = ada.get(f"/orders/{order['id']}/history").json()["results"]
     assert before <= datetime.fromisoformat(entry["at"]) <= after
     (part,) = world.sql("SELECT created_at, updated_at FROM vendor_orders WHERE order_id = %s", order["id"])

@@ -45,7 +45,7 @@ def until_tried(admin: Person, letter_id: str, attempts: int) -> dict[str, Any]:
 
     def look() -> dict[str, Any] | None:
         letter = shown(admin, letter_id)
-        assert letter, "it must not go"
+        assert letter, "the letter must stay"
         return letter if letter["attempts"] == attempts else None
 
     return eventually(look, f"attempt {attempts}")
@@ -210,7 +210,7 @@ def test_a_retried_effect_is_done_and_its_letter_is_deleted(world: World) -> Non
         retried(admin, str(letter["id"]))
         retried(admin, str(letter["id"]))
         assert waiting(world, order["id"]) == ["commit_stock"], "two retries are one"
-        assert shown(admin, str(letter["id"])), "it stays until it has worked"
+        assert shown(admin, str(letter["id"])), "the letter stays until the retry succeeds"
     until_stock_is(world, order["id"], "COMMITTED")
     until_gone(admin, str(letter["id"]))
     assert hold(world, order["id"])["commits"] == 1

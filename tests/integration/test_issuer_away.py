@@ -51,7 +51,7 @@ def test_requests_that_wait_for_a_hanging_issuer_take_no_slot(stack: Stack, issu
         assert len(waiting) > 2 * IN_FLIGHT
         for _ in range(2 * IN_FLIGHT):
             assert ask(client, issuer.token(known)).status_code == 200
-        assert not wait(waiting, timeout=0).done, "they wait all the time"
+        assert not wait(waiting, timeout=0).done, "the requests go on waiting"
         issuer.goes_on.set()
         assert {each.result().status_code for each in crowd} == {401}
 

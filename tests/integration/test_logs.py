@@ -83,23 +83,22 @@ def _fulfil_an_order(world: World, payment: Payment, order: dict[str, Any]) -> N
 
 
 def _send_refused_requests(world: World, ada: Person) -> None:
-    for body in (
-        {"coupon_code": "CANARY"},
-        {"canary": "canary"},
-        {"note": ["canary"], "shipping_address": {"country": "canary", "canary": 1}, "expected_total": "canary"},
-        {"note": "canary" * 50_000},
-    ):
-        assert 400 <= ada.checkout(body).status_code < 500
+    invalid = {"note": ["canary"], "shipping_address": {"country": "canary", "canary": 1}, "expected_total": "canary"}
+    assert ada.checkout({"coupon_code": "CANARY"}).status_code == 409
+    assert ada.checkout({"canary": "canary"}).status_code == 400
+    assert ada.checkout(invalid).status_code == 400
+    assert ada.checkout({"note": "canary" * 50_000}).status_code == 413
     assert world.vendor("canary").checkout({"note": "canary"}).status_code == 403
-    for content, kind in (
-        (b'{"note": "canary', "application/json"),
-        (b"canary", "text/canary"),
-        (b"\xffcanary", "application/json"),
+    for content, kind, status in (
+        (b'{"note": "canary', "application/json", 400),
+        (b"canary", "text/canary", 415),
+        (b"\xffcanary", "application/json", 400),
     ):
         headers = {"Content-Type": kind, "Idempotency-Key": "canary"}
-        assert 400 <= ada.http.post("/api/v1/orders", content=content, headers=headers).status_code < 500
-    for query in ("?q=canary", "?canary=canary", "?cursor=canary", "?customer_id=canary", "?created_after=canary"):
-        assert ada.get(f"/orders{query}").status_code < 500
+        assert ada.http.post("/api/v1/orders", content=content, headers=headers).status_code == status
+    assert ada.get("/orders?q=canary").status_code == 200
+    for name in ("canary", "cursor", "customer_id", "created_after"):
+        assert ada.get(f"/orders?{name}=canary").status_code == 400
 
 
 def _send_odd_requests(ada: Person) -> None:
@@ -109,10 +108,10 @@ def _send_odd_requests(ada: Person) -> None:
         "/api/v1/orders/canary",
         "/api/doc/canary",
         "/api/v1/orders/%0a%7B%22event%22:%22forged%22%7D",
-        "/healthz?canary",
         "/api/v1/canary/%00%0d%0a",
     ):
-        assert ada.http.get(path).status_code < 500
+        assert ada.http.get(path).status_code == 404
+    assert ada.http.get("/healthz?canary").status_code == 200
     for name in (
         "Authorization",
         "Cookie",
@@ -125,7 +124,8 @@ def _send_odd_requests(ada: Person) -> None:
         "X-Forwarded-For",
     ):
         for value in ("canary", "Bearer canary.canary.canary", 'canary="{}"; {"event":"forged"}'):
-            assert ada.get("/orders", headers={name: value}).status_code < 500
+            expected = {"Authorization": 401, "Host": 400}.get(name, 200)
+            assert ada.get("/orders", headers={name: value}).status_code == expected
     assert ada.get("/orders", headers={"X-Request-ID": FORGED.splitlines()[1]}).status_code == 200
 
 

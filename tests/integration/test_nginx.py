@@ -44,7 +44,7 @@ http {{
 """
 STREAMS = 3
 FROM_OUTSIDE = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "6.6.6.6, 203.0.113.9", "Host": "localhost:8443"}
-"""What a proxy that ends TLS sends; the first address is what its client made up."""
+"""Headers of a proxy that terminates TLS; the first address was forged by its client."""
 
 Nginx = Callable[..., str]
 

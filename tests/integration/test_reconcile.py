@@ -68,7 +68,7 @@ def test_an_expired_hold_of_a_pending_order_is_renewed_for_its_remaining_time(wo
     check_at_rest(world, order["id"])
     assert world.stock(product_of(order))["held"] == 2
     assert abs(hold(world, order["id"])["expires_at"] - (ends_at - 600)) < 5
-    assert ada.order(order["id"]) == order, "its customer notices nothing"
+    assert ada.order(order["id"]) == order, "the customer sees no change"
     check_nothing_is_wrong(world, order["id"])
 
 

@@ -212,7 +212,7 @@ def test_an_abandoned_effect_is_one_dead_letter_however_often_reconciliation_fin
         for _ in range(2):
             status, said = reconcile(world, "--order", order["id"])
             assert status == 1 and "retry its dead letter" in said
-            assert waiting(world, order["id"]) == [], "what waits for an admin is not tried again"
+            assert waiting(world, order["id"]) == [], "an effect in a dead letter is not retried"
         # A commit from a request of its own fails in the same way and is the same letter.
         world.sql(
             "INSERT INTO outbox (order_id, kind, lane, payload, request_id, created_at)"

@@ -12,7 +12,7 @@ from tests.support.records import dead_letters, ledger, parked
 from tests.support.world import World, eventually
 
 Make = Callable[[Payment, str, str], bytes]
-"""Makes the bytes of a bad message about an order; they contain a mark by which its letter is found."""
+"""Makes the bytes of an unusable message about an order; they contain a mark by which its dead letter is found."""
 
 
 def a(word: str = "captured", amount: object = 2000, **fields: object) -> Make:

@@ -12,7 +12,7 @@ from compose.stack import CHECKOUT
 from tests.support.world import World
 
 AMQP = b"AMQP\x00\x00\x09\x01"
-"""How a client of AMQP 0-9-1 begins (2.2.4)."""
+"""The first bytes of an AMQP 0-9-1 client (2.2.4)."""
 
 
 def test_a_worker_accepts_no_remote_control_and_talks_to_no_other_worker(world: World) -> None:

@@ -24,7 +24,7 @@ PRODUCTS = {f"load-{number}": f"v-load-{number % 4}" for number in range(20)}
 
 STOCK = 10**9
 REPLAYED = 0.2
-"""The share of checkouts that are sent twice, as a client does whose answer was lost."""
+"""The share of checkouts that are sent twice, as after a lost response."""
 
 TOKEN_SECONDS = 12 * 3600
 TIMEOUT_SECONDS = 10
@@ -75,15 +75,15 @@ class Customer(FastHttpUser):
         if random.random() < REPLAYED:
             name = "/api/v1/orders, again"
             with self.answer("POST", "/orders", body, (201,), headers=key, name=name) as again:
-                assert again.headers.get("Idempotent-Replayed") == "true", "not marked as a repetition"
-                assert again.json() == order, "the repetition is another order"
+                assert again.headers.get("Idempotent-Replayed") == "true", "not marked as a replay"
+                assert again.json() == order, "the replay is another order"
         return order
 
     def read(self, order: dict[str, Any]) -> None:
         """Read the order, then request it with its tag; a payment event may just have changed it."""
         path, name = f"/orders/{order['id']}", "/api/v1/orders/{id}"
         with self.answer("GET", path, None, (200,), name=name) as first:
-            assert first.json()["total"] == order["total"], "another total than was agreed to"
+            assert first.json()["total"] == order["total"], "another total than expected"
             known = first.headers["ETag"]
         with self.answer("GET", path, None, (200, 304), headers={"If-None-Match": known}, name=name) as second:
             assert (second.headers["ETag"] == known) == (second.status_code == 304), "304 and the ETag disagree"

@@ -28,7 +28,7 @@ Trouble = Literal["crashes", "refusals", "nothing"]
 has a Retry-After (`refusals`), none at all."""
 
 BUDGET_SECONDS = 5.5
-"""Promise P9: of a checkout, the longest of all answers."""
+"""Promise P9: the time limit of every response, here of a checkout."""
 
 SOLD_SECONDS = 5
 """The longest wait before a cancellation for the stock to be sold."""

@@ -26,7 +26,7 @@ DRAIN_SECONDS = 3
 connection."""
 
 POOLS_GROW_BY = 4
-"""A pool opens threads and connections at need, up to four for the database: so many more than when warm are no leak."""
+"""A pool opens threads and connections on demand, up to four for the database, so this growth after the warm-up is no leak."""
 
 
 class Server(Process):

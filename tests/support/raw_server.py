@@ -142,7 +142,7 @@ def full_port() -> Iterator[int]:
     """Yield a port where a connection is neither accepted nor refused: its backlog is full."""
     with socket.socket() as listening, socket.socket() as first:
         listening.bind((HOST, 0))
-        listening.open_stream(0)
+        listening.listen(0)
         first.connect(listening.getsockname())
         yield listening.getsockname()[1]
 

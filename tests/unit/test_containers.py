@@ -31,7 +31,7 @@ IMAGES = {
     "production": ("requirements.txt", ["asgi_app.asgi", "asgi_app.urls", "asgi_app.celery", "orders.tasks"]),
     "sandbox": ("requirements-sandbox.txt", ["compose.sandbox.__main__"]),
 }
-"""By stage: the lock of its packages, and what it runs."""
+"""By stage: the lock of its packages, and its commands."""
 
 
 WITHOUT = """

@@ -281,17 +281,18 @@ async def test_a_response_of_product_that_breaks_the_contract_is_an_error_of_our
         {"product_id": "p-2"},
     ],
 )
-async def test_a_product_that_breaks_the_contract_is_refused(field: dict[str, Any]) -> None:
+@pytest.mark.parametrize("call", ["prices", "reserve"])
+async def test_a_product_that_breaks_the_contract_is_refused(call: str, field: dict[str, Any]) -> None:
     spoilt = pb.Product()
     spoilt.CopyFrom(MUG)
     for name, value in field.items():
         setattr(spoilt, name, value)
-    for call, message in (
-        ("prices", pb.GetProductsResponse(products=[spoilt])),
-        ("reserve", pb.ReserveStockResponse(hold=HELD, products=[spoilt])),
-    ):
-        async with product(_Product(message.SerializeToString())) as neighbours:
-            assert isinstance(await ours(GRPC_CALLS[call], neighbours), DependencyUnavailable)
+    messages = {
+        "prices": pb.GetProductsResponse(products=[spoilt]),
+        "reserve": pb.ReserveStockResponse(hold=HELD, products=[spoilt]),
+    }
+    async with product(_Product(messages[call].SerializeToString())) as neighbours:
+        assert isinstance(await ours(GRPC_CALLS[call], neighbours), DependencyUnavailable)
 
 
 async def test_a_name_and_a_sku_longer_than_their_columns_are_cut() -> None:

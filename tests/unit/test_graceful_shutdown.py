@@ -60,4 +60,4 @@ async def test_a_second_signal_ends_the_drain_and_a_third_reaches_the_server(ser
         await send(signal.SIGINT)
         assert server_handler.call_count == 2
         await asyncio.sleep(0.3)
-    assert server_handler.call_count == 2, "the drain's own end came on top"
+    assert server_handler.call_count == 2, "the end of the drain called the handler again"

@@ -106,14 +106,16 @@ def test_root_without_a_way_gets_an_error(closed_folder: Path, monkeypatch: pyte
         Postgres(closed_folder).start()
 
 
-def test_redis_keeps_its_state_when_durable_and_forgets_it_otherwise(tmp_path: Path) -> None:
-    for durable, found in ((True, b"1"), (False, None)):
-        server = Redis(tmp_path / str(durable), durable=durable)
-        with server, redis.Redis.from_url(server.url) as client:
-            client.set("kept", 1)
-        assert is_gone(server.process.pid)
-        with server, redis.Redis.from_url(server.url) as client:
-            assert client.get("kept") == found
+@pytest.mark.parametrize(("durable", "found"), [(True, b"1"), (False, None)])
+def test_redis_keeps_its_state_when_durable_and_forgets_it_otherwise(
+    tmp_path: Path, durable: bool, found: bytes | None
+) -> None:
+    server = Redis(tmp_path, durable=durable)
+    with server, redis.Redis.from_url(server.url) as client:
+        client.set("kept", 1)
+    assert is_gone(server.process.pid)
+    with server, redis.Redis.from_url(server.url) as client:
+        assert client.get("kept") == found
 
 
 def test_a_server_requires_its_password(tmp_path: Path) -> None:
@@ -124,10 +126,12 @@ def test_a_server_requires_its_password(tmp_path: Path) -> None:
     assert (tmp_path / "password").stat().st_mode & 0o077 == 0
 
 
-def test_the_error_of_a_taken_port_names_the_port(tmp_path: Path, taken_port: int) -> None:
-    for server in (Postgres(tmp_path / "postgres", taken_port), Redis(tmp_path / "redis", taken_port)):
-        with pytest.raises(ServerError, match=str(taken_port)):
-            server.start()
+@pytest.mark.parametrize("server", [Postgres, Redis])
+def test_the_error_of_a_taken_port_names_the_port(
+    tmp_path: Path, taken_port: int, server: type[Postgres] | type[Redis]
+) -> None:
+    with pytest.raises(ServerError, match=str(taken_port)):
+        server(tmp_path, taken_port).start()
 
 
 @pytest.mark.parametrize("variable", ["PORT", "POSTGRES_PORT", "REDIS_PORT", "CONTROL_PORT"])

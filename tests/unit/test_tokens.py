@@ -42,7 +42,7 @@ OTHERS: dict[str, Any] = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
 }
-"""Keys of the same kind that nobody trusts."""
+"""Untrusted keys of the same kind."""
 
 NEXT = ed25519.Ed25519PrivateKey.generate()
 

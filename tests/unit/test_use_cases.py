@@ -11,7 +11,7 @@ import pytest
 from orders import services
 
 EXCEPT = "orders.services.checkout.checkout."
-"""Still takes positional arguments."""
+"""Use cases that still take positional arguments."""
 
 
 def use_cases() -> Iterator[Callable[..., Any]]:

@@ -81,16 +81,17 @@ def test_code_on_the_event_loop_is_async(name: str) -> None:
         defining(**{name: lambda self, *args: None})
 
 
-def test_a_method_and_its_roles_are_declared_together() -> None:
-    async def put(self: Any, request: Any) -> None: ...
+async def put(self: Any, request: Any) -> None: ...
 
-    for attributes in (
-        {"put": put},
-        {"roles": {"GET": ("customer",)}},
-        {"roles": {**View.roles, "DELETE": ("admin",)}},
-    ):
-        with pytest.raises(ImproperlyConfigured, match="in roles"):
-            defining(**attributes)
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"put": put}, {"roles": {"GET": ("customer",)}}, {"roles": {**View.roles, "DELETE": ("admin",)}}],
+    ids=["a method without roles", "roles without one of the methods", "roles of another method"],
+)
+def test_a_method_and_its_roles_are_declared_together(attributes: dict[str, Any]) -> None:
+    with pytest.raises(ImproperlyConfigured, match="in roles"):
+        defining(**attributes)
 
 
 def test_the_role_is_always_checked() -> None:
