@@ -191,7 +191,7 @@ def test_unknown_fields_are_each_pointed_at(either_world: World) -> None:
     assert refused_input(answer) == ["/colour", "/shipping_adress"]
 
 
-def test_every_wrong_field_is_pointed_at_in_one_answer(either_world: World) -> None:
+def test_every_invalid_field_is_pointed_at_in_one_response(either_world: World) -> None:
     answer = either_world.shopper().checkout({"note": 1, "cart_version": "x", "expected_total": "x"})
     assert sorted(refused_input(answer)) == ["/cart_version", "/expected_total", "/note"]
 
@@ -202,7 +202,7 @@ def test_every_wrong_field_is_pointed_at_in_one_answer(either_world: World) -> N
 @pytest.mark.parametrize(
     "accept", ["text/html", "application/xml;q=1, */*;q=0", "", "nonsense", "application/json;q=0", "é"]
 )
-def test_answers_are_json_whatever_accept_says(either_world: World, accept: str) -> None:
+def test_responses_are_json_whatever_the_accept_header(either_world: World, accept: str) -> None:
     ada = either_world.shopper()
     headers = {"Accept": accept.encode()}
     assert ada.get("/orders", headers=headers).headers["content-type"] == "application/json"
@@ -360,7 +360,7 @@ def test_a_request_id_that_is_not_1_to_200_printable_ascii_characters_is_replace
     assert len({uuid.UUID(each) for each in replaced}) == 3
 
 
-def test_every_answer_has_a_request_id_of_its_own(either_world: World) -> None:
+def test_every_response_has_a_request_id_of_its_own(either_world: World) -> None:
     ada = either_world.customer()
     paths = (
         "/api/v1/orders",

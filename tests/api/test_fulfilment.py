@@ -81,7 +81,7 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("state", FORBIDDEN)
-def test_a_step_that_the_state_forbids_is_refused_and_changes_nothing(market: Market, state: str) -> None:
+def test_an_illegal_transition_is_refused_and_changes_nothing(market: Market, state: str) -> None:
     sale = market.sell()
     sale.do(0, *WAY[state])
     if state == "c":
@@ -203,7 +203,7 @@ def test_the_link_to_a_parcel_is_optional(market: Market) -> None:
     ],
     ids=ascii,
 )
-def test_a_link_is_any_https_uri_and_kept_as_it_is_sent(market: Market, link: str) -> None:
+def test_a_link_is_any_https_uri_and_stored_as_sent(market: Market, link: str) -> None:
     sale = market.sell()
     sale.do(0, "accept")
     assert sale.act(0, "ship", body={**SHIPMENT, "tracking_url": link}).json()["tracking_url"] == link
@@ -214,16 +214,16 @@ def test_shipping_again_with_other_tracking_data_corrects_the_shipment(either_wo
     sale = market.sell()
     first = sale.do(0, "accept", "ship")
     other, before = sale.part(1), sale.order()
-    said: dict[str, str | None] = {**SHIPMENT}
+    sent: dict[str, str | None] = {**SHIPMENT}
     for number, (name, word) in enumerate(
         (("carrier", "UPS"), ("tracking_number", "2"), ("tracking_url", None)), start=1
     ):
-        said = {**said, name: word}
-        answer = sale.act(0, "ship", body=said)
+        sent = {**sent, name: word}
+        answer = sale.act(0, "ship", body=sent)
         part = answer.json()
         assert (answer.status_code, part["status"], part["version"]) == (200, "shipped", first["version"] + number)
         assert answer.headers["etag"] == f'"{part["version"]}"'
-        assert said.items() <= part.items()
+        assert sent.items() <= part.items()
         assert part["shipped_at"] == first["shipped_at"]
         assert part["updated_at"] > first["updated_at"]
         assert part == sale.part(0)
@@ -276,14 +276,14 @@ def test_a_correction_is_in_the_timeline_and_no_message_of_orders_events(market:
     sale = market.sell()
     sale.do(0, "accept", "ship")
     check_at_rest(market.world, sale.id)
-    told = announced(market.world, sale.id)
+    announcements = announced(market.world, sale.id)
     assert sale.act(0, "ship", body={**SHIPMENT, "carrier": "UPS"}).status_code == 200
     tracking = market.customer.get(f"/orders/{sale.id}/tracking").json()
     assert tracking["timeline"][-1]["type"] == "vendor_order.tracking_changed"
     carriers = {shipment["vendor_order_id"]: shipment["carrier"] for shipment in tracking["shipments"]}
     assert carriers[sale.parts[0]] == "UPS"
     check_at_rest(market.world, sale.id)
-    assert announced(market.world, sale.id) == told
+    assert announced(market.world, sale.id) == announcements
 
 
 def test_an_action_without_a_body_refuses_one(market: Market) -> None:
@@ -310,7 +310,7 @@ def test_the_order_follows_its_vendor_orders(world: World, vendors: int, from_be
     check_at_rest(world, *(sale.id for sale in sales))
 
 
-def test_the_order_takes_every_step_on_its_way(market: Market) -> None:
+def test_the_order_takes_every_intermediate_transition(market: Market) -> None:
     sale = market.sell()
     sale.do(0, "accept", "ship", "deliver")
     sale.do(1, "cancel")

@@ -127,12 +127,12 @@ def test_a_generated_client_takes_an_order_from_checkout_to_delivery(world: Worl
 def test_a_generated_client_reads_every_refusal_as_a_problem(world: World, api: MakeApi) -> None:
     product = world.product(stock=1)
     customer, stranger = api(world.customer([(product, 2)])), api(world.customer())
-    vendor, nobody = api(world.vendor("v-generated")), world.customer()
-    nobody.http.headers["Authorization"] = "Bearer nonsense"
+    vendor, anonymous = api(world.vendor("v-generated")), world.customer()
+    anonymous.http.headers["Authorization"] = "Bearer nonsense"
     checkout, key = model("CheckoutRequest"), str(uuid.uuid4())
 
     assert refused(customer("list_orders", cursor="nonsense"), 400, "invalid").errors[0].pointer == "/cursor"
-    refused(api(nobody)("list_orders"), 401, "not_authenticated")
+    refused(api(anonymous)("list_orders"), 401, "not_authenticated")
     refused(vendor("place_order", idempotency_key=key), 403, "permission_denied")
     refused(customer("read_order", uuid.uuid4()), 404, "not_found")
     shortage = refused(customer("place_order", idempotency_key=key), 409, "out_of_stock").shortages[0]

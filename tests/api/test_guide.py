@@ -62,12 +62,12 @@ def test_each_line_of_the_guide_gets_the_response_that_the_guide_states(world: W
     assert len(lines) == GUIDE.read_text().count("curl -")
 
 
-def check_statement(said: str, answer: Answer) -> None:
+def check_statement(statement: str, answer: Answer) -> None:
     """Check that the first word after a refusal's status is its code, and that a header after a comma is in the response."""
     if answer.status >= 400:
-        assert json.loads(answer.body)["code"] == said.strip().split(":")[0]
-    if said.startswith(", "):
-        assert said.removeprefix(", ").lower() in answer.head.lower()
+        assert json.loads(answer.body)["code"] == statement.strip().split(":")[0]
+    if statement.startswith(", "):
+        assert statement.removeprefix(", ").lower() in answer.head.lower()
 
 
 def dig(body: str, path: str) -> str:

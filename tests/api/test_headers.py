@@ -59,12 +59,12 @@ def test_head_returns_what_get_returns_without_a_body(market: Market) -> None:
         head, get = caller.http.head(path), caller.http.get(path)
         assert head.status_code == get.status_code, path
         assert head.content == b"", path
-        told, wanted = ({n: v for n, v in a.headers.items() if n not in VARYING} for a in (head, get))
+        actual, wanted = ({n: v for n, v in a.headers.items() if n not in VARYING} for a in (head, get))
         if (
             path in ("/metrics", "/readyz") or get.is_error
         ):  # the length varies, because a refusal contains its request id
-            told.pop("content-length"), wanted.pop("content-length")
-        assert told == wanted, path
+            actual.pop("content-length"), wanted.pop("content-length")
+        assert actual == wanted, path
 
 
 def test_head_of_a_stream_opens_no_stream(either_world: World) -> None:
@@ -115,7 +115,7 @@ ONCE = [("Idempotency-Key", "k"), ("X-Request-ID", "mine"), ("Last-Event-ID", "1
 
 @pytest.mark.parametrize("second", ["the same", "another", "empty"])
 @pytest.mark.parametrize(("name", "value"), ONCE, ids=[name for name, _ in ONCE])
-def test_a_header_of_one_value_may_stand_once(market: Market, name: str, value: str, second: str) -> None:
+def test_a_single_valued_header_may_occur_once(market: Market, name: str, value: str, second: str) -> None:
     customer, order_id = market.customer, market.sell().id
     twice = (name, value), (name, {"the same": value, "another": "2", "empty": ""}[second])
     more = [] if name == "Idempotency-Key" else [("Idempotency-Key", str(uuid.uuid4()))]

@@ -162,8 +162,8 @@ def test_a_response_about_another_user_is_refused(world: World) -> None:
 def test_a_user_without_a_boolean_active_places_no_order(world: World) -> None:
     mug = world.product()
     ada = world.customer([(mug, 1)])
-    said: list[Any] = ["true", 1, None]
-    for is_active in said:
+    activities: list[Any] = ["true", 1, None]
+    for is_active in activities:
         world.sandbox.put_user(ada.id, is_active=is_active)
         ensure_unavailable(ada.checkout, "user")
     assert_no_effect(ada, mug)

@@ -35,7 +35,7 @@ def test_another_key_does_not_order_the_same_cart_again(either_world: World) -> 
     assert either_world.stock(mug)["held"] == 1
 
 
-def test_the_same_key_still_answers_with_its_order(world: World) -> None:
+def test_the_same_key_still_returns_its_order(world: World) -> None:
     ada, mug, version = one_mug(world)
     first = ada.checkout(key="k")
     refill(world, ada, mug, version)

@@ -20,7 +20,7 @@ LONDON = {"name": "Ada", "line1": "12 St James's Square", "city": "London", "pos
 # --- the response -----------------------------------------------------------------------------------------------------
 
 
-def test_a_cart_becomes_an_order_to_the_letter(either_world: World) -> None:
+def test_a_placed_order_has_exactly_the_fields_of_the_contract(either_world: World) -> None:
     world = either_world
     mug = world.product(1000, "v-1", name="Mug", sku="MUG")
     ada = world.customer([(mug, 2)], default_address={"name": "Ada"})

@@ -9,7 +9,7 @@ from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 
 
-def test_a_quote_to_the_letter(either_world: World) -> None:
+def test_a_quote_has_exactly_the_fields_of_the_contract(either_world: World) -> None:
     world = either_world
     mug = world.product(1000, "v-1", name="Mug", sku="MUG", stock=7)
     ada = world.customer()
@@ -52,7 +52,7 @@ def test_a_quote_holds_nothing_and_stores_nothing(either_world: World) -> None:
     assert world.sandbox.ledger("cart")["carts"][ada.id]["items"] == [{"product_id": mug, "quantity": 5}]
 
 
-def test_an_order_placed_as_quoted_costs_what_was_quoted(either_world: World) -> None:
+def test_an_order_placed_as_quoted_has_the_quoted_total(either_world: World) -> None:
     mug, book = either_world.product(1999, "v-1"), either_world.product(333, "v-2")
     ada = either_world.customer([(mug, 2), (book, 3)])
     quote = ada.post("/orders/quote").json()

@@ -43,13 +43,13 @@ def call(person: Person, method: str, path: str) -> httpx.Response:
 
 def test_every_route_declares_the_roles_of_the_table(world: World) -> None:
     routes: dict[str, dict[str, Any]] = httpx.get(f"{world.url}/api/schema", trust_env=False).json()["paths"]
-    said = {
+    declared = {
         (method.upper(), path.removeprefix("/api/v1")): operation.get("x-roles")
         for path, operations in routes.items()
         for method, operation in operations.items()
         if path.startswith("/api/v1/")
     }
-    assert said == TABLE
+    assert declared == TABLE
 
 
 @pytest.mark.parametrize("role", ["customer", "vendor", "admin"])

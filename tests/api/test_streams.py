@@ -304,10 +304,10 @@ def events(raw: bytes) -> list[list[str]]:
 def test_every_blank_line_ends_an_event(brisk: Market) -> None:
     """A reader that dispatches at each blank line would see events without data (WHATWG HTML, 9.2.6)."""
     market, sale = brisk, brisk.sell()
-    *told, rest = events(read_raw(market.customer, f"/orders/{sale.id}/stream", 20, b": still here\n"))
+    *blocks, rest = events(read_raw(market.customer, f"/orders/{sale.id}/stream", 20, b": still here\n"))
     assert rest == [": still here", ""]
-    assert told[0][0] == "retry: 1000"
-    assert [[line.partition(":")[0] for line in block] for block in told] == [
+    assert blocks[0][0] == "retry: 1000"
+    assert [[line.partition(":")[0] for line in block] for block in blocks] == [
         ["retry", "id", "data"],
         *[["id", "data"]] * 2,
     ]
@@ -408,12 +408,12 @@ def test_a_graceful_shutdown_ends_the_streams(market: Market) -> None:
     with server(stack) as (process, url):
         with StreamClient(url, authorization, f"/orders/{sale.id}/stream") as heard:
             heard.wait_for(3)
-            told = time.monotonic()
+            stopped_at = time.monotonic()
             process.ask_to_stop()
             assert heard.over.wait(3), "the stream goes on"
             assert not [comment for comment in heard.comments if comment.startswith("broken")]
         eventually(lambda: process.exit_status is not None, "the process to end", seconds=8)
-        assert time.monotonic() - told < 8
+        assert time.monotonic() - stopped_at < 8
         assert process.exit_status in (0, -15)
     with open_stream(market.customer, f"/orders/{sale.id}/stream", str(heard.ids[-1])) as elsewhere:
         sale.do(0, "accept")

@@ -295,9 +295,9 @@ def test_a_list_refuses_unknown_parameters(world: World, query: dict[str, str]) 
 def test_a_summary_has_counts_sums_and_the_longest_wait(world: World) -> None:
     market = Market(world, 1000, 333)
     vendor = market.vendors[0]
-    nobody = {**dict.fromkeys(("pending", "processing", "shipped", "delivered", "cancelled"), 0)}
+    none = {**dict.fromkeys(("pending", "processing", "shipped", "delivered", "cancelled"), 0)}
     assert vendor.get("/vendor-orders/summary").json() == {
-        "counts": nobody,
+        "counts": none,
         "to_accept": 0,
         "revenue": {},
         "oldest_waiting_at": None,

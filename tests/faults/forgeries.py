@@ -23,9 +23,9 @@ def altered(**fields: Any) -> Forge:
     return lambda _, message: json.dumps({**message, **fields}).encode()
 
 
-def spoilt(spoil: Callable[[bytes], bytes]) -> Forge:
+def damaged(damage: Callable[[bytes], bytes]) -> Forge:
     """Return a maker of the bytes of a valid message, damaged."""
-    return lambda _, message: spoil(json.dumps(message).encode())
+    return lambda _, message: damage(json.dumps(message).encode())
 
 
 def signature_of_another(payment: Payment, message: Message) -> bytes:
@@ -67,13 +67,13 @@ FORGERIES: dict[str, Forge] = {
     "NUL in its payment": signed(payment_id="pay\0"),
     "no order's id": signed(order_id="\0"),
     "oversized": signed(padding="x" * 2**20),
-    "cut off": spoilt(lambda raw: raw[:-1]),
-    "not UTF-8": spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\xff")),
-    "half a surrogate pair": spoilt(lambda raw: raw.replace(b"pay-1", b"\\ud83d")),
-    "a surrogate in UTF-8": spoilt(lambda raw: raw.replace(b"pay-1", b"\xed\xa0\xbd")),
-    "after a byte order mark": spoilt(lambda raw: b"\xff\xfe" + raw),
-    "NaN": spoilt(lambda raw: raw.replace(b'"amount_minor": 2000', b'"amount_minor": NaN')),
-    "a deep nest": spoilt(lambda raw: raw[:-1] + b', "x": ' + b"[" * 50_000),
-    "a deep nest, closed": spoilt(lambda raw: b"[" * 50_000 + raw + b"]" * 50_000),
-    "many numbers": spoilt(lambda raw: b"[" + b"1e999," * 10_000 + raw + b"]"),
+    "cut off": damaged(lambda raw: raw[:-1]),
+    "not UTF-8": damaged(lambda raw: raw.replace(b"pay-1", b"pay-\xff")),
+    "half a surrogate pair": damaged(lambda raw: raw.replace(b"pay-1", b"\\ud83d")),
+    "a surrogate in UTF-8": damaged(lambda raw: raw.replace(b"pay-1", b"\xed\xa0\xbd")),
+    "after a byte order mark": damaged(lambda raw: b"\xff\xfe" + raw),
+    "NaN": damaged(lambda raw: raw.replace(b'"amount_minor": 2000', b'"amount_minor": NaN')),
+    "a deep nest": damaged(lambda raw: raw[:-1] + b', "x": ' + b"[" * 50_000),
+    "a deep nest, closed": damaged(lambda raw: b"[" * 50_000 + raw + b"]" * 50_000),
+    "many numbers": damaged(lambda raw: b"[" + b"1e999," * 10_000 + raw + b"]"),
 }

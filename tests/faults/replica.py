@@ -38,8 +38,8 @@ def fail_over(old: Redis, new: Redis, *proxies: Proxy) -> None:
 
 
 def _is_in_step(primary: Any) -> bool:
-    said = primary.info("replication")
-    return bool(said["connected_slaves"]) and said["slave0"]["state"] == "online"
+    replication = primary.info("replication")
+    return bool(replication["connected_slaves"]) and replication["slave0"]["state"] == "online"
 
 
 @contextmanager

@@ -55,8 +55,8 @@ def claims(person: Person, **changes: Any) -> dict[str, Any]:
 
 def signed(key: str | bytes, payload: dict[str, Any] | bytes, header: bytes = b'{"alg":"HS256","typ":"JWT"}') -> str:
     """Return a token of exactly this header and payload, signed with `key` (HS256)."""
-    said = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    text = b".".join(encoded(part) for part in (header, said))
+    content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    text = b".".join(encoded(part) for part in (header, content))
     secret = key if isinstance(key, bytes) else key.encode()
     return b".".join((text, encoded(hmac.digest(secret, text, "sha256")))).decode()
 
@@ -164,6 +164,6 @@ def test_of_a_repeated_claim_the_last_counts(world: World) -> None:
     ada = world.customer()
     text = json.dumps(claims(ada))
     for first, then in (("admin", "customer"), ("customer", "nobody")):
-        said = text.replace('"role": "customer"', f'"role": "{first}", "role": "{then}"')
-        answer = ask(ada, signed(world.stack.connection_info.jwt_secret, said.encode()), path="/admin/dead-letters")
+        content = text.replace('"role": "customer"', f'"role": "{first}", "role": "{then}"')
+        answer = ask(ada, signed(world.stack.connection_info.jwt_secret, content.encode()), path="/admin/dead-letters")
         assert answer.status_code == (403 if then == "customer" else 401)

@@ -53,7 +53,7 @@ def raw(text: bytes) -> Request:
 
 
 ORDERS = b"/api/v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer TOKEN\r\n"
-SOMEBODY = str(uuid.uuid4())
+ORDER_ID = str(uuid.uuid4())
 
 HOSTILE: dict[str, tuple[Request, tuple[int, ...]]] = {
     # the length of the body
@@ -92,12 +92,12 @@ HOSTILE: dict[str, tuple[Request, tuple[int, ...]]] = {
     "two keys": (post("Idempotency-Key: a", "Content-Length: 1", body=b"["), (400,)),
     "a long key": (request("POST /api/v1/orders HTTP/1.1", f"Idempotency-Key: {'k' * LONG}"), (400,)),
     "an If-Match of half a quote": (
-        post('If-Match: "', "Content-Length: 2", body=b"{}", path=f"/api/v1/orders/{SOMEBODY}/cancel"),
+        post('If-Match: "', "Content-Length: 2", body=b"{}", path=f"/api/v1/orders/{ORDER_ID}/cancel"),
         (404,),
     ),
     "an If-Match of 60 000 tags": (
         post(
-            f"If-Match: {'*,' * (LONG // 2)}", "Content-Length: 2", body=b"{}", path=f"/api/v1/orders/{SOMEBODY}/cancel"
+            f"If-Match: {'*,' * (LONG // 2)}", "Content-Length: 2", body=b"{}", path=f"/api/v1/orders/{ORDER_ID}/cancel"
         ),
         (404,),
     ),
@@ -114,10 +114,10 @@ HOSTILE: dict[str, tuple[Request, tuple[int, ...]]] = {
     "up and out, encoded": (get("/api/v1/orders/%2e%2e/%2e%2e/%2e%2e/etc/passwd"), (404,)),
     "up and out, encoded twice": (get("/api/v1/orders/%252e%252e%252fetc%252fpasswd"), (404,)),
     "up and out, overlong": (get("/api/v1/orders/%c0%ae%c0%ae/x"), (404,)),
-    "a slash in an id": (get(f"/api/v1/orders/{SOMEBODY}%2fhistory"), (404,)),
-    "NUL in an id": (get(f"/api/v1/orders/{SOMEBODY}%00"), (404,)),
-    "an id in braces": (get(f"/api/v1/orders/%7b{SOMEBODY}%7d"), (404,)),
-    "an id without hyphens": (get(f"/api/v1/orders/{SOMEBODY.replace('-', '')}"), (404,)),
+    "a slash in an id": (get(f"/api/v1/orders/{ORDER_ID}%2fhistory"), (404,)),
+    "NUL in an id": (get(f"/api/v1/orders/{ORDER_ID}%00"), (404,)),
+    "an id in braces": (get(f"/api/v1/orders/%7b{ORDER_ID}%7d"), (404,)),
+    "an id without hyphens": (get(f"/api/v1/orders/{ORDER_ID.replace('-', '')}"), (404,)),
     "an id of wide digits": (get("/api/v1/orders/" + "%ef%bc%91" * 32), (404,)),
     "an id of 60 000 characters": (get(f"/api/v1/orders/{'a' * LONG}"), (404,)),
     "half a percent in an id": (get("/api/v1/orders/%"), (404,)),
@@ -216,7 +216,7 @@ def test_pipelined_requests_are_answered_separately_and_in_order(world: World) -
 def test_bodies_that_never_arrive_block_no_other_request(world: World) -> None:
     ada = world.shopper()
     address = urlsplit(world.url)
-    promise = post("Content-Length: 100", path=f"/api/v1/orders/{SOMEBODY}/cancel")("nobody")
+    promise = post("Content-Length: 100", path=f"/api/v1/orders/{ORDER_ID}/cancel")("nobody")
     with ExitStack() as crowd:
         for _ in range(WAITING):
             connection = socket.create_connection((address.hostname, address.port), timeout=5)

@@ -70,8 +70,8 @@ def stories(draw: st.DrawFn) -> Story:
             refunds.append(amount)
             left -= amount
     words = draw(st.lists(st.sampled_from(WORDS), max_size=3))
-    said = [*(("captured", a) for a in captures), *(("refunded", a) for a in refunds), *((w, TOTAL) for w in words)]
-    events = [(word, amount, draw(st.sampled_from(MOMENTS))) for word, amount in said]
+    messages = [*(("captured", a) for a in captures), *(("refunded", a) for a in refunds), *((w, TOTAL) for w in words)]
+    events = [(word, amount, draw(st.sampled_from(MOMENTS))) for word, amount in messages]
     return Story(events, draw(st.lists(st.sampled_from(sorted(FORGERIES)), max_size=4)))
 
 
@@ -149,7 +149,7 @@ def test_orders_end_in_the_status_of_the_sum_of_their_valid_events(
     with world.sandbox.fault("payment", kind="deaf"):
         plots = [plot(world, payment, *each) for each in zip(told, CURRENCIES, strict=True)]
         for raw in copies(plots, chance):
-            payment.tell(raw, chance.choice(WAYS))
+            payment.send(raw, chance.choice(WAYS))
         check(world, payment, plots)
 
 
@@ -163,7 +163,7 @@ def test_events_published_while_no_server_runs_count_after_a_restart(
         for server in fleet.servers:
             server.stop()
         for raw in copies(plots, rng):
-            payment.tell(raw)
+            payment.send(raw)
         for server in fleet.servers:
             server.start()
         fleet.wait_until_ready()
@@ -176,12 +176,12 @@ def test_events_published_while_one_of_two_servers_is_killed_count_once(
     server = rng.choice(fleet.servers)
     with world.sandbox.fault("payment", kind="deaf"):
         plots = many_plots(world, payment, rng)
-        said = copies(plots, rng)
-        dies_at = rng.randrange(len(said))
-        for number, raw in enumerate(said):
+        messages = copies(plots, rng)
+        dies_at = rng.randrange(len(messages))
+        for number, raw in enumerate(messages):
             if number == dies_at:
                 server.kill()
-            payment.tell(raw, "stream")
+            payment.send(raw, "stream")
         server.start_and_wait()
         check(world, payment, plots)
 

@@ -112,7 +112,7 @@ def follows_payment(world: World, redis_url: str, via: str) -> None:
         captured = payment.event("captured", order["id"])
 
         def is_confirmed() -> bool:
-            payment.tell(captured, via)  # a message on the channel is lost without a subscriber
+            payment.send(captured, via)  # a message on the channel is lost without a subscriber
             return bool(ada.order(order["id"])["status"] == "confirmed")
 
         eventually(is_confirmed, f"the capture to be received on the {via}", RECOVERY_SECONDS)

@@ -174,7 +174,7 @@ def test_bad_data_about_one_user_cart_or_product_does_not_open_the_circuit(
         ("product", {"kind": "body", "value": "empty"}),
     ],
 )
-def test_an_answer_that_breaks_the_contract_opens_no_circuit(
+def test_a_response_that_breaks_the_contract_opens_no_circuit(
     guarded: World, neighbour: str, fault: dict[str, Any]
 ) -> None:
     shopper = guarded.shopper()

@@ -71,7 +71,7 @@ def test_the_list_shows_each_dead_letter_and_its_reason(world: World) -> None:
 
 def test_a_long_message_is_cut_and_one_that_is_no_utf_8_is_shown_as_text(world: World, payment: Payment) -> None:
     mark = uuid.uuid4().hex
-    payment.tell(mark.encode() + b"\xff\x00" + b"x" * 100_000)
+    payment.send(mark.encode() + b"\xff\x00" + b"x" * 100_000)
     letter = letter_of(world, mark)
     message = (shown(world.admin(), str(letter["id"])) or {})["message"]
     assert message.startswith(f"{mark}\N{REPLACEMENT CHARACTER}\N{SYMBOL FOR NULL}xxx")
@@ -115,7 +115,7 @@ def test_a_retried_message_that_is_usable_now_counts_and_its_letter_is_deleted(w
     """Its order was not placed in time."""
     ada, admin, key = world.shopper(), world.admin(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    payment.say("captured", order_id)
+    payment.publish("captured", order_id)
     letter_id = str(letter_of(world, order_id)["id"])
     assert ada.checkout(key=key).json()["id"] == order_id
     retried(admin, letter_id)
@@ -130,7 +130,7 @@ def test_a_message_retried_twice_and_received_again_counts_once(world: World, pa
     order = ada.place()
     event = payment.event("captured", order["id"], 1000)
     letter_id = world.dead_letter(json.dumps(event), order_id=order["id"])
-    payment.tell(event)
+    payment.send(event)
     assert admin.post(f"{PATH}/{letter_id}/retry").status_code == 202
     # 404 when the worker has handled the first retry before the second arrives.
     assert admin.post(f"{PATH}/{letter_id}/retry").status_code in (202, 404)
@@ -238,11 +238,11 @@ def test_a_retried_refund_is_requested_again_and_its_letter_is_deleted_once_it_i
     ada, admin = world.shopper(), world.admin()
     order = ada.place()
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
-        payment.say("captured", order["id"], 2500)
+        payment.publish("captured", order["id"], 2500)
         until_refunds_requested(payment, order["id"], 1)
         refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
         world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
-        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        payment.publish("refund_failed", order["id"], 500, refund_id=refund_id)
         letter = letter_of(world, refund_id)
         assert (letter["source"], refunds(world, order["id"])[0]["status"]) == ("refunds", "failed")
         for times in (2, 3):
@@ -250,6 +250,6 @@ def test_a_retried_refund_is_requested_again_and_its_letter_is_deleted_once_it_i
             until_refunds_requested(payment, order["id"], times)
         assert {request["refund_id"] for request in refund_requests(payment, order["id"])} == {refund_id}
         assert shown(admin, str(letter["id"]))
-        payment.say("refunded", order["id"], 500, refund_id=refund_id)
+        payment.publish("refunded", order["id"], 500, refund_id=refund_id)
         until_gone(admin, str(letter["id"]))
         assert refunds(world, order["id"])[0]["status"] == "refunded"

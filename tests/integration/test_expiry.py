@@ -85,8 +85,8 @@ def test_an_expiry_is_published_to_payment_and_to_subscribers(world: World, paym
     voided = ada.order_becomes(order["id"], status="expired", payment_status="voided")
     assert voided["version"] == 3
     assert account(world, order["id"])["heard"] == {"payment.requested": 1, "payment.cancel_requested": 1}
-    told = [message["type"] for message in payment.told(ORDERS, order["id"], 3)]
-    assert told == ["order.placed", "vendor_order.cancelled", "order.expired"]
+    types = [message["type"] for message in payment.wait_for(ORDERS, order["id"], 3)]
+    assert types == ["order.placed", "vendor_order.cancelled", "order.expired"]
     assert trail(world, order["id"])[-2:] == ["order.expired by system", "payment.voided by payment"]
 
 

@@ -74,7 +74,7 @@ def _send_everything(world: World, payment: Payment) -> None:
 
 
 def _fulfil_an_order(world: World, payment: Payment, order: dict[str, Any]) -> None:
-    payment.say("captured", order["id"], 2000, payment_id="canary", reason="canary")
+    payment.publish("captured", order["id"], 2000, payment_id="canary", reason="canary")
     world.admin().order_becomes(order["id"], status="confirmed")
     vendor, part = world.vendor("v-1"), f"/vendor-orders/{order['vendor_orders'][0]['id']}"
     parcel = {"carrier": "canary", "tracking_number": "canary", "tracking_url": "https://canary.example/"}
@@ -171,10 +171,10 @@ def _poison(payment: Payment, order_id: str) -> None:
         "amount_minor",
     )
     for name in fields:
-        payment.tell(payment.event("captured", order_id, **{"reason": "canary", name: "canary-" + uuid.uuid4().hex}))
-        payment.tell({**payment.event("captured", order_id, reason="canary"), name: ["canary"]})
+        payment.send(payment.event("captured", order_id, **{"reason": "canary", name: "canary-" + uuid.uuid4().hex}))
+        payment.send({**payment.event("captured", order_id, reason="canary"), name: ["canary"]})
     for raw in (b"canary", b'{"canary": "canary', b"\xffcanary", b'"canary"', FORGED.encode(), b"canary" * 200_000):
-        payment.tell(raw)
+        payment.send(raw)
 
 
 def _break_the_database(world: World, payment: Payment, customer: Callable[[], Person]) -> None:
@@ -184,13 +184,13 @@ def _break_the_database(world: World, payment: Payment, customer: Callable[[], P
         assert ada.checkout({"note": "canary refused"}).status_code == 500
     order = ada.place({"note": "canary"})
     with _refusing(world, "payment_events", "payment_id <> 'canary refused'"):
-        payment.say("captured", order["id"], 2000, via="channel", payment_id="canary refused")
+        payment.publish("captured", order["id"], 2000, via="channel", payment_id="canary refused")
         _until_logged(world, "service", 'relation \\"payment_events\\" violates check constraint \\"refused\\"')
-        payment.say("failed", order["id"], None, payment_id="canary")
+        payment.publish("failed", order["id"], None, payment_id="canary")
         ada.order_becomes(order["id"], payment_status="failed")
     with _refusing(world, "dead_letters", "message::int > 0"):
-        payment.tell(b"canary refused", via="channel")
-        payment.say("authorized", order["id"], None)
+        payment.send(b"canary refused", via="channel")
+        payment.publish("authorized", order["id"], None)
         ada.order_becomes(order["id"], payment_status="authorized")
     with _refusing(world, "orders", "status <> 'expired'"):
         world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])

@@ -302,7 +302,7 @@ def everything_works(world: World, payment: Payment) -> None:
         ada, admin = world.shopper(), world.admin()
         order_id = ada.place()["id"]
         until_requested(world, order_id, RECOVERY_SECONDS)
-        payment.say("captured", order_id, via=via)
+        payment.publish("captured", order_id, via=via)
         confirmed = partial(_is_confirmed, admin, order_id)
         eventually(confirmed, f"the capture to be received on the {via}", RECOVERY_SECONDS)
         until_done(world, order_id, RECOVERY_SECONDS)
@@ -319,7 +319,7 @@ def test_the_service_recovers_after_redis_lost_its_data(world: World, payment: P
     order = ada.place()
     until_done(world, order["id"])
     payment.bus.flushall()
-    payment.say("captured", order["id"], via="stream")  # published before the service finds its group gone
+    payment.publish("captured", order["id"], via="stream")  # published before the service finds its group gone
     ada.order_becomes(order["id"], status="confirmed")
     everything_works(world, payment)
 
@@ -339,7 +339,7 @@ def test_while_redis_is_unavailable_orders_are_placed_and_their_effects_follow(w
                 until_tried(world, order["id"], kind)
     finally:
         world.stack.redis.start()
-    payment.say("captured", early["id"], via="stream")  # published before the service has joined its group again
+    payment.publish("captured", early["id"], via="stream")  # published before the service has joined its group again
     world.admin().order_becomes(early["id"], status="confirmed")
     for order in (early, *orders):
         until_done(world, order["id"], RECOVERY_SECONDS)

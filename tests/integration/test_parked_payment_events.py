@@ -21,7 +21,7 @@ def age(world: World, order_id: str) -> None:
 def test_a_capture_that_precedes_its_order_counts_once_the_order_is_placed(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    payment.say("captured", order_id)
+    payment.publish("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     placed = ada.checkout(key=key)
     assert (placed.status_code, placed.json()["id"]) == (201, order_id)
@@ -33,10 +33,10 @@ def test_a_capture_that_precedes_its_order_counts_once_the_order_is_placed(world
 def test_a_parked_event_repeated_after_its_order_counts_once(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    message = payment.say("captured", order_id, 500)
+    message = payment.publish("captured", order_id, 500)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     ada.checkout(key=key)
-    payment.tell(message, times=5)
+    payment.send(message, times=5)
     payment.wait_until_acknowledged()
     assert ada.order_becomes(order_id, payment_status="partially_paid")["version"] == 2
     assert [row["event_id"] for row in ledger(world, order_id)] == [message["event_id"]]
@@ -45,7 +45,7 @@ def test_a_parked_event_repeated_after_its_order_counts_once(world: World, payme
 
 def test_an_event_whose_order_is_never_placed_becomes_a_dead_letter(world: World, payment: Payment) -> None:
     order_id = str(uuid.uuid4())
-    message = payment.say("captured", order_id)
+    message = payment.publish("captured", order_id)
     (row,) = eventually(lambda: parked(world, order_id), "the event to be parked")
     (letter,) = eventually(lambda: dead_letters(world, order_id), "the dead letter")
     assert letter["created_at"] - row["received_at"] >= PARKING_TIME
@@ -58,31 +58,31 @@ def test_an_event_whose_order_is_never_placed_becomes_a_dead_letter(world: World
 def test_a_refund_that_exceeds_the_captures_becomes_a_dead_letter(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("refunded", order["id"], 2001)
+    payment.publish("refunded", order["id"], 2001)
     eventually(lambda: parked(world, order["id"]), "the event to be parked")
     age(world, order["id"])
     eventually(lambda: dead_letters(world, order["id"]), "the dead letter")
     assert (ledger(world, order["id"]), parked(world, order["id"])) == ([], [])
-    payment.say("captured", order["id"])
+    payment.publish("captured", order["id"])
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
 
 
 def test_a_dead_lettered_event_counts_when_payment_repeats_it_after_its_order(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    message = payment.say("captured", order_id)
+    message = payment.publish("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     age(world, order_id)
     eventually(lambda: dead_letters(world, order_id), "the dead letter")
     ada.checkout(key=key)
-    payment.tell(message)
+    payment.send(message)
     ada.order_becomes(order_id, status="confirmed", payment_status="paid")
 
 
 def test_two_processes_dead_letter_each_parked_event_once(world: World, second_world: World, payment: Payment) -> None:
     order_ids = [str(uuid.uuid4()) for _ in range(200)]
     for order_id in order_ids:
-        payment.say("captured", order_id, via="stream")
+        payment.publish("captured", order_id, via="stream")
     payment.wait_until_acknowledged()
     patience = (
         "UPDATE payment_events SET received_at = received_at - interval '3 s' WHERE claimed_order_id = ANY(%s::uuid[])"
@@ -97,11 +97,11 @@ def test_two_processes_dead_letter_each_parked_event_once(world: World, second_w
 
 def test_an_unstorable_event_does_not_block_the_parked_ones_behind_it(world: World, payment: Payment) -> None:
     unknown = str(uuid.uuid4())
-    payment.say("captured", unknown, occurred_at="9999-12-31T23:59:59-01:00")
+    payment.publish("captured", unknown, occurred_at="9999-12-31T23:59:59-01:00")
     payment.wait_until_acknowledged()
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    payment.say("captured", order_id)
+    payment.publish("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     ada.checkout(key=key)
     ada.order_becomes(order_id, status="confirmed")

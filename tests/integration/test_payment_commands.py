@@ -60,7 +60,7 @@ def test_a_placed_order_requests_its_payment_on_the_channel_and_on_the_stream(wo
     ada = world.shopper()
     with payment.subscribed_to(COMMANDS, ORDERS) as heard:
         order = ada.place()
-        (entry,) = payment.told(COMMANDS, order["id"], 1)
+        (entry,) = payment.wait_for(COMMANDS, order["id"], 1)
         eventually(lambda: heard(order["id"]), "the request on the channel")
         check(payment, entry, order, "payment.requested")
         assert heard(order["id"]) == [(COMMANDS, entry)]
@@ -71,7 +71,7 @@ def test_the_request_carries_minor_units_of_the_orders_own_currency(world: World
     for currency, price in (("JPY", 700), ("KWD", 1234)):
         ada = world.customer([(world.product(price, currency=currency), 3)], currency)
         order = ada.place()
-        (entry,) = payment.told(COMMANDS, order["id"], 1)
+        (entry,) = payment.wait_for(COMMANDS, order["id"], 1)
         check(payment, entry, order, "payment.requested", amount_minor=3 * price, currency=currency)
 
 
@@ -80,7 +80,7 @@ def test_order_events_are_published_in_a_stream_only(world: World, payment: Paym
     with payment.subscribed_to(COMMANDS, ORDERS) as heard:
         order = ada.place()
         pay(world, order["id"])
-        placed, confirmed = payment.told(ORDERS, order["id"], 2)
+        placed, confirmed = payment.wait_for(ORDERS, order["id"], 2)
         check(payment, placed, order, "order.placed")
         check(payment, confirmed, order, "order.confirmed")
         assert {channel for channel, _ in heard(order["id"])} == {COMMANDS}
@@ -104,7 +104,7 @@ def test_the_status_of_a_silent_payment_is_requested_with_growing_pauses(world: 
             make_status_request_due(world, order["id"])
             until_status_requested(world, order["id"], count)
             assert pause - 20 < checks(world, order["id"])["pause"] <= pause
-        entries = payment.told(COMMANDS, order["id"], 3)
+        entries = payment.wait_for(COMMANDS, order["id"], 3)
         for entry in entries[1:]:
             check(payment, entry, order, "payment.status_requested")
         eventually(lambda: len(heard(order["id"])) == 3, "both status requests on the channel")
@@ -165,7 +165,7 @@ def test_an_order_that_expires_unpaid_cancels_its_payment(world: World, payment:
         order = ada.place()
         expire(world, order["id"])
         ada.order_becomes(order["id"], status="expired")
-        entries = payment.told(COMMANDS, order["id"], 2)
+        entries = payment.wait_for(COMMANDS, order["id"], 2)
         check(payment, entries[1], order, "payment.cancel_requested")
         eventually(lambda: [message for _, message in heard(order["id"])] == entries, "the same message on the channel")
     assert ada.order_becomes(order["id"], payment_status="voided")["status"] == "expired"
@@ -177,7 +177,7 @@ def test_a_refund_names_the_payment_its_amount_and_its_refund_id(world: World, p
     with payment.subscribed_to(COMMANDS) as heard:
         order = ada.place()
         capture = pay(world, order["id"], amount_minor=2001)
-        entries = payment.told(COMMANDS, order["id"], 2)
+        entries = payment.wait_for(COMMANDS, order["id"], 2)
         (refund,) = refunds(world, order["id"])
         fields = {"amount_minor": 1, "payment_id": capture["payment_id"], "refund_id": str(refund["id"])}
         check(payment, entries[1], order, "payment.refund_requested", **fields)

@@ -82,7 +82,7 @@ def test_an_event_that_the_database_could_not_store_counts_once_it_can(world: Wo
     order = ada.place()
     with psycopg.connect(world.stack.postgres.url) as connection:
         connection.execute("LOCK TABLE payment_events IN ACCESS EXCLUSIVE MODE")
-        payment.say("captured", order["id"], via="stream")
+        payment.publish("captured", order["id"], via="stream")
         eventually(lambda: waiting_for_ledger(world), "the service to wait for its ledger")
         eventually(lambda: not waiting_for_ledger(world), "the service to give up the lock")
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
@@ -101,7 +101,7 @@ def test_an_event_repeated_on_both_transports_to_two_processes_counts_once(
     order = ada.place()
     processes = (world, second_world)
     before = [counted_in(each) for each in processes]
-    payment.tell(payment.event("captured", order["id"], 500), "both", times=10)
+    payment.send(payment.event("captured", order["id"], 500), "both", times=10)
 
     def each_heard_the_channel() -> bool:
         heard = [counted_in(each) - start for each, start in zip(processes, before, strict=True)]
@@ -118,7 +118,7 @@ def test_an_event_repeated_on_both_transports_to_two_processes_counts_once(
 def test_a_repeated_capture_confirms_and_sells_once(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.tell(payment.event("captured", order["id"]), "both", times=10)
+    payment.send(payment.event("captured", order["id"]), "both", times=10)
     payment.wait_until_acknowledged()
     ada.order_becomes(order["id"], status="confirmed")
     until_done(world, order["id"])
@@ -129,9 +129,9 @@ def test_a_repeated_capture_confirms_and_sells_once(world: World, payment: Payme
 def test_a_known_event_id_with_another_content_is_the_same_event(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    first = payment.say("captured", order["id"], 500)
+    first = payment.publish("captured", order["id"], 500)
     ada.order_becomes(order["id"], payment_status="partially_paid")
-    payment.say("captured", order["id"], 1500, event_id=first["event_id"])
+    payment.publish("captured", order["id"], 1500, event_id=first["event_id"])
     payment.wait_until_acknowledged()
     assert [row["amount"] for row in ledger(world, order["id"])] == [500]
     assert ada.order(order["id"])["payment_status"] == "partially_paid"
@@ -140,10 +140,10 @@ def test_a_known_event_id_with_another_content_is_the_same_event(world: World, p
 def test_a_total_captured_in_parts_confirms_with_the_last_part(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 1999)
+    payment.publish("captured", order["id"], 1999)
     partly = ada.order_becomes(order["id"], payment_status="partially_paid")
     assert partly["status"] == "pending"
-    payment.say("captured", order["id"], 1)
+    payment.publish("captured", order["id"], 1)
     paid = ada.order_becomes(order["id"], payment_status="paid")
     assert paid["status"] == "confirmed"
     assert steps(world, order["id"]) == ["order.placed", "payment.partially_paid", "payment.paid", "order.confirmed"]
@@ -158,7 +158,7 @@ def test_an_event_without_an_amount_sets_the_payment_status_and_leaves_the_order
 ) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say(word, order["id"])
+    payment.publish(word, order["id"])
     until_counted(world, order["id"], 1)
     assert ada.order_becomes(order["id"], payment_status=status)["status"] == "pending"
 
@@ -174,7 +174,7 @@ def test_of_two_events_without_an_amount_the_stronger_one_counts_in_either_order
     order = ada.place()
     words = (stronger, weaker) if stronger_first else (weaker, stronger)
     for number, word in enumerate(words, start=1):
-        payment.say(word, order["id"])
+        payment.publish(word, order["id"])
         until_counted(world, order["id"], number)
     assert ada.order(order["id"])["payment_status"] == stronger
 
@@ -182,9 +182,9 @@ def test_of_two_events_without_an_amount_the_stronger_one_counts_in_either_order
 def test_a_failed_payment_can_still_be_paid(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("failed", order["id"])
+    payment.publish("failed", order["id"])
     ada.order_becomes(order["id"], status="pending", payment_status="failed")
-    payment.say("captured", order["id"])
+    payment.publish("captured", order["id"])
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
 
 
@@ -192,9 +192,9 @@ def test_a_failed_payment_can_still_be_paid(world: World, payment: Payment) -> N
 def test_money_takes_precedence_over_later_events_without_an_amount(world: World, payment: Payment, word: str) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"])
+    payment.publish("captured", order["id"])
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
-    payment.say(word, order["id"])
+    payment.publish(word, order["id"])
     until_counted(world, order["id"], 2)
     after = ada.order(order["id"])
     assert (after["status"], after["payment_status"], after["version"]) == ("confirmed", "paid", 2)
@@ -207,10 +207,10 @@ def test_a_refund_received_before_its_capture_has_the_same_result_as_after_it(
     captured, refunded = amounts
     ada = world.shopper()
     order = ada.place()
-    payment.say("refunded", order["id"], refunded)
+    payment.publish("refunded", order["id"], refunded)
     payment.wait_until_acknowledged()
     assert ada.order(order["id"])["payment_status"] == "unpaid"
-    payment.say("captured", order["id"], captured)
+    payment.publish("captured", order["id"], captured)
     status = "refunded" if refunded == captured else "partially_refunded"
     ada.order_becomes(order["id"], payment_status=status)
     assert len(ledger(world, order["id"])) == 2
@@ -220,11 +220,11 @@ def test_a_refund_of_more_than_the_total_waits_for_the_captures_that_cover_it(wo
     ada = world.shopper()
     order = ada.place()
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
-        payment.say("refunded", order["id"], 2500)
+        payment.publish("refunded", order["id"], 2500)
         payment.wait_until_acknowledged()
         assert ledger(world, order["id"]) == []
-        payment.say("captured", order["id"], 2000)
-        payment.say("captured", order["id"], 500)
+        payment.publish("captured", order["id"], 2000)
+        payment.publish("captured", order["id"], 500)
         ada.order_becomes(order["id"], payment_status="refunded")
         assert len(ledger(world, order["id"])) == 3
 
@@ -232,7 +232,7 @@ def test_a_refund_of_more_than_the_total_waits_for_the_captures_that_cover_it(wo
 def test_payment_unknown_makes_the_service_request_the_payment_again(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("unknown", order["id"])
+    payment.publish("unknown", order["id"])
     eventually(lambda: payment.types(COMMANDS, order["id"]) == ["payment.requested"] * 2, "a second request")
     first, second = payment.stream(COMMANDS, order["id"])
     assert first["event_id"] != second["event_id"]  # Payment drops a repeated event_id
@@ -242,9 +242,9 @@ def test_payment_unknown_makes_the_service_request_the_payment_again(world: Worl
 def test_payment_unknown_requests_nothing_for_an_order_that_is_paid(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"])
+    payment.publish("captured", order["id"])
     ada.order_becomes(order["id"], status="confirmed")
-    payment.say("unknown", order["id"])
+    payment.publish("unknown", order["id"])
     until_counted(world, order["id"], 2)
     until_done(world, order["id"])
     assert payment.types(COMMANDS, order["id"]) == ["payment.requested"]
@@ -257,7 +257,7 @@ def test_many_events_for_many_orders_at_once_all_count(world: World, payment: Pa
     ]
     random.Random(7).shuffle(events)
     for event, way in events:
-        payment.tell(event, way)
+        payment.send(event, way)
     for order in orders:
         paid = admin.order_becomes(order["id"], status="confirmed", payment_status="paid")
         assert paid["version"] == 3  # placed, partially paid, paid

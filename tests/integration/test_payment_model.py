@@ -104,7 +104,7 @@ def test_payment_events_have_the_same_result_in_any_order_transport_and_number(
     ]
     with world.sandbox.fault("payment", kind="deaf"):  # the refunds that the service requests have tests of their own
         for index, way in telling.copies:
-            payment.tell(events[index], way)
+            payment.send(events[index], way)
         payment.wait_until_acknowledged()
         eventually(lambda: len(ledger(world, order["id"])) >= len(events), "every event to be counted")
         counted = ledger(world, order["id"])

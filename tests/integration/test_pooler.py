@@ -117,8 +117,8 @@ def test_an_order_goes_from_checkout_to_delivery_through_a_pooler(stack: Stack, 
         assert world.admin().get("/orders?ordering=total&status=delivered").status_code == 200
         assert shoppers[1].post(f"/orders/{ids[1]}/cancel").status_code == 200
         with ada.http.stream("GET", f"/api/v1/orders/{order_id}/stream") as stream:
-            told = next(line for line in stream.iter_lines() if "order.delivered" in line)
-        assert told
+            delivered = next(line for line in stream.iter_lines() if "order.delivered" in line)
+        assert delivered
         check_at_rest(world, order_id)
         statements = "SELECT count(*) AS prepared FROM pg_prepared_statements"
         with psycopg.connect(address, prepare_threshold=None) as connection:

@@ -191,7 +191,7 @@ def test_a_refund_that_payment_does_not_make_and_missing_money_are_reported_only
     world: World, payment: Payment
 ) -> None:
     _, order = confirmed(world)
-    payment.say("refunded", order["id"], 500)
+    payment.publish("refunded", order["id"], 500)
     eventually(lambda: len(trail(world, order["id"])) == 4, "the refund to be counted")
     (refund,) = world.sql(
         "INSERT INTO refunds (id, order_id, amount, status, attempts)"
@@ -200,12 +200,12 @@ def test_a_refund_that_payment_does_not_make_and_missing_money_are_reported_only
     )
     before = everything(world, order["id"])
     for arguments in (["--dry-run"], []):
-        status, said = reconcile(world, *arguments, "--order", order["id"])
+        status, output = reconcile(world, *arguments, "--order", order["id"])
         assert status == 1
-        assert "money_short" in said
-        assert "15.00 of 20.00 EUR" in said
-        assert "refund_failed" in said
-        assert refund["id"] in said
+        assert "money_short" in output
+        assert "15.00 of 20.00 EUR" in output
+        assert "refund_failed" in output
+        assert refund["id"] in output
     assert everything(world, order["id"]) == before
     world.sql("DELETE FROM refunds WHERE id = %s", refund["id"])
 
@@ -220,9 +220,9 @@ def test_an_effect_that_would_be_tried_too_late_is_due_now(world: World) -> None
             " WHERE order_id = %s",
             order["id"],
         )
-        status, said = reconcile(world, "--dry-run", "--order", order["id"])
+        status, output = reconcile(world, "--dry-run", "--order", order["id"])
         assert status == 1
-        assert "release_stock has waited for 3 h" in said
+        assert "release_stock has waited for 3 h" in output
         check_found_then_repaired(world, order["id"], "stuck_effect")
     check_at_rest(world, order["id"])
 
@@ -238,8 +238,8 @@ def test_an_effect_that_is_being_tried_is_shown_and_left_alone(world: World) -> 
             order["id"],
         )
         due = world.sql("SELECT available_at FROM outbox WHERE order_id = %s", order["id"])
-        status, said = reconcile(world, "--order", order["id"])
-        assert (status, "stuck_effect" in said) == (1, True)
+        status, output = reconcile(world, "--order", order["id"])
+        assert (status, "stuck_effect" in output) == (1, True)
         assert world.sql("SELECT available_at FROM outbox WHERE order_id = %s", order["id"]) == due
     check_at_rest(world, order["id"])
 
@@ -247,9 +247,9 @@ def test_an_effect_that_is_being_tried_is_shown_and_left_alone(world: World) -> 
 def test_while_product_is_unavailable_the_command_reports_it_and_ends(world: World) -> None:
     _, order = pending(world)
     with world.sandbox.fault("product", call="GetStockHold", kind="status", value="INTERNAL"):
-        status, said = reconcile(world, "--dry-run", "--order", order["id"])
+        status, output = reconcile(world, "--dry-run", "--order", order["id"])
     assert status == 2
-    assert "product could not be asked" in said
+    assert "product could not be asked" in output
 
 
 def make_old(world: World, *order_ids: str) -> None:
@@ -263,10 +263,10 @@ def test_without_an_order_id_recent_orders_are_examined_once_they_are_at_rest(wo
         lose_hold(world, order_id)
     make_old(world, old)
     world.sql("UPDATE orders SET updated_at = now() - interval '9 days' WHERE id = %s", ancient)
-    _, said = reconcile(world, "--dry-run")
-    assert [order_id in said for order_id in (old, young, ancient)] == [True, False, False]
-    _, said = reconcile(world, "--dry-run", "--days", "10")
-    assert [order_id in said for order_id in (old, young, ancient)] == [True, False, True]
+    _, output = reconcile(world, "--dry-run")
+    assert [order_id in output for order_id in (old, young, ancient)] == [True, False, False]
+    _, output = reconcile(world, "--dry-run", "--days", "10")
+    assert [order_id in output for order_id in (old, young, ancient)] == [True, False, True]
     for order_id in (old, young, ancient):
         assert reconcile(world, "--order", order_id)[0] == 0
     check_at_rest(world, old, young, ancient)
@@ -289,7 +289,7 @@ def test_the_regular_job_repairs_differences(world: World) -> None:
 
 @pytest.mark.parametrize("arguments", [["--order", "x"], ["--days", "soon"], ["--nonsense"]])
 def test_an_unknown_argument_of_the_command_is_refused(world: World, arguments: list[str]) -> None:
-    status, said = reconcile(world, *arguments)
+    status, output = reconcile(world, *arguments)
     assert status == 2
-    assert "error:" in said
+    assert "error:" in output
     check_invariants(world)

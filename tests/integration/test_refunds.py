@@ -60,10 +60,10 @@ def test_a_second_capture_of_the_total_is_refunded_in_full(world: World, payment
 def test_an_excess_that_payment_refunded_by_itself_is_not_requested(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 1000)
-    payment.say("refunded", order["id"], 500)
+    payment.publish("captured", order["id"], 1000)
+    payment.publish("refunded", order["id"], 500)
     ada.order_becomes(order["id"], payment_status="partially_refunded")
-    payment.say("captured", order["id"], 1500)
+    payment.publish("captured", order["id"], 1500)
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
     payment.wait_until_acknowledged()
     assert refunds(world, order["id"]) == []
@@ -101,18 +101,18 @@ def test_late_captures_in_parts_are_refunded_part_by_part(world: World, payment:
 def test_a_failed_refund_is_requested_again_under_the_same_id(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
     for attempt in (2, 3):
-        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        payment.publish("refund_failed", order["id"], 500, refund_id=refund_id)
         until_counted(world, order["id"], attempt)
         repeat_requests(world, order["id"])
         until_refunds_requested(payment, order["id"], attempt)
     requests = refund_requests(payment, order["id"])
     assert {(request["refund_id"], request["amount_minor"]) for request in requests} == {(refund_id, 500)}
     assert len({request["event_id"] for request in requests}) == 3  # Payment drops a repeated event_id
-    payment.say("refunded", order["id"], 500, refund_id=refund_id)
+    payment.publish("refunded", order["id"], 500, refund_id=refund_id)
     eventually(lambda: refunds(world, order["id"])[0]["status"] == "refunded", "the refund to be settled")
     assert ada.order(order["id"])["payment_status"] == "paid"
 
@@ -121,12 +121,12 @@ def test_a_failed_refund_is_requested_again_under_the_same_id(world: World, paym
 def test_a_refund_that_keeps_failing_becomes_a_dead_letter(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
 
     for attempt in range(5):
-        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        payment.publish("refund_failed", order["id"], 500, refund_id=refund_id)
         until_counted(world, order["id"], attempt + 2)
     eventually(lambda: refunds(world, order["id"])[0]["status"] == "failed", "the service to give up")
     (letter,) = eventually(lambda: dead_letters(world, refund_id), "the dead letter")
@@ -140,15 +140,15 @@ def test_an_abandoned_refund_is_one_dead_letter_however_often_payment_refuses_it
 ) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
     world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
     for count in (2, 3, 4):
-        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        payment.publish("refund_failed", order["id"], 500, refund_id=refund_id)
         until_counted(world, order["id"], count)
     assert [letter["attempts"] for letter in dead_letters(world, refund_id)] == [1]
-    payment.say("refunded", order["id"], 500, refund_id=refund_id)
+    payment.publish("refunded", order["id"], 500, refund_id=refund_id)
     eventually(
         lambda: refunds(world, order["id"])[0]["status"] == "refunded", "the refund that was made later to be settled"
     )
@@ -159,13 +159,13 @@ def test_an_abandoned_refund_is_one_dead_letter_however_often_payment_refuses_it
 def test_a_refund_made_in_parts_is_settled_with_the_last_of_them(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
-    payment.say("refunded", order["id"], 200, refund_id=refund_id)
+    payment.publish("refunded", order["id"], 200, refund_id=refund_id)
     until_counted(world, order["id"], 2)
     assert [row["status"] for row in refunds(world, order["id"])] == ["requested"]
-    payment.say("refunded", order["id"], 300, refund_id=refund_id)
+    payment.publish("refunded", order["id"], 300, refund_id=refund_id)
     eventually(lambda: refunds(world, order["id"])[0]["status"] == "refunded", "the refund to be settled")
     assert [row["amount"] for row in refunds(world, order["id"])] == [500]
 
@@ -175,12 +175,12 @@ def test_a_refund_refused_by_the_same_event_each_time_becomes_a_dead_letter(worl
     """An event counts once, so a repeated failure looks like silence."""
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
     refusal = payment.event("refund_failed", order["id"], 500, refund_id=refund_id)
     for asked in range(2, 9):
-        payment.tell(refusal)
+        payment.send(refusal)
         payment.wait_until_acknowledged()
         repeat_requests(world, order["id"])
         until_requested_times(world, order["id"], asked)
@@ -193,10 +193,10 @@ def test_a_refund_refused_by_the_same_event_each_time_becomes_a_dead_letter(worl
 def test_a_repeated_failure_of_a_refund_requests_it_once_more(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
-    payment.tell(payment.event("refund_failed", order["id"], 500, refund_id=refund_id), times=5)
+    payment.send(payment.event("refund_failed", order["id"], 500, refund_id=refund_id), times=5)
     payment.wait_until_acknowledged()
     assert [row["attempts"] for row in refunds(world, order["id"])] == [2]
     repeat_requests(world, order["id"])
@@ -207,26 +207,26 @@ def test_a_refund_that_payment_refused_is_requested_again_automatically(world: W
     ada = world.shopper()
     order = ada.place()
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
-        payment.say("captured", order["id"], 2500)
+        payment.publish("captured", order["id"], 2500)
         until_refunds_requested(payment, order["id"], 1)
         refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
-        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        payment.publish("refund_failed", order["id"], 500, refund_id=refund_id)
         until_refunds_requested(payment, order["id"], 2)
 
 
 @pytest.mark.usefixtures("deaf_to_refunds")
 def test_a_failure_older_than_the_refund_requests_nothing(world: World, payment: Payment) -> None:
     order = world.shopper().place()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
     failure = payment.event("refund_failed", order["id"], 500, refund_id=refund_id)
     same_moment = payment.event("refund_failed", order["id"], 500, refund_id=refund_id, occurred_at=NOON)
-    payment.say("refunded", order["id"], 500, refund_id=refund_id, occurred_at=NOON)
+    payment.publish("refunded", order["id"], 500, refund_id=refund_id, occurred_at=NOON)
     until_counted(world, order["id"], 2)
     assert refunds(world, order["id"])[0]["status"] == "refunded"
-    payment.tell(payment.sign({**failure, "occurred_at": "2026-11-22T11:59:59.999999Z"}))
-    payment.tell(same_moment)
+    payment.send(payment.sign({**failure, "occurred_at": "2026-11-22T11:59:59.999999Z"}))
+    payment.send(same_moment)
     until_counted(world, order["id"], 4)
     assert [row["status"] for row in refunds(world, order["id"])] == ["refunded"]
 
@@ -240,19 +240,19 @@ def test_a_refund_that_fails_after_its_success_is_owed_again(
     order = ada.place()
     expire(world, order["id"])
     ada.order_becomes(order["id"], status="expired")
-    payment.say("captured", order["id"], 2000)
+    payment.publish("captured", order["id"], 2000)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
     done = payment.event("refunded", order["id"], 2000, refund_id=refund_id, occurred_at=NOON)
     failed = payment.event("refund_failed", order["id"], 2000, refund_id=refund_id, occurred_at="2026-11-22T12:00:01Z")
     for event in [failed, done] if failure_first else [done, failed]:
-        payment.tell(event)
+        payment.send(event)
         payment.wait_until_acknowledged()
     assert ada.order_becomes(order["id"], payment_status="paid")["status"] == "expired"
     assert [(row["amount"], row["status"]) for row in refunds(world, order["id"])] == [(2000, "requested")]
     repeat_requests(world, order["id"])
     until_refunds_requested(payment, order["id"], 2)
-    payment.say("refunded", order["id"], 2000, refund_id=refund_id, occurred_at="2026-11-22T12:00:02Z")
+    payment.publish("refunded", order["id"], 2000, refund_id=refund_id, occurred_at="2026-11-22T12:00:02Z")
     ada.order_becomes(order["id"], payment_status="refunded")
     assert [row["status"] for row in refunds(world, order["id"])] == ["refunded"]
 
@@ -261,20 +261,20 @@ def test_a_refund_that_fails_after_its_success_is_owed_again(
 def test_a_manual_refund_reduces_the_request(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("captured", order["id"], 3000)
+    payment.publish("captured", order["id"], 3000)
     until_refunds_requested(payment, order["id"], 1)
-    payment.say("refunded", order["id"], 400)
+    payment.publish("refunded", order["id"], 400)
     eventually(lambda: [row["amount"] for row in refunds(world, order["id"])] == [600], "the request to shrink")
     repeat_requests(world, order["id"])
     until_refunds_requested(payment, order["id"], 2)
     assert refund_requests(payment, order["id"])[-1]["amount_minor"] == 600
-    payment.say("refunded", order["id"], 600)
+    payment.publish("refunded", order["id"], 600)
     eventually(
         lambda: [row["status"] for row in refunds(world, order["id"])] == ["settled"], "the refund to be settled"
     )
     world.sql("UPDATE refunds SET ask_again_at = now() WHERE order_id = %s", order["id"])
     other = world.shopper().place()
-    payment.say("captured", other["id"], 2500)
+    payment.publish("captured", other["id"], 2500)
     until_refunds_requested(payment, other["id"], 1)
     repeat_requests(world, other["id"])
     until_refunds_requested(payment, other["id"], 2)
@@ -286,7 +286,7 @@ def test_a_request_that_waits_for_redis_is_withdrawn_after_a_manual_refund(world
     order = world.shopper().place()
     other = world.shopper().place()
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
-        payment.say("captured", order["id"], 2500)
+        payment.publish("captured", order["id"], 2500)
         until_refunds_requested(payment, order["id"], 1)
         until_done(world, order["id"])
         # A second request, for more, is still to be sent at the time of the manual refund.
@@ -297,7 +297,7 @@ def test_a_request_that_waits_for_redis_is_withdrawn_after_a_manual_refund(world
             " FROM refunds WHERE order_id = %s",
             order["id"],
         )
-        payment.say("refunded", order["id"], 500)
+        payment.publish("refunded", order["id"], 500)
         eventually(
             lambda: [row["status"] for row in refunds(world, order["id"])] == ["settled"], "the refund to be settled"
         )
@@ -309,11 +309,11 @@ def test_a_request_that_waits_for_redis_is_withdrawn_after_a_manual_refund(world
 def test_a_cancellation_requests_the_amount_that_a_failed_refund_still_owes(world: World, payment: Payment) -> None:
     ada, admin = world.shopper(), world.admin()
     order = ada.place()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
     world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
-    payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+    payment.publish("refund_failed", order["id"], 500, refund_id=refund_id)
     eventually(lambda: dead_letters(world, refund_id), "the dead letter")
     assert admin.post(f"/orders/{order['id']}/cancel").status_code == 200
     assert sorted((row["amount"], row["status"]) for row in refunds(world, order["id"])) == [
@@ -331,13 +331,13 @@ def test_a_retried_refund_requests_the_amount_still_owed(
     world: World, payment: Payment, by_hand: int, amount: int, status: str
 ) -> None:
     order, admin = world.shopper().place(), world.admin()
-    payment.say("captured", order["id"], 2500)
+    payment.publish("captured", order["id"], 2500)
     until_refunds_requested(payment, order["id"], 1)
     refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
     world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
-    payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+    payment.publish("refund_failed", order["id"], 500, refund_id=refund_id)
     (letter,) = eventually(lambda: dead_letters(world, refund_id), "the dead letter")
-    payment.say("refunded", order["id"], by_hand)
+    payment.publish("refunded", order["id"], by_hand)
     until_counted(world, order["id"], 3)
     assert admin.post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
     assert [(row["amount"], row["status"]) for row in refunds(world, order["id"])] == [(amount, status)]

@@ -120,7 +120,7 @@ def test_while_orders_events_cannot_be_written_payment_and_refunds_are_requested
         ada.order_becomes(order["id"], status="confirmed")
         eventually(lambda: waiting(world, order["id"]) == ["publish"] * 2, "all effects but the events")
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
-        payment.told(COMMANDS, order["id"], 2)
+        payment.wait_for(COMMANDS, order["id"], 2)
         for times in (2, 3, 4):
             make_effects_due(world, order["id"])
             until_tried(world, order["id"], "events", times)
@@ -129,8 +129,8 @@ def test_while_orders_events_cannot_be_written_payment_and_refunds_are_requested
         assert ada.http.get("/readyz").status_code == 200
     make_effects_due(world, order["id"])
     until_done(world, order["id"])
-    told = payment.types(ORDERS, order["id"])
-    assert [type_ for type_ in told if type_.startswith("order.")] == [
+    published = payment.types(ORDERS, order["id"])
+    assert [type_ for type_ in published if type_.startswith("order.")] == [
         "order.placed",
         "order.confirmed",
         "order.cancelled",
@@ -153,7 +153,7 @@ def test_an_event_unpublishable_for_too_long_becomes_a_dead_letter_and_is_publis
     assert (letter["source"], "WRONGTYPE" in letter["reason"]) == ("outbox", True)
     assert payment.types(ORDERS, order["id"]) == []
     assert world.admin().post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
-    payment.told(ORDERS, order["id"], 1)
+    payment.wait_for(ORDERS, order["id"], 1)
     eventually(lambda: not dead_letters(world, order["id"]), "the letter to be deleted")
 
 
@@ -180,13 +180,13 @@ def test_while_payments_commands_cannot_be_written_other_effects_go_on_and_readi
 def test_readiness_names_the_loop_that_has_failed_for_some_seconds(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("authorized", order["id"])
+    payment.publish("authorized", order["id"])
     with unwritable(payment.bus, EVENTS):
         assert ada.http.get("/readyz").status_code == 200  # a short failure does not affect readiness
         eventually(
             lambda: ada.http.get("/readyz").json()["failing"] == ["payment stream"], "readiness to name the loop"
         )
-        payment.say("captured", order["id"], via="channel")
+        payment.publish("captured", order["id"], via="channel")
         ada.order_becomes(order["id"], status="confirmed")
     eventually(lambda: ada.http.get("/readyz").status_code == 200, "the server to be ready", RECOVERY_SECONDS)
     until_done(world, order["id"])

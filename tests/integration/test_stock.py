@@ -97,7 +97,7 @@ def test_a_copy_with_another_cart_that_took_the_orders_units_leaves_nothing_of_i
     assert (units(world, mug), units(world, pen)) == ((0, 2, 0), (5, 0, 0))
 
 
-def test_a_copy_that_was_killed_after_reserving_does_not_change_what_is_sold(world: World) -> None:
+def test_a_copy_killed_after_reserving_does_not_change_the_units_sold(world: World) -> None:
     """Neither the copy nor reconciliation repairs the hold here: the commit alone must detect it."""
     pen = world.product(stock=1)
     _, order = confirmed(world, stock=2)
@@ -193,9 +193,9 @@ def test_reconciliation_shows_an_order_of_which_other_units_were_sold(world: Wor
     _, order = confirmed(world)
     world.sql("UPDATE order_items SET quantity = 1, total = 1000, unit_price = 1000 WHERE order_id = %s", order["id"])
     try:
-        status, said = reconcile(world, "--order", order["id"])
+        status, output = reconcile(world, "--order", order["id"])
         assert status == 1
-        assert "wrong_units_sold" in said and "decide" in said
+        assert "wrong_units_sold" in output and "decide" in output
     finally:
         world.sql("UPDATE order_items SET quantity = 2, total = 2000 WHERE order_id = %s", order["id"])
 
@@ -210,8 +210,8 @@ def test_an_abandoned_effect_is_one_dead_letter_however_often_reconciliation_fin
         world.sql(old, order["id"])
         eventually(lambda: dead_letters(world, order["id"]), "the commit to be given up")
         for _ in range(2):
-            status, said = reconcile(world, "--order", order["id"])
-            assert status == 1 and "retry its dead letter" in said
+            status, output = reconcile(world, "--order", order["id"])
+            assert status == 1 and "retry its dead letter" in output
             assert waiting(world, order["id"]) == [], "an effect in a dead letter is not retried"
         # A commit from a request of its own fails in the same way and is the same letter.
         world.sql(

@@ -50,9 +50,9 @@ def without(name: str) -> Make:
     return then(lambda message: message.pop(name))
 
 
-def spoilt(spoil: Callable[[bytes], bytes]) -> Make:
+def damaged(damage: Callable[[bytes], bytes]) -> Make:
     """Return a maker of the bytes of a signed capture, damaged."""
-    return lambda payment, order_id, mark: spoil(a()(payment, order_id, mark))
+    return lambda payment, order_id, mark: damage(a()(payment, order_id, mark))
 
 
 def signed_by(secret: str) -> Make:
@@ -102,12 +102,12 @@ UNUSABLE: dict[str, tuple[Make, str]] = {
     "an empty event id": (with_event_id(lambda _: ""), "event_id"),
     "an event id with a NUL": (with_event_id(lambda mark: "\0" + mark[1:]), "event_id"),
     "no event id": (without("event_id"), "event_id"),
-    "bad JSON": (spoilt(lambda raw: raw[:-1]), "truncated"),
-    "two objects": (spoilt(lambda raw: raw + raw), "trailing"),
-    "a list": (spoilt(lambda raw: b"[" + raw + b"]"), "Expected `object`"),
+    "bad JSON": (damaged(lambda raw: raw[:-1]), "truncated"),
+    "two objects": (damaged(lambda raw: raw + raw), "trailing"),
+    "a list": (damaged(lambda raw: b"[" + raw + b"]"), "Expected `object`"),
     "a deep nest": (lambda _, __, mark: b'["' + mark.encode() + b'",' + b"[" * 100_000, ""),
-    "what is not UTF-8": (spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\xff")), "utf-8"),
-    "half a surrogate pair": (spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\\ud800")), "payment message"),
+    "what is not UTF-8": (damaged(lambda raw: raw.replace(b"pay-1", b"pay-\xff")), "utf-8"),
+    "half a surrogate pair": (damaged(lambda raw: raw.replace(b"pay-1", b"pay-\\ud800")), "payment message"),
     "more than 1 MiB": (a(reason="x" * 2**20), "more than 1 MiB"),
 }
 
@@ -120,8 +120,8 @@ def test_an_unusable_message_becomes_a_dead_letter_and_the_next_one_counts(
     ada = world.shopper()
     order = ada.place()
     mark = uuid.uuid4().hex
-    payment.tell(make(payment, order["id"], mark), times=2)
-    good = payment.say("captured", order["id"])
+    payment.send(make(payment, order["id"], mark), times=2)
+    good = payment.publish("captured", order["id"])
     paid = ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
     payment.wait_until_acknowledged()
     (letter,) = dead_letters(world, mark)
@@ -136,9 +136,9 @@ def test_a_capture_cannot_be_redirected_to_another_order(world: World, payment: 
     ada, eve = world.shopper(), world.shopper()
     hers, evil = ada.place(), eve.place()
     message = payment.event("captured", hers["id"])
-    payment.tell({**message, "order_id": evil["id"]})
+    payment.send({**message, "order_id": evil["id"]})
     eventually(lambda: dead_letters(world, message["event_id"]), "the forgery to be a dead letter")
-    payment.tell(message)
+    payment.send(message)
     ada.order_becomes(hers["id"], payment_status="paid")
     assert (ledger(world, evil["id"]), eve.order(evil["id"])) == ([], evil)
 
@@ -147,9 +147,9 @@ def test_a_capture_cannot_be_counted_again_under_another_event_id(world: World, 
     ada = world.shopper()
     order = ada.place()
     message = payment.event("captured", order["id"], 1000)
-    payment.tell(message)
+    payment.send(message)
     copy = {**message, "event_id": str(uuid.uuid4())}
-    payment.tell(copy)
+    payment.send(copy)
     eventually(lambda: dead_letters(world, copy["event_id"]), "the forgery to be a dead letter")
     assert ada.order_becomes(order["id"], payment_status="partially_paid")["status"] == "pending"
     assert len(ledger(world, order["id"])) == 1
@@ -159,7 +159,7 @@ def test_an_unusable_message_is_one_letter_however_often_it_is_received(
     world: World, second_world: World, payment: Payment
 ) -> None:
     mark = uuid.uuid4().hex
-    payment.tell(json.dumps({"event_id": mark}).encode(), "both", times=20)
+    payment.send(json.dumps({"event_id": mark}).encode(), "both", times=20)
     payment.wait_until_acknowledged()
     (letter,) = eventually(lambda: dead_letters(world, mark), "the dead letter")
     eventually(lambda: dead_letters(world, mark)[0]["attempts"] > 20, "its copies to be counted")
@@ -169,7 +169,7 @@ def test_an_unusable_message_is_one_letter_however_often_it_is_received(
 def test_a_dead_letter_names_its_order_if_the_message_does(world: World, payment: Payment) -> None:
     order_id = str(uuid.uuid4())
     forged = {**payment.event("captured", order_id), "signature": "0" * 64}
-    payment.tell(forged)
+    payment.send(forged)
     (letter,) = eventually(lambda: dead_letters(world, forged["event_id"]), "the dead letter")
     assert str(letter["order_id"]) == order_id
 
@@ -178,7 +178,7 @@ def test_a_stream_entry_without_a_message_blocks_no_other(world: World, payment:
     ada = world.shopper()
     order = ada.place()
     payment.bus.xadd(EVENTS, {"something": "else"})
-    payment.say("captured", order["id"], via="stream")
+    payment.publish("captured", order["id"], via="stream")
     ada.order_becomes(order["id"], status="confirmed")
     payment.wait_until_acknowledged()
 
@@ -188,8 +188,8 @@ def test_copies_that_race_are_all_counted(world: World, second_world: World, pay
     mark = uuid.uuid4().hex
     bus: Any = payment.bus
     eventually(lambda: bus.pubsub_numsub(EVENTS)[0][1] >= 2, "both to subscribe")
-    payment.tell(mark.encode(), "channel", times=20)
-    payment.tell(mark.encode(), "stream", times=20)
+    payment.send(mark.encode(), "channel", times=20)
+    payment.send(mark.encode(), "stream", times=20)
     eventually(lambda: dead_letters(world, mark)[0]["attempts"] >= 60, "2 x 20 on the channel, 20 on the stream")
 
 
@@ -209,7 +209,7 @@ def test_a_pending_entry_that_was_trimmed_is_acknowledged_without_a_dead_letter(
 
     assert pending()
     eventually(lambda: not pending(), "the entry to be acknowledged")
-    payment.say("captured", order["id"], via="stream")
+    payment.publish("captured", order["id"], via="stream")
     ada.order_becomes(order["id"], status="confirmed")
     assert world.sql("SELECT count(*) AS count FROM dead_letters WHERE message = ''") == before
 
@@ -234,10 +234,10 @@ def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_messages_about_orders_are_
     forged = {**payment.event("captured", order["id"]), "signature": "0" * 64}
     marks = [uuid.uuid4().hex for _ in range(3)]
     for mark in marks:
-        payment.tell(mark.encode())
-    payment.tell({**payment.event("captured", str(uuid.uuid4())), "signature": "0" * 64, "reason": marks[0]})
-    payment.tell(b"flood7")
-    payment.tell(forged)
+        payment.send(mark.encode())
+    payment.send({**payment.event("captured", str(uuid.uuid4())), "signature": "0" * 64, "reason": marks[0]})
+    payment.send(b"flood7")
+    payment.send(forged)
     payment.wait_until_acknowledged()
     assert [letter["message"] for mark in marks for letter in dead_letters(world, mark)] == []
     assert len(dead_letters(world, forged["event_id"])) == 1
@@ -269,7 +269,7 @@ def test_an_unusual_but_valid_event_counts(world: World, payment: Payment, field
     order = ada.place()
     if "event_id" in fields:
         fields = {"event_id": uuid.uuid4().hex + fields["event_id"]}
-    payment.say("captured", order["id"], **fields)
+    payment.publish("captured", order["id"], **fields)
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
     payment.wait_until_acknowledged()
     assert len(ledger(world, order["id"])) == 1

@@ -165,7 +165,7 @@ def test_the_database_refuses(world: World, change: str) -> None:
             connection.execute(f"UPDATE {change} WHERE {column} = %s".encode(), [order_id])
 
 
-def test_an_event_id_and_a_place_in_the_trail_exist_once(world: World) -> None:
+def test_an_event_id_and_a_sequence_number_in_the_trail_are_unique(world: World) -> None:
     order = world.shopper().place()
     event = "event_id, claimed_order_id, type, amount, currency, message, occurred_at"
     values = "%s, %s, 'payment.captured', 1, 'EUR', '{}', now()"

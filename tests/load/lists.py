@@ -154,9 +154,9 @@ def cases() -> Iterator[Case]:
         "status pending, min_total": {"status": ["pending"], "min_total": Decimal(400)},
     }
     yield from (Case(f"admin's orders: {name}", caller("admin", "a"), list_orders, f) for name, f in of_orders.items())
-    for who, name in (("c-7", "customer's orders"), ("big-0", "big customer's orders")):
-        yield from (Case(f"{name}: {what}", caller("customer", who), list_orders, f) for what, f in of_orders.items())
-        yield Case(f"admin's orders: customer_id of {name}", caller("admin", "a"), list_orders, {"customer_id": who})
+    for owner, name in (("c-7", "customer's orders"), ("big-0", "big customer's orders")):
+        yield from (Case(f"{name}: {what}", caller("customer", owner), list_orders, f) for what, f in of_orders.items())
+        yield Case(f"admin's orders: customer_id of {name}", caller("admin", "a"), list_orders, {"customer_id": owner})
     of_vendor_orders: dict[str, dict[str, Any]] = {
         **common,
         "order_status pending": {"order_status": ["pending"]},
@@ -164,10 +164,10 @@ def cases() -> Iterator[Case]:
         "order_status expired": {"order_status": ["expired"]},
         "status pending, order_status confirmed": {"status": ["pending"], "order_status": ["confirmed"]},
     }
-    for who, name in (("v-0", "big vendor's"), ("v-9", "vendor's")):
-        of_one = caller("vendor", who)
+    for owner, name in (("v-0", "big vendor's"), ("v-9", "vendor's")):
+        of_one = caller("vendor", owner)
         yield from (Case(f"{name}: {what}", of_one, list_vendor_orders, f) for what, f in of_vendor_orders.items())
-        yield Case(f"admin's vendor orders: {name}", caller("admin", "a"), list_vendor_orders, {"vendor_id": who})
+        yield Case(f"admin's vendor orders: {name}", caller("admin", "a"), list_vendor_orders, {"vendor_id": owner})
     admin = caller("admin", "a")
     every = of_vendor_orders.items()
     yield from (Case(f"admin's vendor orders: {what}", admin, list_vendor_orders, f) for what, f in every)

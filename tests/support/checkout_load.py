@@ -297,11 +297,11 @@ def ensure_in_time(answer: httpx.Response, seconds: float) -> None:
 def ensure_refusal(answer: httpx.Response) -> str:
     """Return the dependency that a 503 names; raise PromiseBroken unless it is a problem with a Retry-After."""
     ensure_status(answer, 503)
-    said = answer.json()
-    whole = answer.headers["content-type"] == "application/problem+json" and said["code"] == "dependency_unavailable"
+    refusal = answer.json()
+    whole = answer.headers["content-type"] == "application/problem+json" and refusal["code"] == "dependency_unavailable"
     if not whole or int(answer.headers.get("retry-after", 0)) < 1:
         raise PromiseBroken(f"{answer.request.method} {answer.url}: {answer.headers} {answer.text}")
-    return str(said["dependency"])
+    return str(refusal["dependency"])
 
 
 def ensure_same(answer: httpx.Response, order: dict[str, Any]) -> None:

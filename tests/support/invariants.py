@@ -158,15 +158,15 @@ def differences(world: World, order_ids: Collection[str]) -> list[str]:
     """Return the differences between the ledgers of Product and Payment and these orders, and the effects that are still due."""
     found = []
     for order in world.sql(ORDERS, list(order_ids)):
-        said: dict[str, Any] = {"effects": order["effects_to_come"], "refunds": order["refunds_to_come"]}
+        actual: dict[str, Any] = {"effects": order["effects_to_come"], "refunds": order["refunds_to_come"]}
         wanted: dict[str, Any] = {"effects": 0, "refunds": 0}
         stock, payment = (world.sandbox.ledger(name, order["id"]) for name in ("product", "payment"))
-        said["held"] = stock["lines"] if stock["state"] == "HELD" else {}
+        actual["held"] = stock["lines"] if stock["state"] == "HELD" else {}
         sold = Counter(stock["lines"]) - Counter(stock["restocked"]) if stock["state"] == "COMMITTED" else {}
-        said["sold"] = dict(sold)
+        actual["sold"] = dict(sold)
         wanted["held"], wanted["sold"] = (order["units"], {}) if order["status"] == "pending" else ({}, order["units"])
         if order["status"] != "pending":
-            said["money"], wanted["money"] = payment["captured_minor"] - payment["refunded_minor"], order["due"]
-        if said != wanted:
-            found.append(f"{order['status']} order {order['id']}: the books say {said}, the order {wanted}")
+            actual["money"], wanted["money"] = payment["captured_minor"] - payment["refunded_minor"], order["due"]
+        if actual != wanted:
+            found.append(f"{order['status']} order {order['id']}: the ledgers have {actual}, the order {wanted}")
     return found

@@ -57,7 +57,7 @@ class Payment:
         }
         return self.sign({**message, **fields})
 
-    def tell(self, message: Message | bytes, via: str = "both", times: int = 1) -> None:
+    def send(self, message: Message | bytes, via: str = "both", times: int = 1) -> None:
         """Send a message as payments.events."""
         raw = message if isinstance(message, bytes) else json.dumps(message).encode()
         for _ in range(times):
@@ -66,10 +66,10 @@ class Payment:
             if via != "channel":
                 self._entries.append(self.bus.xadd(EVENTS, {"message": raw}))
 
-    def say(self, word: str, order_id: str, amount: Any = 2000, via: str = "both", **fields: Any) -> Message:
+    def publish(self, word: str, order_id: str, amount: Any = 2000, via: str = "both", **fields: Any) -> Message:
         """Publish a new event and return it."""
         message = self.event(word, order_id, amount, **fields)
-        self.tell(message, via)
+        self.send(message, via)
         return message
 
     def stream(self, name: str, order_id: str) -> list[Message]:
@@ -79,7 +79,7 @@ class Payment:
         messages = [json.loads(fields[b"message"]) for _, fields in entries if order_id.encode() in fields[b"message"]]
         return [message for message in messages if message["order_id"] == order_id]
 
-    def told(self, name: str, order_id: str, number: int) -> list[Message]:
+    def wait_for(self, name: str, order_id: str, number: int) -> list[Message]:
         """Wait until there are `number` messages about an order in the stream `name`; return them."""
         eventually(lambda: len(self.stream(name, order_id)) >= number, f"{number} messages in {name}")
         return self.stream(name, order_id)

@@ -33,8 +33,8 @@ class Trap:
         self.sprung = threading.Event()
         self._whole = re.compile(b".*?".join(map(re.escape, parts)), re.DOTALL)
 
-    def fits(self, said: bytes) -> bool:
-        return not self.sprung.is_set() and self._whole.search(said) is not None
+    def fits(self, received: bytes) -> bool:
+        return not self.sprung.is_set() and self._whole.search(received) is not None
 
 
 class Proxy:

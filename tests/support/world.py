@@ -62,7 +62,7 @@ class Sandbox:
         """Set the sandbox Payment's treatment of orders from now on: `behaviour`, `via`, `capture_after`."""
         self._ask("PUT", "/payments", fields)
 
-    def say(self, message: str, **fields: Any) -> None:
+    def publish(self, message: str, **fields: Any) -> None:
         """Publish any text as payments.events."""
         self._ask("POST", "/payments/messages", {"message": message, **fields})
 

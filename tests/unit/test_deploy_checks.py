@@ -51,8 +51,8 @@ def test_settings_fit_for_production_pass_silently() -> None:
 def test_a_warning_names_the_remedy() -> None:
     ended = check_deploy(PAYMENT_SIGNING_SECRET="", JWT_SECRET="hunter2", DJANGO_DEBUG="true", ALLOWED_HOSTS="*")
     assert ended.returncode != 0
-    for said in ("PAYMENT_SIGNING_SECRET is not set", "JWT_SECRET is weak", "token_urlsafe", "DEBUG", "every host"):
-        assert said in ended.stderr
+    for expected in ("PAYMENT_SIGNING_SECRET is not set", "JWT_SECRET is weak", "token_urlsafe", "DEBUG", "every host"):
+        assert expected in ended.stderr
     assert "hunter2" not in ended.stderr + ended.stdout
 
 
@@ -71,9 +71,9 @@ def test_unsigned_payment_messages_are_warned_of() -> None:
     ids=["short", "one letter", "one word", "the sample's"],
 )
 def test_each_weak_secret_is_warned_of(name: str, weak: str) -> None:
-    said = {"SECRET_KEY": "DJANGO_SECRET_KEY"}.get(name, name)
+    expected = {"SECRET_KEY": "DJANGO_SECRET_KEY"}.get(name, name)
     [warning] = [found for found in warnings(**{name: weak}) if found.startswith("order_service.W002")]
-    assert f"W002: {said} is weak: " in warning
+    assert f"W002: {expected} is weak: " in warning
     assert weak not in warning
 
 

@@ -95,14 +95,14 @@ def test_every_error_becomes_a_complete_problem(error: type[OrderError]) -> None
         answer = problem("/api/v1/orders", an(error))
     finally:
         request_id.reset(with_id)
-    told = body(answer)
-    assert answer.status_code == told["status"] == STATUS_OF[error.code]
-    assert told["code"] == error.code
-    assert told["detail"] == str(an(error))
-    assert told["instance"] == "/api/v1/orders"
-    assert told["request_id"] == "r-1"
-    assert told["type"] == "about:blank"
-    assert told["title"].replace(" ", "_").lower() == error.code
+    fields = body(answer)
+    assert answer.status_code == fields["status"] == STATUS_OF[error.code]
+    assert fields["code"] == error.code
+    assert fields["detail"] == str(an(error))
+    assert fields["instance"] == "/api/v1/orders"
+    assert fields["request_id"] == "r-1"
+    assert fields["type"] == "about:blank"
+    assert fields["title"].replace(" ", "_").lower() == error.code
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_every_error_becomes_a_complete_problem(error: type[OrderError]) -> None
     ids=lambda value: value.code if isinstance(value, OrderError) else "",
 )
 def test_the_fields_of_an_error_are_in_its_problem(error: OrderError, carried: dict[str, Any]) -> None:
-    told = body(problem("/", error))
-    assert told | carried == told
+    fields = body(problem("/", error))
+    assert fields | carried == fields
 
 
 @pytest.mark.parametrize("error", [Overloaded, RateLimited, DependencyUnavailable], ids=lambda error: error.code)

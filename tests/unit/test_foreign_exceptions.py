@@ -283,13 +283,13 @@ async def test_a_response_of_product_that_breaks_the_contract_is_an_error_of_our
 )
 @pytest.mark.parametrize("call", ["prices", "reserve"])
 async def test_a_product_that_breaks_the_contract_is_refused(call: str, field: dict[str, Any]) -> None:
-    spoilt = pb.Product()
-    spoilt.CopyFrom(MUG)
+    broken = pb.Product()
+    broken.CopyFrom(MUG)
     for name, value in field.items():
-        setattr(spoilt, name, value)
+        setattr(broken, name, value)
     messages = {
-        "prices": pb.GetProductsResponse(products=[spoilt]),
-        "reserve": pb.ReserveStockResponse(hold=HELD, products=[spoilt]),
+        "prices": pb.GetProductsResponse(products=[broken]),
+        "reserve": pb.ReserveStockResponse(hold=HELD, products=[broken]),
     }
     async with product(_Product(messages[call].SerializeToString())) as neighbours:
         assert isinstance(await ours(GRPC_CALLS[call], neighbours), DependencyUnavailable)

@@ -130,11 +130,11 @@ def test_every_endpoint_documents_its_roles_and_responses() -> None:
 
 
 def test_every_error_code_is_documented_by_some_endpoint() -> None:
-    told = {
+    documented = {
         code for operation in operations() for answer in operation["responses"].values() for code in codes_of(answer)
     }
     codes = DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]
-    assert told | UNUSED == set(codes["x-extensible-enum"])
+    assert documented | UNUSED == set(codes["x-extensible-enum"])
 
 
 def test_links_in_examples_lead_to_the_list_that_they_are_on() -> None:

@@ -42,7 +42,7 @@ def test_lines_shares_and_totals_add_up_to_the_last_minor_unit(cart: tuple[dict[
 
 
 @given(carts())
-def test_each_vendors_share_is_what_their_own_lines_cost(cart: tuple[dict[str, int], dict[str, Product]]) -> None:
+def test_each_vendors_share_is_the_cost_of_its_own_lines(cart: tuple[dict[str, int], dict[str, Product]]) -> None:
     pricing = price(*cart, "EUR")
     own: dict[str, int] = defaultdict(int)
     for line in pricing.lines:

@@ -228,7 +228,7 @@ async def test_a_command_to_a_deaf_payment_is_lost_in_both_copies(redis: Redis, 
     assert types(await wait_for_events(redis, 2)) == ["unknown", "captured"]
 
 
-async def test_a_lost_message_that_is_repeated_on_the_same_way_is_no_duplicate(
+async def test_a_lost_message_that_is_repeated_on_the_same_transport_is_no_duplicate(
     redis: Redis, payments: Payments
 ) -> None:
     payments.faults.arm({"kind": "deaf", "times": 1})

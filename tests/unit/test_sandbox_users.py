@@ -96,13 +96,13 @@ async def test_a_fault_affects_the_given_number_of_calls(client: aiohttp.ClientS
     assert users.ledger()["faults"] == {"status": 2}
 
 
-async def test_a_redirect_leads_to_the_true_response(client: aiohttp.ClientSession, users: Users) -> None:
+async def test_a_redirect_leads_to_the_right_response(client: aiohttp.ClientSession, users: Users) -> None:
     users.faults.arm({"kind": "status", "value": 302, "times": 1})
     async with client.get(URL) as answer:
         assert (answer.status, len(answer.history)) == (200, 1)
 
 
-async def test_a_delay_precedes_the_true_response_or_the_next_fault(
+async def test_a_delay_precedes_the_right_response_or_the_next_fault(
     client: aiohttp.ClientSession, users: Users
 ) -> None:
     users.faults.arm([{"kind": "delay", "value": 0.05}, {"kind": "status", "value": 500, "times": 1}])
@@ -132,7 +132,7 @@ async def test_a_reset_breaks_the_connection(client: aiohttp.ClientSession, user
     assert failure.value.errno == errno.ECONNRESET
 
 
-async def test_a_dripping_response_is_true_and_slow(client: aiohttp.ClientSession, users: Users) -> None:
+async def test_a_dripping_response_is_right_and_slow(client: aiohttp.ClientSession, users: Users) -> None:
     users.faults.arm({"kind": "drip", "value": 0.0001})
     async with client.get(URL) as answer:
         assert (await answer.json())["id"] == "ada"

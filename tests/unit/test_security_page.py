@@ -27,5 +27,5 @@ def test_all_ten_points_are_there_in_order() -> None:
 
 @pytest.mark.parametrize("number", range(1, 11))
 def test_each_point_names_its_proof(number: int) -> None:
-    [said] = re.findall(rf"^\*\*API{number} .*?(?=^\*\*API|\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    assert "`test_" in said
+    [point] = re.findall(rf"^\*\*API{number} .*?(?=^\*\*API|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert "`test_" in point

@@ -37,9 +37,9 @@ def test_a_password_in_an_address_is_decoded() -> None:
 @pytest.mark.parametrize("value", NO_NUMBERS)
 @pytest.mark.parametrize("name", sorted(set(NUMBERS) - NOT_SETTINGS))
 def test_a_value_that_is_no_number_stops_the_start(name: str, value: str) -> None:
-    said = refusal(ENOUGH | {name: value})
-    assert said.startswith(f"{name} is {value!r}"), said
-    assert "number" in said
+    message = refusal(ENOUGH | {name: value})
+    assert message.startswith(f"{name} is {value!r}"), message
+    assert "number" in message
 
 
 @pytest.mark.parametrize("name", sorted(set(NUMBERS) - NOT_SETTINGS))
@@ -73,8 +73,8 @@ def test_a_boolean_is_true_or_false(name: str, setting: str, text: str, value: b
 @pytest.mark.parametrize("text", ["maybe", "treu", "2", "none", "-1"])
 @pytest.mark.parametrize("name", ["DJANGO_DEBUG", "PRODUCT_SERVICE_TLS"])
 def test_a_text_that_is_no_boolean_stops_the_start(name: str, text: str) -> None:
-    said = refusal(ENOUGH | {name: text})
-    assert all(part in said for part in (name, repr(text), "true or false"))
+    message = refusal(ENOUGH | {name: text})
+    assert all(part in message for part in (name, repr(text), "true or false"))
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_a_text_that_is_no_boolean_stops_the_start(name: str, text: str) -> None
     ],
 )
 def test_an_unusable_value_stops_the_start(name: str, value: str, allowed: str) -> None:
-    said = refusal(ENOUGH | {name: value})
-    assert name in said
-    assert allowed in said
+    message = refusal(ENOUGH | {name: value})
+    assert name in message
+    assert allowed in message
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ def test_an_unusable_value_stops_the_start(name: str, value: str, allowed: str) 
 def test_a_refused_address_is_shown_without_its_password(name: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
         start(ENOUGH | {name: value})
-    said = "".join(traceback.format_exception(refused.value))  # in the format of a failed start
-    assert name in said
-    assert "s3" not in said
-    assert "cret" not in said
+    message = "".join(traceback.format_exception(refused.value))  # in the format of a failed start
+    assert name in message
+    assert "s3" not in message
+    assert "cret" not in message
 
 
 @pytest.mark.parametrize(

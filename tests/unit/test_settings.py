@@ -90,11 +90,11 @@ def test_the_required_names_come_first_in_the_sample_and_are_set() -> None:
 
 def test_the_service_starts_with_the_sample_as_it_is_for_debugging_only() -> None:
     assert start(AS_IT_IS)["USER_SERVICE_URL"] == "http://sandbox:8101"
-    said = refusal(read(SAMPLE))
+    message = refusal(read(SAMPLE))
     placeholders = {name for name, value in read(SAMPLE).items() if "change-me" in value} - COMPOSE_ALONE
     assert len(placeholders) >= 5
-    assert all(name in said for name in placeholders)
-    assert "change-me" not in said
+    assert all(name in message for name in placeholders)
+    assert "change-me" not in message
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_the_service_starts_with_the_sample_as_it_is_for_debugging_only() -> Non
     ],
 )
 def test_a_published_secret_stops_the_start_unless_it_is_for_debugging(name: str, value: str) -> None:
-    said = refusal(ENOUGH | {name: value})
-    assert said.startswith(f"{name} in the environment: ")
-    assert "change-me" not in said.lower()
+    message = refusal(ENOUGH | {name: value})
+    assert message.startswith(f"{name} in the environment: ")
+    assert "change-me" not in message.lower()
     assert start(ENOUGH | {name: value, "DJANGO_DEBUG": "true"})
 
 
-def test_the_sample_shows_the_true_defaults() -> None:
+def test_the_sample_shows_the_defaults() -> None:
     shown = {name: value for name, value in defaults(SAMPLE).items() if name not in WITHOUT_DEFAULT}
     assert start(AS_IT_IS | shown | {"DJANGO_DEBUG": "true"}) == start(AS_IT_IS)
 
@@ -148,8 +148,8 @@ def test_a_missing_required_name_stops_the_start_and_is_named(name: str) -> None
 
 
 def test_several_missing_names_are_all_named_and_no_other() -> None:
-    said = refusal(without("REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"))
-    assert {name for name in REQUIRED if name in said} == {"REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"}
+    message = refusal(without("REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"))
+    assert {name for name in REQUIRED if name in message} == {"REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"}
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_another_database_than_postgresql_is_refused() -> None:
 
 @pytest.mark.parametrize("algorithm", ["none", "hs256", "HS512", "PS256", "RS256,HS256", " HS256"])
 def test_another_algorithm_than_the_four_is_refused(algorithm: str) -> None:
-    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
-    assert all(word in said for word in ("JWT_ALGORITHM", "HS256", "RS256", "ES256", "EdDSA"))
+    message = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
+    assert all(word in message for word in ("JWT_ALGORITHM", "HS256", "RS256", "ES256", "EdDSA"))
 
 
 def test_hs256_needs_a_secret() -> None:
@@ -188,8 +188,8 @@ def test_hs256_needs_a_secret() -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_a_public_algorithm_needs_a_key_and_a_secret_is_none(algorithm: str) -> None:
-    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
-    assert all(word in said for word in ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", algorithm))
+    message = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
+    assert all(word in message for word in ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", algorithm))
     assert start(without("JWT_SECRET") | {"JWT_ALGORITHM": algorithm, "JWT_JWKS_URL": "http://users/keys"})
 
 
@@ -203,8 +203,8 @@ def test_a_public_key_may_stand_on_one_line() -> None:
     ("algorithm", "key"), [("EdDSA", "no key"), ("RS256", None), ("ES256", "-----BEGIN PUBLIC KEY-----")]
 )
 def test_an_invalid_public_key_or_one_of_another_algorithm_stops_the_start(algorithm: str, key: str | None) -> None:
-    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm, "JWT_PUBLIC_KEY": key or public_key()})
-    assert said.startswith(f"JWT_PUBLIC_KEY is no public key for {algorithm}")
+    message = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm, "JWT_PUBLIC_KEY": key or public_key()})
+    assert message.startswith(f"JWT_PUBLIC_KEY is no public key for {algorithm}")
 
 
 def public_key() -> str:

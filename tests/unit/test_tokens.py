@@ -564,7 +564,7 @@ async def test_many_first_tokens_at_once_cause_one_fetch() -> None:
         assert issuer.fetches == 1
 
 
-SPOILT = [
+BROKEN_DOCUMENTS = [
     (500, b""),
     (404, b"{}"),
     (302, b""),
@@ -575,7 +575,7 @@ SPOILT = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body"), SPOILT)
+@pytest.mark.parametrize(("status", "body"), BROKEN_DOCUMENTS)
 async def test_the_known_keys_stay_when_a_fetch_fails(clock: Clock, status: int, body: bytes) -> None:
     async with issuing() as (issuer, tokens):
         issuer.publish(published(PRIVATE["EdDSA"], "k-1"))

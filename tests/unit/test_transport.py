@@ -62,7 +62,7 @@ async def ask(transport: KeepAliveTransport, server: RawServer, path: str = "/",
         return await transport.handle_async_request(request)
 
 
-async def test_an_answer_arrives_with_status_headers_and_body(transport: KeepAliveTransport) -> None:
+async def test_a_response_arrives_with_status_headers_and_body(transport: KeepAliveTransport) -> None:
     answer = (
         b"HTTP/1.1 404 Not here\r\nX-One: 1\r\nX-Empty:\r\nx-two: a\r\nX-Two: b\r\nContent-Length: 5\r\n\r\nf\0\xff\r\n"
     )
@@ -100,7 +100,7 @@ async def test_idle_connections_are_closed_after_a_while(
         assert (await ask(transport, server)).status_code == 200
 
 
-async def test_requests_at_the_same_time_take_a_connection_each_and_these_are_kept(
+async def test_concurrent_requests_use_a_connection_each_and_these_are_kept(
     transport: KeepAliveTransport,
 ) -> None:
     async with serving(always(OK)) as server:
@@ -109,7 +109,7 @@ async def test_requests_at_the_same_time_take_a_connection_each_and_these_are_ke
         assert (server.connections, len(server.requests)) == (5, 15)
 
 
-async def test_each_request_gets_its_own_answer(transport: KeepAliveTransport) -> None:
+async def test_each_request_gets_its_own_response(transport: KeepAliveTransport) -> None:
     async def echo(peer: Peer) -> None:
         while request := await peer.request():
             await asyncio.sleep(len(server.requests) % 3 * 0.001)
@@ -161,7 +161,7 @@ async def test_a_body_without_a_length_ends_with_the_connection(transport: KeepA
         assert server.connections == 2
 
 
-async def test_a_body_without_a_length_that_is_broken_off_is_no_answer(transport: KeepAliveTransport) -> None:
+async def test_a_truncated_body_without_a_length_is_a_read_error(transport: KeepAliveTransport) -> None:
     async def break_off(peer: Peer) -> None:
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\n\r\nto the ve")
@@ -184,7 +184,9 @@ async def test_chunks_are_put_together(transport: KeepAliveTransport, trailer: b
 @pytest.mark.parametrize(
     "head", [b"204 No Content\r\n", b"304 Not Modified\r\n", b"304 Not Modified\r\nContent-Length: 7\r\n"]
 )
-async def test_an_answer_that_cannot_have_a_body_ends_with_its_head(transport: KeepAliveTransport, head: bytes) -> None:
+async def test_a_response_that_cannot_have_a_body_ends_with_its_head(
+    transport: KeepAliveTransport, head: bytes
+) -> None:
     async with serving(always(b"HTTP/1.1 " + head + b"\r\n")) as server:
         for _ in range(2):
             got = await ask(transport, server)
@@ -193,7 +195,7 @@ async def test_an_answer_that_cannot_have_a_body_ends_with_its_head(transport: K
 
 
 @pytest.mark.parametrize("answer", [OK, CHUNKED, CLOSED], ids=["length", "chunked", "close"])
-async def test_an_answer_may_come_byte_by_byte(transport: KeepAliveTransport, answer: bytes) -> None:
+async def test_a_response_may_arrive_byte_by_byte(transport: KeepAliveTransport, answer: bytes) -> None:
     async def drip(peer: Peer) -> None:
         while await peer.request():
             for byte in answer:
@@ -240,7 +242,7 @@ async def test_bytes_received_while_idle_are_no_response_to_the_next_request(tra
 
 @pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
 @pytest.mark.parametrize("pause", [0, 0.01])
-async def test_an_interim_answer_is_not_taken_for_the_answer(
+async def test_an_interim_response_is_not_taken_for_the_response(
     transport: KeepAliveTransport, interim: bytes, pause: float
 ) -> None:
     async def hint(peer: Peer) -> None:
@@ -283,7 +285,7 @@ async def test_garbage_is_an_error_and_ends_the_connection(transport: KeepAliveT
 
 
 @pytest.mark.parametrize("kind", ["length", "chunked", "until closed", "head"])
-async def test_an_answer_over_one_mebibyte_is_refused_before_it_has_come_whole(
+async def test_a_response_over_one_mebibyte_is_refused_before_it_has_arrived_in_full(
     transport: KeepAliveTransport, kind: str
 ) -> None:
     heads = {
@@ -306,7 +308,7 @@ async def test_an_answer_over_one_mebibyte_is_refused_before_it_has_come_whole(
         assert await server.is_disconnected()
 
 
-async def test_an_answer_just_below_one_mebibyte_arrives_whole(transport: KeepAliveTransport) -> None:
+async def test_a_response_just_below_one_mebibyte_arrives_in_full(transport: KeepAliveTransport) -> None:
     body = b"x" * (MAX_BYTES - 100)
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with serving(always(head + body)) as server:
@@ -316,7 +318,7 @@ async def test_an_answer_just_below_one_mebibyte_arrives_whole(transport: KeepAl
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"br", b"deflate"])
-async def test_a_compressed_answer_is_refused(transport: KeepAliveTransport, encoding: bytes) -> None:
+async def test_a_compressed_response_is_refused(transport: KeepAliveTransport, encoding: bytes) -> None:
     answer = OK.replace(b"\r\n\r\n", b"\r\nContent-Encoding: " + encoding + b"\r\n\r\n")
     async with serving(always(answer)) as server:
         with pytest.raises(httpx.RemoteProtocolError, match="compressed"):
@@ -388,7 +390,7 @@ def self_signed(file: Path) -> Path:
     ids=["nothing", "half a head", "half a body", "all but the last chunk", "interim"],
 )
 @pytest.mark.parametrize("end", ["close", "reset"])
-async def test_an_answer_broken_off_is_a_read_error(transport: KeepAliveTransport, said: bytes, end: str) -> None:
+async def test_a_truncated_response_is_a_read_error(transport: KeepAliveTransport, said: bytes, end: str) -> None:
     async def break_off(peer: Peer) -> None:
         await peer.request()
         await peer.send(said)
