@@ -135,7 +135,7 @@ def test_a_token_in_the_query_does_not_count(either_world: World) -> None:
         "nOnE in the header only",
         "no alg",
         "a list of algs",
-        "a critical extension nobody knows",
+        "an unknown critical extension",
         "an empty signature",
         "no signature",
         "two tokens",

@@ -17,7 +17,7 @@ OPEN = ["/healthz", "/readyz", "/metrics", "/api/schema", "/api/doc", "/api/doc/
 
 VARYING = {"date", "x-request-id"}
 IF_MATCH = ["", " ", ",", "1", 'W/"1"', '"0"', '"1" x', "'1'", '"01"', '"1', "null", '"1";"2"', '"\xe9"', '""']
-"""None of them names version 1."""
+"""Values of If-Match without version 1."""
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def test_available_actions_are_exactly_those_that_succeed(market: Market, state:
                 possible.append(partial(Sale.act, vendor=vendor, action=action, caller=caller))
             elif part["status"] != reaches:
                 assert sale.act(vendor, action, caller).status_code == 409, f"{action} of vendor {vendor}"
-    assert {part["status"] for part in sale.order()["vendor_orders"]} == done, "what is refused changes nothing"
+    assert {part["status"] for part in sale.order()["vendor_orders"]} == done, "a refused action has no effect"
     fresh = brought_to(market, state, len(possible))
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda act, one: act(one), possible, fresh))

@@ -84,26 +84,26 @@ def brisk(stack: Stack, sandbox: Sandbox, brisk_url: str) -> Iterator[Market]:
 def test_a_stream_begins_with_the_first_entry_and_goes_on_with_every_new_one(either_world: World) -> None:
     market = Market(either_world, 1000, 333)
     sale = market.sell()
-    with open_stream(market.customer, f"/orders/{sale.id}/stream") as heard:
-        assert heard.answer.status == 200
-        assert heard.answer.headers["Content-Type"] == "text/event-stream"
-        assert heard.answer.headers["Cache-Control"] == "no-store"
-        assert heard.answer.headers["X-Request-ID"]
-        heard.wait_for(3)
+    with open_stream(market.customer, f"/orders/{sale.id}/stream") as sse:
+        assert sse.answer.status == 200
+        assert sse.answer.headers["Content-Type"] == "text/event-stream"
+        assert sse.answer.headers["Cache-Control"] == "no-store"
+        assert sse.answer.headers["X-Request-ID"]
+        sse.wait_for(3)
         sale.do(0, "accept")
-        heard.wait_for(5)
+        sse.wait_for(5)
         sale.do(0, "ship", "deliver")
         sale.do(1, "accept", "ship")
-        heard.wait_for(10)
+        sse.wait_for(10)
         history = market.customer.get(f"/orders/{sale.id}/history").json()["results"]
-        assert heard.entries == [(entry["sequence"], entry) for entry in history]
-        assert heard.retry == ["1000"]
+        assert sse.entries == [(entry["sequence"], entry) for entry in history]
+        assert sse.retry == ["1000"]
 
 
 def test_an_admin_receives_whole_entries(market: Market) -> None:
     sale = market.sell()
-    with open_stream(market.admin, f"/orders/{sale.id}/stream") as heard:
-        assert heard.wait_for(3) == sale.trail()
+    with open_stream(market.admin, f"/orders/{sale.id}/stream") as sse:
+        assert sse.wait_for(3) == sale.trail()
 
 
 def test_an_entry_written_by_another_process_arrives(world: World, second_world: World) -> None:
@@ -147,9 +147,9 @@ def test_nothing_is_lost_or_repeated_while_entries_arrive_and_clients_come_and_g
     acting.start()
     ids: list[int] = []
     while len(ids) < 12:
-        with open_stream(market.customer, path, str(ids[-1]) if ids else None) as heard:
-            eventually(lambda heard=heard: heard.entries, "an entry")  # type: ignore[misc]
-        ids += heard.ids
+        with open_stream(market.customer, path, str(ids[-1]) if ids else None) as sse:
+            eventually(lambda sse=sse: sse.entries, "an entry")  # type: ignore[misc]
+        ids += sse.ids
     acting.join()
     assert ids == [entry["sequence"] for entry in sale.trail()] == list(range(1, 13))
 
@@ -158,13 +158,13 @@ def test_a_vendor_receives_its_own_entries_with_numbers_of_their_own(either_worl
     market = Market(either_world, 1000, 333)
     sale = market.sell()
     path = f"/vendor-orders/{sale.parts[1]}/stream"
-    with open_stream(market.vendors[1], path) as heard, open_stream(market.admin, path) as admin:
+    with open_stream(market.vendors[1], path) as sse, open_stream(market.admin, path) as admin:
         sale.do(0, "accept")
         sale.do(1, "accept")
         sale.do(0, "ship", "deliver")
         sale.do(1, "ship", "deliver")
-        entries = heard.wait_for(4)
-        assert heard.ids == [entry["sequence"] for entry in entries] == [1, 2, 3, 4]
+        entries = sse.wait_for(4)
+        assert sse.ids == [entry["sequence"] for entry in entries] == [1, 2, 3, 4]
         assert [(entry["type"], entry["actor_role"], entry["from"], entry["to"]) for entry in entries] == [
             ("vendor_order.confirmed", "payment", "pending", "pending"),
             ("vendor_order.processing", "vendor", "pending", "processing"),
@@ -189,12 +189,12 @@ def test_a_vendors_stream_begins_with_the_confirmation_and_the_order_is_readable
     path = f"/vendor-orders/{sale.parts[0]}"
     there = second_world.vendor(market.vendor_ids[0])
     with open_stream(market.vendors[0], f"{path}/stream") as here, open_stream(there, f"{path}/stream") as elsewhere:
-        for heard in (here, elsewhere):
-            eventually(lambda heard=heard: heard.retry, "the entries on the stream")  # type: ignore[misc]
-            assert not heard.entries
+        for sse in (here, elsewhere):
+            eventually(lambda sse=sse: sse.retry, "the entries on the stream")  # type: ignore[misc]
+            assert not sse.entries
         sale.pay()
-        for heard in (here, elsewhere):
-            (entry,) = heard.wait_for(1)
+        for sse in (here, elsewhere):
+            (entry,) = sse.wait_for(1)
             assert (entry["sequence"], entry["type"]) == (1, "vendor_order.confirmed")
         seen = sale.part(0)
         assert (seen["order_status"], seen["version"], seen["updated_at"]) == ("confirmed", 2, entry["at"])
@@ -203,22 +203,22 @@ def test_a_vendors_stream_begins_with_the_confirmation_and_the_order_is_readable
 def test_the_stream_of_an_order_that_costs_nothing_begins_with_its_confirmation_too(world: World) -> None:
     market = Market(world, 0, 0)
     sale = market.place()
-    with open_stream(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as heard:
-        (entry,) = heard.wait_for(1)
+    with open_stream(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream") as sse:
+        (entry,) = sse.wait_for(1)
         assert (entry["type"], entry["actor_role"], entry["at"]) == (
             "vendor_order.confirmed",
             "system",
             sale.placed["created_at"],
         )
         sale.do(1, "accept")
-        assert heard.wait_for(2)[1]["type"] == "vendor_order.processing"
+        assert sse.wait_for(2)[1]["type"] == "vendor_order.processing"
 
 
 def test_an_order_that_was_never_paid_is_not_confirmed_to_its_vendor(market: Market) -> None:
     sale = market.place()
     sale.cancel()
-    with open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
-        (entry,) = heard.wait_for(1)
+    with open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as sse:
+        (entry,) = sse.wait_for(1)
         assert (entry["sequence"], entry["type"]) == (1, "vendor_order.cancelled")
 
 
@@ -235,10 +235,10 @@ def test_a_vendor_that_reconnects_receives_the_new_entries(market: Market) -> No
 
 def test_a_vendor_receives_the_customers_cancellation(market: Market) -> None:
     sale = market.sell()
-    with open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as heard:
-        eventually(lambda: heard.retry, "the entries on the stream")
+    with open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as sse:
+        eventually(lambda: sse.retry, "the entries on the stream")
         sale.cancel(body={"reason": "a secret"})
-        entry = heard.wait_for(2)[-1]
+        entry = sse.wait_for(2)[-1]
         assert (entry["type"], entry["actor_role"]) == ("vendor_order.cancelled", "customer")
         assert "a secret" not in json.dumps(entry)
 
@@ -281,7 +281,7 @@ def test_an_idle_stream_has_heartbeats_and_ends_when_its_token_expires(market: M
 
 def read_raw(person: Person, path: str, seconds: float, *ends: bytes) -> bytes:
     """Return the bytes of a stream without the chunks' frames, until they end with one of `ends` or `seconds` have passed."""
-    heard = b""
+    sse = b""
     timeout = httpx.Timeout(20, read=seconds)
     with (
         suppress(httpx.ReadTimeout),
@@ -290,10 +290,10 @@ def read_raw(person: Person, path: str, seconds: float, *ends: bytes) -> bytes:
         assert answer.status_code == 200
         until = time.monotonic() + seconds
         for piece in answer.iter_raw():
-            heard += piece
-            if heard.endswith(ends) or time.monotonic() > until:
+            sse += piece
+            if sse.endswith(ends) or time.monotonic() > until:
                 break
-    return heard
+    return sse
 
 
 def events(raw: bytes) -> list[list[str]]:
@@ -324,10 +324,10 @@ def test_a_client_library_receives_the_same_entries(market: Market) -> None:
     sale = market.sell()
     path = f"/api/v1/orders/{sale.id}/stream"
     with httpx_sse.connect_sse(market.customer.http, "GET", path) as source:
-        heard = source.iter_sse()
-        first = [next(heard) for _ in range(3)]
+        sse = source.iter_sse()
+        first = [next(sse) for _ in range(3)]
         sale.do(0, "accept")
-        first += [next(heard) for _ in range(2)]
+        first += [next(sse) for _ in range(2)]
     assert [event.json() for event in first] == market.customer.get(f"/orders/{sale.id}/history").json()["results"]
     assert [(event.id, event.event, event.retry) for event in first][:2] == [
         ("1", "message", 1000),
@@ -359,12 +359,12 @@ def test_heartbeats_reveal_nothing_of_other_vendors(brisk: Market) -> None:
 def test_heartbeats_come_between_entries_too(brisk: Market) -> None:
     market, sale = brisk, brisk.sell()
     began = time.monotonic()
-    with open_stream(market.customer, f"/orders/{sale.id}/stream") as heard:
-        heard.wait_for(3)
+    with open_stream(market.customer, f"/orders/{sale.id}/stream") as sse:
+        sse.wait_for(3)
         time.sleep(1.2)
         sale.do(0, "accept")
-        heard.wait_for(5)
-        eventually(lambda: heard.comments, "a heartbeat", seconds=10)
+        sse.wait_for(5)
+        eventually(lambda: sse.comments, "a heartbeat", seconds=10)
         assert BRISK_SECONDS - 0.2 < time.monotonic() - began < BRISK_SECONDS + 0.9
 
 
@@ -406,16 +406,16 @@ def test_a_graceful_shutdown_ends_the_streams(market: Market) -> None:
     sale, stack = market.sell(), market.world.stack
     authorization = market.customer.http.headers["authorization"]
     with server(stack) as (process, url):
-        with StreamClient(url, authorization, f"/orders/{sale.id}/stream") as heard:
-            heard.wait_for(3)
+        with StreamClient(url, authorization, f"/orders/{sale.id}/stream") as sse:
+            sse.wait_for(3)
             stopped_at = time.monotonic()
             process.ask_to_stop()
-            assert heard.over.wait(3), "the stream goes on"
-            assert not [comment for comment in heard.comments if comment.startswith("broken")]
+            assert sse.over.wait(3), "the stream goes on"
+            assert not [comment for comment in sse.comments if comment.startswith("broken")]
         eventually(lambda: process.exit_status is not None, "the process to end", seconds=8)
         assert time.monotonic() - stopped_at < 8
         assert process.exit_status in (0, -15)
-    with open_stream(market.customer, f"/orders/{sale.id}/stream", str(heard.ids[-1])) as elsewhere:
+    with open_stream(market.customer, f"/orders/{sale.id}/stream", str(sse.ids[-1])) as elsewhere:
         sale.do(0, "accept")
         elsewhere.wait_for(2)
         assert elsewhere.ids == [4, 5]

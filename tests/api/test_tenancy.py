@@ -197,8 +197,8 @@ def test_a_vendor_sees_nothing_of_the_other_vendor_or_of_the_whole_order(town: T
     sale.do(1, "accept", "ship")
     sale.do(0, "accept")
     with first.http.stream("GET", f"/api/v1/vendor-orders/{sale.parts[0]}/stream") as stream:
-        heard = next(chunk for chunk in stream.iter_text() if "data:" in chunk)
-    seen = heard + "".join(
+        first_chunk = next(chunk for chunk in stream.iter_text() if "data:" in chunk)
+    seen = first_chunk + "".join(
         first.get(path).text
         for path in (
             *("/vendor-orders", "/vendor-orders?q=Mug", "/vendor-orders?ordering=total", "/vendor-orders/summary"),

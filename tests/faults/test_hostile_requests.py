@@ -157,11 +157,11 @@ def test_a_hostile_request_is_refused_and_the_next_is_served(world: World, what:
     make, statuses = HOSTILE[what]
     ada = world.customer()
     token = world.stack.token("customer", ada.id)
-    heard = send_raw(world, make(token))
-    ensure_clean(world, heard, token)
-    answered = [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d{3})", heard, re.MULTILINE)]
-    assert len(answered) == bool(statuses), heard
-    assert set(answered) <= set(statuses), heard
+    received = send_raw(world, make(token))
+    ensure_clean(world, received, token)
+    answered = [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d{3})", received, re.MULTILINE)]
+    assert len(answered) == bool(statuses), received
+    assert set(answered) <= set(statuses), received
     assert ada.get("/orders").json()["results"] == []
 
 
@@ -171,26 +171,26 @@ SERVERS_OWN = (b"Invalid HTTP request received.", b"")
 
 def send_raw(world: World, sent: bytes) -> bytes:
     """Send these bytes and return the server's output until it closes the connection or falls silent."""
-    address, heard = urlsplit(world.url), b""
+    address, received = urlsplit(world.url), b""
     with socket.create_connection((address.hostname, address.port), timeout=SILENCE_SECONDS) as connection:
         try:
             connection.sendall(sent)
             while more := connection.recv(65536):
-                heard += more
+                received += more
         except (TimeoutError, ConnectionError):
             pass  # it has closed the connection, or waits for more
-    return heard
+    return received
 
 
-def ensure_clean(world: World, heard: bytes, token: str) -> None:
+def ensure_clean(world: World, received: bytes, token: str) -> None:
     """Check that each refusal is a problem or the server's own 400, and that none reveals internals."""
-    for answer in re.split(rb"(?=HTTP/1\.1 \d{3})", heard)[1:]:
+    for answer in re.split(rb"(?=HTTP/1\.1 \d{3})", received)[1:]:
         head, _, body = answer.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 2"):
             assert body in SERVERS_OWN or b"application/problem+json" in head.lower(), answer
         assert b"set-cookie" not in head.lower(), answer
     hidden = [token, *(world.stack.environment[name] for name in SECRETS), "Traceback", "site-packages"]
-    assert not [secret for secret in hidden if secret.encode() in heard], heard
+    assert not [secret for secret in hidden if secret.encode() in received], received
 
 
 def test_pipelined_requests_are_answered_separately_and_in_order(world: World) -> None:
@@ -208,9 +208,9 @@ def test_pipelined_requests_are_answered_separately_and_in_order(world: World) -
         )
         for number, caller in enumerate(callers)
     )
-    heard = send_raw(world, packet.encode())
-    assert re.findall(rb"HTTP/1\.1 (\d{3})", heard) == [b"200", b"404", b"200", b"404"], heard
-    assert re.findall(rb"(?i)^x-request-id: (\d)", heard, re.MULTILINE) == [b"0", b"1", b"2", b"3"], heard
+    received = send_raw(world, packet.encode())
+    assert re.findall(rb"HTTP/1\.1 (\d{3})", received) == [b"200", b"404", b"200", b"404"], received
+    assert re.findall(rb"(?i)^x-request-id: (\d)", received, re.MULTILINE) == [b"0", b"1", b"2", b"3"], received
 
 
 def test_bodies_that_never_arrive_block_no_other_request(world: World) -> None:

@@ -82,6 +82,7 @@ def test_requests_beyond_the_limit_are_refused_at_once(small: World) -> None:
         problem(refusal, 503, "overloaded")
         assert refusal.headers["Retry-After"] == "1"
         assert counted(small, "request") >= 1
+        # The waiting requests are served once the lock is released, unless their wait is over before.
         assert {future.result().status_code for future in waiting} <= {200, 503}
     assert shopper.get("/orders").status_code == 200
 

@@ -58,12 +58,12 @@ def until_status_requested(world: World, order_id: str, times: int) -> None:
 
 def test_a_placed_order_requests_its_payment_on_the_channel_and_on_the_stream(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.subscribed_to(COMMANDS, ORDERS) as heard:
+    with payment.subscribed_to(COMMANDS, ORDERS) as received:
         order = ada.place()
         (entry,) = payment.wait_for(COMMANDS, order["id"], 1)
-        eventually(lambda: heard(order["id"]), "the request on the channel")
+        eventually(lambda: received(order["id"]), "the request on the channel")
         check(payment, entry, order, "payment.requested")
-        assert heard(order["id"]) == [(COMMANDS, entry)]
+        assert received(order["id"]) == [(COMMANDS, entry)]
     assert account(world, order["id"])["heard"] == {"payment.requested": 1}
 
 
@@ -77,13 +77,13 @@ def test_the_request_carries_minor_units_of_the_orders_own_currency(world: World
 
 def test_order_events_are_published_in_a_stream_only(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.subscribed_to(COMMANDS, ORDERS) as heard:
+    with payment.subscribed_to(COMMANDS, ORDERS) as received:
         order = ada.place()
         pay(world, order["id"])
         placed, confirmed = payment.wait_for(ORDERS, order["id"], 2)
         check(payment, placed, order, "order.placed")
         check(payment, confirmed, order, "order.confirmed")
-        assert {channel for channel, _ in heard(order["id"])} == {COMMANDS}
+        assert {channel for channel, _ in received(order["id"])} == {COMMANDS}
 
 
 def test_an_order_that_costs_nothing_requests_no_payment(world: World, payment: Payment) -> None:
@@ -97,7 +97,7 @@ def test_an_order_that_costs_nothing_requests_no_payment(world: World, payment: 
 
 def test_the_status_of_a_silent_payment_is_requested_with_growing_pauses(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.subscribed_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as received:
         order = ada.place()
         assert 29 < checks(world, order["id"])["planned"] < 31  # PAYMENT_STATUS_AFTER_SECONDS
         for count, pause in ((1, 60), (2, 120)):
@@ -107,8 +107,8 @@ def test_the_status_of_a_silent_payment_is_requested_with_growing_pauses(world: 
         entries = payment.wait_for(COMMANDS, order["id"], 3)
         for entry in entries[1:]:
             check(payment, entry, order, "payment.status_requested")
-        eventually(lambda: len(heard(order["id"])) == 3, "both status requests on the channel")
-        assert [message for _, message in heard(order["id"])] == entries
+        eventually(lambda: len(received(order["id"])) == 3, "both status requests on the channel")
+        assert [message for _, message in received(order["id"])] == entries
     after = ada.order(order["id"])
     assert (after["version"], steps(world, order["id"])) == (1, ["order.placed"])
 
@@ -161,25 +161,29 @@ def test_a_lost_payment_request_is_repeated_after_a_status_request(world: World,
 
 def test_an_order_that_expires_unpaid_cancels_its_payment(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.subscribed_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as received:
         order = ada.place()
         expire(world, order["id"])
         ada.order_becomes(order["id"], status="expired")
         entries = payment.wait_for(COMMANDS, order["id"], 2)
         check(payment, entries[1], order, "payment.cancel_requested")
-        eventually(lambda: [message for _, message in heard(order["id"])] == entries, "the same message on the channel")
+        eventually(
+            lambda: [message for _, message in received(order["id"])] == entries, "the same message on the channel"
+        )
     assert ada.order_becomes(order["id"], payment_status="voided")["status"] == "expired"
     assert account(world, order["id"])["state"] == "voided"
 
 
 def test_a_refund_names_the_payment_its_amount_and_its_refund_id(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.subscribed_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as received:
         order = ada.place()
         capture = pay(world, order["id"], amount_minor=2001)
         entries = payment.wait_for(COMMANDS, order["id"], 2)
         (refund,) = refunds(world, order["id"])
         fields = {"amount_minor": 1, "payment_id": capture["payment_id"], "refund_id": str(refund["id"])}
         check(payment, entries[1], order, "payment.refund_requested", **fields)
-        eventually(lambda: [message for _, message in heard(order["id"])] == entries, "the same message on the channel")
+        eventually(
+            lambda: [message for _, message in received(order["id"])] == entries, "the same message on the channel"
+        )
         assert uuid.UUID(entries[1]["refund_id"])

@@ -104,8 +104,8 @@ def test_an_event_repeated_on_both_transports_to_two_processes_counts_once(
     payment.send(payment.event("captured", order["id"], 500), "both", times=10)
 
     def each_heard_the_channel() -> bool:
-        heard = [counted_in(each) - start for each, start in zip(processes, before, strict=True)]
-        return min(heard) >= 10
+        received = [counted_in(each) - start for each, start in zip(processes, before, strict=True)]
+        return min(received) >= 10
 
     eventually(each_heard_the_channel, "both processes to receive every copy")
     payment.wait_until_acknowledged()

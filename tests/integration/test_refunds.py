@@ -232,7 +232,7 @@ def test_a_failure_older_than_the_refund_requests_nothing(world: World, payment:
 
 
 @pytest.mark.usefixtures("deaf_to_refunds")
-@pytest.mark.parametrize("failure_first", [False, True], ids=["in order", "the failure is heard first"])
+@pytest.mark.parametrize("failure_first", [False, True], ids=["in order", "the failure is received first"])
 def test_a_refund_that_fails_after_its_success_is_owed_again(
     world: World, payment: Payment, failure_first: bool
 ) -> None:

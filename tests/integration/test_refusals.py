@@ -108,10 +108,10 @@ def test_refusals_keep_their_order_among_pipelined_requests(full_url: str) -> No
     with Caller(full_url) as caller:
         asked = [f"GET {place} HTTP/1.1\r\n".encode() + LAST_LINES for place in places]
         caller.send(b"".join((*asked, b"GET /api/v1/last HTTP/1.1\r\nConnection: close\r\n", LAST_LINES)))
-        heard = [caller.receive() for _ in range(5)]
+        responses = [caller.receive() for _ in range(5)]
         assert caller.is_closed()
-    assert [status for status, _, _ in heard] == [503, 200, 503, 503, 503]
-    assert [json.loads(body).get("instance", "/healthz") for _, _, body in heard] == [*places, "/api/v1/last"]
+    assert [status for status, _, _ in responses] == [503, 200, 503, 503, 503]
+    assert [json.loads(body).get("instance", "/healthz") for _, _, body in responses] == [*places, "/api/v1/last"]
 
 
 def test_nothing_is_sent_after_the_response_to_a_request_with_connection_close(full_url: str) -> None:

@@ -114,7 +114,7 @@ def test_while_orders_events_cannot_be_written_payment_and_refunds_are_requested
     world: World, payment: Payment
 ) -> None:
     ada = world.shopper()
-    with payment.subscribed_to(COMMANDS) as heard, unwritable(payment.bus, ORDERS):
+    with payment.subscribed_to(COMMANDS) as received, unwritable(payment.bus, ORDERS):
         order = ada.place()
         pay(world, order["id"])
         ada.order_becomes(order["id"], status="confirmed")
@@ -125,7 +125,7 @@ def test_while_orders_events_cannot_be_written_payment_and_refunds_are_requested
             make_effects_due(world, order["id"])
             until_tried(world, order["id"], "events", times)
         assert payment.types(COMMANDS, order["id"]) == ["payment.requested", "payment.refund_requested"]
-        assert [message["type"] for _, message in heard(order["id"])] == payment.types(COMMANDS, order["id"])
+        assert [message["type"] for _, message in received(order["id"])] == payment.types(COMMANDS, order["id"])
         assert ada.http.get("/readyz").status_code == 200
     make_effects_due(world, order["id"])
     until_done(world, order["id"])

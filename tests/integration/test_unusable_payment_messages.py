@@ -106,7 +106,7 @@ UNUSABLE: dict[str, tuple[Make, str]] = {
     "two objects": (damaged(lambda raw: raw + raw), "trailing"),
     "a list": (damaged(lambda raw: b"[" + raw + b"]"), "Expected `object`"),
     "a deep nest": (lambda _, __, mark: b'["' + mark.encode() + b'",' + b"[" * 100_000, ""),
-    "what is not UTF-8": (damaged(lambda raw: raw.replace(b"pay-1", b"pay-\xff")), "utf-8"),
+    "not UTF-8": (damaged(lambda raw: raw.replace(b"pay-1", b"pay-\xff")), "utf-8"),
     "half a surrogate pair": (damaged(lambda raw: raw.replace(b"pay-1", b"pay-\\ud800")), "payment message"),
     "more than 1 MiB": (a(reason="x" * 2**20), "more than 1 MiB"),
 }

@@ -29,7 +29,7 @@ class Peer:
         self._server.requests.append(head + body)
         return head + body
 
-    async def heard(self) -> bytes:
+    async def received(self) -> bytes:
         """Return the bytes received since, or b"" at the end of the connection."""
         with suppress(ConnectionError):
             return await self._reader.read(65536)

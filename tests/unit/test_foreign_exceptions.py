@@ -78,8 +78,8 @@ UNUSABLE_BODIES = {
     "half a surrogate pair": WHOLE.replace(b"u-1", b"u-\\ud800"),
     "UTF-16": WHOLE.decode().encode("utf-16"),
     "deep": b"[" * 100_000,
-    "deep in a field nobody reads": WHOLE[:-1] + b', "more": ' + b"[" * 100_000,
-    "somebody else": WHOLE.replace(b"u-1", b"u-2"),
+    "deep in an unread field": WHOLE[:-1] + b', "more": ' + b"[" * 100_000,
+    "another user": WHOLE.replace(b"u-1", b"u-2"),
     "wrong types": WHOLE.replace(b"true", b'"yes"').replace(b"7", b"7.5"),
     "out of range": WHOLE.replace(b"true", b"null").replace(b"2}", b"99999999999999999999}"),
 }
@@ -122,7 +122,7 @@ async def break_off(peer: Peer) -> None:
 
 BROKEN: dict[str, Manner] = {
     "silent": silence,
-    "hangs up": close_at_once,
+    "closes at once": close_at_once,
     "resets": break_off,
     "garbage": once(b"\0\xff\r\n\r\n" * 50),
     "half an answer": once(answer(WHOLE)[:-1]),
@@ -350,7 +350,7 @@ def repeating(word: bytes) -> Manner:
     """Return a manner that sends this text after each line received."""
 
     async def manner(peer: Peer) -> None:
-        while await peer.heard():
+        while await peer.received():
             await peer.send(word)
 
     return manner

@@ -117,26 +117,26 @@ def test_without_money_the_strongest_event_decides(some: tuple[str, ...]) -> Non
 
 @given(money, money, words)
 def test_a_refund_received_before_its_capture_has_no_effect_until_the_capture(
-    total: int, refunded: int, heard: set[str]
+    total: int, refunded: int, types: set[str]
 ) -> None:
-    assert payment_status(total, 0, refunded, heard) == payment_status(total, 0, 0, heard)
-    assert payment_status(total, refunded, refunded, heard) in ("refunded", "partially_refunded", "paid")
+    assert payment_status(total, 0, refunded, types) == payment_status(total, 0, 0, types)
+    assert payment_status(total, refunded, refunded, types) in ("refunded", "partially_refunded", "paid")
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**12), st.integers(0, 10**12), words)
 def test_an_order_is_paid_exactly_when_captures_minus_refunds_cover_its_total(
-    total: int, captured: int, refunded: int, heard: set[str]
+    total: int, captured: int, refunded: int, types: set[str]
 ) -> None:
-    status = payment_status(total, captured, refunded, heard)
+    status = payment_status(total, captured, refunded, types)
     assert status in PAYMENT_STATUSES
     covered = captured - refunded >= total if captured else total == 0
     assert (status == "paid") == covered
 
 
 @given(money, money, money, words)
-def test_only_a_refund_makes_an_order_refunded(total: int, captured: int, refunded: int, heard: set[str]) -> None:
-    assert "refunded" not in payment_status(total, captured, 0, heard)
-    assert payment_status(total, captured, refunded, heard) != "partially_paid"
+def test_only_a_refund_makes_an_order_refunded(total: int, captured: int, refunded: int, types: set[str]) -> None:
+    assert "refunded" not in payment_status(total, captured, 0, types)
+    assert payment_status(total, captured, refunded, types) != "partially_paid"
 
 
 @pytest.mark.parametrize("status", ORDER_STATUSES)

@@ -350,10 +350,10 @@ async def test_a_server_without_tls_is_a_connect_error(
 
 
 async def test_an_untrusted_certificate_is_a_connect_error(transport: KeepAliveTransport, tmp_path: Path) -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read(1000))
+        received.append(await reader.read(1000))
         writer.write(OK)
         writer.close()
 
@@ -365,7 +365,7 @@ async def test_an_untrusted_certificate_is_a_connect_error(transport: KeepAliveT
         with pytest.raises(httpx.ConnectError):
             async with asyncio.timeout(SECONDS):
                 await transport.handle_async_request(httpx.Request("GET", url, headers={"authorization": "Bearer x"}))
-        assert heard == []
+        assert received == []
     finally:
         listening.close()
 
