@@ -131,7 +131,7 @@ def test_a_client_that_reconnects_continues_right_after_its_last_entry(market: M
     sale.do(0, "accept", "ship")
     for last, wanted in (("3", [4, 5, 6]), ("5", [6]), ("0", [1, 2, 3, 4, 5, 6]), ("6", [])):
         with open_stream(market.customer, path, last) as back:
-            eventually(lambda back=back: back.retry, "the entries on the stream")  # type: ignore[misc]
+            eventually(lambda back=back: back.retry, "the stream to open")  # type: ignore[misc]
             back.wait_for(len(wanted))
             assert back.ids == wanted
     with open_stream(market.customer, path, "6") as back:
@@ -176,7 +176,7 @@ def test_a_vendor_receives_its_own_entries_with_numbers_of_their_own(either_worl
         assert admin.entries[0][1]["request_id"] == sale.trail()[2]["request_id"]
     for last, wanted in (("1", [2, 3, 4]), ("3", [4]), ("0", [1, 2, 3, 4]), ("4", [])):
         with open_stream(market.vendors[1], path, last) as back:
-            eventually(lambda back=back: back.retry, "the entries on the stream")  # type: ignore[misc]
+            eventually(lambda back=back: back.retry, "the stream to open")  # type: ignore[misc]
             back.wait_for(len(wanted))
             assert back.ids == wanted
 
@@ -190,7 +190,7 @@ def test_a_vendors_stream_begins_with_the_confirmation_and_the_order_is_readable
     there = second_world.vendor(market.vendor_ids[0])
     with open_stream(market.vendors[0], f"{path}/stream") as here, open_stream(there, f"{path}/stream") as elsewhere:
         for sse in (here, elsewhere):
-            eventually(lambda sse=sse: sse.retry, "the entries on the stream")  # type: ignore[misc]
+            eventually(lambda sse=sse: sse.retry, "the stream to open")  # type: ignore[misc]
             assert not sse.entries
         sale.pay()
         for sse in (here, elsewhere):
@@ -227,7 +227,7 @@ def test_a_vendor_that_reconnects_receives_the_new_entries(market: Market) -> No
     sale.do(1, "accept")
     sale.do(0, "accept", "ship", "deliver")
     with open_stream(market.vendors[1], f"/vendor-orders/{sale.parts[1]}/stream", "2") as back:
-        eventually(lambda: back.retry, "the entries on the stream")
+        eventually(lambda: back.retry, "the stream to open")
         sale.do(1, "ship")
         back.wait_for(1)
         assert back.ids == [3]
@@ -236,7 +236,7 @@ def test_a_vendor_that_reconnects_receives_the_new_entries(market: Market) -> No
 def test_a_vendor_receives_the_customers_cancellation(market: Market) -> None:
     sale = market.sell()
     with open_stream(market.vendors[0], f"/vendor-orders/{sale.parts[0]}/stream") as sse:
-        eventually(lambda: sse.retry, "the entries on the stream")
+        eventually(lambda: sse.retry, "the stream to open")
         sale.cancel(body={"reason": "a secret"})
         entry = sse.wait_for(2)[-1]
         assert (entry["type"], entry["actor_role"]) == ("vendor_order.cancelled", "customer")

@@ -132,7 +132,7 @@ def test_a_message_retried_twice_and_received_again_counts_once(world: World, pa
     letter_id = world.dead_letter(json.dumps(event), order_id=order["id"])
     payment.send(event)
     assert admin.post(f"{PATH}/{letter_id}/retry").status_code == 202
-    # 404 when the worker has handled the first retry before the second arrives.
+    # 404 when a subscriber has handled the first retry before the second arrives.
     assert admin.post(f"{PATH}/{letter_id}/retry").status_code in (202, 404)
     until_gone(admin, letter_id)
     assert ada.order_becomes(order["id"], payment_status="partially_paid")["status"] == "pending"
