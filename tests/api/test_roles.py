@@ -90,9 +90,7 @@ def test_the_role_is_checked_before_the_resource(market: Market) -> None:
     assert market.customer.get(f"/vendor-{nowhere}").status_code == 403
     assert market.customer.get("/vendor-orders", params={"nonsense": 1}).status_code == 403
     for person in (market.customer, market.vendors[0]):
-        assert (
-            person.post(f"/admin/dead-{nowhere.replace('orders', 'letters')}/retry", {"n": 1}).status_code == 403
-        )
+        assert person.post(f"/admin/dead-{nowhere.replace('orders', 'letters')}/retry", {"n": 1}).status_code == 403
 
 
 def test_the_resource_is_checked_before_the_body(market: Market) -> None:

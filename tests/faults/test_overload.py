@@ -166,7 +166,9 @@ def test_at_three_times_its_capacity_a_server_keeps_three_quarters_of_its_throug
     assert score.p99(201) < ANSWER_SECONDS
     assert score.p99(503) < 1, "refusals are early"
     assert max(health) < 1
-    eventually(lambda: not crowded.sql("SELECT 1 FROM outbox WHERE kind = 'publish' LIMIT 1"), "the messages to be published")
+    eventually(
+        lambda: not crowded.sql("SELECT 1 FROM outbox WHERE kind = 'publish' LIMIT 1"), "the messages to be published"
+    )
     check_invariants(crowded)
 
 
