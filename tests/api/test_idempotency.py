@@ -320,7 +320,7 @@ def test_a_checkout_completes_after_its_client_disconnects(either_world: World) 
 
 
 def assert_replayed(first: httpx.Response, again: httpx.Response) -> None:
-    """Check that `again` repeats `first` and says so."""
+    """Check that `again` repeats `first` and is marked as a replay."""
     assert (first.status_code, again.status_code) == (201, 201), again.text
     assert again.json() == first.json()
     assert again.headers["etag"] == first.headers["etag"] == '"1"'

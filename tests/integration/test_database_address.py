@@ -1,4 +1,4 @@
-"""DATABASE_URL's parameters reach PostgreSQL, and the log says why a connection fails."""
+"""DATABASE_URL's parameters reach PostgreSQL, and the log has the reason of a failed connection."""
 
 import subprocess
 import sys

@@ -75,7 +75,7 @@ def has_failed(report: Path) -> bool:
 
 
 def main() -> int:
-    """Plant the bugs that were asked for, one after the other; return the exit status."""
+    """Plant the selected bugs one after the other; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
     parser.add_argument("--only", metavar="WORDS", default="", help="bugs of this promise, or with these words in them")
     parser.add_argument("--list", action="store_true", help="name the bugs and plant none")

@@ -38,7 +38,7 @@ class Trap:
 
 
 class Proxy:
-    """Passes bytes on until told otherwise. `port` is the port for clients."""
+    """Passes bytes on unless a fault is set. `port` is the port for clients."""
 
     def __init__(self, server_port: int) -> None:
         self._server_ports = itertools.cycle([server_port])
