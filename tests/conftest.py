@@ -1,7 +1,7 @@
 """Real servers for the whole run: PostgreSQL, Redis, the sandbox neighbours, the service, its worker and beat.
 
-`world` is the service as it is run; `either_world` lets a test run a second time against the same service under Django's
-stock ASGI handler. After each test that asks for a world, the invariants are checked over the whole database.
+`world` is the service as it is run; `either_world` repeats a test under Django's stock ASGI handler. After each test
+that uses a world, the invariants are checked over the whole database.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ SETTINGS = {
     "ORDER_EXPIRY_SECONDS": "900",
     "PAYMENT_STATUS_AFTER_SECONDS": "30",
     "PAYMENT_PARKING_SECONDS": "3",
-    "RECONCILE_SECONDS": "86400",  # only when a test asks for it
+    "RECONCILE_SECONDS": "86400",  # only when a test uses it
     "LOG_LEVEL": "INFO",
     "RATE_LIMITS": "off",
     "CIRCUIT_FAILURE_RATIO": "2",  # tests break the neighbours all the time; those of the circuit breakers have their own server
@@ -27,7 +27,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Everything `make run` starts, in a folder of its own."""
+    """Yield everything that `make run` starts, in a folder of its own."""
     folder = tmp_path_factory.mktemp("stack")
     with Stack(folder, settings=SETTINGS, durable=False) as stack:
         yield stack
@@ -35,7 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def sandbox(stack: Stack) -> Iterator[Sandbox]:
-    """The neighbours, from behind; Payment does nothing of its own accord."""
+    """Yield the neighbours' control; Payment publishes nothing by itself."""
     with closing(Sandbox(stack.control_url)) as sandbox:
         sandbox.payments(behaviour="manual")
         yield sandbox
@@ -43,21 +43,21 @@ def sandbox(stack: Stack) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def second_url(stack: Stack) -> Iterator[str]:
-    """A second server process of the same service."""
+    """Yield a second server process of the same service."""
     with server(stack, "second") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def stock_url(stack: Stack) -> Iterator[str]:
-    """The service under Django's stock ASGI handler."""
+    """Yield the service under Django's stock ASGI handler."""
     with server(stack, "stock", "tests.support.stock:application") as url:
         yield url
 
 
 @pytest.fixture
 def world(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """The service as it is run."""
+    """Yield the service as it is run."""
     with closing(World(stack, stack.url, sandbox)) as world:
         yield world
         stack.check()
@@ -66,14 +66,14 @@ def world(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
 
 @pytest.fixture
 def second_world(stack: Stack, sandbox: Sandbox, second_url: str) -> Iterator[World]:
-    """The same marketplace through a second server process."""
+    """Yield the same marketplace through a second server process."""
     with closing(World(stack, second_url, sandbox)) as world:
         yield world
 
 
 @pytest.fixture(params=["lean", "stock"])
 def either_world(request: pytest.FixtureRequest, stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """The service under the lean handler, then under Django's own."""
+    """Yield the service under the lean handler, then under Django's own."""
     url = stack.url if request.param == "lean" else request.getfixturevalue("stock_url")
     with closing(World(stack, url, sandbox)) as world:
         yield world

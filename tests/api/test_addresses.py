@@ -1,4 +1,4 @@
-"""Where an order goes: the address of the request, or else the customer's default address, by the same rules."""
+"""Shipping address of an order: that of the request, or else the customer's default address, by the same rules."""
 
 from typing import Any
 
@@ -30,33 +30,33 @@ UNCLEAN: list[tuple[dict[str, Any], str]] = [
     ({"phone": "x" * 5000}, "phone"),
     ({"line2": "a\0b"}, "line2"),
 ]
-"""What is wrong with one text of an address, whoever wrote it."""
+"""Invalid texts of an address, in a request and in a default address."""
 
 NO_ADDRESS: list[Any] = [7, "1 Main St, Paris", True, [], [PARIS], {"line1": 7}, {"state": ["x"]}, {"phone": {}}]
-"""What User may not call an address."""
+"""Default addresses that break User's contract."""
 
 
 def ids(value: object) -> str:
     return ascii(value)[:60]
 
 
-def somebody(world: World, default_address: Any) -> Person:
-    """A customer with something in the cart and this default address, exactly."""
+def customer_with_address(world: World, default_address: Any) -> Person:
+    """Return a customer with a filled cart and exactly this default address."""
     ada = world.customer([(world.product(), 1)])
-    if isinstance(default_address, dict):  # the sandbox fills up what is left out
+    if isinstance(default_address, dict):  # the sandbox would fill in missing fields
         default_address = {**dict.fromkeys(EMPTY), **default_address}
     world.sandbox.put_user(ada.id, default_address=default_address)
     return ada
 
 
 def named(answer: Any) -> list[str]:
-    """The pointers of a 422 `address_required`."""
+    """Return the pointers of a 422 `address_required`."""
     errors = problem(answer, 422, "address_required", "errors")["errors"]
     assert all(error.keys() == {"pointer", "code", "detail"} and error["detail"] for error in errors)
     return [error["pointer"] for error in errors]
 
 
-def test_an_address_is_answered_with_all_its_texts_empty_where_there_is_none(either_world: World) -> None:
+def test_an_address_is_returned_with_every_text_empty_where_there_is_none(either_world: World) -> None:
     ada = either_world.shopper()
     order = ada.place({"shipping_address": PARIS})
     assert order["shipping_address"] == {**EMPTY, **PARIS}
@@ -69,63 +69,61 @@ def test_the_optional_texts_of_either_address_may_be_null_missing_or_empty(
 ) -> None:
     given = {**PARIS, "line2": none, "state": none, "phone": none}
     assert either_world.shopper().place({"shipping_address": given})["shipping_address"] == {**EMPTY, **PARIS}
-    assert somebody(either_world, given).place()["shipping_address"] == {**EMPTY, **PARIS}
-    assert somebody(either_world, PARIS).place()["shipping_address"] == {**EMPTY, **PARIS}
+    assert customer_with_address(either_world, given).place()["shipping_address"] == {**EMPTY, **PARIS}
+    assert customer_with_address(either_world, PARIS).place()["shipping_address"] == {**EMPTY, **PARIS}
 
 
 def test_an_address_has_a_state(either_world: World) -> None:
     new_york = {**EMPTY, **PARIS, "city": "New York", "state": "NY", "postal_code": "10004", "country": "US"}
     assert either_world.shopper().place({"shipping_address": new_york})["shipping_address"] == new_york
-    assert somebody(either_world, new_york).place()["shipping_address"] == new_york
+    assert customer_with_address(either_world, new_york).place()["shipping_address"] == new_york
 
 
 @pytest.mark.parametrize("country", ["HK", "AE", "QA"])
 def test_where_a_country_has_no_postal_codes_none_is_needed(world: World, country: str) -> None:
     given = {"name": "Ada", "line1": "1 Queen's Road", "city": "Central", "country": country}
     assert world.shopper().place({"shipping_address": given})["shipping_address"] == {**EMPTY, **given}
-    assert somebody(world, given).place()["shipping_address"] == {**EMPTY, **given}
+    assert customer_with_address(world, given).place()["shipping_address"] == {**EMPTY, **given}
     kept = {**given, "postal_code": "999077"}
     assert world.shopper().place({"shipping_address": kept})["shipping_address"] == {**EMPTY, **kept}
 
 
 @pytest.mark.parametrize(("wrong", "name"), UNCLEAN, ids=ids)
-def test_what_is_wrong_with_the_address_of_a_request_is_pointed_at(
-    world: World, wrong: dict[str, Any], name: str
-) -> None:
+def test_each_invalid_text_of_a_requests_address_is_pointed_at(world: World, wrong: dict[str, Any], name: str) -> None:
     answer = world.shopper().checkout({"shipping_address": {**PARIS, **wrong}})
     assert refused_input(answer) == [f"/shipping_address/{name}"]
 
 
 @pytest.mark.parametrize(("wrong", "name"), UNCLEAN, ids=ids)
-def test_a_default_address_is_held_to_the_same_rules_and_the_refusal_names_what_is_missing(
+def test_a_default_address_follows_the_same_rules_and_the_refusal_names_the_missing_texts(
     world: World, wrong: dict[str, Any], name: str
 ) -> None:
-    ada = somebody(world, {**PARIS, **wrong})
+    ada = customer_with_address(world, {**PARIS, **wrong})
     assert named(ada.checkout()) == [f"/shipping_address/{name}"]
     assert ada.get("/orders").json()["results"] == []
 
 
 @pytest.mark.parametrize("none", [None, {}, dict.fromkeys(EMPTY), EMPTY], ids=ids)
-def test_without_any_address_the_refusal_names_all_that_is_needed(world: World, none: Any) -> None:
+def test_without_any_address_the_refusal_names_every_required_text(world: World, none: Any) -> None:
     needed = [f"/shipping_address/{name}" for name in ("name", "line1", "city", "postal_code", "country")]
-    assert named(somebody(world, none).checkout()) == needed
+    assert named(customer_with_address(world, none).checkout()) == needed
 
 
 @pytest.mark.parametrize("broken", [*NO_ADDRESS, *(wrong for wrong, _ in UNCLEAN)], ids=ids)
-def test_a_broken_default_address_is_in_nobodys_way_who_sends_their_own(world: World, broken: Any) -> None:
-    ada = somebody(world, {**PARIS, **broken} if isinstance(broken, dict) else broken)
+def test_an_invalid_default_address_does_not_matter_when_the_request_has_an_address(world: World, broken: Any) -> None:
+    ada = customer_with_address(world, {**PARIS, **broken} if isinstance(broken, dict) else broken)
     assert ada.post("/orders/quote").status_code == 200
     assert ada.place({"shipping_address": PARIS})["shipping_address"] == {**EMPTY, **PARIS}
 
 
 @pytest.mark.parametrize("broken", NO_ADDRESS, ids=ids)
-def test_what_is_no_address_at_all_breaks_users_contract_when_it_is_needed(world: World, broken: Any) -> None:
-    body = problem(somebody(world, broken).checkout(), 503, "dependency_unavailable", "dependency")
+def test_a_default_address_that_is_no_object_breaks_users_contract_when_it_is_needed(world: World, broken: Any) -> None:
+    body = problem(customer_with_address(world, broken).checkout(), 503, "dependency_unavailable", "dependency")
     assert body["dependency"] == "user"
 
 
 def test_fields_of_a_default_address_that_the_contract_does_not_name_are_ignored(world: World) -> None:
-    assert somebody(world, {**PARIS, "geo": [2.3, 48.8]}).place()["shipping_address"] == {**EMPTY, **PARIS}
+    assert customer_with_address(world, {**PARIS, "geo": [2.3, 48.8]}).place()["shipping_address"] == {**EMPTY, **PARIS}
 
 
 def test_an_order_that_was_placed_before_addresses_had_a_state_has_an_empty_one(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The audit trail: every change of every order and vendor order, by whom, because of which request; it can't be changed."""
+"""The audit trail: each change of an order and vendor order with its actor and its request; it cannot be changed."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,12 +16,12 @@ Row = tuple[str, str | None, str, str, str | None, str]
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
 def rows(sale: Sale, after: int = 0) -> list[Row]:
-    """The entries behind sequence `after`."""
+    """Return the entries behind sequence `after`."""
     names = ("type", "from", "to", "actor_role", "actor_id", "request_id")
     entries = sale.trail()
     assert [entry["sequence"] for entry in entries] == list(range(1, len(entries) + 1))
@@ -29,7 +29,7 @@ def rows(sale: Sale, after: int = 0) -> list[Row]:
 
 
 def written_by(sale: Sale, act: Callable[[str], httpx.Response]) -> tuple[list[Row], str]:
-    """What an action adds to the trail, and the X-Request-ID it was sent with."""
+    """Return the entries that an action adds to the trail, and the X-Request-ID of its request."""
     known, request_id = len(sale.trail()), f"audit {uuid.uuid4()}"
     answer = act(request_id)
     assert answer.status_code == 200, answer.text
@@ -49,7 +49,7 @@ def test_placing_an_order_is_the_first_entry(market: Market) -> None:
     assert rows(sale) == [first], "a repetition changes nothing"
 
 
-def test_every_step_of_a_vendor_is_written_down_with_what_follows_from_it(market: Market) -> None:
+def test_each_vendor_action_is_recorded_with_the_transitions_that_follow(market: Market) -> None:
     sale = market.sell()
     me = market.vendors[0]
     steps: list[tuple[Person, str, list[tuple[str, str, str]]]] = [
@@ -57,13 +57,13 @@ def test_every_step_of_a_vendor_is_written_down_with_what_follows_from_it(market
         (me, "ship", [("vendor_order", "processing", "shipped")]),
         (market.admin, "deliver", [("vendor_order", "shipped", "delivered")]),
     ]
-    for who, action, changes in steps:
-        role = "admin" if who is market.admin else "vendor"
+    for caller, action, changes in steps:
+        role = "admin" if caller is market.admin else "vendor"
         entries, request_id = written_by(
             sale,
-            lambda sent, who=who, action=action: sale.act(0, action, who, X_Request_ID=sent),  # type: ignore[misc]
+            lambda sent, caller=caller, action=action: sale.act(0, action, caller, X_Request_ID=sent),  # type: ignore[misc]
         )
-        assert entries == [(f"{kind}.{to}", from_, to, role, who.id, request_id) for kind, from_, to in changes]
+        assert entries == [(f"{kind}.{to}", from_, to, role, caller.id, request_id) for kind, from_, to in changes]
     entries, request_id = written_by(sale, lambda sent: sale.act(1, "cancel", X_Request_ID=sent))
     other = market.vendors[1].id
     assert entries[:3] == [
@@ -74,18 +74,18 @@ def test_every_step_of_a_vendor_is_written_down_with_what_follows_from_it(market
 
 
 @pytest.mark.parametrize("role", ["customer", "admin"])
-def test_a_cancellation_is_written_down_whole(market: Market, role: str) -> None:
+def test_a_cancellation_is_recorded_with_every_transition(market: Market, role: str) -> None:
     sale = market.sell()
-    who = market.customer if role == "customer" else market.admin
-    entries, request_id = written_by(sale, lambda sent: sale.cancel(who, {"reason": "why not"}, X_Request_ID=sent))
-    same = ("cancelled", role, who.id, request_id)
+    caller = market.customer if role == "customer" else market.admin
+    entries, request_id = written_by(sale, lambda sent: sale.cancel(caller, {"reason": "why not"}, X_Request_ID=sent))
+    same = ("cancelled", role, caller.id, request_id)
     vendor_order, order = ("vendor_order.cancelled", "pending", *same), ("order.cancelled", "confirmed", *same)
     assert entries[:3] == [vendor_order, vendor_order, order]
     assert {entry["data"]["reason"] for entry in sale.trail() if entry["request_id"] == request_id} == {"why not"}
     market.customer.order_becomes(sale.id, payment_status="refunded")
 
 
-def test_what_payment_and_the_clock_do_is_written_down_as_theirs(market: Market) -> None:
+def test_payment_events_and_expiry_are_recorded_under_their_own_actors(market: Market) -> None:
     sale, world = market.place(), market.world
     world.sandbox.pay(sale.id, "authorize", amount_minor=2666, currency="EUR", payment_id="pay-7")
     market.customer.order_becomes(sale.id, payment_status="authorized")
@@ -100,7 +100,7 @@ def test_what_payment_and_the_clock_do_is_written_down_as_theirs(market: Market)
     assert len({entry[5] for entry in (*parts, expired)}) == 1
 
 
-def test_the_way_of_money_is_written_down(market: Market) -> None:
+def test_every_payment_status_is_recorded(market: Market) -> None:
     sale = market.sell()
     sale.do(0, "cancel")
     market.customer.order_becomes(sale.id, payment_status="partially_refunded")
@@ -114,7 +114,7 @@ def test_the_way_of_money_is_written_down(market: Market) -> None:
     ]
 
 
-def test_what_was_refused_or_changes_nothing_leaves_no_entry(market: Market) -> None:
+def test_a_refused_or_repeated_request_leaves_no_entry(market: Market) -> None:
     sale = market.sell()
     sale.do(0, "accept")
     before = sale.trail()
@@ -141,7 +141,7 @@ def test_what_was_refused_or_changes_nothing_leaves_no_entry(market: Market) -> 
         "TRUNCATE orders CASCADE",
     ],
 )
-def test_the_database_itself_refuses_to_change_what_was_written(market: Market, statement: str) -> None:
+def test_the_database_refuses_to_change_the_audit_trail(market: Market, statement: str) -> None:
     sale = market.place()
     before = sale.trail()
     with pytest.raises(psycopg.Error, match="append-only"):

@@ -1,4 +1,4 @@
-"""POST /api/v1/orders/{id}/cancel: stock and money go back, each exactly once, whatever else happens at the same moment."""
+"""POST /api/v1/orders/{id}/cancel: stock is restocked and money refunded, each exactly once, whatever happens concurrently."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +20,12 @@ RACES = 16
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
 def refused(answer: httpx.Response) -> bool:
-    """Whether the answer is the clear 409 of a loser."""
+    """Return whether the response is the 409 of a request that lost the race."""
     if answer.status_code == 200:
         return False
     assert answer.status_code == 409, answer.text
@@ -35,7 +35,7 @@ def refused(answer: httpx.Response) -> bool:
 
 
 def race(*runners: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    """What these are answered when they run at once."""
+    """Return the responses to these requests, sent concurrently."""
     start = Barrier(len(runners))
 
     def run(runner: Callable[[], httpx.Response]) -> httpx.Response:
@@ -48,7 +48,7 @@ def race(*runners: Callable[[], httpx.Response]) -> list[httpx.Response]:
 
 @contextmanager
 def through(world: World, market: Market) -> Iterator[Market]:
-    """The same people, talking to the server process of `world`."""
+    """Yield the market's customer and vendors as callers at the server process of `world`."""
     other = Market.__new__(Market)
     other.__dict__ |= {**market.__dict__, "world": world, "customer": world.person("customer", market.customer.id)}
     other.__dict__.pop("vendors", None)
@@ -57,15 +57,15 @@ def through(world: World, market: Market) -> Iterator[Market]:
 
 
 def beat(world: World) -> None:
-    """Expire what is overdue now, not at the clock's next tick."""
+    """Expire overdue orders now, not at the next tick of beat."""
     with Celery(broker=world.stack.environment["CELERY_BROKER_URL"], set_as_current=False) as celery:
         celery.send_task("orders.expire_overdue")
 
 
-def test_an_order_that_is_not_paid_for_lets_go_of_its_stock_and_its_payment(either_world: World) -> None:
+def test_cancelling_an_unpaid_order_releases_its_stock_and_cancels_its_payment(either_world: World) -> None:
     market = Market(either_world, 1000, 333)
     sale = market.place()
-    eventually(lambda: sale.money()["heard"].get("payment.requested"), "Payment to hear of the order")
+    eventually(lambda: sale.money()["heard"].get("payment.requested"), "Payment to receive the request")
     answer = sale.cancel(body={"reason": "changed my mind"})
     order = answer.json()
     assert (answer.status_code, answer.headers["etag"], order["version"]) == (200, '"2"', 2)
@@ -79,7 +79,7 @@ def test_an_order_that_is_not_paid_for_lets_go_of_its_stock_and_its_payment(eith
     assert [either_world.stock(product)["available"] for product in market.products] == [1000, 1000]
 
 
-def test_the_reason_stands_in_the_trail_for_admins(market: Market) -> None:
+def test_the_audit_trail_shows_the_reason_to_admins(market: Market) -> None:
     sale = market.place()
     sale.cancel(body={"reason": "changed my mind"})
     trail = sale.trail()
@@ -91,7 +91,7 @@ def test_the_reason_stands_in_the_trail_for_admins(market: Market) -> None:
     assert "changed my mind" not in theirs.text
 
 
-def test_a_paid_order_is_refunded_and_restocked(either_world: World) -> None:
+def test_a_cancelled_paid_order_is_refunded_and_restocked(either_world: World) -> None:
     market = Market(either_world, 1000, 333)
     sale = market.sell()
     order = sale.cancel().json()
@@ -108,7 +108,7 @@ def test_a_paid_order_is_refunded_and_restocked(either_world: World) -> None:
         assert (shelf["held"], shelf["sold"], shelf["restocked"], shelf["available"]) == (0, 0, 2, 1000)
 
 
-def test_an_order_paid_for_in_part_is_refunded_that_part(market: Market) -> None:
+def test_a_cancelled_partly_paid_order_is_refunded_that_part(market: Market) -> None:
     sale = market.place()
     market.world.sandbox.pay(sale.id, "capture", amount_minor=600, currency="EUR")
     market.customer.order_becomes(sale.id, status="pending", payment_status="partially_paid")
@@ -130,7 +130,7 @@ def test_an_order_that_cost_nothing_is_restocked_and_no_money_moves(world: World
 
 
 @pytest.mark.parametrize("paid", [False, True], ids=["unpaid", "paid"])
-def test_cancelling_again_answers_the_same_order(market: Market, paid: bool) -> None:
+def test_a_repeated_cancellation_returns_the_same_order(market: Market, paid: bool) -> None:
     sale = market.sell() if paid else market.place()
     sale.cancel(body={"reason": "first"})
     market.customer.order_becomes(sale.id, payment_status="refunded" if paid else "voided")
@@ -144,7 +144,7 @@ def test_cancelling_again_answers_the_same_order(market: Market, paid: bool) -> 
     assert sale.trail() == trail
 
 
-def test_a_customer_can_no_longer_cancel_once_a_vendor_has_begun_but_an_admin_can(market: Market) -> None:
+def test_a_customer_cannot_cancel_once_a_vendor_has_accepted_but_an_admin_can(market: Market) -> None:
     sale = market.sell()
     sale.do(0, "accept")
     assert sale.order()["available_actions"] == []
@@ -158,7 +158,7 @@ def test_a_customer_can_no_longer_cancel_once_a_vendor_has_begun_but_an_admin_ca
     assert (sale.money()["refunds"], sale.stock()["restocked"]) == (1, dict.fromkeys(market.products, 2))
 
 
-def test_an_admin_cancels_what_the_vendors_have_left_of_the_order(market: Market) -> None:
+def test_an_admin_cancels_the_vendor_orders_that_vendors_have_not_cancelled(market: Market) -> None:
     sale = market.sell()
     sale.do(0, "cancel")
     assert sale.cancel(market.admin).json()["status"] == "cancelled"
@@ -179,7 +179,7 @@ def test_an_admin_cancels_what_the_vendors_have_left_of_the_order(market: Market
         ("dd", "The order has already been delivered."),
     ],
 )
-def test_a_refused_cancellation_gives_the_customer_the_true_reason(market: Market, states: str, truth: str) -> None:
+def test_a_refused_cancellation_returns_the_reason(market: Market, states: str, truth: str) -> None:
     sale = market.sell()
     for vendor, state in enumerate(states):
         sale.do(vendor, *WAY[state])
@@ -191,30 +191,30 @@ def test_a_refused_cancellation_gives_the_customer_the_true_reason(market: Marke
 
 
 @pytest.mark.parametrize("states", ["sp", "sa", "ps", "dp", "sc", "dd", "cd"])
-def test_nobody_cancels_once_something_has_been_shipped(market: Market, states: str) -> None:
+def test_no_role_cancels_an_order_with_a_shipment(market: Market, states: str) -> None:
     sale = market.sell()
     for vendor, state in enumerate(states):
         sale.do(vendor, *WAY[state])
     before = [part["status"] for part in sale.order()["vendor_orders"]]
-    for who in (market.customer, market.admin):
-        answer = sale.cancel(who)
+    for caller in (market.customer, market.admin):
+        answer = sale.cancel(caller)
         assert (answer.status_code, answer.json()["code"]) == (409, "not_cancellable")
-        assert who.order(sale.id)["available_actions"] == []
+        assert caller.order(sale.id)["available_actions"] == []
     assert [part["status"] for part in sale.order()["vendor_orders"]] == before
 
 
-def test_an_expired_order_is_over(market: Market) -> None:
+def test_an_expired_order_cannot_be_cancelled(market: Market) -> None:
     sale = market.place()
     market.world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", sale.id)
     beat(market.world)
     market.customer.order_becomes(sale.id, status="expired")
-    for who in (market.customer, market.admin):
-        answer = sale.cancel(who)
+    for caller in (market.customer, market.admin):
+        answer = sale.cancel(caller)
         assert (answer.status_code, answer.json()["code"]) == (409, "not_cancellable")
     check_at_rest(market.world, sale.id)
 
 
-def test_money_that_comes_after_all_is_given_back(market: Market) -> None:
+def test_a_capture_after_the_cancellation_is_refunded(market: Market) -> None:
     sale = market.place()
     sale.cancel()
     sale.pay()
@@ -223,7 +223,7 @@ def test_money_that_comes_after_all_is_given_back(market: Market) -> None:
     assert sale.money()["refunds"] == 1
 
 
-def test_a_reason_may_have_200_characters_and_nothing_else_may_be_said(market: Market) -> None:
+def test_the_body_of_a_cancellation_has_a_reason_of_up_to_200_characters_and_no_other_field(market: Market) -> None:
     sale = market.place()
     bodies: list[tuple[Any, str]] = [
         ({"reason": "x" * 201}, "/reason"),
@@ -244,13 +244,13 @@ def test_a_reason_may_have_200_characters_and_nothing_else_may_be_said(market: M
     assert sale.trail()[3]["data"] == {"reason": reason}
 
 
-def test_an_empty_body_is_enough(market: Market) -> None:
+def test_the_body_of_a_cancellation_may_be_empty(market: Market) -> None:
     sale = market.place()
     assert market.customer.http.post(f"/api/v1/orders/{sale.id}/cancel").status_code == 200
     assert sale.trail()[3]["data"]["reason"] == ""
 
 
-def test_a_cancellation_meant_for_another_version_is_refused(market: Market) -> None:
+def test_a_cancellation_of_another_version_is_refused(market: Market) -> None:
     sale = market.sell()
     version = sale.order()["version"]
     for tag in (f'"{version - 1}"', f'"{version + 1}"', f'W/"{version}"', str(version)):
@@ -261,7 +261,7 @@ def test_a_cancellation_meant_for_another_version_is_refused(market: Market) -> 
     assert market.place().cancel(If_Match="*").status_code == 200
 
 
-def test_copies_of_a_cancellation_at_once_count_once(market: Market) -> None:
+def test_concurrent_copies_of_a_cancellation_count_once(market: Market) -> None:
     sale = market.sell()
     answers = race(*[sale.cancel] * 10)
     assert [answer.status_code for answer in answers] == [200] * 10
@@ -271,7 +271,7 @@ def test_copies_of_a_cancellation_at_once_count_once(market: Market) -> None:
     assert (sale.money()["refunds"], sale.stock()["restocks"]) == (1, 2)
 
 
-def test_customer_cancels_and_vendor_accepts_at_once(world: World, second_world: World) -> None:
+def test_a_concurrent_cancellation_and_acceptance_have_one_winner(world: World, second_world: World) -> None:
     market = Market(world, 1000, 333)
     sales = market.sell_many(RACES)
     with through(second_world, market) as elsewhere:
@@ -284,7 +284,7 @@ def test_customer_cancels_and_vendor_accepts_at_once(world: World, second_world:
     check_at_rest(world, *(sale.id for sale in sales))
 
 
-def test_customer_and_vendor_cancel_at_once(world: World, second_world: World) -> None:
+def test_concurrent_cancellations_by_customer_and_vendor_refund_once(world: World, second_world: World) -> None:
     market = Market(world, 1000, 333)
     sales = market.sell_many(RACES)
     with through(second_world, market) as elsewhere:
@@ -299,7 +299,7 @@ def test_customer_and_vendor_cancel_at_once(world: World, second_world: World) -
         assert sale.money()["refunded_minor"] == (2000 if sale.status() == "confirmed" else 2666)
 
 
-def test_the_customer_cancels_while_the_money_arrives(world: World) -> None:
+def test_a_cancellation_concurrent_with_the_capture_refunds_it(world: World) -> None:
     market = Market(world, 1000, 333)
     sales = [market.place() for _ in range(RACES)]
     for sale in sales:
@@ -312,7 +312,7 @@ def test_the_customer_cancels_while_the_money_arrives(world: World) -> None:
     assert {sale.money()["refunds"] for sale in sales} == {1}
 
 
-def test_the_customer_cancels_while_the_order_expires(world: World) -> None:
+def test_a_cancellation_concurrent_with_the_expiry_releases_the_stock_once(world: World) -> None:
     market = Market(world, 1000, 333)
     sales = [market.place() for _ in range(3 * RACES)]
     world.sql("UPDATE orders SET expires_at = now() WHERE id = ANY(%s::uuid[])", [sale.id for sale in sales])
@@ -326,14 +326,17 @@ def test_the_customer_cancels_while_the_order_expires(world: World) -> None:
         assert sale.stock()["releases"] == 1
 
 
-def test_the_money_arrives_while_the_order_expires(world: World) -> None:
+def test_a_capture_concurrent_with_the_expiry_is_kept_or_refunded(world: World) -> None:
     market = Market(world, 1000, 333)
     sales = [market.place() for _ in range(RACES)]
     world.sql("UPDATE orders SET expires_at = now() WHERE id = ANY(%s::uuid[])", [sale.id for sale in sales])
     beat(world)
     for sale in sales:
         sale.pay()
-    eventually(lambda: all(sale.order()["payment_status"] in ("paid", "refunded") for sale in sales), "the money")
+    eventually(
+        lambda: all(sale.order()["payment_status"] in ("paid", "refunded") for sale in sales),
+        "the captures to be counted",
+    )
     check_at_rest(world, *(sale.id for sale in sales))
     ends = {(sale.status(), sale.order()["payment_status"]) for sale in sales}
     assert ends <= {("confirmed", "paid"), ("expired", "refunded")}

@@ -1,4 +1,4 @@
-"""/api/schema and /api/doc: the API in OpenAPI 3.1, and Swagger UI over it with nothing from elsewhere. No token is needed."""
+"""/api/schema and /api/doc: the API in OpenAPI 3.1, and Swagger UI served entirely by the service. No token is needed."""
 
 import json
 import re
@@ -27,7 +27,7 @@ ENDPOINTS = {
 
 @pytest.fixture
 def schema(world: World) -> dict[str, Any]:
-    """The OpenAPI document, as anyone gets it."""
+    """Return the OpenAPI document, fetched without a token."""
     answer = world.customer().http.get("/api/schema", headers={"Authorization": ""})
     assert answer.status_code == 200
     assert "json" in answer.headers["content-type"]
@@ -49,7 +49,7 @@ def test_the_schema_documents_every_endpoint_and_its_roles(schema: dict[str, Any
     for operation in named.values():
         assert operation["summary"]
         assert operation["operationId"]
-        if operation.get("security") != []:  # the probes are open to everybody
+        if operation.get("security") != []:  # probes need no token
             assert {"401", "403"} <= operation["responses"].keys()
     [scheme] = schema["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
@@ -105,12 +105,12 @@ def cursor(link: str) -> str:
 
 
 def form(text: str) -> list[int]:
-    """How long its parts are, between what is neither letter nor digit nor - nor _."""
+    """Return the lengths of its parts and the separators between them."""
     return [len(part) for part in re.split(r"[^\w-]", text)]
 
 
 def assert_conforms(answer: httpx.Response, response: dict[str, Any], schema: dict[str, Any]) -> None:
-    """The answer's body is of a type that `response` names, has the shape it has there, and no field besides."""
+    """Check that the body has a media type and the shape that `response` declares, and no undeclared field."""
     if "$ref" in response:
         response = schema["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
     shape = response["content"][answer.headers["content-type"]]["schema"]
@@ -138,7 +138,7 @@ def test_every_asset_of_the_documentation_comes_from_the_service(either_world: W
             assert all(link.startswith("data:") for link in links(answer))
 
 
-def test_the_documentation_forbids_the_browser_to_load_anything_from_elsewhere(either_world: World) -> None:
+def test_the_documentation_forbids_the_browser_to_load_from_other_origins(either_world: World) -> None:
     policy = either_world.customer().http.get("/api/doc").headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "http" not in policy

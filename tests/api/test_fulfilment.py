@@ -1,4 +1,4 @@
-"""POST /api/v1/vendor-orders/{id}/accept, ship, deliver and cancel; and the whole order, which follows its parts."""
+"""POST /api/v1/vendor-orders/{id}/accept, ship, deliver and cancel; and the whole order, which follows its vendor orders."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.support.world import World, eventually
 
 
 def announced(world: World, order_id: str) -> list[str]:
-    """The types of what has been told of an order on the stream `orders.events`."""
+    """Return the types of the messages about an order in the stream `orders.events`."""
     with closing(Redis.from_url(world.stack.redis.url)) as redis:
         entries: Any = redis.xrange("orders.events")
     messages = [json.loads(fields[b"message"]) for _, fields in entries]
@@ -26,7 +26,7 @@ def announced(world: World, order_id: str) -> list[str]:
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
@@ -52,14 +52,14 @@ def test_a_vendor_accepts_ships_and_delivers(either_world: World) -> None:
     assert sale.status() == "processing"
 
 
-def test_an_admin_does_for_a_vendor_what_the_vendor_could(market: Market) -> None:
+def test_an_admin_acts_on_a_vendors_behalf(market: Market) -> None:
     sale = market.sell()
-    answers = [sale.act(0, action, who=market.admin) for action in ("accept", "ship", "deliver")]
+    answers = [sale.act(0, action, caller=market.admin) for action in ("accept", "ship", "deliver")]
     assert [answer.json()["status"] for answer in answers] == ["processing", "shipped", "delivered"]
-    assert sale.act(1, "cancel", who=market.admin).json()["status"] == "cancelled"
+    assert sale.act(1, "cancel", caller=market.admin).json()["status"] == "cancelled"
 
 
-def test_nothing_begins_before_the_order_is_paid_for(market: Market) -> None:
+def test_a_pending_order_is_not_fulfilled(market: Market) -> None:
     sale = market.place()
     before = sale.order(), sale.part(0)
     for action, wanted in REACHES.items():
@@ -81,7 +81,7 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("state", FORBIDDEN)
-def test_a_step_that_the_state_forbids_is_refused_and_changes_nothing(market: Market, state: str) -> None:
+def test_an_illegal_transition_is_refused_and_changes_nothing(market: Market, state: str) -> None:
     sale = market.sell()
     sale.do(0, *WAY[state])
     if state == "c":
@@ -120,11 +120,11 @@ def test_an_action_may_be_repeated_and_changes_nothing_more(market: Market, way:
     assert (again.status_code, again.json()) == (200, first)
     assert again.headers["etag"] == f'"{first["version"]}"'
     retried = sale.act(0, last, If_Match='"1"')
-    assert (retried.status_code, retried.json()) == (200, first), "a retry still names the version it was meant for"
+    assert (retried.status_code, retried.json()) == (200, first), "a retry still names the version of the first request"
     assert sale.trail() == trail
 
 
-def test_copies_of_an_action_at_once_count_once(market: Market) -> None:
+def test_concurrent_copies_of_an_action_count_once(market: Market) -> None:
     sale = market.sell()
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(lambda _: sale.act(0, "accept"), range(10)))
@@ -133,7 +133,7 @@ def test_copies_of_an_action_at_once_count_once(market: Market) -> None:
     assert sale.types().count("vendor_order.processing") == 1
 
 
-def test_an_action_meant_for_another_version_is_refused(market: Market) -> None:
+def test_an_action_on_another_version_is_refused(market: Market) -> None:
     sale = market.sell()
     assert sale.part(0)["version"] == 2
     for tag in ('"1"', '"3"', 'W/"2"', "2", '"1", "3"'):
@@ -189,7 +189,7 @@ def test_the_link_to_a_parcel_is_optional(market: Market) -> None:
     sale.do(0, "accept")
     without = {"carrier": "Pošta ", "tracking_number": "№ 7"}
     shipped = sale.act(0, "ship", body=without).json()
-    assert {**without, "tracking_url": None}.items() <= shipped.items(), "kept as they are sent"
+    assert {**without, "tracking_url": None}.items() <= shipped.items(), "stored as sent"
     assert sale.act(0, "ship", body={**without, "tracking_url": None}).json() == shipped
 
 
@@ -203,7 +203,7 @@ def test_the_link_to_a_parcel_is_optional(market: Market) -> None:
     ],
     ids=ascii,
 )
-def test_a_link_is_any_https_uri_and_kept_as_it_is_sent(market: Market, link: str) -> None:
+def test_a_link_is_any_https_uri_and_stored_as_sent(market: Market, link: str) -> None:
     sale = market.sell()
     sale.do(0, "accept")
     assert sale.act(0, "ship", body={**SHIPMENT, "tracking_url": link}).json()["tracking_url"] == link
@@ -214,16 +214,16 @@ def test_shipping_again_with_other_tracking_data_corrects_the_shipment(either_wo
     sale = market.sell()
     first = sale.do(0, "accept", "ship")
     other, before = sale.part(1), sale.order()
-    said: dict[str, str | None] = {**SHIPMENT}
+    sent: dict[str, str | None] = {**SHIPMENT}
     for number, (name, word) in enumerate(
         (("carrier", "UPS"), ("tracking_number", "2"), ("tracking_url", None)), start=1
     ):
-        said = {**said, name: word}
-        answer = sale.act(0, "ship", body=said)
+        sent = {**sent, name: word}
+        answer = sale.act(0, "ship", body=sent)
         part = answer.json()
         assert (answer.status_code, part["status"], part["version"]) == (200, "shipped", first["version"] + number)
         assert answer.headers["etag"] == f'"{part["version"]}"'
-        assert said.items() <= part.items()
+        assert sent.items() <= part.items()
         assert part["shipped_at"] == first["shipped_at"]
         assert part["updated_at"] > first["updated_at"]
         assert part == sale.part(0)
@@ -252,7 +252,7 @@ def test_a_correction_may_be_repeated_and_changes_nothing_more(market: Market) -
     assert len(sale.trail()) == len(trail) + 1
 
 
-def test_a_correction_meant_for_another_version_is_refused(market: Market) -> None:
+def test_a_correction_of_another_version_is_refused(market: Market) -> None:
     sale = market.sell()
     first = sale.do(0, "accept", "ship")
     body = {**SHIPMENT, "carrier": "UPS"}
@@ -262,7 +262,7 @@ def test_a_correction_meant_for_another_version_is_refused(market: Market) -> No
     assert sale.act(0, "ship", body=body, If_Match=f'"{first["version"]}"').json()["carrier"] == "UPS"
 
 
-def test_nothing_is_corrected_once_the_parcel_has_arrived(market: Market) -> None:
+def test_a_delivered_shipment_cannot_be_corrected(market: Market) -> None:
     sale = market.sell()
     delivered = sale.do(0, "accept", "ship", "deliver")
     for body in (SHIPMENT, {**SHIPMENT, "carrier": "UPS"}):
@@ -276,14 +276,14 @@ def test_a_correction_is_in_the_timeline_and_no_message_of_orders_events(market:
     sale = market.sell()
     sale.do(0, "accept", "ship")
     check_at_rest(market.world, sale.id)
-    told = announced(market.world, sale.id)
+    announcements = announced(market.world, sale.id)
     assert sale.act(0, "ship", body={**SHIPMENT, "carrier": "UPS"}).status_code == 200
     tracking = market.customer.get(f"/orders/{sale.id}/tracking").json()
     assert tracking["timeline"][-1]["type"] == "vendor_order.tracking_changed"
     carriers = {shipment["vendor_order_id"]: shipment["carrier"] for shipment in tracking["shipments"]}
     assert carriers[sale.parts[0]] == "UPS"
     check_at_rest(market.world, sale.id)
-    assert announced(market.world, sale.id) == told
+    assert announced(market.world, sale.id) == announcements
 
 
 def test_an_action_without_a_body_refuses_one(market: Market) -> None:
@@ -310,7 +310,7 @@ def test_the_order_follows_its_vendor_orders(world: World, vendors: int, from_be
     check_at_rest(world, *(sale.id for sale in sales))
 
 
-def test_the_order_takes_every_step_on_its_way(market: Market) -> None:
+def test_the_order_takes_every_intermediate_transition(market: Market) -> None:
     sale = market.sell()
     sale.do(0, "accept", "ship", "deliver")
     sale.do(1, "cancel")
@@ -335,7 +335,7 @@ def test_every_transition_is_published_to_subscribers(market: Market) -> None:
 
 
 @pytest.mark.parametrize("state", ["p", "a"])
-def test_a_vendor_who_cancels_gives_back_its_own_share_only(market: Market, state: str) -> None:
+def test_a_vendors_cancellation_refunds_and_restocks_its_share_only(market: Market, state: str) -> None:
     sale, world = market.sell(), market.world
     sale.do(0, *WAY[state])
     other = sale.part(1)
@@ -354,7 +354,9 @@ def test_a_vendor_who_cancels_gives_back_its_own_share_only(market: Market, stat
     assert sale.order()["total"] == "26.66"
 
 
-def test_the_last_vendor_to_cancel_cancels_the_order_and_everything_is_given_back(market: Market) -> None:
+def test_the_last_vendors_cancellation_cancels_the_order_and_everything_is_refunded_and_restocked(
+    market: Market,
+) -> None:
     sale = market.sell()
     sale.do(0, "cancel")
     sale.do(1, "accept", "cancel")
@@ -366,7 +368,7 @@ def test_the_last_vendor_to_cancel_cancels_the_order_and_everything_is_given_bac
     assert sale.cancel().status_code == 200, "cancelled already"
 
 
-def test_vendors_who_cancel_at_once_each_give_back_their_own_share(world: World) -> None:
+def test_concurrent_cancellations_by_vendors_each_refund_and_restock_their_own_share(world: World) -> None:
     market = Market(world, 1000, 333)
     sales = market.sell_many(8)
     with ThreadPoolExecutor(16) as threads:
@@ -379,6 +381,6 @@ def test_vendors_who_cancel_at_once_each_give_back_their_own_share(world: World)
 
 def test_the_stock_is_sold_once_the_order_is_paid_for(market: Market) -> None:
     sale = market.sell()
-    eventually(lambda: sale.stock()["state"] == "COMMITTED", "the sale")
+    eventually(lambda: sale.stock()["state"] == "COMMITTED", "the stock to be sold")
     check_at_rest(market.world, sale.id)
     assert sale.stock()["commits"] == 1

@@ -1,5 +1,7 @@
-"""A client made of `openapi.yaml` by openapi-python-client, which knows nothing of the service but that document, takes one
-order through its life. What the generator can't read it leaves out with a warning, so any warning is a failure."""
+"""A client generated from `openapi.yaml` by openapi-python-client takes one order from checkout to delivery.
+
+The generator leaves out what it cannot read, with a warning, so any warning is a failure.
+"""
 
 import importlib
 import subprocess
@@ -29,7 +31,7 @@ ADDRESS = {
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The generated package."""
+    """Yield the generated package."""
     folder = tmp_path_factory.mktemp("client")
     config = folder / "config.yaml"
     config.write_text("post_hooks: []\n")  # the generator's own formatting
@@ -46,13 +48,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
 
 
 class Api:
-    """The generated functions by their operation ids, called in the name of one person."""
+    """The generated functions by their operation ids, called with one person's token."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     def __call__(self, operation: str, *path: Any, **arguments: Any) -> Any:
-        """The generated client's whole response: `status_code`, `headers`, `parsed`."""
+        """Return the generated client's whole response: `status_code`, `headers`, `parsed`."""
         [file] = Path(str(sys.modules[PACKAGE].__file__)).parent.glob(f"api/*/{operation}.py")
         module = importlib.import_module(f"{PACKAGE}.api.{file.parent.name}.{operation}")
         return module.sync_detailed(*path, client=self._client, **arguments)
@@ -63,7 +65,7 @@ MakeApi = Callable[[Person], Api]
 
 @pytest.fixture
 def api(package: ModuleType) -> Iterator[MakeApi]:
-    """A generated client with the token of a person."""
+    """Yield a generated client with the token of a person."""
     with ExitStack() as closing:
 
         def make(person: Person) -> Api:
@@ -81,7 +83,7 @@ def model(name: str) -> Any:
 
 
 def refused(response: Any, status: int, code: str) -> Any:
-    """The Problem that a refusal was parsed into."""
+    """Return the Problem into which a refusal was parsed."""
     assert isinstance(response.parsed, model("Problem"))
     assert (response.status_code, response.parsed.status, response.parsed.code) == (status, status, code)
     assert response.parsed.request_id == response.headers["X-Request-ID"]
@@ -125,12 +127,12 @@ def test_a_generated_client_takes_an_order_from_checkout_to_delivery(world: Worl
 def test_a_generated_client_reads_every_refusal_as_a_problem(world: World, api: MakeApi) -> None:
     product = world.product(stock=1)
     customer, stranger = api(world.customer([(product, 2)])), api(world.customer())
-    vendor, nobody = api(world.vendor("v-generated")), world.customer()
-    nobody.http.headers["Authorization"] = "Bearer nonsense"
+    vendor, anonymous = api(world.vendor("v-generated")), world.customer()
+    anonymous.http.headers["Authorization"] = "Bearer nonsense"
     checkout, key = model("CheckoutRequest"), str(uuid.uuid4())
 
     assert refused(customer("list_orders", cursor="nonsense"), 400, "invalid").errors[0].pointer == "/cursor"
-    refused(api(nobody)("list_orders"), 401, "not_authenticated")
+    refused(api(anonymous)("list_orders"), 401, "not_authenticated")
     refused(vendor("place_order", idempotency_key=key), 403, "permission_denied")
     refused(customer("read_order", uuid.uuid4()), 404, "not_found")
     shortage = refused(customer("place_order", idempotency_key=key), 409, "out_of_stock").shortages[0]
@@ -142,7 +144,7 @@ def test_a_generated_client_reads_every_refusal_as_a_problem(world: World, api: 
     assert int(unavailable.headers["Retry-After"]) >= 1
 
 
-def test_a_generated_client_is_told_where_a_vendor_order_stands(world: World, api: MakeApi) -> None:
+def test_a_generated_client_reads_the_state_in_an_illegal_transition(world: World, api: MakeApi) -> None:
     shopper = world.shopper(vendor="v-generated-too")
     vendor = api(world.vendor("v-generated-too"))
     part = shopper.place()["vendor_orders"][0]["id"]

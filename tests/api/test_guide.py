@@ -1,4 +1,4 @@
-"""docs/api.md does what it says: each of its curl lines is run as it stands, in its order, and answers as named above it."""
+"""docs/api.md is true: each of its curl lines is run as written, in order, and gives the response stated above it."""
 
 import json
 import os
@@ -19,7 +19,7 @@ LINE = re.compile(
 )
 KEPT = re.compile(r"`([\w.]+)` as `\$(\w+)`")
 CAPTURED = "The sandbox's Payment captures"
-STAYED_OPEN = 28  # how curl ends when --max-time is over
+STAYED_OPEN = 28  # curl's exit status after --max-time
 SECONDS = 30
 
 
@@ -40,7 +40,7 @@ def run(command: str, names: dict[str, str]) -> Answer:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here: apt-get install curl")
-def test_each_line_of_the_guide_is_answered_as_the_guide_says(world: World) -> None:
+def test_each_line_of_the_guide_gets_the_response_that_the_guide_states(world: World) -> None:
     ada, vera = world.person("customer", "ada"), world.person("vendor", "vera", "v-atelier")
     names = {
         "BASE": f"{world.url}/api/v1",
@@ -54,7 +54,7 @@ def test_each_line_of_the_guide_is_answered_as_the_guide_says(world: World) -> N
     for line in lines:
         answer = run(line["command"], names)
         assert answer.status == int(line["status"]), f"{line['command']}\n{answer}"
-        check_what_was_said(line["said"], answer)
+        check_statement(line["said"], answer)
         for path, name in KEPT.findall(line["after"]):
             names[name] = dig(answer.body, path)
         if CAPTURED in line["after"]:
@@ -62,12 +62,12 @@ def test_each_line_of_the_guide_is_answered_as_the_guide_says(world: World) -> N
     assert len(lines) == GUIDE.read_text().count("curl -")
 
 
-def check_what_was_said(said: str, answer: Answer) -> None:
-    """A word behind a refusal's status is its code; a header behind a comma is in the answer."""
+def check_statement(statement: str, answer: Answer) -> None:
+    """Check that the first word after a refusal's status is its code, and that a header after a comma is in the response."""
     if answer.status >= 400:
-        assert json.loads(answer.body)["code"] == said.strip().split(":")[0]
-    if said.startswith(", "):
-        assert said.removeprefix(", ").lower() in answer.head.lower()
+        assert json.loads(answer.body)["code"] == statement.strip().split(":")[0]
+    if statement.startswith(", "):
+        assert statement.removeprefix(", ").lower() in answer.head.lower()
 
 
 def dig(body: str, path: str) -> str:
@@ -78,8 +78,8 @@ def dig(body: str, path: str) -> str:
 
 
 def capture(world: World, customer: Person, order_id: str) -> None:
-    """What Payment does by itself after `make run`, and the tests' Payment only when told."""
-    eventually(lambda: world.sandbox.ledger("payment", order_id)["heard"], "Payment to be asked")
+    """Have Payment capture the order, as it does by itself after `make run`."""
+    eventually(lambda: world.sandbox.ledger("payment", order_id)["heard"], "Payment to receive the request")
     world.sandbox.pay(order_id, "capture")
     customer.order_becomes(order_id, status="confirmed")
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key (contract: REST API, `POST /orders`): one key makes one order, and every answer to it is the same."""
+"""Idempotency-Key (contract: REST API, `POST /orders`): one key makes one order, and every response to it is the same."""
 
 import json
 import uuid
@@ -20,10 +20,10 @@ COPIES = 20
 ADDRESS = {"name": "Ada", "line1": "1 Rue X", "city": "Lyon", "postal_code": "69001", "country": "FR"}
 
 
-# --- the same again ---------------------------------------------------------------------------------------------------
+# --- replays ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_key_and_body_again_get_the_first_answer_again(either_world: World) -> None:
+def test_a_repeated_key_and_body_get_the_first_response(either_world: World) -> None:
     mug = either_world.product()
     ada = either_world.customer([(mug, 2)])
     first, again = ada.checkout({"note": "hi"}, key="k"), ada.checkout({"note": "hi"}, key="k")
@@ -34,7 +34,7 @@ def test_the_same_key_and_body_again_get_the_first_answer_again(either_world: Wo
     assert either_world.stock(mug)["held"] == 2
 
 
-def test_the_first_answer_comes_again_when_the_order_has_moved_on(either_world: World) -> None:
+def test_a_replay_returns_the_first_response_after_later_transitions(either_world: World) -> None:
     ada = either_world.shopper(price=1000)
     first = ada.checkout(key="k")
     order_id = first.json()["id"]
@@ -44,14 +44,14 @@ def test_the_first_answer_comes_again_when_the_order_has_moved_on(either_world: 
     assert_replayed(first, ada.checkout(key="k"))
 
 
-def test_the_first_answer_of_an_order_that_cost_nothing_comes_again(either_world: World) -> None:
+def test_a_replay_returns_the_first_response_of_an_order_that_cost_nothing(either_world: World) -> None:
     ada = either_world.shopper(price=0)
     first = ada.checkout(key="k")
     assert first.json()["status"] == "confirmed"
     assert_replayed(first, ada.checkout(key="k"))
 
 
-def test_the_first_answer_comes_again_whatever_has_become_of_cart_price_account_and_neighbours(
+def test_a_replay_does_not_depend_on_cart_price_account_or_neighbours(
     either_world: World,
 ) -> None:
     sandbox, mug = either_world.sandbox, either_world.product(1000)
@@ -75,7 +75,7 @@ def test_the_first_answer_comes_again_whatever_has_become_of_cart_price_account_
     ],
     ids=["fields", "address"],
 )
-def test_a_body_with_its_defaults_spelled_out_is_the_same_body(
+def test_a_body_with_explicit_defaults_is_the_same_body(
     either_world: World, first: dict[str, object], again: dict[str, object]
 ) -> None:
     ada = either_world.shopper()
@@ -93,7 +93,7 @@ def test_bodies_are_compared_as_json_not_as_text(either_world: World) -> None:
     assert_replayed(first, ada.http.post("/api/v1/orders", content=text, headers=headers))
 
 
-# --- another request --------------------------------------------------------------------------------------------------
+# --- other requests ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -160,15 +160,15 @@ def test_a_key_is_up_to_255_visible_ascii_characters(either_world: World, key: s
 
 
 @pytest.mark.parametrize("key", ["k" * 255, "".join(map(chr, range(0x21, 0x7F))), "';--", "%00"])
-def test_any_visible_ascii_makes_a_key(either_world: World, key: str) -> None:
+def test_a_key_may_hold_any_visible_ascii_character(either_world: World, key: str) -> None:
     ada = either_world.shopper()
     assert_replayed(ada.checkout(key=key), ada.checkout(key=key))
 
 
-# --- what did not succeed ---------------------------------------------------------------------------------------------
+# --- refused checkouts ------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_checkout_can_be_sent_again_under_its_key_once_the_cart_is_filled(either_world: World) -> None:
+def test_a_refused_checkout_can_be_repeated_under_its_key_once_the_cart_is_filled(either_world: World) -> None:
     ada, mug = either_world.customer(), either_world.product()
     problem(ada.checkout(key="k"), 422, "empty_cart")
     either_world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])
@@ -177,7 +177,7 @@ def test_a_refused_checkout_can_be_sent_again_under_its_key_once_the_cart_is_fil
     assert "idempotent-replayed" not in answer.headers
 
 
-def test_a_checkout_short_of_stock_can_be_sent_again_under_its_key_once_there_is_some(either_world: World) -> None:
+def test_a_checkout_refused_for_stock_can_be_repeated_under_its_key_once_there_is_stock(either_world: World) -> None:
     mug = either_world.product(stock=1)
     ada = either_world.customer([(mug, 2)])
     problem(ada.checkout(key="k"), 409, "out_of_stock", "shortages")
@@ -192,17 +192,17 @@ def test_a_refused_checkout_does_not_bind_its_key_to_its_body(either_world: Worl
     assert ada.checkout({"expected_total": "20.00"}, key="k").status_code == 201
 
 
-# --- copies at the same time ------------------------------------------------------------------------------------------
+# --- concurrent copies ------------------------------------------------------------------------------------------------
 
 
-def test_copies_at_the_same_time_make_one_order_and_get_one_answer(either_world: World) -> None:
+def test_concurrent_copies_make_one_order_and_get_one_response(either_world: World) -> None:
     mug = either_world.product()
     ada = either_world.customer([(mug, 2)])
     answers = at_once([partial(ada.checkout, {"note": "hi"}, key="k")] * COPIES)
     assert_one_order(ada, answers, mug, held=2)
 
 
-def test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_one_answer(
+def test_concurrent_copies_at_two_processes_make_one_order_and_get_one_response(
     world: World, second_world: World
 ) -> None:
     mug = world.product()
@@ -212,7 +212,7 @@ def test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_on
     assert_one_order(ada, answers, mug, held=2)
 
 
-def test_copies_through_two_processes_hold_what_was_ordered_even_if_the_cart_changes_under_them(
+def test_copies_at_two_processes_hold_the_ordered_units_even_if_the_cart_changes_meanwhile(
     world: World, second_world: World
 ) -> None:
     for _ in range(5):
@@ -227,20 +227,20 @@ def test_copies_through_two_processes_hold_what_was_ordered_even_if_the_cart_cha
         assert_one_order(ada, answers, mug, held=answers[0].json()["items"][0]["quantity"])
 
 
-def test_a_copy_whose_cart_was_another_one_leaves_held_what_was_ordered(world: World, second_world: World) -> None:
+def test_a_copy_with_another_cart_leaves_the_ordered_units_held(world: World, second_world: World) -> None:
     mug, request_id = world.product(), str(uuid.uuid4())
     ada = world.customer([(mug, 5)])
     elsewhere = second_world.person("customer", ada.id)
     delay = world.sandbox.fault("product", kind="delay", value=1.5, call="ReserveStock", times=1)
     with delay, ThreadPoolExecutor(1) as one:
         late = one.submit(elsewhere.post, "/orders", Idempotency_Key="k", X_Request_ID=request_id)
-        eventually(lambda: asked_product(world, "ReserveStock", request_id), "the late copy to ask for five")
+        eventually(lambda: has_called_product(world, "ReserveStock", request_id), "the late copy to reserve five")
         world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 2}])
         assert_replayed(ada.checkout(key="k"), late.result())
-    eventually(lambda: world.stock(mug)["held"] == 2, "the order to hold its own again", seconds=5)
+    eventually(lambda: world.stock(mug)["held"] == 2, "the order to hold its own units again", seconds=5)
 
 
-def test_of_two_bodies_under_one_key_at_the_same_time_one_is_ordered_and_the_other_refused(either_world: World) -> None:
+def test_of_two_concurrent_bodies_under_one_key_one_is_ordered_and_the_other_refused(either_world: World) -> None:
     mug = either_world.product()
     ada = either_world.customer([(mug, 2)])
     copies = [partial(ada.checkout, {"note": note}, key="k") for note in ("one", "other")]
@@ -253,7 +253,7 @@ def test_of_two_bodies_under_one_key_at_the_same_time_one_is_ordered_and_the_oth
         problem(answer, 422, "idempotency_key_reused")
 
 
-def test_a_refused_body_takes_no_stock_from_another_body_that_is_ordered_at_the_same_time(either_world: World) -> None:
+def test_a_refused_body_takes_no_stock_from_a_concurrent_body_that_is_ordered(either_world: World) -> None:
     for _ in range(5):
         mug = either_world.product(1000)
         ada = either_world.customer([(mug, 2)])
@@ -263,34 +263,34 @@ def test_a_refused_body_takes_no_stock_from_another_body_that_is_ordered_at_the_
         assert either_world.stock(mug)["held"] == 2
 
 
-def test_a_refused_body_takes_no_stock_from_another_body_that_is_ordered_through_another_process(
+def test_a_refused_body_takes_no_stock_from_a_body_that_is_ordered_at_another_process(
     world: World, second_world: World
 ) -> None:
     mug = world.product(1000)
     ada = world.customer([(mug, 2)])
     elsewhere = second_world.person("customer", ada.id)
-    with ThreadPoolExecutor(1) as one, no_order_is_written(world):
+    with ThreadPoolExecutor(1) as one, orders_blocked(world):
         first = one.submit(ada.checkout, key="k")
-        eventually(lambda: world.stock(mug)["held"] == 2, "the first to hold its stock")
+        eventually(lambda: world.stock(mug)["held"] == 2, "the first request to hold its stock")
         problem(elsewhere.checkout({"expected_total": "1.00"}, key="k"), 409, "total_changed", "current_total")
     assert first.result().status_code == 201
     eventually(lambda: world.stock(mug)["held"] == 2, "the order to hold its stock", seconds=5)
 
 
-def test_a_hold_given_back_late_is_not_the_one_that_another_process_has_made(world: World, second_world: World) -> None:
+def test_a_late_release_does_not_end_the_hold_of_another_process(world: World, second_world: World) -> None:
     mug, request_id = world.product(1000), str(uuid.uuid4())
     ada = world.customer([(mug, 2)])
     elsewhere = second_world.person("customer", ada.id)
     with world.sandbox.fault("product", kind="delay", value=0.7, call="ReleaseStock"), ThreadPoolExecutor(1) as one:
         body, headers = {"expected_total": "1.00"}, {"Idempotency_Key": "k", "X_Request_ID": request_id}
         refused = one.submit(ada.post, "/orders", body, **headers)
-        eventually(lambda: asked_product(world, "ReleaseStock", request_id), "the refused hold to be given back")
+        eventually(lambda: has_called_product(world, "ReleaseStock", request_id), "the refused hold to be released")
         assert elsewhere.checkout(key="k").status_code == 201
         problem(refused.result(), 409, "total_changed", "current_total")
     assert world.stock(mug)["held"] == 2
 
 
-def test_a_copy_waits_for_the_first_which_is_under_way(either_world: World) -> None:
+def test_a_copy_waits_for_the_first_request_in_progress(either_world: World) -> None:
     mug, request_id = either_world.product(), str(uuid.uuid4())
     ada = either_world.customer([(mug, 2)])
     with (
@@ -298,19 +298,21 @@ def test_a_copy_waits_for_the_first_which_is_under_way(either_world: World) -> N
         ThreadPoolExecutor(1) as one,
     ):
         first = one.submit(ada.post, "/orders", Idempotency_Key="k", X_Request_ID=request_id)
-        eventually(lambda: asked_product(either_world, "ReserveStock", request_id), "the first to be under way")
+        eventually(
+            lambda: has_called_product(either_world, "ReserveStock", request_id), "the first request to be in progress"
+        )
         again = ada.checkout(key="k")
     assert_replayed(first.result(), again)
     assert either_world.stock(mug)["held"] == 2
 
 
-def test_a_customer_who_hangs_up_has_ordered_all_the_same(either_world: World) -> None:
+def test_a_checkout_completes_after_its_client_disconnects(either_world: World) -> None:
     mug = either_world.product()
     ada = either_world.customer([(mug, 2)])
     with either_world.sandbox.fault("product", kind="delay", value=0.5, call="ReserveStock"):
         with pytest.raises(httpx.ReadTimeout):
             ada.http.post("/api/v1/orders", json={}, headers={"Idempotency-Key": "k"}, timeout=0.2)
-        eventually(lambda: orders_of(ada), "the order that nobody waits for")
+        eventually(lambda: orders_of(ada), "the abandoned checkout to place its order")
     answer = ada.checkout(key="k")
     assert (answer.status_code, answer.headers["idempotent-replayed"]) == (201, "true")
     assert orders_of(ada) == [answer.json()["id"]]
@@ -318,7 +320,7 @@ def test_a_customer_who_hangs_up_has_ordered_all_the_same(either_world: World) -
 
 
 def assert_replayed(first: httpx.Response, again: httpx.Response) -> None:
-    """`again` is the answer `first` was, and says so."""
+    """Check that `again` repeats `first` and is marked as a replay."""
     assert (first.status_code, again.status_code) == (201, 201), again.text
     assert again.json() == first.json()
     assert again.headers["etag"] == first.headers["etag"] == '"1"'
@@ -326,38 +328,38 @@ def assert_replayed(first: httpx.Response, again: httpx.Response) -> None:
 
 
 def assert_one_order(customer: Person, answers: list[httpx.Response], product: str, held: int) -> None:
-    """All `answers` tell of the customer's one order, all but one as a replay, and Product holds it once."""
+    """Check that all `answers` contain the customer's one order, all but one as a replay, and that Product holds it once."""
     assert Counter(answer.status_code for answer in answers) == {201: len(answers)}
     assert all(answer.json() == answers[0].json() for answer in answers)
     assert {answer.headers["etag"] for answer in answers} == {'"1"'}
     replayed = [answer for answer in answers if answer.headers.get("idempotent-replayed") == "true"]
     assert len(replayed) == len(answers) - 1
     assert orders_of(customer) == [answers[0].json()["id"]]
-    # A copy that lost may have replaced the order's reservation: the order has answered, its own units come back in the background.
+    # A copy that lost the race may have replaced the order's reservation; the order's own units are restored in the background.
     eventually(lambda: customer.world.stock(product)["held"] == held, f"Product to hold {held}")
 
 
 def at_once(requests: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Response]:
-    """The answers to `requests`, which are all sent at the same time."""
+    """Return the answers to `requests`, which are all sent at the same time."""
     with ThreadPoolExecutor(len(requests)) as senders:
         return [sent.result() for sent in [senders.submit(request) for request in requests]]
 
 
 @contextmanager
-def no_order_is_written(world: World) -> Iterator[None]:
-    """For this while, which must be short, new orders wait at the database's door. They can be read."""
+def orders_blocked(world: World) -> Iterator[None]:
+    """Block the insertion of orders in the database for a short while; they can be read."""
     with psycopg.connect(world.stack.postgres.url) as connection:
         connection.execute("LOCK TABLE orders IN EXCLUSIVE MODE")
         yield
 
 
 def orders_of(customer: Person) -> list[str]:
-    """The ids of the customer's orders in the database."""
+    """Return the ids of the customer's orders in the database."""
     rows = customer.world.sql("SELECT id FROM orders WHERE customer_id = %s", customer.id)
     return [str(row["id"]) for row in rows]
 
 
-def asked_product(world: World, call: str, request_id: str) -> bool:
-    """Whether this request has come as far as this call to Product."""
+def has_called_product(world: World, call: str, request_id: str) -> bool:
+    """Return whether this request has reached this call to Product."""
     calls = world.sandbox.ledger("product")["recent"]
     return any((made["call"], made["request_id"]) == (call, request_id) for made in calls)

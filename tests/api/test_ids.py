@@ -1,4 +1,4 @@
-"""Ids say where they live, and an order placed before they did is still found under its key."""
+"""Ids carry their customer's shard, and an order placed before they did is still found under its key."""
 
 import uuid
 from collections.abc import Iterator
@@ -20,20 +20,20 @@ NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 @pytest.fixture(scope="module")
 def earlier_url(stack: Stack) -> Iterator[str]:
-    """A server process that gives orders the ids of before."""
+    """Yield a server process that derives order ids without a shard."""
     with server(stack, "before shards", "tests.support.before_shards:application") as url:
         yield url
 
 
 @pytest.fixture
 def earlier_world(stack: Stack, sandbox: Sandbox, earlier_url: str) -> Iterator[World]:
-    """The same marketplace through that process."""
+    """Yield the same marketplace at that process."""
     with closing(World(stack, earlier_url, sandbox)) as world:
         yield world
 
 
 def last_bits(id_: object) -> str:
-    """The last ten bits of a UUID."""
+    """Return the last ten bits of a UUID."""
     return f"{uuid.UUID(str(id_)).int:0128b}"[-10:]
 
 
@@ -56,8 +56,8 @@ def test_every_id_of_a_new_order_carries_its_customers_bits(world: World) -> Non
     assert "".join(f"{NUMBER_ALPHABET.index(letter):05b}" for letter in order["number"][:2]) == ids.shard(ada.id)
 
 
-def test_no_other_id_hangs_on_an_order(world: World) -> None:
-    """A table that is added has to be in the test above; these are of messages, which may name no order at all."""
+def test_no_other_table_refers_to_an_order(world: World) -> None:
+    """A new table that refers to an order must be added to the test above; the tables here hold messages."""
     rows = world.sql(
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'id'"
         " AND data_type = 'uuid' ORDER BY 1"
@@ -65,7 +65,7 @@ def test_no_other_id_hangs_on_an_order(world: World) -> None:
     assert [row["table_name"] for row in rows] == ["dead_letters", "order_items", "orders", "refunds", "vendor_orders"]
 
 
-def test_a_key_used_before_the_upgrade_answers_with_the_order_of_then(world: World, earlier_world: World) -> None:
+def test_a_key_used_before_the_upgrade_returns_its_order(world: World, earlier_world: World) -> None:
     mug = world.product()
     ada = world.customer([(mug, 2)])
     placed = earlier_world.person("customer", ada.id).checkout(key="k")
@@ -80,7 +80,7 @@ def test_a_key_used_before_the_upgrade_answers_with_the_order_of_then(world: Wor
 
 
 def test_copies_at_an_old_process_and_a_new_one_make_one_order(world: World, earlier_world: World) -> None:
-    """The unique index over a cart's version decides. A copy at the old process may hear of the other's order as a conflict."""
+    """The unique index over a cart's version decides. A copy at the old process may get the other's order as a conflict."""
     for _ in range(5):
         mug = world.product()
         ada = world.customer([(mug, 2)])
@@ -93,15 +93,15 @@ def test_copies_at_an_old_process_and_a_new_one_make_one_order(world: World, ear
                 assert answer.json()["id"] == order_id
             elif answer.status_code == 409:
                 assert problem(answer, 409, "cart_already_ordered", "order_id")["order_id"] == order_id
-            else:  # the cart had been cleared when this copy came
+            else:  # the cart was cleared before this copy arrived
                 problem(answer, 422, "empty_cart")
         again = ada.checkout(key="k")
         assert (again.status_code, again.json()["id"]) == (201, order_id)
         eventually(partial(holds_two, world, mug), "the refused copies to hold nothing", seconds=5)
 
 
-def test_of_two_orders_under_one_key_the_first_is_the_answer(world: World, earlier_world: World) -> None:
-    """Only while old processes run, and only if the cart changed between the copies."""
+def test_of_two_orders_under_one_key_the_first_is_returned(world: World, earlier_world: World) -> None:
+    """Two orders are possible only while old processes run, and only if the cart changed between the copies."""
     ada = world.shopper()
     new = ada.checkout(key="k").json()
     world.sandbox.put_cart(ada.id, [{"product_id": world.product(), "quantity": 1}])

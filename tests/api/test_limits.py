@@ -1,4 +1,4 @@
-"""What one caller can make the service do, hold or believe: no more than it offers (OWASP API Security, API3 and API4)."""
+"""Limits on one caller's writes, reservations and requests (OWASP API Security, API3 and API4)."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ SERVERS_TO_SAY = (
 
 @pytest.fixture(scope="module")
 def narrow_url(stack: Stack) -> Iterator[str]:
-    """A server that carries one checkout at a time."""
+    """Yield a server that processes one checkout at a time."""
     with server(stack, "narrow", CHECKOUTS_IN_FLIGHT="1", CHECKOUT_QUEUE_MS="50") as url:
         yield url
 
@@ -41,14 +41,14 @@ def narrow_world(stack: Stack, sandbox: Sandbox, narrow_url: str) -> Iterator[Wo
 
 
 @pytest.mark.parametrize("field", SERVERS_TO_SAY)
-def test_what_only_the_server_says_of_an_order_can_not_be_sent(either_world: World, field: str) -> None:
+def test_read_only_fields_of_an_order_are_refused(either_world: World, field: str) -> None:
     ada = either_world.shopper()
     for path in ("/orders", "/orders/quote"):
         assert refused_input(ada.post(path, {field: "1"}, Idempotency_Key="k")) == [f"/{field}"]
     assert ada.get("/orders").json()["results"] == []
 
 
-def test_a_process_that_carries_all_it_can_says_so_at_once_and_goes_on_afterwards(narrow_world: World) -> None:
+def test_a_full_process_sheds_load_at_once_and_recovers(narrow_world: World) -> None:
     ada, bea = narrow_world.shopper(), narrow_world.shopper()
     with ThreadPoolExecutor() as threads, narrow_world.sandbox.fault("cart", kind="delay", value=1.0, times=2):
         both = [answer.result() for answer in [threads.submit(person.checkout) for person in (ada, bea)]]

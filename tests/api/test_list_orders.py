@@ -13,7 +13,7 @@ from tests.support.world import Person, World
 
 
 def place(customer: Person, count: int) -> list[dict[str, Any]]:
-    """So many new orders of the customer, newest first."""
+    """Place `count` orders of the customer and return them, newest first."""
     world, product = customer.world, customer.world.product()
     orders = []
     for _ in range(count):
@@ -23,7 +23,7 @@ def place(customer: Person, count: int) -> list[dict[str, Any]]:
 
 
 def read(customer: Person, url: str) -> dict[str, Any]:
-    """The page at this URL, used as it is."""
+    """Return the page at this URL."""
     answer = customer.http.get(url)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
@@ -33,7 +33,7 @@ def read(customer: Person, url: str) -> dict[str, Any]:
 
 
 def pages(customer: Person, url: str | None, way: str) -> list[list[str]]:
-    """The ids on the page at this URL, and on all that follow by the links of this name (`next`, `previous`)."""
+    """Return the ids on the page at this URL, and on all that follow by the links of this name (`next`, `previous`)."""
     found = []
     while url:
         page = read(customer, url)
@@ -43,11 +43,11 @@ def pages(customer: Person, url: str | None, way: str) -> list[list[str]]:
 
 
 def ids(orders: list[dict[str, Any]]) -> list[str]:
-    """Their ids."""
+    """Return the orders' ids."""
     return [order["id"] for order in orders]
 
 
-# --- what is on a page ------------------------------------------------------------------------------------------------
+# --- the contents of a page -------------------------------------------------------------------------------------------
 
 
 def test_without_orders_the_list_is_empty(either_world: World) -> None:
@@ -82,14 +82,14 @@ def test_customers_see_their_own_orders_only(either_world: World) -> None:
     assert read(bob, "/api/v1/orders")["results"] == of_bob
 
 
-def test_somebody_elses_link_is_refused(either_world: World) -> None:
+def test_another_callers_link_is_refused(either_world: World) -> None:
     bob, ada = either_world.customer(), either_world.customer()
     place(ada, 3)
     link = read(ada, "/api/v1/orders?limit=1")["next"]
     assert refused_input(bob.http.get(link)) == ["/cursor"]
 
 
-def test_an_admin_sees_everybodys_orders_newest_first(either_world: World) -> None:
+def test_an_admin_lists_all_orders_newest_first(either_world: World) -> None:
     ada, bob = either_world.customer(), either_world.customer()
     orders = [*place(ada, 1), *place(bob, 1), *place(ada, 1)]
     newest = read(either_world.admin(), "/api/v1/orders?limit=3")["results"]
@@ -132,7 +132,7 @@ def test_links_are_whole_urls_that_keep_the_limit(either_world: World) -> None:
     assert back["results"] == page["results"]
 
 
-def test_orders_that_arrive_while_one_reads_shift_nothing(either_world: World) -> None:
+def test_orders_that_arrive_while_a_client_pages_shift_no_page(either_world: World) -> None:
     ada = either_world.customer()
     orders = ids(place(ada, 12))
     page = read(ada, "/api/v1/orders?limit=5")
@@ -159,11 +159,11 @@ def test_orders_placed_in_the_same_moment_are_each_listed_once(either_world: Wor
     assert ids(read(ada, last)["results"]) == there[-1]
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 def cursor(*words: object) -> str:
-    """A cursor of this making, in the service's own wrapping."""
+    """Return a cursor of this content in the service's own encoding."""
     return urlsafe_b64encode(json.dumps(words).encode()).rstrip(b"=").decode()
 
 
@@ -189,7 +189,7 @@ def cursor(*words: object) -> str:
         cursor("2026-01-01T00:00:00Z", str(uuid.uuid4())),
     ],
 )
-def test_what_is_no_cursor_of_ours_is_refused(world: World, forged: str) -> None:
+def test_a_forged_cursor_is_refused(world: World, forged: str) -> None:
     assert refused_input(world.customer().get(f"/orders?cursor={forged}")) == ["/cursor"]
 
 
@@ -207,14 +207,14 @@ def test_a_cursor_with_any_letter_changed_or_missing_is_refused(world: World) ->
         assert refused_input(ada.http.get(link[:begin] + changed)) == ["/cursor"]
 
 
-def test_a_link_of_one_process_is_good_at_another(world: World, second_world: World) -> None:
+def test_a_link_of_one_process_is_valid_at_another(world: World, second_world: World) -> None:
     ada = world.customer()
     orders = ids(place(ada, 2))
     link = read(ada, "/api/v1/orders?limit=1")["next"].replace(world.url, second_world.url)
     assert ids(read(second_world.person("customer", ada.id), link)["results"]) == orders[1:]
 
 
-def test_a_cursor_goes_on_in_the_list_it_was_made_for_and_in_no_other(world: World) -> None:
+def test_a_cursor_is_valid_only_in_its_own_list(world: World) -> None:
     ada, admin = world.customer(), world.admin()
     orders = ids(place(ada, 3))
     query: dict[str, Any] = {"ordering": "created_at", "status": ["pending", "confirmed"], "min_total": "1.00"}
@@ -254,7 +254,7 @@ def test_a_cursor_goes_on_in_the_list_it_was_made_for_and_in_no_other(world: Wor
 
 
 @pytest.mark.parametrize("query", ["colour=red", "limit=5&page=2", "Limit=5", "=5", "limit[]=5", "a/b~c=1"])
-def test_a_parameter_nobody_knows_is_refused(either_world: World, query: str) -> None:
+def test_an_unknown_parameter_is_refused(either_world: World, query: str) -> None:
     problem(either_world.customer().get(f"/orders?{query}"), 400, "invalid", "errors")
 
 

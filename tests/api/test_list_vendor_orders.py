@@ -1,4 +1,4 @@
-"""GET /api/v1/vendor-orders: a vendor's parts of orders, filtered as orders are, and nothing of anybody else's part."""
+"""GET /api/v1/vendor-orders: a vendor's own parts of orders, filtered as orders are, and nothing of another vendor's part."""
 
 import uuid
 from typing import Any
@@ -70,7 +70,7 @@ def test_bounds_of_time_are_a_vendor_orders_own(world: World) -> None:
         assert listed(person, updated_since=moments[2], **whose) == [late]
 
 
-def test_a_change_of_another_vendors_part_does_not_show(world: World) -> None:
+def test_a_change_of_another_vendors_part_is_invisible(world: World) -> None:
     north, south = name("v"), name("v")
     ada, mug, book = world.customer(), world.product(vendor=north), world.product(vendor=south)
     order = confirmed(world, ada, (mug, 1), (book, 1))
@@ -124,7 +124,7 @@ def test_filters_of_vendor_orders_are_combined(world: World, ordering: str, turn
         ("ordering", "vendor_id"), ("ordering", ""), ("limit", "0"), ("cursor", "x"), ("order_id", "1"),
     ],
 )  # fmt: skip
-def test_what_a_parameter_of_vendor_orders_cannot_mean_is_refused(world: World, parameter: str, value: str) -> None:
+def test_an_invalid_parameter_of_vendor_orders_is_refused(world: World, parameter: str, value: str) -> None:
     assert refused(world.vendor("v-1"), PATH, **{parameter: value}) == [f"/{parameter}"]
 
 

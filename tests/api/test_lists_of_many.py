@@ -1,4 +1,4 @@
-"""Lists of callers with more rows than a page looks at: every row once, and nothing in a page depends on anybody else's."""
+"""Lists of callers with more rows than one page scans: each row once, and a page depends on the caller's own rows alone."""
 
 import binascii
 import re
@@ -18,13 +18,13 @@ from tests.support.lists import ORDERINGS, ids_of, pages
 from tests.support.world import Person, World
 
 MANY = 10_200
-"""More than a page looks at (10 000)."""
+"""More rows than a page scans (10 000)."""
 
 Session = psycopg.Connection[dict[str, Any]]
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 # Orders of one customer and one vendor, one item each. Two owners' rows stand in turns in every ordering; one row in 400 is
-# cancelled, and named apart, the others are delivered.
+# cancelled and has a name of its own, the others are delivered.
 FILL = """
 WITH made AS (
     SELECT gen_random_uuid() AS id, gen_random_uuid() AS part_id, n,
@@ -49,7 +49,7 @@ SELECT gen_random_uuid(), id, part_id, 0, %(product)s, %(vendor)s, CASE status W
 
 
 class Crowd:
-    """Two customers who buy from one vendor each, and that vendor's one product; the first of them are the callers."""
+    """Two customers with one vendor each, and that vendor's one product; the first pair are the callers."""
 
     def __init__(self, world: World) -> None:
         self.url, word = world.stack.postgres.url, uuid.uuid4()
@@ -62,7 +62,7 @@ class Crowd:
         }
 
     def fill(self, turn: int) -> None:
-        """Add the orders of one of the two."""
+        """Add the orders of one of the two customers."""
         names = {"customer": self.customers[turn], "vendor": self.vendors[turn], "product": self.products[turn]}
         with self.session() as session:
             session.execute(FILL.format(turn=turn, many=MANY).encode(), names)
@@ -70,7 +70,7 @@ class Crowd:
                 session.execute(f"ANALYZE {table}".encode())
 
     def clear(self) -> None:
-        """Throw all away: no checkout has placed them, so they are not what the invariants say of orders."""
+        """Delete all of them: no checkout has placed them, so they break invariants of orders."""
         with self.session() as session:
             session.execute("DELETE FROM order_items WHERE vendor_id = ANY(%s)", [self.vendors])
             session.execute("DELETE FROM vendor_orders WHERE vendor_id = ANY(%s)", [self.vendors])
@@ -78,13 +78,13 @@ class Crowd:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A session in which foreign keys are not checked, row by row."""
+        """Yield a session in which foreign keys are not checked, row by row."""
         with psycopg.connect(self.url, autocommit=True, row_factory=dict_row) as session:
             session.execute("SET session_replication_role = replica")
             yield session
 
     def own(self, path: str) -> list[dict[str, Any]]:
-        """The caller's rows, read beside the service."""
+        """Return the caller's rows, read from the database."""
         table, column, owner = ("orders", "customer_id", self.customers[0])
         if path == "/vendor-orders":
             table, column, owner = ("vendor_orders", "vendor_id", self.vendors[0])
@@ -95,7 +95,7 @@ class Crowd:
 
 @pytest.fixture
 def crowd(world: World) -> Iterator[Crowd]:
-    """The orders of the first of the two."""
+    """Yield the orders of the first customer."""
     crowd = Crowd(world)
     try:
         crowd.fill(0)
@@ -105,12 +105,12 @@ def crowd(world: World) -> Iterator[Crowd]:
 
 
 def walk(person: Person, path: str, **query: Any) -> list[list[str]]:
-    """The ids on every page, along `next`."""
+    """Return the ids on every page, along `next`."""
     return [ids_of(page) for page in pages(person, path, limit=100, **query)]
 
 
 def named(page: dict[str, Any]) -> set[str]:
-    """The UUIDs that the links of a page name, in clear or behind base64."""
+    """Return the UUIDs in the links of a page, plain or behind base64."""
     found: set[str] = set()
     for link in (page["next"], page["previous"]):
         cursor = parse_qs(urlsplit(link or "").query).get("cursor", [""])[0]

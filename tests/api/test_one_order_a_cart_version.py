@@ -1,4 +1,4 @@
-"""One version of a cart makes one order: several tabs, several processes, whatever key each of them has."""
+"""One version of a cart makes one order, over several tabs, processes and keys."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +14,12 @@ from tests.support.world import Person, World, eventually
 
 
 def refill(world: World, person: Person, product_id: str, version: int) -> None:
-    """Put the ordered cart back as it was, version included: a Cart that was restored, or has not been cleared yet."""
+    """Put the ordered cart back, version included: a Cart that was restored, or is not cleared yet."""
     world.sandbox.put_cart(person.id, [{"product_id": product_id, "quantity": 1}], version=version)
 
 
 def one_mug(world: World, **product: Any) -> tuple[Person, str, int]:
-    """A customer with a mug in the cart, the mug, and the cart's version."""
+    """Return a customer with a mug in the cart, the mug, and the cart's version."""
     mug = world.product(1000, **product)
     ada = world.customer()
     cart = world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])
@@ -35,7 +35,7 @@ def test_another_key_does_not_order_the_same_cart_again(either_world: World) -> 
     assert either_world.stock(mug)["held"] == 1
 
 
-def test_the_same_key_still_answers_with_its_order(world: World) -> None:
+def test_the_same_key_still_returns_its_order(world: World) -> None:
     ada, mug, version = one_mug(world)
     first = ada.checkout(key="k")
     refill(world, ada, mug, version)
@@ -62,12 +62,12 @@ def test_of_many_tabs_in_two_processes_one_orders(world: World, second_world: Wo
         placed = [answer for answer in answers if answer.status_code == 201]
         assert len(placed) == 1, [answer.text for answer in answers]
         for answer in answers:
-            if answer.status_code == 422:  # the cart had been cleared when this tab came
+            if answer.status_code == 422:  # the cart was cleared before this request arrived
                 problem(answer, 422, "empty_cart")
             elif answer.status_code != 201:
                 refused = problem(answer, 409, "cart_already_ordered", "order_id")
                 assert refused["order_id"] == placed[0].json()["id"]
-        eventually(partial(holds_one, world, mug), "the refused to hold nothing", seconds=5)
+        eventually(partial(holds_one, world, mug), "the refused checkouts to hold nothing", seconds=5)
 
 
 def holds_one(world: World, product_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics: what those who run the service look at. No token is needed."""
+"""/healthz, /readyz and /metrics, for operators. No token is needed."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,15 +8,15 @@ import redis
 from tests.support.world import World
 
 ASKED = 100
-"""Questions in a row, which take about a second."""
+"""Consecutive probes, which take about a second."""
 
 
-def test_healthz_says_that_the_process_lives(either_world: World) -> None:
+def test_healthz_reports_a_running_process(either_world: World) -> None:
     answer = either_world.customer().http.get("/healthz", headers={"Authorization": "Bearer x"})
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_readyz_says_that_everything_it_needs_is_there_and_names_it(either_world: World) -> None:
+def test_readyz_names_every_dependency_and_reports_it_available(either_world: World) -> None:
     answer = either_world.customer().http.get("/readyz", headers={"Authorization": ""})
     body = answer.json()
     assert (answer.status_code, body["status"], body["failing"]) == (200, "ok", [])
@@ -26,19 +26,21 @@ def test_readyz_says_that_everything_it_needs_is_there_and_names_it(either_world
 
 
 def count(world: World, metric: str) -> float:
-    """A figure from `/metrics`."""
+    """Return one figure of `/metrics`."""
     lines = world.customer().http.get("/metrics").text.splitlines()
     return float(next(line for line in lines if line.startswith(f"{metric} ")).rsplit(" ", 1)[1])
 
 
-def test_however_many_ask_for_readiness_database_and_redis_are_asked_once_a_second(either_world: World) -> None:
+def test_readiness_checks_database_and_redis_once_a_second_however_many_probes_arrive(either_world: World) -> None:
     ada = either_world.customer()
     with redis.Redis.from_url(either_world.stack.environment["REDIS_URL"]) as client, ThreadPoolExecutor(8) as crowd:
         connections = client.info("stats")["total_connections_received"]
         calls = count(either_world, "database_wait_seconds_count")
         answers = list(crowd.map(lambda _: ada.http.get("/readyz").status_code, range(ASKED)))
         assert set(answers) == {200}
-        assert count(either_world, "database_wait_seconds_count") - calls < ASKED / 2  # the loops ask it, too
+        assert (
+            count(either_world, "database_wait_seconds_count") - calls < ASKED / 2
+        )  # the background loops call it, too
         assert client.info("stats")["total_connections_received"] - connections < ASKED / 10
 
 
@@ -57,7 +59,7 @@ def test_metrics_are_in_the_text_format_of_prometheus(either_world: World, accep
     assert float(line.rsplit(" ", 1)[1]) >= 1
 
 
-def test_metrics_tell_nothing_of_ids(either_world: World) -> None:
+def test_metrics_contain_no_id(either_world: World) -> None:
     ada = either_world.shopper()
     order = ada.place()
     ada.order(order["id"])

@@ -1,4 +1,4 @@
-"""Pages of lists: forth and back over each row exactly once, also while orders arrive and change."""
+"""Pages of lists, forward and back: each row exactly once, also while orders arrive and change."""
 
 import threading
 import uuid
@@ -42,7 +42,7 @@ FROM copy JOIN order_events e ON e.order_id = copy.id"""
 
 
 def many_orders(world: World, copies: int, **product: Any) -> tuple[Person, list[dict[str, Any]]]:
-    """A customer with two placed orders and copies of the first."""
+    """Return a customer with two placed orders and copies of the first."""
     ada = world.customer()
     cart = [(world.product(250, **product), 2), (world.product(500, **product), 1)]
     first = order_of(world, ada, *cart)

@@ -1,4 +1,4 @@
-"""POST /api/v1/orders: a cart becomes an order, or a clear refusal and nothing else."""
+"""POST /api/v1/orders: a cart becomes an order, or a clear refusal without any effect."""
 
 import re
 import uuid
@@ -17,10 +17,10 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 LONDON = {"name": "Ada", "line1": "12 St James's Square", "city": "London", "postal_code": "SW1Y 4LB", "country": "GB"}
 
 
-# --- the answer -------------------------------------------------------------------------------------------------------
+# --- the response -----------------------------------------------------------------------------------------------------
 
 
-def test_a_cart_becomes_an_order_to_the_letter(either_world: World) -> None:
+def test_a_placed_order_has_exactly_the_fields_of_the_contract(either_world: World) -> None:
     world = either_world
     mug = world.product(1000, "v-1", name="Mug", sku="MUG")
     ada = world.customer([(mug, 2)], default_address={"name": "Ada"})
@@ -118,7 +118,7 @@ def test_the_location_leads_to_the_order(either_world: World) -> None:
     assert ada.http.get(answer.headers["location"]).json() == answer.json()
 
 
-def test_the_answer_carries_the_callers_request_id(either_world: World) -> None:
+def test_the_response_carries_the_callers_request_id(either_world: World) -> None:
     answer = either_world.shopper().post("/orders", Idempotency_Key="k", X_Request_ID="shop 7/a")
     assert (answer.status_code, answer.headers["x-request-id"]) == (201, "shop 7/a")
 
@@ -130,7 +130,7 @@ def test_a_checkout_without_any_body_has_the_default_of_every_field(either_world
     assert ada.checkout({}, key="k").json() == answer.json()
 
 
-# --- what is ordered, and what it costs -------------------------------------------------------------------------------
+# --- items and prices -------------------------------------------------------------------------------------------------
 
 
 def test_every_vendor_of_a_cart_gets_a_part_of_the_order(either_world: World) -> None:
@@ -177,14 +177,14 @@ def test_the_same_product_on_two_lines_of_a_cart_is_one_item_of_both_quantities(
     assert either_world.stock(mug)["held"] == 5
 
 
-def test_what_product_asks_now_counts_not_what_it_asked_when_the_cart_was_filled(either_world: World) -> None:
+def test_the_current_price_counts_not_the_price_at_the_filling_of_the_cart(either_world: World) -> None:
     mug = either_world.product(1000)
     ada = either_world.customer([(mug, 2)])
     either_world.sandbox.put_product(mug, unit_price_minor=1500)
     assert ada.place()["total"] == "30.00"
 
 
-def test_an_order_remembers_names_and_prices_of_the_day(either_world: World) -> None:
+def test_an_order_keeps_the_names_and_prices_of_its_checkout(either_world: World) -> None:
     mug = either_world.product(1000, name="Mug")
     ada = either_world.customer([(mug, 2)])
     order = ada.place()
@@ -192,7 +192,7 @@ def test_an_order_remembers_names_and_prices_of_the_day(either_world: World) -> 
     assert ada.order(order["id"])["items"] == order["items"]
 
 
-def test_text_of_any_language_comes_back_as_it_was(either_world: World) -> None:
+def test_text_of_any_language_is_returned_unchanged(either_world: World) -> None:
     name, note = "Gâteau 蛋糕 🎂", 'ring "2×"\n\t<b>& wait</b>\\ %s {x} \x7f\u2028'
     ada = either_world.shopper(name=name)
     order = ada.place({"note": note})
@@ -200,7 +200,7 @@ def test_text_of_any_language_comes_back_as_it_was(either_world: World) -> None:
     assert ada.order(order["id"]) == order
 
 
-def test_a_customer_may_have_an_id_that_means_something_in_addresses(either_world: World) -> None:
+def test_a_customer_id_may_hold_characters_with_a_meaning_in_urls(either_world: World) -> None:
     mug = either_world.product()
     odd = f"c/{uuid.uuid4()}/../?x=1&y=%2e#é "
     ada = either_world.person("customer", odd)
@@ -211,10 +211,10 @@ def test_a_customer_may_have_an_id_that_means_something_in_addresses(either_worl
     assert ada.order(order["id"]) == order
 
 
-# --- where it goes ----------------------------------------------------------------------------------------------------
+# --- the shipping address ---------------------------------------------------------------------------------------------
 
 
-def test_an_address_in_the_body_comes_before_the_profiles(either_world: World) -> None:
+def test_an_address_in_the_body_takes_precedence_over_the_default_address(either_world: World) -> None:
     whole = {**LONDON, "line2": "2nd floor", "state": "Greater London", "phone": "+44 20 7930 7705"}
     assert either_world.shopper().place({"shipping_address": whole})["shipping_address"] == whole
 
@@ -239,24 +239,24 @@ def test_a_country_is_one_of_iso_3166_in_two_capital_letters(world: World, count
     assert world.stock(mug)["held"] == 0
 
 
-def test_without_an_address_there_is_nowhere_to_deliver_to(either_world: World) -> None:
+def test_a_checkout_without_any_address_is_refused(either_world: World) -> None:
     mug = either_world.product()
     ada = either_world.customer([(mug, 1)], default_address=None)
     problem(ada.checkout(), 422, "address_required", "errors")
     assert either_world.stock(mug)["held"] == 0
 
 
-# --- what the customer agreed to --------------------------------------------------------------------------------------
+# --- the customer's expectations --------------------------------------------------------------------------------------
 
 
-def test_a_cart_that_is_still_the_version_looked_at_is_ordered(either_world: World) -> None:
+def test_a_cart_of_the_expected_version_is_ordered(either_world: World) -> None:
     world = either_world
     ada = world.customer()
     cart = world.sandbox.put_cart(ada.id, [{"product_id": world.product(), "quantity": 1}])
     ada.place({"cart_version": cart["version"]})
 
 
-def test_a_cart_that_has_changed_since_it_was_looked_at_is_not_ordered(either_world: World) -> None:
+def test_a_cart_of_another_version_is_not_ordered(either_world: World) -> None:
     mug = either_world.product()
     ada = either_world.customer()
     cart = either_world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])
@@ -267,12 +267,14 @@ def test_a_cart_that_has_changed_since_it_was_looked_at_is_not_ordered(either_wo
 
 
 @pytest.mark.parametrize("total", ["20.00", "20", "20.0"])
-def test_a_total_that_is_as_expected_is_ordered_however_it_is_written(either_world: World, total: str) -> None:
+def test_an_expected_total_is_accepted_however_it_is_written(either_world: World, total: str) -> None:
     assert either_world.shopper(price=1000).place({"expected_total": total})["total"] == "20.00"
 
 
 @pytest.mark.parametrize("total", ["19.99", "20.01", "2000", "0"])
-def test_a_total_that_is_not_as_expected_is_told_and_the_stock_given_back(either_world: World, total: str) -> None:
+def test_an_unexpected_total_is_refused_with_the_actual_one_and_the_stock_is_released(
+    either_world: World, total: str
+) -> None:
     mug = either_world.product(1000)
     ada = either_world.customer([(mug, 2)])
     body = problem(ada.checkout({"expected_total": total}), 409, "total_changed", "current_total")
@@ -281,7 +283,7 @@ def test_a_total_that_is_not_as_expected_is_told_and_the_stock_given_back(either
     assert ada.get("/orders").json()["results"] == []
 
 
-def test_the_total_asked_for_can_be_agreed_to_with_the_same_key_and_a_new_expectation(either_world: World) -> None:
+def test_the_actual_total_can_be_accepted_under_the_same_key(either_world: World) -> None:
     mug = either_world.product(1000)
     ada = either_world.customer([(mug, 2)])
     current = ada.checkout({"expected_total": "19.99"}, key="k").json()["current_total"]
@@ -289,7 +291,7 @@ def test_the_total_asked_for_can_be_agreed_to_with_the_same_key_and_a_new_expect
     assert either_world.stock(mug)["held"] == 2
 
 
-def test_a_coupon_nobody_knows_stops_the_order_and_nothing_is_held(either_world: World) -> None:
+def test_an_unknown_coupon_is_refused_and_nothing_is_held(either_world: World) -> None:
     mug = either_world.product()
     ada = either_world.customer([(mug, 2)])
     problem(ada.checkout({"coupon_code": "NO-SUCH-COUPON"}), 409, "coupon_unavailable")
@@ -370,22 +372,22 @@ def test_an_order_that_comes_to_more_than_the_largest_amount_is_too_large(either
         ({"": 1}, "/"),
     ],
 )
-def test_a_field_that_is_not_as_it_should_be_is_pointed_at(world: World, body: dict[str, object], pointer: str) -> None:
+def test_an_invalid_field_is_pointed_at(world: World, body: dict[str, object], pointer: str) -> None:
     assert refused_input(world.shopper().checkout(body)) == [pointer]
 
 
-# --- what can't be ordered --------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
-def test_there_is_nothing_to_order_without_a_cart(either_world: World) -> None:
+def test_a_checkout_without_a_cart_is_refused(either_world: World) -> None:
     problem(either_world.customer().checkout(), 422, "empty_cart")
 
 
-def test_there_is_nothing_to_order_in_an_empty_cart(either_world: World) -> None:
+def test_a_checkout_of_an_empty_cart_is_refused(either_world: World) -> None:
     problem(either_world.customer([]).checkout(), 422, "empty_cart")
 
 
-def test_100_products_and_10_000_of_one_are_still_an_order(either_world: World) -> None:
+def test_100_products_and_10_000_of_one_are_accepted(either_world: World) -> None:
     products = [either_world.product(1, stock=10_000) for _ in range(100)]
     order = either_world.customer([(products[0], 10_000), *((product, 1) for product in products[1:])]).place()
     assert (len(order["items"]), order["total"]) == (100, "100.99")
@@ -401,23 +403,23 @@ def test_100_products_and_10_000_of_one_are_still_an_order(either_world: World) 
     ],
     ids=["101 products", "10 001 of one", "10 001 of one on two lines", "2^31 of one"],
 )
-def test_a_cart_can_be_too_large_for_one_order(either_world: World, lines: list[tuple[str, int]]) -> None:
+def test_a_cart_beyond_the_limits_of_an_order_is_refused(either_world: World, lines: list[tuple[str, int]]) -> None:
     problem(either_world.customer(lines).checkout(), 422, "cart_too_large")
 
 
-def test_a_closed_account_orders_nothing(either_world: World) -> None:
+def test_an_inactive_customer_places_no_order(either_world: World) -> None:
     mug = either_world.product()
     problem(either_world.customer([(mug, 1)], is_active=False).checkout(), 422, "customer_inactive")
     assert either_world.stock(mug)["held"] == 0
 
 
-def test_somebody_whom_user_does_not_know_orders_nothing(either_world: World) -> None:
+def test_a_customer_unknown_to_user_places_no_order(either_world: World) -> None:
     stranger = either_world.person("customer", f"c-{uuid.uuid4()}")
     either_world.sandbox.put_cart(stranger.id, [{"product_id": either_world.product(), "quantity": 1}])
     problem(stranger.checkout(), 422, "customer_inactive")
 
 
-def test_a_product_in_another_currency_than_the_cart_stops_the_order_and_the_stock_is_given_back(
+def test_a_product_in_another_currency_than_the_cart_is_refused_and_the_stock_released(
     either_world: World,
 ) -> None:
     mug, tea = either_world.product(currency="EUR"), either_world.product(currency="GBP")
@@ -425,7 +427,7 @@ def test_a_product_in_another_currency_than_the_cart_stops_the_order_and_the_sto
     assert (either_world.stock(mug)["held"], either_world.stock(tea)["held"]) == (0, 0)
 
 
-def test_missing_stock_is_told_line_by_line_and_nothing_is_held(either_world: World) -> None:
+def test_a_shortage_is_reported_line_by_line_and_nothing_is_held(either_world: World) -> None:
     world = either_world
     plenty, few, none = world.product(stock=100), world.product(stock=3), world.product(stock=0)
     unknown = f"p-{uuid.uuid4()}"
@@ -448,7 +450,7 @@ def test_the_last_one_in_stock_is_sold_to_one_customer(either_world: World) -> N
     assert shortages == [{"product_id": mug, "requested": 1, "available": 0}]
 
 
-# --- what follows from an order ---------------------------------------------------------------------------------------
+# --- effects of an order ----------------------------------------------------------------------------------------------
 
 
 def test_the_stock_of_a_placed_order_is_held_until_after_its_expiry(either_world: World) -> None:
@@ -464,15 +466,15 @@ def test_the_stock_of_a_placed_order_is_held_until_after_its_expiry(either_world
     }
 
 
-def test_payment_is_asked_once_for_the_total(either_world: World) -> None:
+def test_payment_is_requested_once_for_the_total(either_world: World) -> None:
     world = either_world
     order = world.shopper(price=1000).place()
-    payment = eventually(lambda: asked(world, order["id"]), "the payment request")
+    payment = eventually(lambda: requested_payment(world, order["id"]), "the payment request")
     assert payment["heard"] == {"payment.requested": 1}
     assert (payment["amount_minor"], payment["currency"], payment["state"]) == (2000, "EUR", "requested")
 
 
-def test_an_order_that_costs_nothing_is_confirmed_at_once_and_payment_is_not_asked(either_world: World) -> None:
+def test_an_order_that_costs_nothing_is_confirmed_at_once_without_a_payment_request(either_world: World) -> None:
     world = either_world
     gift = world.product(0, stock=10)
     ada = world.customer([(gift, 2)])
@@ -495,7 +497,7 @@ def test_an_order_that_costs_nothing_is_confirmed_at_once_and_payment_is_not_ask
     ]
 
 
-def test_the_audit_trail_begins_with_who_placed_the_order_in_which_request(either_world: World) -> None:
+def test_the_audit_trail_begins_with_the_actor_and_the_request_of_the_checkout(either_world: World) -> None:
     ada = either_world.shopper()
     order = ada.post("/orders", Idempotency_Key="k", X_Request_ID="the-request").json()
     [entry] = either_world.sql("SELECT * FROM order_events WHERE order_id = %s", order["id"])
@@ -528,28 +530,28 @@ def test_the_ordered_cart_is_cleared(either_world: World) -> None:
     assert world.sandbox.ledger("cart", order["id"]) == {"heard": 1, "in_effect": 1}
 
 
-def test_a_cart_that_has_moved_on_is_left_alone(either_world: World) -> None:
+def test_a_cart_of_a_newer_version_is_not_cleared(either_world: World) -> None:
     world = either_world
     ada, mug = world.shopper(), world.product()
     with world.sandbox.fault("cart", kind="delay", value=0.5, call="clear"):
         order = ada.place()
         world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])
-        eventually(lambda: is_in_effect(world, order["id"]), "the cart to be asked for")
+        eventually(lambda: is_in_effect(world, order["id"]), "the cart's clearing to be requested")
     assert cart_of(ada)["items"] == [{"product_id": mug, "quantity": 1}]
     assert world.sandbox.ledger("cart", order["id"])["in_effect"] == 0
 
 
 def is_in_effect(world: World, order_id: str) -> bool:
-    """Whether everything that follows from the order so far is in effect."""
+    """Return whether every effect of the order so far is done."""
     return not world.sql("SELECT id FROM outbox WHERE order_id = %s", order_id)
 
 
-def asked(world: World, order_id: str) -> dict[str, object]:
-    """What Payment knows of the order; nothing before it has heard of it."""
+def requested_payment(world: World, order_id: str) -> dict[str, object]:
+    """Return the request that Payment received for the order, if it has."""
     payment = world.sandbox.ledger("payment", order_id)
     return payment if payment["heard"] else {}
 
 
 def cart_of(customer: Person) -> dict[str, object]:
-    """The customer's cart as it is now."""
+    """Return the customer's current cart."""
     return dict(customer.world.sandbox.ledger("cart")["carts"][customer.id])

@@ -1,4 +1,4 @@
-"""POST /api/v1/orders/quote: what checkout would cost now. Holds nothing, stores nothing."""
+"""POST /api/v1/orders/quote: the price of a checkout now, without any reservation or write."""
 
 import uuid
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 
 
-def test_a_quote_to_the_letter(either_world: World) -> None:
+def test_a_quote_has_exactly_the_fields_of_the_contract(either_world: World) -> None:
     world = either_world
     mug = world.product(1000, "v-1", name="Mug", sku="MUG", stock=7)
     ada = world.customer()
@@ -52,7 +52,7 @@ def test_a_quote_holds_nothing_and_stores_nothing(either_world: World) -> None:
     assert world.sandbox.ledger("cart")["carts"][ada.id]["items"] == [{"product_id": mug, "quantity": 5}]
 
 
-def test_an_order_placed_as_quoted_costs_what_was_quoted(either_world: World) -> None:
+def test_an_order_placed_as_quoted_has_the_quoted_total(either_world: World) -> None:
     mug, book = either_world.product(1999, "v-1"), either_world.product(333, "v-2")
     ada = either_world.customer([(mug, 2), (book, 3)])
     quote = ada.post("/orders/quote").json()
@@ -73,7 +73,7 @@ def test_the_same_product_on_two_lines_is_quoted_as_one(either_world: World) -> 
     assert (item["quantity"], item["total"]) == (5, "50.00")
 
 
-def test_missing_stock_does_not_stop_a_quote_which_tells_of_it(either_world: World) -> None:
+def test_a_shortage_is_reported_in_a_quote(either_world: World) -> None:
     world = either_world
     plenty, few, unknown = world.product(1000, stock=9), world.product(500, stock=1), f"p-{uuid.uuid4()}"
     answer = world.customer([(plenty, 9), (few, 2), (unknown, 3)]).post("/orders/quote")
@@ -87,7 +87,7 @@ def test_missing_stock_does_not_stop_a_quote_which_tells_of_it(either_world: Wor
     assert quote["total"] == "100.00"
 
 
-def test_a_cart_of_nothing_but_unknown_products_is_quoted_as_nothing_and_short_of_all(either_world: World) -> None:
+def test_a_cart_of_unknown_products_is_quoted_at_zero_with_every_line_short(either_world: World) -> None:
     unknown = f"p-{uuid.uuid4()}"
     quote = either_world.customer([(unknown, 3)]).post("/orders/quote").json()
     assert (quote["items"], quote["total"]) == ([], "0.00")
@@ -98,12 +98,12 @@ def test_a_quote_needs_no_key_and_no_body(either_world: World) -> None:
     assert either_world.shopper().http.post("/api/v1/orders/quote").status_code == 200
 
 
-def test_a_quote_needs_no_address_yet(either_world: World) -> None:
+def test_a_quote_needs_no_address(either_world: World) -> None:
     ada = either_world.customer([(either_world.product(), 1)], default_address=None)
     assert ada.post("/orders/quote").status_code == 200
 
 
-def test_a_quote_may_be_asked_for_as_often_as_one_likes(either_world: World) -> None:
+def test_a_quote_may_be_repeated(either_world: World) -> None:
     mug = either_world.product(stock=2)
     ada = either_world.customer([(mug, 2)])
     assert ada.post("/orders/quote").json() == ada.post("/orders/quote").json()
@@ -125,7 +125,7 @@ def test_a_quote_may_be_asked_for_as_often_as_one_likes(either_world: World) -> 
         (lambda world: world.shopper(), {"coupon_code": "NO-SUCH-COUPON"}, 409, "coupon_unavailable", ()),
     ],
 )
-def test_what_stops_a_checkout_stops_its_quote(
+def test_a_refusal_of_the_checkout_is_a_refusal_of_its_quote(
     either_world: World,
     arrange: Callable[[World], Person],
     body: dict[str, object],
@@ -148,5 +148,7 @@ def test_what_stops_a_checkout_stops_its_quote(
         ({"idempotency_key": "k"}, "/idempotency_key"),
     ],
 )
-def test_a_quotes_body_is_checked_as_a_checkouts(either_world: World, body: dict[str, object], pointer: str) -> None:
+def test_the_body_of_a_quote_is_validated_as_that_of_a_checkout(
+    either_world: World, body: dict[str, object], pointer: str
+) -> None:
     assert pointer in refused_input(either_world.shopper().post("/orders/quote", body))

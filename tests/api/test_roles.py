@@ -1,4 +1,4 @@
-"""Who may do what: one table of route, method and role, held against the routes there are; and what each can do now."""
+"""Roles: one table of route, method and role compared with the routes, and the actions available to each role."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,18 +14,18 @@ from tests.support.roles import METHODS, TABLE
 from tests.support.world import Person, World
 
 STATES = ["", "pp", "ap", "aa", "sp", "ss", "dp", "dd", "cp", "ca", "cs", "cd", "cc", "cancelled", "expired"]
-"""Where a two-vendor order may stand: not paid for, what its vendors have done since it was, or its end before that."""
+"""States of a two-vendor order: unpaid, the states of its vendor orders once paid, or terminated while unpaid."""
 
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
 @pytest.fixture
 def paths(market: Market) -> Callable[[str], str]:
-    """Fills the ids of an order and of a dead letter into a route."""
+    """Fill the ids of an order and of a dead letter into a route."""
     sale = market.sell()
     letter = market.world.dead_letter()
     ids = {"{order_id}": sale.id, "{vendor_order_id}": sale.parts[0], "{dead_letter_id}": letter}
@@ -33,7 +33,7 @@ def paths(market: Market) -> Callable[[str], str]:
 
 
 def call(person: Person, method: str, path: str) -> httpx.Response:
-    """The answer to a request that could be served, without its body: streams have no end."""
+    """Return the response to a request that could be served, without reading its body: streams have no end."""
     body = {"content": b"{}", "headers": {"Content-Type": "application/json"}} if method == "POST" else {}
     with person.http.stream(method, f"/api/v1{path}", **body) as answer:  # type: ignore[arg-type]
         if answer.headers["content-type"] != "text/event-stream":
@@ -41,19 +41,19 @@ def call(person: Person, method: str, path: str) -> httpx.Response:
         return answer
 
 
-def test_every_route_says_who_may_use_it_as_the_table_has_it(world: World) -> None:
+def test_every_route_declares_the_roles_of_the_table(world: World) -> None:
     routes: dict[str, dict[str, Any]] = httpx.get(f"{world.url}/api/schema", trust_env=False).json()["paths"]
-    said = {
+    declared = {
         (method.upper(), path.removeprefix("/api/v1")): operation.get("x-roles")
         for path, operations in routes.items()
         for method, operation in operations.items()
         if path.startswith("/api/v1/")
     }
-    assert said == TABLE
+    assert declared == TABLE
 
 
 @pytest.mark.parametrize("role", ["customer", "vendor", "admin"])
-def test_a_role_gets_through_where_the_table_says_so_and_nowhere_else(
+def test_a_role_is_admitted_exactly_where_the_table_says_so(
     market: Market, paths: Callable[[str], str], role: str
 ) -> None:
     person = {"customer": market.customer, "vendor": market.vendors[0], "admin": market.admin}[role]
@@ -63,10 +63,11 @@ def test_a_role_gets_through_where_the_table_says_so_and_nowhere_else(
         if role not in roles:
             assert answer.json()["code"] == "permission_denied"
         else:
+            # Admitted: the rest of the request, and the state that earlier rows have left, decide on the status.
             assert answer.status_code in (200, 202, 400, 409, 422), f"{role} {method} {route}: {answer.status_code}"
 
 
-def test_nobody_gets_through_without_a_token(market: Market, paths: Callable[[str], str]) -> None:
+def test_a_request_without_a_token_is_refused_on_every_route(market: Market, paths: Callable[[str], str]) -> None:
     for method, route in TABLE:
         answer = httpx.request(method, f"{market.world.url}/api/v1{paths(route)}", trust_env=False)
         assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated"), route
@@ -82,7 +83,7 @@ def test_a_method_without_a_row_does_not_exist(market: Market, paths: Callable[[
             assert set(answer.headers["allow"].split(", ")) == allowed
 
 
-def test_the_role_is_looked_at_before_the_resource(market: Market) -> None:
+def test_the_role_is_checked_before_the_resource(market: Market) -> None:
     nowhere = "orders/00000000-0000-0000-0000-000000000000"
     assert market.vendors[0].get(f"/{nowhere}").status_code == 403
     assert market.vendors[0].post(f"/{nowhere}/cancel", {"nonsense": 1}).status_code == 403
@@ -92,7 +93,7 @@ def test_the_role_is_looked_at_before_the_resource(market: Market) -> None:
         assert person.post(f"/admin/dead-{nowhere.replace('orders', 'letters')}/retry", {"n": 1}).status_code == 403
 
 
-def test_the_resource_is_looked_at_before_what_is_said_of_it(market: Market) -> None:
+def test_the_resource_is_checked_before_the_body(market: Market) -> None:
     """The contract's order of checks: 401, 403, 404, then 400."""
     nowhere = "00000000-0000-0000-0000-000000000000"
     customer, vendor = market.customer, market.vendors[0]
@@ -109,7 +110,7 @@ def test_the_resource_is_looked_at_before_what_is_said_of_it(market: Market) -> 
 
 
 def brought_to(market: Market, state: str, count: int) -> list[Sale]:
-    """Orders that stand in one of STATES."""
+    """Return orders that stand in one of STATES."""
     sales = [market.place() for _ in range(count)]
     if state == "expired":
         for sale in sales:
@@ -128,26 +129,26 @@ def brought_to(market: Market, state: str, count: int) -> list[Sale]:
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state or "unpaid")
-def test_available_actions_are_what_each_role_can_do_now(market: Market, state: str) -> None:
+def test_available_actions_are_exactly_those_that_succeed(market: Market, state: str) -> None:
     (sale,) = brought_to(market, state, 1)
     done = {part["status"] for part in sale.order()["vendor_orders"]}
     possible: list[Callable[[Sale], httpx.Response]] = []
-    for who in (market.customer, market.admin):
-        order = who.order(sale.id)
+    for caller in (market.customer, market.admin):
+        order = caller.order(sale.id)
         if "cancel" in order["available_actions"]:
-            possible.append(partial(Sale.cancel, who=who))
+            possible.append(partial(Sale.cancel, caller=caller))
         elif order["status"] != "cancelled":
-            assert sale.cancel(who).status_code == 409
+            assert sale.cancel(caller).status_code == 409
         assert set(order["available_actions"]) <= {"cancel"}
-    for vendor, who in ((0, market.vendors[0]), (1, market.vendors[1]), (0, market.admin), (1, market.admin)):
-        part = who.get(f"/vendor-orders/{sale.parts[vendor]}").json()
+    for vendor, caller in ((0, market.vendors[0]), (1, market.vendors[1]), (0, market.admin), (1, market.admin)):
+        part = caller.get(f"/vendor-orders/{sale.parts[vendor]}").json()
         assert set(part["available_actions"]) <= REACHES.keys()
         for action, reaches in REACHES.items():
             if action in part["available_actions"]:
-                possible.append(partial(Sale.act, vendor=vendor, action=action, who=who))
+                possible.append(partial(Sale.act, vendor=vendor, action=action, caller=caller))
             elif part["status"] != reaches:
-                assert sale.act(vendor, action, who).status_code == 409, f"{action} of vendor {vendor}"
-    assert {part["status"] for part in sale.order()["vendor_orders"]} == done, "what is refused changes nothing"
+                assert sale.act(vendor, action, caller).status_code == 409, f"{action} of vendor {vendor}"
+    assert {part["status"] for part in sale.order()["vendor_orders"]} == done, "a refused action has no effect"
     fresh = brought_to(market, state, len(possible))
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda act, one: act(one), possible, fresh))

@@ -1,7 +1,8 @@
-"""Schemathesis against the running service: whatever it makes of `openapi.yaml`, good input and bad, for each role and for
-nobody, the answer is one that the document names. It never is a 500, and bad input never passes.
+"""Schemathesis against the running service: valid and invalid input made from `openapi.yaml`, for each role and without
+a token.
 
-Streams stay open by design; they have tests of their own.
+Each response must be documented, is never a 500, and never accepts invalid input. Streams stay open by design; they
+have tests of their own.
 """
 
 import uuid
@@ -33,10 +34,10 @@ DOCUMENT: dict[str, Any] = yaml.safe_load((CHECKOUT / "openapi.yaml").read_text(
 
 
 def code_conformance(context: CheckContext, response: Response, case: Case) -> None:
-    """A refusal's code is one of those that the document has examples of at this status."""
+    """Check that a refusal's code is among the document's examples for this status."""
     answer = case.operation.definition.raw["responses"].get(str(response.status_code))
     if answer is None or not response.headers["content-type"][0].startswith("application/problem+json"):
-        return  # other checks say whether that may be
+        return  # other checks decide on undocumented statuses
     if "$ref" in answer:
         answer = DOCUMENT["components"]["responses"][answer["$ref"].rpartition("/")[2]]
     problem = response.json()
@@ -53,7 +54,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 RANDOM_EXAMPLES = 6
-"""For each endpoint and role, after those that go through its limits one by one."""
+"""For each endpoint and role, after the cases of the boundary phase."""
 
 VENDOR = "v-schema"
 PERSONS: dict[str, Callable[[World], Person]] = {
@@ -62,26 +63,26 @@ PERSONS: dict[str, Callable[[World], Person]] = {
     "admin": World.admin,
 }
 BEFORE = {"ship": ["accept"], "deliver": ["accept", "ship"]}
-"""What a vendor order has gone through before an action can succeed."""
+"""The actions on a vendor order before an action can succeed."""
 
 PARCEL = {"carrier": "La Poste", "tracking_number": "6A1"}
 TIMEOUT_SECONDS = 10
 
 
 def load() -> BaseSchema:
-    """The document, without streams; what is made from it is the same in each run."""
+    """Return the document without streams; the generated cases are the same in each run."""
     schema = schemathesis.openapi.from_path(CHECKOUT / "openapi.yaml")
     schema.config.generation.update(with_security_parameters=False, deterministic=True)
     return schema.exclude(path_regex="/stream$")
 
 
 def of(role: str) -> BaseSchema:
-    """What a role may use; "nobody" may use what asks for no token."""
+    """Return the operations of a role; "nobody" has those without a token."""
     return load().include(lambda context: role in (context.operation.definition.raw["x-roles"] or ["nobody"]))
 
 
-def all_at_a_glance() -> BaseSchema:
-    """Everything, without going through the limits."""
+def without_boundary_values() -> BaseSchema:
+    """Return all operations, without the phase that tries boundary values."""
     schema = load()
     schema.config.phases.coverage.enabled = False
     return schema
@@ -98,7 +99,7 @@ def examples(count: int) -> settings:
 
 
 class Caller:
-    """Somebody of a role who has a paid order to play with, a new one after each success."""
+    """A caller of one role with a paid order, replaced after each success."""
 
     def __init__(self, world: World, role: str, session: requests.Session) -> None:
         self.world, self.role, self._session = world, role, session
@@ -121,7 +122,7 @@ class Caller:
             self._orders.pop(case.operation.path, None)
 
     def prepare(self, case: Case) -> None:
-        """Fill the cart for a checkout; let an id that is one be that of the order."""
+        """Fill the cart for a checkout; replace a valid id by that of the order."""
         path = case.operation.path
         if path.startswith("/api/v1/orders") and "{" not in path and case.operation.method == "post":
             self._fill_cart()
@@ -158,7 +159,7 @@ def is_uuid(*values: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def shared_world(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """The service as it is run; the invariants are checked once, after all cases."""
+    """Yield the service as it is run; the invariants are checked once, after all cases."""
     with closing(World(stack, stack.url, sandbox)) as world:
         yield world
         stack.check()
@@ -205,7 +206,7 @@ def test_operators_get_documented_responses(case: Case, callers: dict[str, Calle
 
 
 @pytest.mark.parametrize("role", [*PERSONS, "nobody"])
-@all_at_a_glance().parametrize()
+@without_boundary_values().parametrize()
 @examples(2)
 def test_other_roles_get_documented_errors(case: Case, callers: dict[str, Caller], role: str) -> None:
     callers[role].ask(case)

@@ -1,4 +1,4 @@
-"""What every answer tells a browser and whatever stands in between: nothing is guessed, framed, passed on or kept."""
+"""Security headers of every response, for browsers and caches: no sniffing, framing, referrer or shared caching."""
 
 import httpx
 import pytest
@@ -8,8 +8,8 @@ from tests.support.world import World
 FOREIGN = "/api/v1/orders/00000000-0000-0000-0000-000000000000"
 
 
-def assert_guarded(answer: httpx.Response) -> None:
-    """The headers that all answers have, each once."""
+def assert_security_headers(answer: httpx.Response) -> None:
+    """Check that the headers of all responses are present, each once."""
     headers = answer.headers
     assert headers.get_list("x-content-type-options") == ["nosniff"]
     assert headers.get_list("referrer-policy") == ["no-referrer"]
@@ -36,30 +36,30 @@ def assert_guarded(answer: httpx.Response) -> None:
         ("GET", "/api/doc", 200),
     ],
 )
-def test_an_answer_is_kept_nowhere_framed_nowhere_and_taken_for_what_it_says_it_is(
+def test_a_response_is_neither_stored_nor_framed_nor_sniffed(
     either_world: World, method: str, path: str, status: int
 ) -> None:
     answer = either_world.customer().http.request(method, path)
     assert answer.status_code == status
-    assert_guarded(answer)
+    assert_security_headers(answer)
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_who_is_not_let_in_gets_them_too(either_world: World) -> None:
+def test_a_401_has_the_security_headers(either_world: World) -> None:
     answer = either_world.customer().get("/orders", headers={"Authorization": ""})
     assert answer.status_code == 401
-    assert_guarded(answer)
+    assert_security_headers(answer)
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_a_placed_order_is_kept_nowhere(either_world: World) -> None:
+def test_a_placed_order_is_not_stored(either_world: World) -> None:
     answer = either_world.shopper().checkout()
     assert answer.status_code == 201
-    assert_guarded(answer)
+    assert_security_headers(answer)
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_an_order_is_kept_by_its_caller_alone_who_asks_before_using_it_again(either_world: World) -> None:
+def test_an_order_is_stored_privately_and_revalidated(either_world: World) -> None:
     ada = either_world.shopper(vendor="v-kept")
     order = ada.place()
     vendor = either_world.vendor("v-kept")
@@ -71,20 +71,20 @@ def test_an_order_is_kept_by_its_caller_alone_who_asks_before_using_it_again(eit
         known = person.get(path, headers={"If-None-Match": fresh.headers["etag"]})
         assert (fresh.status_code, known.status_code) == (200, 304)
         for answer in (fresh, known):
-            assert_guarded(answer)
+            assert_security_headers(answer)
             assert answer.headers["cache-control"] == "private, no-cache"
             assert answer.headers["vary"] == "Authorization"
 
 
-def test_a_stream_is_kept_nowhere(either_world: World) -> None:
+def test_a_stream_is_not_stored(either_world: World) -> None:
     ada = either_world.shopper()
     order = ada.place()
     with ada.http.stream("GET", f"/api/v1/orders/{order['id']}/stream") as answer:
-        assert_guarded(answer)
+        assert_security_headers(answer)
         assert answer.headers["cache-control"] == "no-store"
 
 
-def test_what_the_documentation_is_made_of_may_be_kept_and_holds_nobodys_data(either_world: World) -> None:
+def test_assets_of_the_documentation_may_be_stored_and_contain_no_customer_data(either_world: World) -> None:
     answer = either_world.customer().http.get("/api/doc/swagger-ui-bundle.js")
-    assert_guarded(answer)
+    assert_security_headers(answer)
     assert answer.headers["cache-control"] == "public, max-age=3600"

@@ -1,4 +1,4 @@
-"""Nobody sees or touches what is not theirs (promise P7): every route, filter, search and cursor, with canaries to find."""
+"""Tenancy (promise P7): no caller reads or changes another's data by any route, filter, search or cursor; canaries mark it."""
 
 import uuid
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ VENDOR_ORDER_ROUTES = [
 
 @dataclass
 class Town:
-    """Ada buys from both vendors, Bob from the second alone; everything that is somebody's own has their canary in it."""
+    """Ada buys from both vendors, Bob from the second alone; all data of each caller contain its canary."""
 
     world: World
     vendors: list[Person]
@@ -41,13 +41,13 @@ class Town:
     canary: str
 
     def of(self, name: str) -> str:
-        """What gives away something of `name`: ada, bob, first (vendor) or second."""
+        """Return the text that reveals data of `name`: ada, bob, first (vendor) or second."""
         return f"{name}{self.canary}"
 
 
 @pytest.fixture
 def town(world: World) -> Iterator[Town]:
-    """A town with a paid order of Ada's and one of Bob's."""
+    """Yield a town with one paid order each of Ada and Bob."""
     canary = uuid.uuid4().hex[:12]
     market = Market(world, 1000, 333)
     for product, name in zip(market.products, ("first", "second"), strict=True):
@@ -77,13 +77,13 @@ def town(world: World) -> Iterator[Town]:
 
 
 def same_but_for_the_request(answer: httpx.Response) -> tuple[int, dict[str, Any], set[str]]:
-    """The answer without what belongs to this one request, and the names of its headers."""
+    """Return the response without the parts that belong to this one request, and the names of its headers."""
     body = {name: value for name, value in answer.json().items() if name not in ("instance", "request_id")}
     return answer.status_code, body, set(answer.headers)
 
 
 def ask(person: Person, method: str, path: str) -> httpx.Response:
-    """A request that would do something if it were allowed."""
+    """Send a request that would have an effect if it were allowed."""
     if method == "GET":
         return person.get(path)
     return person.post(path, SHIPMENT if path.endswith("/ship") else {})
@@ -95,7 +95,7 @@ def listed(person: Person, path: str, **query: Any) -> httpx.Response:
     return answer
 
 
-def test_somebody_elses_order_is_missing_on_every_route(town: Town) -> None:
+def test_a_foreign_order_is_404_on_every_route(town: Town) -> None:
     before = town.ada.order(town.shared.id)
     for method, tail in ORDER_ROUTES:
         foreign = ask(town.bob, method, f"/orders/{town.shared.id}{tail}")
@@ -106,7 +106,7 @@ def test_somebody_elses_order_is_missing_on_every_route(town: Town) -> None:
     assert town.ada.order(town.shared.id) == before
 
 
-def test_somebody_elses_vendor_order_is_missing_on_every_route(town: Town) -> None:
+def test_a_foreign_vendor_order_is_404_on_every_route(town: Town) -> None:
     before = [town.shared.part(0), town.shared.part(1)]
     for mine, other in ((0, 1), (1, 0)):
         for method, tail in VENDOR_ORDER_ROUTES:
@@ -117,8 +117,8 @@ def test_somebody_elses_vendor_order_is_missing_on_every_route(town: Town) -> No
     assert [town.shared.part(0), town.shared.part(1)] == before
 
 
-def test_a_foreign_thing_is_missing_whatever_is_said_of_it(town: Town) -> None:
-    """A version, a copy or a wrong body must not tell that it exists."""
+def test_a_foreign_order_is_404_whatever_the_request_contains(town: Town) -> None:
+    """A version, a tag or an invalid body must not reveal that it exists."""
     order, part = f"/orders/{town.shared.id}", f"/vendor-orders/{town.shared.parts[1]}"
     stranger = town.vendors[0]
     for foreign, missing in (
@@ -140,7 +140,7 @@ def test_a_foreign_thing_is_missing_whatever_is_said_of_it(town: Town) -> None:
 
 
 @pytest.mark.parametrize("id_", ["1", "x", "00000000", f"{MISSING}0", MISSING[:-1], "%00", "..%2f..", "é"])
-def test_a_malformed_id_is_missing_too(world: World, id_: str) -> None:
+def test_a_malformed_id_is_404(world: World, id_: str) -> None:
     customer, vendor = world.customer(), world.vendor("v-1")
     answers = [ask(customer, method, f"/orders/{id_}{tail}") for method, tail in ORDER_ROUTES]
     answers += [ask(vendor, method, f"/vendor-orders/{id_}{tail}") for method, tail in VENDOR_ORDER_ROUTES]
@@ -165,7 +165,7 @@ def test_a_customers_lists_hold_their_own_orders_only(town: Town) -> None:
     assert [order["id"] for order in listed(town.ada, "/orders").json()["results"]] == [town.shared.id]
 
 
-def test_no_filter_search_or_ordering_leads_a_customer_to_somebody_elses_order(town: Town) -> None:
+def test_no_filter_search_or_ordering_returns_a_foreign_order_to_a_customer(town: Town) -> None:
     order = town.ada.order(town.shared.id)
     nothing: list[dict[str, Any]] = [
         {"vendor_id": town.vendor_ids[0]},
@@ -192,13 +192,13 @@ def test_no_filter_search_or_ordering_leads_a_customer_to_somebody_elses_order(t
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid")
 
 
-def test_a_vendor_learns_nothing_of_the_other_vendor_or_of_the_whole_order(town: Town) -> None:
+def test_a_vendor_sees_nothing_of_the_other_vendor_or_of_the_whole_order(town: Town) -> None:
     sale, (first, second) = town.shared, town.vendors
     sale.do(1, "accept", "ship")
     sale.do(0, "accept")
     with first.http.stream("GET", f"/api/v1/vendor-orders/{sale.parts[0]}/stream") as stream:
-        heard = next(chunk for chunk in stream.iter_text() if "data:" in chunk)
-    seen = heard + "".join(
+        first_chunk = next(chunk for chunk in stream.iter_text() if "data:" in chunk)
+    seen = first_chunk + "".join(
         first.get(path).text
         for path in (
             *("/vendor-orders", "/vendor-orders?q=Mug", "/vendor-orders?ordering=total", "/vendor-orders/summary"),
@@ -224,7 +224,7 @@ def test_a_vendor_learns_nothing_of_the_other_vendor_or_of_the_whole_order(town:
     assert {what: secret for what, secret in secrets.items() if secret in seen} == {}
 
 
-def test_no_filter_search_or_ordering_leads_a_vendor_to_somebody_elses_items(town: Town) -> None:
+def test_no_filter_search_or_ordering_returns_foreign_items_to_a_vendor(town: Town) -> None:
     first = town.vendors[0]
     for query in ({"q": town.of("second")}, {"product_id": town.products[1]}, {"q": town.of("bob")}):
         assert listed(first, "/vendor-orders", **query).json()["results"] == [], query
@@ -246,7 +246,7 @@ def test_a_user_of_the_same_vendor_sees_the_same(town: Town) -> None:
     assert colleague.get("/vendor-orders").json() == town.vendors[0].get("/vendor-orders").json()
 
 
-def test_a_customer_whose_id_is_a_vendors_or_an_admins_gains_nothing(town: Town) -> None:
+def test_a_customer_with_the_id_of_a_vendor_or_an_admin_has_no_other_rights(town: Town) -> None:
     for role, subject, vendor_id in (
         ("customer", town.vendor_ids[0], None),
         ("customer", town.shared.market.admin.id, None),
@@ -300,7 +300,7 @@ def test_the_same_key_of_two_customers_makes_two_orders(world: World) -> None:
     assert "idempotent-replayed" not in second.headers
 
 
-def test_what_one_vendor_gives_up_is_given_back_without_a_trace_at_the_other(town: Town) -> None:
+def test_one_vendors_cancellation_leaves_no_trace_at_the_other(town: Town) -> None:
     before = town.vendors[0].get(f"/vendor-orders/{town.shared.parts[0]}")
     town.shared.do(1, "cancel")
     check_at_rest(town.world, town.shared.id)

@@ -1,4 +1,4 @@
-"""GET /api/v1/orders/{id}/tracking and /history: where the parcels are, and what has happened, to each role in its measure."""
+"""GET /api/v1/orders/{id}/tracking and /history: shipments and the audit trail, with the fields that each role may see."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ UNSHIPPED = dict.fromkeys(("carrier", "tracking_number", "tracking_url", "shippe
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
@@ -69,7 +69,7 @@ def test_history_shows_a_customer_the_steps_and_an_admin_every_field(either_worl
     market = Market(either_world, 1000, 333)
     sale = market.sell()
     sale.do(0, "accept")
-    seen, whole = (who.get(f"/orders/{sale.id}/history") for who in (market.customer, market.admin))
+    seen, whole = (caller.get(f"/orders/{sale.id}/history") for caller in (market.customer, market.admin))
     assert seen.status_code == whole.status_code == 200
     assert seen.json().keys() == whole.json().keys() == {"results"}
     theirs, entries = seen.json()["results"], whole.json()["results"]
@@ -92,7 +92,7 @@ def test_history_shows_a_customer_the_steps_and_an_admin_every_field(either_worl
     assert theirs[4]["at"] == sale.order()["updated_at"]
 
 
-def test_an_order_that_costs_nothing_is_confirmed_in_its_first_moment(world: World) -> None:
+def test_the_history_of_an_order_that_costs_nothing_begins_with_its_confirmation(world: World) -> None:
     sale = Market(world, 0).place()
     rows = [(e["sequence"], e["type"], e["from"], e["to"]) for e in sale.trail()]
     assert rows[0] == (1, "order.placed", None, "pending")

@@ -1,4 +1,4 @@
-"""GET /api/v1/vendor-orders, one of them, and their summary: a vendor's share of the orders, and nothing of the others'."""
+"""GET /api/v1/vendor-orders, one vendor order, and their summary: a vendor's share of orders, and nothing of other vendors."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -30,12 +30,12 @@ FIELDS = {
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
 def listed(person: Person, **query: Any) -> list[str]:
-    """The ids of all the vendor orders that the person finds, followed from page to page."""
+    """Return the ids of all the vendor orders in the person's list, page by page."""
     ids: list[str] = []
     answer = person.get("/vendor-orders", params=query)
     while True:
@@ -81,7 +81,7 @@ def test_a_vendor_sees_the_order_status_as_far_as_it_concerns_its_part(world: Wo
 
 
 def one_of_each(market: Market) -> dict[str, list[tuple[Sale, int]]]:
-    """Vendor orders in every state there is, by the order's status that their vendor is told; the oldest first."""
+    """Return vendor orders in every state, by the order's status that vendors see; the oldest first."""
     paid, going, gone, given_up, over = market.sell_many(5)
     pending, called_off, late = (market.place() for _ in range(3))
     going.do(1, "accept")
@@ -107,11 +107,11 @@ def test_a_filter_by_order_status_selects_the_vendor_orders_that_show_it(world: 
         assert len(every) == 8
         for words in ("pending", "confirmed", "cancelled", "expired", "confirmed,pending", "expired,cancelled,pending"):
             wanted = {sale.parts[of] for word in words.split(",") for sale, of in states[word] if of == vendor}
-            for who, whose in ((person, {}), (market.admin, {"vendor_id": market.vendor_ids[vendor]})):
+            for caller, whose in ((person, {}), (market.admin, {"vendor_id": market.vendor_ids[vendor]})):
                 for ordering in ("-created_at", "created_at", "total", "-updated_at"):
                     query = {**whose, "ordering": ordering}
-                    in_order = [id_ for id_ in listed(who, **query) if id_ in wanted]
-                    assert listed(who, order_status=words, **query, limit=2) == in_order, (words, query)
+                    in_order = [id_ for id_ in listed(caller, **query) if id_ in wanted]
+                    assert listed(caller, order_status=words, **query, limit=2) == in_order, (words, query)
             assert set(listed(person, order_status=words.split(","))) == wanted
         for status in ("pending", "processing", "delivered", "cancelled"):
             both = [id_ for id_ in listed(person, status=status) if id_ in listed(person, order_status="confirmed")]
@@ -166,8 +166,8 @@ def test_a_vendor_order_moves_when_its_order_is_confirmed(world: World) -> None:
     assert sale.placed == {**sale.placed, "version": 1}
 
 
-def test_whatever_a_vendor_sees_moves_its_version(world: World) -> None:
-    """Each look at a vendor order that differs from the last one has another tag, and a later update."""
+def test_every_visible_change_raises_a_vendor_orders_version(world: World) -> None:
+    """Each response that differs from the previous one has another tag and a later `updated_at`."""
     market = Market(world, 1000, 333)
     ways: list[list[Callable[[Sale], Any]]] = [
         [
@@ -200,7 +200,7 @@ def expired(sale: Sale) -> None:
 
 
 @pytest.mark.parametrize("other", [("accept", "ship", "deliver"), ("cancel",), ("accept", "cancel")], ids=" ".join)
-def test_nothing_changes_for_a_vendor_when_only_another_acts(market: Market, other: tuple[str, ...]) -> None:
+def test_another_vendors_action_changes_no_vendor_order_of_a_vendor(market: Market, other: tuple[str, ...]) -> None:
     sale, vendor = market.sell(), market.vendors[0]
     looks = (f"/vendor-orders/{sale.parts[0]}", "/vendor-orders", "/vendor-orders/summary")
     before = [vendor.get(path).content for path in looks]
@@ -214,7 +214,7 @@ def test_nothing_changes_for_a_vendor_when_only_another_acts(market: Market, oth
         assert [vendor.get(path).content for path in looks] == before
 
 
-def test_a_copy_that_is_still_good_is_not_sent_again(market: Market) -> None:
+def test_a_current_copy_gets_304(market: Market) -> None:
     sale, vendor = market.sell(), market.vendors[0]
     path = f"/vendor-orders/{sale.parts[0]}"
     for tags, status in (('"2"', 304), ('W/"2"', 304), ('"0", "2"', 304), ("*", 304), ('"1"', 200)):
@@ -239,7 +239,7 @@ def test_a_vendor_lists_its_own_newest_first_a_page_at_a_time(market: Market) ->
     assert vendor.http.get(second["previous"]).json()["results"] == page["results"]
 
 
-def test_a_vendor_finds_its_vendor_orders(world: World) -> None:
+def test_a_vendor_filters_its_vendor_orders(world: World) -> None:
     market = Market(world, 1000, 333)
     vendor = market.vendors[0]
     first = market.sell()
@@ -287,17 +287,17 @@ def test_a_vendor_finds_its_vendor_orders(world: World) -> None:
     ],
     ids=str,
 )
-def test_a_list_refuses_what_it_does_not_know(world: World, query: dict[str, str]) -> None:
+def test_a_list_refuses_unknown_parameters(world: World, query: dict[str, str]) -> None:
     answer = world.vendor("v-1").get("/vendor-orders", params=query)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
-def test_a_summary_counts_sums_and_says_who_waits_longest(world: World) -> None:
+def test_a_summary_has_counts_sums_and_the_longest_wait(world: World) -> None:
     market = Market(world, 1000, 333)
     vendor = market.vendors[0]
-    nobody = {**dict.fromkeys(("pending", "processing", "shipped", "delivered", "cancelled"), 0)}
+    none = {**dict.fromkeys(("pending", "processing", "shipped", "delivered", "cancelled"), 0)}
     assert vendor.get("/vendor-orders/summary").json() == {
-        "counts": nobody,
+        "counts": none,
         "to_accept": 0,
         "revenue": {},
         "oldest_waiting_at": None,
@@ -327,7 +327,7 @@ def test_a_summary_counts_sums_and_says_who_waits_longest(world: World) -> None:
     assert (summary["oldest_waiting_at"], summary["to_accept"], summary["counts"]["pending"]) == (None, 0, 1)
 
 
-def test_what_is_to_be_accepted_is_what_the_list_of_it_has(world: World) -> None:
+def test_the_summarys_count_to_accept_is_the_length_of_its_list(world: World) -> None:
     market = Market(world, 1000, 333)
     one_of_each(market)
     for vendor in market.vendors:
@@ -335,7 +335,7 @@ def test_what_is_to_be_accepted_is_what_the_list_of_it_has(world: World) -> None
         assert vendor.get("/vendor-orders/summary").json()["to_accept"] == len(to_accept) > 0
 
 
-def test_who_waits_longest_is_somebody_who_has_paid(market: Market) -> None:
+def test_the_longest_wait_counts_paid_orders_only(market: Market) -> None:
     market.place()
     paid = market.sell()
     assert market.vendors[0].get("/vendor-orders/summary").json()["oldest_waiting_at"] == paid.placed["created_at"]
@@ -353,7 +353,7 @@ def test_a_summary_has_each_currency_in_its_own_decimals(world: World) -> None:
     assert summary["revenue"] == {"JPY": "3000", "KWD": "2.468", "EUR": "0.10"}
 
 
-def test_an_admin_sees_every_vendor_order(market: Market) -> None:
+def test_an_admin_lists_every_vendor_order(market: Market) -> None:
     sale: Sale = market.sell()
     sale.do(0, "accept")
     sale.do(0, "ship")

@@ -1,4 +1,4 @@
-"""`/api/doc` in a real browser: what a person does there, from pasting a token to reading the refusal of a wrong role.
+"""`/api/doc` in a real browser, from pasting a token to reading the refusal of a wrong role.
 
 Needs Debian's packages chromium and chromium-driver; without them these tests are skipped.
 """
@@ -27,23 +27,23 @@ OPTIONS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--windo
 
 
 class DocsPage:
-    """The page, in the words of the person in front of it."""
+    """The page, operated through its visible elements."""
 
     def __init__(self, driver: webdriver.Chrome, url: str) -> None:
         self.driver, self.url = driver, url
 
     def open(self) -> None:
-        """Load it and wait until the endpoints are there."""
+        """Load it and wait until the endpoints are shown."""
         self.driver.get(f"{self.url}/api/doc")
         self.until(self.operations)
 
     def operations(self) -> list[str]:
-        """The endpoints on the page: their groups and names."""
+        """Return the endpoints on the page: their groups and names."""
         found = self.driver.find_elements(By.CSS_SELECTOR, ".opblock")
         return [str(block.get_attribute("id")).removeprefix("operations-") for block in found]
 
     def authorise(self, token: str) -> None:
-        """Paste a token into the dialog, in place of the one before."""
+        """Paste a token into the dialog, replacing the previous one."""
         self.click(".btn.authorize")
         if self.find(".auth-btn-wrapper button").text == "Logout":
             self.click(".auth-btn-wrapper button")
@@ -76,28 +76,28 @@ class DocsPage:
         return int(status), json.loads(str(body.get_attribute("textContent")))
 
     def search(self, phrase: str) -> None:
-        """Type into the search field, in place of what stood there."""
+        """Type into the search field, replacing its text."""
         field = self.find(".operation-filter-input")
         self.driver.execute_script("arguments[0].select()", field)
         field.send_keys(phrase)
 
     def find(self, selector: str) -> WebElement:
-        """What the selector names, once it is there."""
+        """Return the element that the selector names, once it exists."""
         return self.until(lambda: self.driver.find_elements(By.CSS_SELECTOR, selector))[0]
 
     def click(self, selector: str) -> None:
         self.find(selector).click()
 
     def until(self, look: Callable[[], Any]) -> Any:
-        """Look until there is something."""
+        """Wait until `look` returns a true value, and return that."""
         return WebDriverWait(self.driver, PATIENCE_SECONDS, poll_frequency=0.1).until(lambda _: look())
 
-    def complaints(self) -> list[str]:
-        """What the browser has written into its console, refusals of its content policy included."""
+    def console_messages(self) -> list[str]:
+        """Return the browser's console messages, including violations of the content security policy."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> set[str]:
-        """Every address the page has asked for so far."""
+        """Return every address that the page has requested so far."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
 
@@ -128,9 +128,9 @@ def token(person: Any) -> str:
     return str(person.http.headers["Authorization"]).removeprefix("Bearer ")
 
 
-def test_the_page_loads_quietly_and_from_its_own_origin_alone(page: DocsPage) -> None:
+def test_the_page_loads_without_console_messages_and_from_its_own_origin_alone(page: DocsPage) -> None:
     page.unfold("Customers-place_order")
-    assert page.complaints() == []
+    assert page.console_messages() == []
     asked = page.requests()
     assert f"{page.url}/api/schema" in asked
     assert all(address.startswith((f"{page.url}/", "data:")) for address in asked), asked
@@ -156,7 +156,7 @@ def test_a_customer_places_an_order_and_reads_it_back(page: DocsPage, world: Wor
 
     status, read = page.execute("Customers-read_order", order_id=placed["id"])
     assert (status, read["number"]) == (200, placed["number"])
-    assert page.complaints() == []
+    assert page.console_messages() == []
 
 
 def test_the_wrong_role_is_refused_on_the_page(page: DocsPage, world: World) -> None:

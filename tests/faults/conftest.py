@@ -1,7 +1,7 @@
-"""A marketplace of its own for the fault tests: short times, durable servers, every process of the service behind proxies.
+"""Marketplace of the fault tests: short times, durable servers, and every process of the service behind proxies.
 
-FAULT_SEED makes the random choices of a run again, FAULT_KILLS says how often something is killed in a row
-(`make test-faults` sets both).
+FAULT_SEED repeats the random choices of a run, FAULT_KILLS sets the number of kills in a row (`make test-faults` sets
+both).
 """
 
 import os
@@ -26,7 +26,7 @@ SETTINGS = {
     "RATE_LIMITS": "off",
 }
 WARM_UP_CUSTOMERS = 30
-"""More than any test has at once: connections kept for the next call are no leak."""
+"""More concurrent requests than any test has: pooled connections are no leak."""
 
 WARM_UP_DELAY = 0.3
 """Seconds that User and Cart take meanwhile, so that the calls of all customers are under way at the same time."""
@@ -34,14 +34,14 @@ WARM_UP_DELAY = 0.3
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """PostgreSQL and Redis that forget nothing, and the neighbours."""
+    """Yield a stack whose PostgreSQL and Redis are durable, and the neighbours."""
     with Stack(tmp_path_factory.mktemp("faults"), settings=SETTINGS, service=False) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def sandbox(stack: Stack) -> Iterator[Sandbox]:
-    """The neighbours, from behind; Payment captures what it is asked for."""
+    """Yield the neighbours' control; Payment captures every requested payment."""
     with closing(Sandbox(stack.control_url)) as sandbox:
         sandbox.payments(behaviour="capture", capture_after=0.3)
         yield sandbox
@@ -49,7 +49,7 @@ def sandbox(stack: Stack) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def running_fleet(stack: Stack, sandbox: Sandbox) -> Iterator[Fleet]:
-    """The service, warm: what it uses at rest is what it may use after a fault."""
+    """Yield the service after its warm-up: its usage at rest is the limit after a fault."""
     with Proxy(stack.ports.postgres) as postgres, Proxy(stack.ports.redis) as redis:
         fleet = Fleet(stack, postgres, redis)
         try:
@@ -69,17 +69,17 @@ def running_fleet(stack: Stack, sandbox: Sandbox) -> Iterator[Fleet]:
 
 @pytest.fixture
 def fleet(running_fleet: Fleet) -> Iterator[Fleet]:
-    """The service's processes. Afterwards they have recovered by themselves, and use no more than before (P10)."""
-    running_fleet.start_what_is_down()
-    running_fleet.need_ready()
+    """Yield the service's processes. After the test they must have recovered by themselves and use no more resources (P10)."""
+    running_fleet.restart_terminated()
+    running_fleet.wait_until_ready()
     yield running_fleet
-    running_fleet.need_ready()
-    running_fleet.need_usual_usage()
+    running_fleet.wait_until_ready()
+    running_fleet.wait_for_usual_usage()
 
 
 @pytest.fixture
 def world(fleet: Fleet, stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """The marketplace through the first server; afterwards the invariants hold."""
+    """Yield the marketplace at the first server; after the test the invariants must hold."""
     with closing(World(stack, fleet.urls[0], sandbox)) as world:
         yield world
         check_invariants(world)
@@ -87,7 +87,7 @@ def world(fleet: Fleet, stack: Stack, sandbox: Sandbox) -> Iterator[World]:
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> Random:
-    """The random choices of one test; a failure shows how to make them again."""
+    """Return the random choices of one test; a failure shows the seed that repeats them."""
     seed = int(os.environ.get("FAULT_SEED") or Random().randrange(2**32))
     print(f"Again: make test-faults SEED={seed} KILLS={kills()} ARGS='-k {request.node.originalname}'")
     return Random(seed)
@@ -95,11 +95,11 @@ def rng(request: pytest.FixtureRequest) -> Random:
 
 @pytest.fixture
 def client(fleet: Fleet, world: World, rng: Random) -> Iterator[Client]:
-    """A caller who asks again until there is an answer, of either server."""
+    """Yield a caller that retries at either server until it gets a response."""
     with closing(Client(world, fleet.urls, rng)) as client:
         yield client
 
 
 def kills() -> int:
-    """How often something is killed in a row."""
+    """Return the number of kills in a row."""
     return int(os.environ.get("FAULT_KILLS") or 2)

@@ -1,4 +1,4 @@
-"""Messages that look like Payment's and must change nothing: unsigned, altered, impossible, or no messages at all."""
+"""Messages that resemble Payment's and must have no effect: unsigned, altered, impossible, or no messages at all."""
 
 import json
 import uuid
@@ -10,22 +10,22 @@ from tests.support.payment import Message, Payment, signature
 TOTAL = 2000
 
 Forge = Callable[[Payment, Message], bytes]
-"""Makes the bytes of a message that must change nothing, of a true capture."""
+"""Makes the bytes of a forged message from a valid capture."""
 
 
 def signed(**fields: Any) -> Forge:
-    """Payment's own signature under fields that can't be."""
+    """Return a maker of a message with impossible fields under Payment's own signature."""
     return lambda payment, message: json.dumps(payment.sign({**message, **fields})).encode()
 
 
 def altered(**fields: Any) -> Forge:
-    """Fields changed after signing."""
+    """Return a maker of a message with fields changed after signing."""
     return lambda _, message: json.dumps({**message, **fields}).encode()
 
 
-def spoilt(spoil: Callable[[bytes], bytes]) -> Forge:
-    """The bytes of a true message, spoilt."""
-    return lambda _, message: spoil(json.dumps(message).encode())
+def damaged(damage: Callable[[bytes], bytes]) -> Forge:
+    """Return a maker of the bytes of a valid message, damaged."""
+    return lambda _, message: damage(json.dumps(message).encode())
 
 
 def signature_of_another(payment: Payment, message: Message) -> bytes:
@@ -47,7 +47,7 @@ OTHERWISE: dict[str, Any] = {
     "currency": "USD",
     "refund_id": "r-1",
 }
-"""For each signed field a value that could be, had Payment said it."""
+"""A plausible value of each signed field."""
 
 FORGERIES: dict[str, Forge] = {
     "unsigned": altered(signature=None),
@@ -67,13 +67,13 @@ FORGERIES: dict[str, Forge] = {
     "NUL in its payment": signed(payment_id="pay\0"),
     "no order's id": signed(order_id="\0"),
     "oversized": signed(padding="x" * 2**20),
-    "cut off": spoilt(lambda raw: raw[:-1]),
-    "not UTF-8": spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\xff")),
-    "half a surrogate pair": spoilt(lambda raw: raw.replace(b"pay-1", b"\\ud83d")),
-    "a surrogate in UTF-8": spoilt(lambda raw: raw.replace(b"pay-1", b"\xed\xa0\xbd")),
-    "after a byte order mark": spoilt(lambda raw: b"\xff\xfe" + raw),
-    "NaN": spoilt(lambda raw: raw.replace(b'"amount_minor": 2000', b'"amount_minor": NaN')),
-    "a deep nest": spoilt(lambda raw: raw[:-1] + b', "x": ' + b"[" * 50_000),
-    "a deep nest, closed": spoilt(lambda raw: b"[" * 50_000 + raw + b"]" * 50_000),
-    "many numbers": spoilt(lambda raw: b"[" + b"1e999," * 10_000 + raw + b"]"),
+    "cut off": damaged(lambda raw: raw[:-1]),
+    "not UTF-8": damaged(lambda raw: raw.replace(b"pay-1", b"pay-\xff")),
+    "half a surrogate pair": damaged(lambda raw: raw.replace(b"pay-1", b"\\ud83d")),
+    "a surrogate in UTF-8": damaged(lambda raw: raw.replace(b"pay-1", b"\xed\xa0\xbd")),
+    "after a byte order mark": damaged(lambda raw: b"\xff\xfe" + raw),
+    "NaN": damaged(lambda raw: raw.replace(b'"amount_minor": 2000', b'"amount_minor": NaN')),
+    "a deep nest": damaged(lambda raw: raw[:-1] + b', "x": ' + b"[" * 50_000),
+    "a deep nest, closed": damaged(lambda raw: b"[" * 50_000 + raw + b"]" * 50_000),
+    "many numbers": damaged(lambda raw: b"[" + b"1e999," * 10_000 + raw + b"]"),
 }

@@ -15,7 +15,7 @@ from tests.support.world import eventually
 
 @contextmanager
 def replica(primary: Redis, folder: Path) -> Iterator[Redis]:
-    """A replica of `primary` that has all its data. Afterwards it has to be a replica again."""
+    """Yield a replica of `primary` that has all its data; after the test it must be a replica again."""
     folder.mkdir(parents=True)
     (folder / "password").write_text(primary.password)
     with Redis(folder, log=folder / "log") as second, _client(second) as client, _client(primary) as first:
@@ -27,7 +27,7 @@ def replica(primary: Redis, folder: Path) -> Iterator[Redis]:
 
 
 def fail_over(old: Redis, new: Redis, *proxies: Proxy) -> None:
-    """Let `new` be the primary and `old` its replica; who connects from now on gets to `new`, open connections stay."""
+    """Make `new` the primary and `old` its replica; new connections lead to `new`, open ones stay."""
     with _client(old) as primary, _client(new) as successor:
         eventually(lambda: _is_in_step(primary), "the replica to be in step")
         primary.execute_command("FAILOVER", "TO", HOST, new.port, "TIMEOUT", 5000)
@@ -38,8 +38,8 @@ def fail_over(old: Redis, new: Redis, *proxies: Proxy) -> None:
 
 
 def _is_in_step(primary: Any) -> bool:
-    said = primary.info("replication")
-    return bool(said["connected_slaves"]) and said["slave0"]["state"] == "online"
+    replication = primary.info("replication")
+    return bool(replication["connected_slaves"]) and replication["slave0"]["state"] == "online"
 
 
 @contextmanager

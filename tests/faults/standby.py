@@ -1,4 +1,4 @@
-"""A PostgreSQL server and its standby (streaming replication), which change roles when a test says so."""
+"""A PostgreSQL server and its standby (streaming replication), which change roles on demand."""
 
 import signal
 import subprocess
@@ -12,7 +12,7 @@ from compose.servers import ENVIRONMENT, Postgres
 
 
 class Standby(Postgres):
-    """A copy of `primary`, which must be running when this one is started for the first time."""
+    """A copy of `primary`, which must be running when the standby is started for the first time."""
 
     def __init__(self, folder: Path, primary: Postgres) -> None:
         super().__init__(folder, log=folder / "log")
@@ -36,7 +36,7 @@ class Pair:
 
     @property
     def url(self) -> str:
-        """Both as one address, which leads to the primary."""
+        """Return both servers as one address, which leads to the primary."""
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in sorted((self.primary, self.standby), key=id))
         head, _, _ = self.primary.url.rpartition("@")
         return f"{head}@{hosts}/orders?target_session_attrs=read-write&application_name=failover"

@@ -1,4 +1,4 @@
-"""Customers who hang up in the middle of a checkout: the order is placed, or nothing is left of it (P1, P2, P3, P10)."""
+"""Clients that disconnect in the middle of a checkout: the order is placed, or has no effect (P1, P2, P3, P10)."""
 
 import json
 import socket
@@ -6,34 +6,36 @@ import time
 from random import Random
 from urllib.parse import urlsplit
 
-from tests.support.checkout_load import Client, Load, Purchase, need, orphaned_holds
+from tests.support.checkout_load import Client, Load, Purchase, ensure_status, orphaned_holds
 from tests.support.fleet import Fleet
 from tests.support.world import World, eventually
 
 CUSTOMERS = 40
 SETTLED_SECONDS = 5
-"""Promise P3: a failed checkout gives its hold back."""
+"""Promise P3: the hold of a failed checkout is released."""
 
 
-def test_a_checkout_whose_customer_hangs_up_is_an_order_or_nothing(
+def test_a_checkout_whose_client_disconnects_is_an_order_or_has_no_effect(
     fleet: Fleet, world: World, client: Client, rng: Random
 ) -> None:
     load = Load(world, fleet.urls, rng)
     for _ in range(CUSTOMERS):
         purchase = load.prepare(rng)
-        _hang_up_on(fleet.urls[0], world.stack.token("customer", purchase.customer), purchase, rng.uniform(0, 0.03))
+        _disconnect_after(
+            fleet.urls[0], world.stack.token("customer", purchase.customer), purchase, rng.uniform(0, 0.03)
+        )
         load.purchases.append(purchase)
     eventually(lambda: not orphaned_holds(world), "holds without an order to end", SETTLED_SECONDS)
     for purchase in load.purchases:
         answer = client.buy(purchase)
         if not purchase.body:
-            need(answer, 201)
+            ensure_status(answer, 201)
             purchase.order = answer.json()
     load.check()
 
 
-def _hang_up_on(url: str, token: str, purchase: Purchase, after: float) -> None:
-    """Send a checkout and leave `after` seconds later, answered or not."""
+def _disconnect_after(url: str, token: str, purchase: Purchase, after: float) -> None:
+    """Send a checkout and disconnect `after` seconds later, with or without a response."""
     address = urlsplit(url)
     body = json.dumps(purchase.body)
     head = (

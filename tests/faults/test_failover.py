@@ -30,14 +30,14 @@ CALLERS = 16
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A marketplace whose database has a standby."""
+    """Yield a stack whose database has a standby."""
     with Stack(tmp_path_factory.mktemp("failover"), settings={"ORDER_EXPIRY_SECONDS": "600"}, service=False) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def sandbox(stack: Stack) -> Iterator[Sandbox]:
-    """The neighbours; Payment captures what it is asked for."""
+    """Yield the neighbours' control; Payment captures every requested payment."""
     with closing(Sandbox(stack.control_url)) as sandbox:
         sandbox.payments(behaviour="capture", capture_after=0.3)
         yield sandbox
@@ -51,14 +51,14 @@ def pair(stack: Stack) -> Iterator[Pair]:
 
 @pytest.fixture(scope="module")
 def proxy(pair: Pair) -> Iterator[Proxy]:
-    """An address that somebody else lets lead to one of the two."""
+    """Yield an address that is switched between the two servers."""
     with Proxy(pair.primary.port) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="module")
 def behind_proxy(stack: Stack, pair: Pair, proxy: Proxy) -> Iterator[str]:
-    """A server process that knows that address alone."""
+    """Yield a server process with that address alone."""
     address = stack.postgres.url.replace(f":{stack.postgres.port}/", f":{proxy.port}/")
     with server(stack, "one address", DATABASE_URL=address) as url:
         yield url
@@ -66,7 +66,7 @@ def behind_proxy(stack: Stack, pair: Pair, proxy: Proxy) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def knowing_both(stack: Stack, pair: Pair) -> Iterator[str]:
-    """A server process that knows both addresses, and a worker that does."""
+    """Yield a server process with both addresses, and a worker with both."""
     environment = {**stack.environment, "DATABASE_URL": pair.url}
     with ExitStack() as running:
         for name, command in (("worker", composition.WORKER), ("beat", composition.BEAT)):
@@ -88,14 +88,16 @@ def readiness(url: str) -> tuple[int, list[str]]:
     return answer.status_code, answer.json()["failing"]
 
 
-def misses_its_database(url: str) -> bool:
-    """Whether the server says that it is not ready for want of its database; what needs the database may be named too."""
+def reports_database_unavailable(url: str) -> bool:
+    """Return whether readiness reports the database unavailable; loops that use the database may be reported, too."""
     status, failing = readiness(url)
     return status == 503 and failing[0] == "database"
 
 
-def placed_in_the_end(person: Person) -> str:
-    """The id of an order that is placed within RECOVERY_SECONDS; every refusal until then is a 503 of the database."""
+def wait_until_placed(person: Person) -> str:
+    """Retry a checkout until it is placed, within RECOVERY_SECONDS, and return its id; each refusal must be a 503 of
+    the database.
+    """
     end = time.monotonic() + RECOVERY_SECONDS
     while (answer := person.checkout(key="the-one")).status_code != 201:
         problem(answer, 503, "dependency_unavailable", "dependency")
@@ -106,13 +108,13 @@ def placed_in_the_end(person: Person) -> str:
 
 
 def at_once(ask: Callable[[], Answer]) -> list[Answer]:
-    """What CALLERS hear that ask at the same time."""
+    """Return the responses to concurrent requests of CALLERS."""
     with ThreadPoolExecutor(CALLERS) as callers:
         return [answer.result() for answer in [callers.submit(ask) for _ in range(CALLERS)]]
 
 
-def refused_every_time(world: World) -> None:
-    """Checkouts that come one after the other, and such as are written together."""
+def ensure_refused(world: World) -> None:
+    """Check that checkouts are refused, one after the other and in one batch."""
     answers = [world.shopper().checkout() for _ in range(4)] + at_once(world.shopper().checkout)
     for answer in answers:
         problem(answer, 503, "dependency_unavailable", "dependency")
@@ -127,16 +129,16 @@ def test_a_database_that_is_read_only_takes_no_orders_is_not_ready_and_can_be_re
     url = request.getfixturevalue(known)
     with world_at(url, stack, sandbox, pair) as world:
         ada = world.shopper()
-        order_id = placed_in_the_end(ada)
+        order_id = wait_until_placed(ada)
         execute(pair.primary, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
         try:
-            eventually(lambda: misses_its_database(url), "readiness to tell")
-            refused_every_time(world)
-            if known == "behind_proxy":  # with both addresses, a connection is for writing or there is none
+            eventually(lambda: reports_database_unavailable(url), "readiness to report the database")
+            ensure_refused(world)
+            if known == "behind_proxy":  # with both addresses, connections lead to a writable server only
                 assert ada.order(order_id)["id"] == order_id
         finally:
             execute(pair.primary, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
-        placed_in_the_end(world.shopper())
+        wait_until_placed(world.shopper())
         eventually(lambda: readiness(url) == (200, []), "readiness to return")
 
 
@@ -145,33 +147,35 @@ def test_after_a_failover_orders_and_jobs_go_to_the_new_primary(
 ) -> None:
     with world_at(knowing_both, stack, sandbox, pair) as world:
         ada, grace = world.shopper(), world.shopper()
-        before = placed_in_the_end(ada)
-        for _ in range(2):  # there and back
+        before = wait_until_placed(ada)
+        for _ in range(2):  # to the standby and back
             pair.fail_over()
             stack.postgres = pair.primary
             assert ada.order(before)["id"] == before
             eventually(lambda: readiness(knowing_both) == (200, []), "readiness to return", RECOVERY_SECONDS)
-            placed_in_the_end(world.shopper())
-        after = placed_in_the_end(grace)
+            wait_until_placed(world.shopper())
+        after = wait_until_placed(grace)
         for person, order_id in ((ada, before), (grace, after)):
             person.order_becomes(order_id, status="confirmed", payment_status="paid")
             check_at_rest(world, order_id)
 
 
-def test_connections_to_a_standby_are_left_when_the_address_leads_elsewhere(
+def test_connections_to_a_standby_are_closed_once_the_address_leads_to_the_primary(
     behind_proxy: str, stack: Stack, sandbox: Sandbox, pair: Pair, proxy: Proxy
 ) -> None:
     pair.fail_over()
     proxy.lead_to(pair.standby.port)
     with world_at(behind_proxy, stack, sandbox, pair) as world:
-        eventually(lambda: misses_its_database(behind_proxy), "readiness to tell")
-        refused_every_time(world)
+        eventually(lambda: reports_database_unavailable(behind_proxy), "readiness to report the database")
+        ensure_refused(world)
         ada = world.shopper()
-        at_once(lambda: ada.get("/orders"))  # each connection may be read from
+        at_once(lambda: ada.get("/orders"))  # each connection is used for reading
         proxy.lead_to(pair.primary.port)
-        execute(pair.standby, "SELECT pg_wal_replay_pause()")  # who still reads there does not see what follows
+        execute(
+            pair.standby, "SELECT pg_wal_replay_pause()"
+        )  # a read from the standby would not see the following writes
         try:
-            order_id = placed_in_the_end(ada)
+            order_id = wait_until_placed(ada)
             assert at_once(lambda: ada.get(f"/orders/{order_id}").status_code) == [200] * CALLERS
         finally:
             execute(pair.standby, "SELECT pg_wal_replay_resume()")
@@ -184,9 +188,9 @@ def test_a_standby_that_is_promoted_under_open_connections_takes_orders(
     proxy.lead_to(pair.standby.port)
     proxy.cut()
     with world_at(behind_proxy, stack, sandbox, pair) as world:
-        eventually(lambda: misses_its_database(behind_proxy), "readiness to tell")
-        refused_every_time(world)
+        eventually(lambda: reports_database_unavailable(behind_proxy), "readiness to report the database")
+        ensure_refused(world)
         pair.fail_over()
         stack.postgres = pair.primary
-        placed_in_the_end(world.shopper())
+        wait_until_placed(world.shopper())
         eventually(lambda: readiness(behind_proxy) == (200, []), "readiness to return")

@@ -1,5 +1,7 @@
-"""Requests that no honest client sends, byte by byte: each is refused as the contract has it, or as no HTTP at all, and the
-next customer is served (P12). What a client library can be made to send stands in tests/api."""
+"""Hostile requests, byte by byte: each is refused as the contract or HTTP has it, and the next request is served (P12).
+
+Requests that a client library can send have their tests in tests/api.
+"""
 
 import re
 import socket
@@ -15,13 +17,13 @@ from tests.support.world import World, eventually
 
 LONG = 60_000
 WAITING = 150
-"""More than a process lets in at once."""
+"""More requests than a process admits at once."""
 
 SILENCE_SECONDS = 1
-"""Who has heard nothing for so long waits in vain: the server waits for the rest of the request."""
+"""The silence after which the server is taken to wait for the rest of the request."""
 
 Request = Callable[[str], bytes]
-"""Makes the bytes to send, of the token."""
+"""Makes the bytes to send from a token."""
 
 
 def get(target: str, *lines: str) -> Request:
@@ -29,7 +31,7 @@ def get(target: str, *lines: str) -> Request:
 
 
 def post(*lines: str, body: bytes = b"", path: str = "/api/v1/orders") -> Request:
-    """A checkout with these header lines; what says how long the body is must be among them."""
+    """Return a maker of a checkout with these header lines, one of which must declare the length of the body."""
     known = ("Content-Type: application/json", f"Idempotency-Key: {uuid.uuid4()}")
     return request(f"POST {path} HTTP/1.1", *known, *lines, body=body)
 
@@ -51,10 +53,10 @@ def raw(text: bytes) -> Request:
 
 
 ORDERS = b"/api/v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer TOKEN\r\n"
-SOMEBODY = str(uuid.uuid4())
+ORDER_ID = str(uuid.uuid4())
 
 HOSTILE: dict[str, tuple[Request, tuple[int, ...]]] = {
-    # how long the body is
+    # the length of the body
     "a length that is a word": (post("Content-Length: two", body=b"{}"), (400,)),
     "a negative length": (post("Content-Length: -2", body=b"{}"), (400,)),
     "a signed length": (post("Content-Length: +2", body=b"{}"), (400,)),
@@ -76,7 +78,7 @@ HOSTILE: dict[str, tuple[Request, tuple[int, ...]]] = {
     "a token in a trailer": (chunked(b"1\r\n[\r\n0\r\nAuthorization: Bearer x\r\n\r\n"), (400, 401)),
     "one chunk too many": (chunked((b"8000\r\n" + b" " * 0x8000 + b"\r\n") * 9 + b"0\r\n\r\n"), (413,)),
     "an unknown coding": (post("Transfer-Encoding: gzip, chunked", body=b"1\r\n[\r\n0\r\n\r\n"), (400,)),
-    # one line more
+    # injected lines
     "a lone CR in a header": (get("/api/v1/orders", "X-Request-ID: a\rSet-Cookie: b"), (400,)),
     "a lone LF in a header": (get("/api/v1/orders", "X-Request-ID: a\nIf-Match: b"), (200, 400)),
     "NUL in a header": (get("/api/v1/orders", "X-Request-ID: a\0b"), (400,)),
@@ -86,16 +88,16 @@ HOSTILE: dict[str, tuple[Request, tuple[int, ...]]] = {
     "a header without a colon": (get("/api/v1/orders", "nonsense"), (400,)),
     "CR LF in a target": (get("/api/v1/orders%0d%0aSet-Cookie:%20a=b"), (404,)),
     "CR LF in a query": (get("/api/v1/orders?%0d%0aSet-Cookie:%20a=b"), (400,)),
-    # headers of ours
+    # the service's own headers
     "two keys": (post("Idempotency-Key: a", "Content-Length: 1", body=b"["), (400,)),
     "a long key": (request("POST /api/v1/orders HTTP/1.1", f"Idempotency-Key: {'k' * LONG}"), (400,)),
     "an If-Match of half a quote": (
-        post('If-Match: "', "Content-Length: 2", body=b"{}", path=f"/api/v1/orders/{SOMEBODY}/cancel"),
+        post('If-Match: "', "Content-Length: 2", body=b"{}", path=f"/api/v1/orders/{ORDER_ID}/cancel"),
         (404,),
     ),
     "an If-Match of 60 000 tags": (
         post(
-            f"If-Match: {'*,' * (LONG // 2)}", "Content-Length: 2", body=b"{}", path=f"/api/v1/orders/{SOMEBODY}/cancel"
+            f"If-Match: {'*,' * (LONG // 2)}", "Content-Length: 2", body=b"{}", path=f"/api/v1/orders/{ORDER_ID}/cancel"
         ),
         (404,),
     ),
@@ -112,10 +114,10 @@ HOSTILE: dict[str, tuple[Request, tuple[int, ...]]] = {
     "up and out, encoded": (get("/api/v1/orders/%2e%2e/%2e%2e/%2e%2e/etc/passwd"), (404,)),
     "up and out, encoded twice": (get("/api/v1/orders/%252e%252e%252fetc%252fpasswd"), (404,)),
     "up and out, overlong": (get("/api/v1/orders/%c0%ae%c0%ae/x"), (404,)),
-    "a slash in an id": (get(f"/api/v1/orders/{SOMEBODY}%2fhistory"), (404,)),
-    "NUL in an id": (get(f"/api/v1/orders/{SOMEBODY}%00"), (404,)),
-    "an id in braces": (get(f"/api/v1/orders/%7b{SOMEBODY}%7d"), (404,)),
-    "an id without hyphens": (get(f"/api/v1/orders/{SOMEBODY.replace('-', '')}"), (404,)),
+    "a slash in an id": (get(f"/api/v1/orders/{ORDER_ID}%2fhistory"), (404,)),
+    "NUL in an id": (get(f"/api/v1/orders/{ORDER_ID}%00"), (404,)),
+    "an id in braces": (get(f"/api/v1/orders/%7b{ORDER_ID}%7d"), (404,)),
+    "an id without hyphens": (get(f"/api/v1/orders/{ORDER_ID.replace('-', '')}"), (404,)),
     "an id of wide digits": (get("/api/v1/orders/" + "%ef%bc%91" * 32), (404,)),
     "an id of 60 000 characters": (get(f"/api/v1/orders/{'a' * LONG}"), (404,)),
     "half a percent in an id": (get("/api/v1/orders/%"), (404,)),
@@ -151,47 +153,47 @@ SECRETS = ("JWT_SECRET", "SERVICE_TOKEN", "PAYMENT_SIGNING_SECRET", "DJANGO_SECR
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_a_request_that_means_no_good_is_refused_and_the_next_is_served(world: World, what: str) -> None:
+def test_a_hostile_request_is_refused_and_the_next_is_served(world: World, what: str) -> None:
     make, statuses = HOSTILE[what]
     ada = world.customer()
     token = world.stack.token("customer", ada.id)
-    heard = say(world, make(token))
-    need_clean(world, heard, token)
-    answered = [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d{3})", heard, re.MULTILINE)]
-    assert len(answered) == bool(statuses), heard
-    assert set(answered) <= set(statuses), heard
+    received = send_raw(world, make(token))
+    ensure_clean(world, received, token)
+    answered = [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d{3})", received, re.MULTILINE)]
+    assert len(answered) == bool(statuses), received
+    assert set(answered) <= set(statuses), received
     assert ada.get("/orders").json()["results"] == []
 
 
 SERVERS_OWN = (b"Invalid HTTP request received.", b"")
-"""What uvicorn says before the service is asked: that is no HTTP; there is no WebSocket."""
+"""Responses of uvicorn itself: the request is no HTTP, or asks for a WebSocket."""
 
 
-def say(world: World, sent: bytes) -> bytes:
-    """What the server answers to these bytes, until it ends the connection or falls silent."""
-    address, heard = urlsplit(world.url), b""
+def send_raw(world: World, sent: bytes) -> bytes:
+    """Send these bytes and return the server's output until it closes the connection or falls silent."""
+    address, received = urlsplit(world.url), b""
     with socket.create_connection((address.hostname, address.port), timeout=SILENCE_SECONDS) as connection:
         try:
             connection.sendall(sent)
             while more := connection.recv(65536):
-                heard += more
+                received += more
         except (TimeoutError, ConnectionError):
-            pass  # it has had enough, or waits for more
-    return heard
+            pass  # it has closed the connection, or waits for more
+    return received
 
 
-def need_clean(world: World, heard: bytes, token: str) -> None:
-    """Each refusal is a problem of ours or the server's word for what is no HTTP, and none tells what it should not."""
-    for answer in re.split(rb"(?=HTTP/1\.1 \d{3})", heard)[1:]:
+def ensure_clean(world: World, received: bytes, token: str) -> None:
+    """Check that each refusal is a problem or the server's own 400, and that none reveals internals."""
+    for answer in re.split(rb"(?=HTTP/1\.1 \d{3})", received)[1:]:
         head, _, body = answer.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 2"):
             assert body in SERVERS_OWN or b"application/problem+json" in head.lower(), answer
         assert b"set-cookie" not in head.lower(), answer
     hidden = [token, *(world.stack.environment[name] for name in SECRETS), "Traceback", "site-packages"]
-    assert not [secret for secret in hidden if secret.encode() in heard], heard
+    assert not [secret for secret in hidden if secret.encode() in received], received
 
 
-def test_requests_in_one_packet_are_answered_in_order_each_for_itself(world: World) -> None:
+def test_pipelined_requests_are_answered_separately_and_in_order(world: World) -> None:
     ada, eve = world.shopper(), world.customer()
     order = ada.place()
     path = f"/api/v1/orders/{order['id']}"
@@ -206,17 +208,17 @@ def test_requests_in_one_packet_are_answered_in_order_each_for_itself(world: Wor
         )
         for number, caller in enumerate(callers)
     )
-    heard = say(world, packet.encode())
-    assert re.findall(rb"HTTP/1\.1 (\d{3})", heard) == [b"200", b"404", b"200", b"404"], heard
-    assert re.findall(rb"(?i)^x-request-id: (\d)", heard, re.MULTILINE) == [b"0", b"1", b"2", b"3"], heard
+    received = send_raw(world, packet.encode())
+    assert re.findall(rb"HTTP/1\.1 (\d{3})", received) == [b"200", b"404", b"200", b"404"], received
+    assert re.findall(rb"(?i)^x-request-id: (\d)", received, re.MULTILINE) == [b"0", b"1", b"2", b"3"], received
 
 
-def test_bodies_that_never_come_keep_nobody_out(world: World) -> None:
+def test_bodies_that_never_arrive_block_no_other_request(world: World) -> None:
     ada = world.shopper()
     address = urlsplit(world.url)
-    promise = post("Content-Length: 100", path=f"/api/v1/orders/{SOMEBODY}/cancel")("nobody")
+    promise = post("Content-Length: 100", path=f"/api/v1/orders/{ORDER_ID}/cancel")("nobody")
     with ExitStack() as crowd:
         for _ in range(WAITING):
             connection = socket.create_connection((address.hostname, address.port), timeout=5)
             crowd.enter_context(connection).sendall(promise)
-        eventually(lambda: ada.get("/orders").status_code == 200, "a customer to be let in", RECOVERY_SECONDS)
+        eventually(lambda: ada.get("/orders").status_code == 200, "a customer's request to be served", RECOVERY_SECONDS)

@@ -1,4 +1,4 @@
-"""Processes of the service that die without a word (P1, P2, P3, P4, P10)."""
+"""Processes of the service that are killed (P1, P2, P3, P4, P10)."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.faults.conftest import kills
-from tests.support.checkout_load import Client, Load, Purchase, need
+from tests.support.checkout_load import Client, Load, Purchase, ensure_status
 from tests.support.fleet import Fleet
 from tests.support.world import World
 
@@ -18,7 +18,7 @@ KEYS_AT_MOST = 20
 KILLS_BETWEEN_CHECKS = 25
 
 
-def test_processes_that_are_killed_under_load_lose_nothing_and_do_nothing_twice(
+def test_processes_killed_under_load_lose_no_order_and_repeat_no_effect(
     fleet: Fleet, world: World, rng: Random
 ) -> None:
     for done in range(0, kills(), KILLS_BETWEEN_CHECKS):
@@ -29,17 +29,15 @@ def test_processes_that_are_killed_under_load_lose_nothing_and_do_nothing_twice(
                 victim.kill()
                 load.run(rng.uniform(0, 0.5))
                 victim.start()
-                fleet.need_ready()
+                fleet.wait_until_ready()
         load.check()
 
 
 @pytest.mark.long
-def test_a_killed_worker_is_noticed_by_no_customer_and_its_effects_happen(
-    fleet: Fleet, world: World, rng: Random
-) -> None:
+def test_a_killed_worker_fails_no_request_and_its_effects_follow(fleet: Fleet, world: World, rng: Random) -> None:
     slow = world.sandbox.fault("product", kind="delay", value=1, call="CommitStock")
     with Load(world, fleet.urls, rng, "nothing") as load:
-        with slow:  # so that a job is under way when the worker dies
+        with slow:  # so that a job is in progress when the worker is killed
             load.run(rng.uniform(1.5, 2.5))
             fleet.worker.kill()
         load.run(1)
@@ -47,7 +45,7 @@ def test_a_killed_worker_is_noticed_by_no_customer_and_its_effects_happen(
     load.check()
 
 
-def test_orders_expire_once_a_killed_beat_is_back(fleet: Fleet, world: World, rng: Random) -> None:
+def test_orders_expire_after_a_killed_beat_restarts(fleet: Fleet, world: World, rng: Random) -> None:
     fleet.beat.kill()
     ada = world.shopper()
     world.sandbox.payments(behaviour="ignore")
@@ -75,20 +73,20 @@ def test_twenty_copies_of_one_key_over_two_servers_make_one_order_while_one_is_k
 
 
 def _copies(fleet: Fleet, world: World, rng: Random, purchase: Purchase) -> list[dict[str, object]]:
-    """Send all copies at once, kill a server meanwhile, start it again; the bodies of their answers, which must be 201."""
+    """Send all copies at once, kill a server meanwhile and restart it; return the bodies of the responses, which must be 201."""
     gate = threading.Barrier(COPIES + 1)
 
     def ask(chance: Random) -> dict[str, object]:
         with closing(Client(world, fleet.urls, chance)) as client:
             gate.wait()
             answer = client.buy(purchase)
-            need(answer, 201)
+            ensure_status(answer, 201)
             return dict(answer.json())
 
     server = rng.choice(fleet.servers)
     with ThreadPoolExecutor(COPIES) as pool:
         answers = [pool.submit(ask, Random(rng.random())) for _ in range(COPIES)]
-        with fleet.postgres.delayed(0.02):  # so that they are all under way when the server dies
+        with fleet.postgres.delayed(0.02):  # so that all are in progress when the server is killed
             gate.wait()
             time.sleep(rng.uniform(0, 0.3))
             server.kill()

@@ -1,6 +1,7 @@
-"""Neighbours that are slow, silent, broken off or wrong while many customers shop (P3, P4, P9, P10).
+"""Slow, silent, broken or wrong neighbours while many customers shop (P3, P4, P9, P10).
 
-A customer asks again under the same key, or leaves for good; either way nothing is lost, held for nobody or done twice.
+A customer retries under the same key or gives up; either way no order is lost, no stock stays held and no effect is
+repeated.
 """
 
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.checkout_load import Load, need_in_time, need_refusal
+from tests.support.checkout_load import Load, ensure_in_time, ensure_refusal
 from tests.support.fleet import RECOVERY_SECONDS, Fleet
 from tests.support.world import Person, World, eventually
 
@@ -20,7 +21,7 @@ LEAVING = 8
 FAULT_SECONDS = 3
 
 GIVEN_BACK_SECONDS = 5
-"""Promise P3, from the moment on at which Product is well."""
+"""Promise P3, from Product's recovery on."""
 
 Fault = dict[str, Any]
 
@@ -53,10 +54,10 @@ PRODUCT_FAULTS: list[Fault] = [
 ]
 
 QUICK = [("user", {"kind": "hang"}), ("cart", {"kind": "garbage"}), ("product", {"kind": "unavailable_after"})]
-"""What `make test` has time for."""
+"""The cases of `make test`."""
 
 BORNE: list[Fault] = [{"kind": "delay", "value": 0.8}, {"kind": "delay", "value": 1.5}]
-"""Slow, but in time: no reason to refuse anybody."""
+"""Slow, but within the deadline: no checkout is refused."""
 
 MANY: list[tuple[str, Fault]] = [
     *((neighbour, fault) for neighbour in ("user", "cart") for fault in HTTP_FAULTS),
@@ -65,38 +66,42 @@ MANY: list[tuple[str, Fault]] = [
 
 
 def case(neighbour: str, fault: Fault) -> Any:
-    """A parameter set, named after what happens; what is not quick is for `make test-faults`."""
+    """Return a parameter set named after its fault; slow ones are for `make test-faults`."""
     name = " ".join([neighbour, *(str(part) for part in fault.values())])
     return pytest.param(neighbour, fault, id=name, marks=[] if (neighbour, fault) in QUICK else [pytest.mark.long])
 
 
 @pytest.mark.parametrize(("neighbour", "fault"), [case(*one) for one in MANY])
-def test_a_neighbour_at_fault_is_named_in_time_and_everything_is_as_before_once_it_is_well(
+def test_a_failing_neighbour_is_named_in_time_and_the_service_recovers_with_it(
     fleet: Fleet, world: World, rng: Random, neighbour: str, fault: Fault
 ) -> None:
     with Load(world, fleet.urls, rng, "refusals", CUSTOMERS) as load:
         load.run(0.5)
         wanted = world.product(stock=1000, vendor="v-north")
         with world.sandbox.fault(neighbour, **fault):
-            refused = leave_after_one_answer(world, wanted)
+            refused = check_out_once(world, wanted)
             load.run(FAULT_SECONDS)
         well = time.monotonic()
-        eventually(lambda: not held_for_nobody(world, wanted), "the holds of the refused to end", GIVEN_BACK_SECONDS)
+        eventually(
+            lambda: not held_without_an_order(world, wanted),
+            "the holds of refused checkouts to end",
+            GIVEN_BACK_SECONDS,
+        )
     assert time.monotonic() - well < RECOVERY_SECONDS
     assert (fault in BORNE) or (refused and load.refused_by), (refused, load.refused_by)
     assert not load.refused_by or load.refused_by.most_common(1)[0][0] == neighbour, load.refused_by
     load.check()
 
 
-def leave_after_one_answer(world: World, product: str) -> int:
-    """Customers who want this product ask once, all at the same time, and never again; how many were refused."""
+def check_out_once(world: World, product: str) -> int:
+    """Send one checkout of this product for each customer, all at once and without a retry; return the number of refusals."""
     customers = [world.customer([(product, 1)]) for _ in range(LEAVING)]
     with ThreadPoolExecutor(LEAVING) as pool:
         return sum(pool.map(is_refused, customers))
 
 
-def held_for_nobody(world: World, product: str) -> set[str]:
-    """The ids under which Product holds this product, though no order has them."""
+def held_without_an_order(world: World, product: str) -> set[str]:
+    """Return the ids under which Product holds this product without an order."""
     orders = world.sandbox.ledger("product")["orders"].items()
     held = {order_id for order_id, hold in orders if hold["state"] == "HELD" and product in hold["lines"]}
     placed = world.sql("SELECT id::text FROM orders WHERE id = ANY(%s::uuid[])", list(held))
@@ -104,24 +109,23 @@ def held_for_nobody(world: World, product: str) -> set[str]:
 
 
 def is_refused(customer: Person) -> bool:
-    """Whether a checkout is refused and not placed; either way in time."""
+    """Return whether a checkout is refused; in either case the response must be timely."""
     start = time.monotonic()
     answer = customer.checkout()
-    need_in_time(answer, time.monotonic() - start)
+    ensure_in_time(answer, time.monotonic() - start)
     if answer.status_code == 201:
         return False
-    need_refusal(answer)
+    ensure_refusal(answer)
     return True
 
 
 def lost(after: bool) -> dict[str, list[Fault]]:
-    """Each of the worker's calls fails in each manner there is, before it takes effect or after it: too few in all to open
-    a circuit, which would keep the others from happening."""
+    """Return faults that make each of the worker's calls fail before and after its effect, too rarely to open a circuit."""
     product = [
         {"kind": kind, "call": call, **how}
         for call in ("CommitStock", "ReleaseStock", "RestockItems")
         for kind, how in (
-            ("unavailable_after" if after else "unavailable_before", {"times": 2}),  # one is made good at once
+            ("unavailable_after" if after else "unavailable_before", {"times": 2}),  # one is retried at once
             ("status", {"value": "INTERNAL", "times": 1, "after": after}),
             ("hang", {"times": 1, "after": after}),
         )
@@ -134,7 +138,7 @@ def lost(after: bool) -> dict[str, list[Fault]]:
 
 
 @pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.long), True], ids=["before", "after"])
-def test_what_the_worker_asks_for_happens_once_though_its_calls_fail(
+def test_the_workers_effects_take_place_once_though_its_calls_fail(
     fleet: Fleet, world: World, rng: Random, after: bool
 ) -> None:
     with ExitStack() as armed, Load(world, fleet.urls, rng, "nothing", customers=12) as load:

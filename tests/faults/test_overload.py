@@ -1,4 +1,4 @@
-"""Three times as many checkouts as a server carries (P9): it delivers what it can, refuses the rest early, and stays healthy."""
+"""Three times as many checkouts as a server can process (P9): it places what it can, sheds the rest early, and stays healthy."""
 
 import asyncio
 import time
@@ -17,28 +17,28 @@ from tests.support.server import server
 from tests.support.world import World, eventually
 
 SETTINGS = {"CHECKOUTS_IN_FLIGHT": "8", "CHECKOUT_QUEUE_MS": "100"}
-"""So little that this machine is not what gives out."""
+"""So few slots that the limit, not this machine, decides."""
 
 PRODUCT_SECONDS = 0.05
 CUSTOMERS = 50
 BEST_SECONDS, FLOOD_SECONDS = 3, 6
 ROUNDS = 3
-"""Whoever else works on this machine can make it slower between two measurements, never faster than it is."""
+"""Other load on this machine can make a measurement slower, never faster."""
 
 GOODPUT = 0.75
-"""Promise P9: the share of its best goodput that a server delivers under three times the load."""
+"""Promise P9: the share of its best goodput that a server keeps under three times the load."""
 
 ANSWER_SECONDS = 5.5
 """Promise P9: a checkout's budget and half a second."""
 
 
 KEPT_SECONDS = 2
-"""How long a connection is kept for the next question; uvicorn closes it after 5 s."""
+"""The time that an idle connection is kept; uvicorn closes it after 5 s."""
 
 
 @dataclass
 class Score:
-    """What came back: seconds that each status took, and the moments at which the orders were placed."""
+    """Results: the seconds that each status took, and the times at which orders were placed."""
 
     seconds: dict[int, list[float]] = field(default_factory=dict)
     placed_at: list[float] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Score:
             self.placed_at.append(now)
 
     def goodput(self, begin: float, end: float) -> float:
-        """Orders a second that were placed between these moments."""
+        """Return the orders placed a second between these times."""
         return sum(begin <= at < end for at in self.placed_at) / (end - begin)
 
     def p99(self, status: int) -> float:
@@ -68,7 +68,7 @@ class Crowd:
         self.score = Score()
 
     async def ask(self, first_line: str, more: str = "") -> int:
-        """The status of the answer, which is read to its end."""
+        """Send a request and return the status of the response, which is read to its end."""
         host = self._address.hostname
         reader, writer = await self._connection()
         writer.write(f"{first_line} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n".encode())
@@ -78,7 +78,7 @@ class Crowd:
         return int(head.split(" ", 2)[1])
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """One that was in use lately, else a new one: the server may be about to close the others."""
+        """Return a recently used connection, or else a new one: the server may be about to close the others."""
         while self._idle:
             reader, writer, since = self._idle.pop()
             if time.monotonic() - since < KEPT_SECONDS:
@@ -99,7 +99,7 @@ class Crowd:
             await self.check_out(0)
 
     async def flood(self, rate: float, seconds: float) -> None:
-        """So many checkouts a second, whatever becomes of the earlier ones."""
+        """Send this number of checkouts a second, whatever becomes of the earlier ones."""
         begin = time.monotonic()
         async with asyncio.TaskGroup() as asking:
             for number in range(int(rate * seconds)):
@@ -107,7 +107,7 @@ class Crowd:
                 asking.create_task(self.check_out(number))
 
     async def watch_health(self, seconds: float) -> list[float]:
-        """How long /healthz took, each time it was asked."""
+        """Measure how long each request for /healthz takes."""
         took = []
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -124,7 +124,7 @@ class Crowd:
 
 @pytest.fixture
 def crowded(fleet: Fleet, world: World) -> Iterator[World]:
-    """A server that carries little; carts stay full, so that few customers can order again and again."""
+    """Yield a server with a low capacity; carts stay full, so that few customers can order repeatedly."""
     slow = {"kind": "delay", "value": PRODUCT_SECONDS, "call": "ReserveStock"}
     with (
         server(fleet.stack, "crowded", **SETTINGS) as url,
@@ -135,7 +135,7 @@ def crowded(fleet: Fleet, world: World) -> Iterator[World]:
         yield crowded
 
 
-def test_at_three_times_what_it_carries_a_server_delivers_three_quarters_of_its_best(crowded: World) -> None:
+def test_at_three_times_its_capacity_a_server_keeps_three_quarters_of_its_throughput(crowded: World) -> None:
     product = crowded.product(stock=1_000_000)
     people = [crowded.customer() for _ in range(CUSTOMERS)]
     for person in people:
@@ -166,7 +166,9 @@ def test_at_three_times_what_it_carries_a_server_delivers_three_quarters_of_its_
     assert score.p99(201) < ANSWER_SECONDS
     assert score.p99(503) < 1, "refusals are early"
     assert max(health) < 1
-    eventually(lambda: not crowded.sql("SELECT 1 FROM outbox WHERE kind = 'publish' LIMIT 1"), "the messages to go out")
+    eventually(
+        lambda: not crowded.sql("SELECT 1 FROM outbox WHERE kind = 'publish' LIMIT 1"), "the messages to be published"
+    )
     check_invariants(crowded)
 
 

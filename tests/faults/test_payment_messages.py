@@ -1,7 +1,7 @@
-"""Payment's messages as a bad network and worse people send them: whatever comes, in whatever order, the orders end as a
-simple sum has it, and what nobody should believe changes nothing and is kept (P5, P11).
+"""Payment's messages over a bad network and among forgeries: in any order, the orders end in the status of a simple
+sum, and forgeries have no effect and are kept (P5, P11).
 
-More of them with `make test-faults`; the rules for single messages stand in tests/integration.
+`make test-faults` runs more of them; rules for single messages have their tests in tests/integration.
 """
 
 import json
@@ -31,7 +31,7 @@ MOMENTS = ("0001-01-02T00:00:00Z", "2026-11-22T10:00:00+14:00", "9999-12-30T00:0
 
 @dataclass(frozen=True)
 class Story:
-    """What is said of one order: true events as (word, amount, moment), and forgeries by name."""
+    """The messages about one order: valid events as (word, amount, moment), and forgeries by name."""
 
     events: Sequence[tuple[str, int, str]]
     forgeries: Sequence[str]
@@ -40,7 +40,7 @@ class Story:
         return sum(amount for told, amount, _ in self.events if told == word)
 
     def payment_status(self) -> str:
-        """The contract ("States"), once more and as plainly as it goes."""
+        """Return the payment status by the contract ("States"), in the plainest form."""
         captured, refunded = self.moved("captured"), self.moved("refunded")
         if captured:
             if captured - refunded >= TOTAL:
@@ -52,7 +52,7 @@ class Story:
         return next((word for word in ("voided", "authorized", "failed") if word in words), "unpaid")
 
     def order_statuses(self) -> set[str]:
-        """Once covered it is confirmed, and stays so; whether refunds came first is left to chance."""
+        """Return the possible order statuses: once covered it is confirmed, and the order of captures and refunds is random."""
         if self.moved("captured") < TOTAL:
             return {"pending"}
         return {"pending", "confirmed"} if self.moved("refunded") else {"confirmed"}
@@ -60,7 +60,9 @@ class Story:
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    """Captures in parts, of up to much more than the total; refunds that they explain; words; forgeries."""
+    """Generate captures in parts, of up to much more than the total; refunds that they cover; events without an amount;
+    forgeries.
+    """
     captures = draw(st.lists(st.sampled_from([1, 700, TOTAL - 1, TOTAL, HUGE]), max_size=3))
     refunds, left = [], sum(captures)
     for wish in draw(st.lists(st.sampled_from([1, 700, TOTAL, HUGE]), max_size=2)):
@@ -68,14 +70,14 @@ def stories(draw: st.DrawFn) -> Story:
             refunds.append(amount)
             left -= amount
     words = draw(st.lists(st.sampled_from(WORDS), max_size=3))
-    said = [*(("captured", a) for a in captures), *(("refunded", a) for a in refunds), *((w, TOTAL) for w in words)]
-    events = [(word, amount, draw(st.sampled_from(MOMENTS))) for word, amount in said]
+    messages = [*(("captured", a) for a in captures), *(("refunded", a) for a in refunds), *((w, TOTAL) for w in words)]
+    events = [(word, amount, draw(st.sampled_from(MOMENTS))) for word, amount in messages]
     return Story(events, draw(st.lists(st.sampled_from(sorted(FORGERIES)), max_size=4)))
 
 
 @dataclass(frozen=True)
 class Plot:
-    """The story of one order as it is told: its true events by id, its forgeries by a mark that they carry."""
+    """An order's story as published: its valid events by id, its forgeries by a mark that they carry."""
 
     order_id: str
     story: Story
@@ -97,7 +99,7 @@ def plot(world: World, payment: Payment, story: Story, currency: str) -> Plot:
 
 
 def copies(plots: Sequence[Plot], rng: Random) -> list[bytes]:
-    """Every message once, twice or thrice, in any order."""
+    """Return one to three copies of every message, in random order."""
     once = [raw for each in plots for raw in (*each.true.values(), *each.false.values())]
     all_copies = [raw for raw in once for _ in range(rng.randint(1, 3))]
     rng.shuffle(all_copies)
@@ -105,13 +107,15 @@ def copies(plots: Sequence[Plot], rng: Random) -> list[bytes]:
 
 
 def check(world: World, payment: Payment, plots: Sequence[Plot]) -> None:
-    """Once everything is heard, each order has its true events, each once, and the status of their sum; each forgery is kept."""
-    payment.wait_until_all_is_heard()
+    """Check that, once all messages are handled, each order has its valid events, each once, and the status of their
+    sum, and that each forgery is kept.
+    """
+    payment.wait_until_acknowledged()
     marks = [mark for each in plots for mark in each.false]
     unburied = "SELECT m FROM unnest(%s::text[]) m WHERE NOT EXISTS (SELECT FROM dead_letters WHERE message LIKE '%%' || m || '%%')"
     eventually(lambda: not world.sql(unburied, marks), "every forgery to be a dead letter", RECOVERY_SECONDS)
     wanted = {each.order_id: sorted(each.true) for each in plots}
-    eventually(lambda: counted(world, wanted) == wanted, "every true event to count once", RECOVERY_SECONDS)
+    eventually(lambda: counted(world, wanted) == wanted, "every valid event to be counted once", RECOVERY_SECONDS)
     for each in plots:
         (order,) = world.sql("SELECT status, payment_status FROM orders WHERE id = %s", each.order_id)
         assert order["payment_status"] == each.story.payment_status(), each
@@ -119,37 +123,37 @@ def check(world: World, payment: Payment, plots: Sequence[Plot]) -> None:
 
 
 def counted(world: World, ids: Collection[str]) -> dict[str, list[str]]:
-    """The ids of the events that count for each of these orders."""
+    """Return the ids of the counted events of these orders."""
     rows = world.sql("SELECT order_id::text, event_id FROM payment_events WHERE order_id = ANY(%s::uuid[])", list(ids))
     return {order_id: sorted(row["event_id"] for row in rows if row["order_id"] == order_id) for order_id in ids}
 
 
 @pytest.fixture
 def payment(world: World) -> Iterator[Payment]:
-    """Payment, played by the test; meanwhile the sandbox's own must be deaf, or both speak."""
+    """Yield Payment, played by the test; the sandbox's own ignores its commands meanwhile."""
     with redis.Redis.from_url(world.stack.environment["REDIS_URL"]) as bus:
         yield Payment(world, bus)
 
 
 @settings(
     max_examples=min(10 * kills(), 300),
-    deadline=None,  # real servers take the time they take
+    deadline=None,  # the duration is that of real servers
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(told=st.tuples(*(stories() for _ in CURRENCIES)), chance=st.randoms(use_true_random=False))
-def test_orders_end_as_the_sum_of_what_payment_truly_said(
+def test_orders_end_in_the_status_of_the_sum_of_their_valid_events(
     world: World, payment: Payment, told: tuple[Story, ...], chance: Random
 ) -> None:
     with world.sandbox.fault("payment", kind="deaf"):
         plots = [plot(world, payment, *each) for each in zip(told, CURRENCIES, strict=True)]
         for raw in copies(plots, chance):
-            payment.tell(raw, chance.choice(WAYS))
+            payment.send(raw, chance.choice(WAYS))
         check(world, payment, plots)
 
 
-def test_what_is_said_while_nobody_listens_is_heard_when_a_server_is_back(
+def test_events_published_while_no_server_runs_count_after_a_restart(
     fleet: Fleet, world: World, payment: Payment, rng: Random
 ) -> None:
     with world.sandbox.fault("payment", kind="deaf"):
@@ -159,31 +163,31 @@ def test_what_is_said_while_nobody_listens_is_heard_when_a_server_is_back(
         for server in fleet.servers:
             server.stop()
         for raw in copies(plots, rng):
-            payment.tell(raw)
+            payment.send(raw)
         for server in fleet.servers:
             server.start()
-        fleet.need_ready()
+        fleet.wait_until_ready()
         check(world, payment, plots)
 
 
-def test_what_is_said_while_one_of_two_servers_dies_counts_once(
+def test_events_published_while_one_of_two_servers_is_killed_count_once(
     fleet: Fleet, world: World, payment: Payment, rng: Random
 ) -> None:
     server = rng.choice(fleet.servers)
     with world.sandbox.fault("payment", kind="deaf"):
         plots = many_plots(world, payment, rng)
-        said = copies(plots, rng)
-        dies_at = rng.randrange(len(said))
-        for number, raw in enumerate(said):
+        messages = copies(plots, rng)
+        dies_at = rng.randrange(len(messages))
+        for number, raw in enumerate(messages):
             if number == dies_at:
                 server.kill()
-            payment.tell(raw, "stream")
+            payment.send(raw, "stream")
         server.start_and_wait()
         check(world, payment, plots)
 
 
 def many_plots(world: World, payment: Payment, rng: Random) -> list[Plot]:
-    """Orders paid in parts, some not in full and some too much, with every forgery among them; none expires meanwhile."""
+    """Return orders paid in parts, some below and some above the total, with every forgery among them; none expires meanwhile."""
     names = list(FORGERIES)
     rng.shuffle(names)
     stories = []

@@ -1,4 +1,6 @@
-"""Redis that dies, forgets, stalls and breaks off: no customer notices, and every effect happens once (P4, P10)."""
+"""Redis that crashes, loses its data, stalls and resets connections: no request fails, and every effect takes place
+once (P4, P10).
+"""
 
 import json
 from collections import Counter
@@ -19,7 +21,7 @@ from tests.support.world import World, eventually
 
 @pytest.mark.long
 @pytest.mark.parametrize("forgets", [False, True], ids=["and remembers", "and is empty"])
-def test_no_customer_notices_that_redis_crashes_and_returns(
+def test_no_request_fails_while_redis_crashes_and_restarts(
     fleet: Fleet, world: World, rng: Random, forgets: bool
 ) -> None:
     server = fleet.stack.redis
@@ -36,7 +38,7 @@ def test_no_customer_notices_that_redis_crashes_and_returns(
 
 
 @pytest.mark.long
-def test_no_customer_notices_that_redis_is_emptied_again_and_again(fleet: Fleet, world: World, rng: Random) -> None:
+def test_no_request_fails_while_redis_is_emptied_repeatedly(fleet: Fleet, world: World, rng: Random) -> None:
     with Load(world, fleet.urls, rng, "nothing") as load, redis.Redis.from_url(fleet.stack.redis.url) as client:
         fleet.worker.kill()  # so that there are jobs to lose
         for _ in range(5):
@@ -47,7 +49,7 @@ def test_no_customer_notices_that_redis_is_emptied_again_and_again(fleet: Fleet,
 
 
 @pytest.mark.long
-def test_no_customer_notices_that_redis_stalls(fleet: Fleet, world: World, rng: Random) -> None:
+def test_no_request_fails_while_redis_stalls(fleet: Fleet, world: World, rng: Random) -> None:
     with Load(world, fleet.urls, rng, "nothing") as load:
         load.run(0.5)
         with fleet.redis.stalled("down"):
@@ -56,7 +58,7 @@ def test_no_customer_notices_that_redis_stalls(fleet: Fleet, world: World, rng: 
 
 
 @pytest.mark.long
-def test_no_customer_notices_that_redis_breaks_off_in_the_middle_of_its_answers(
+def test_no_request_fails_while_redis_resets_connections_in_the_middle_of_a_response(
     fleet: Fleet, world: World, rng: Random
 ) -> None:
     with Load(world, fleet.urls, rng, "nothing") as load:
@@ -82,10 +84,10 @@ def test_two_relays_publish_each_message_once_and_queue_each_job_once(fleet: Fle
     assert {clears[order_id]["heard"] for order_id in ids} == {1}
 
 
-def test_no_customer_notices_a_failover_and_every_process_follows_the_primary(
+def test_no_request_fails_during_a_failover_and_every_process_follows_the_primary(
     fleet: Fleet, world: World, rng: Random, tmp_path: Path
 ) -> None:
-    """The old primary lives on as a replica, and keeps every connection that was open."""
+    """The old primary becomes a replica and keeps every open connection."""
     first = fleet.stack.redis
     with Load(world, fleet.urls, rng, "nothing") as load, replica(first, tmp_path / "second") as second:
         load.run(1)
@@ -99,7 +101,9 @@ def test_no_customer_notices_a_failover_and_every_process_follows_the_primary(
 
 
 def follows_payment(world: World, redis_url: str, via: str) -> None:
-    """An order is requested at this Redis, paid there by a word on the channel or in the stream, and all of it takes effect."""
+    """Check that an order is requested at this Redis, paid by a message on the channel or in the stream, and its
+    effects follow.
+    """
     ada = world.shopper()
     with redis.Redis.from_url(redis_url) as client:
         payment = Payment(world, client)
@@ -108,8 +112,8 @@ def follows_payment(world: World, redis_url: str, via: str) -> None:
         captured = payment.event("captured", order["id"])
 
         def is_confirmed() -> bool:
-            payment.tell(captured, via)  # what is said on the channel while nobody listens is lost
+            payment.send(captured, via)  # a message on the channel is lost without a subscriber
             return bool(ada.order(order["id"])["status"] == "confirmed")
 
-        eventually(is_confirmed, f"the capture to be heard on the {via}", RECOVERY_SECONDS)
+        eventually(is_confirmed, f"the capture to be received on the {via}", RECOVERY_SECONDS)
     until_done(world, order["id"], RECOVERY_SECONDS)

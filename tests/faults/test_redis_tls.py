@@ -19,7 +19,7 @@ from tests.support.tls import ELSEWHERE, HERE, Authority, TLSFront
 from tests.support.world import Sandbox, World, eventually
 
 HANDSHAKE = b"\x16\x03"
-"""How what a client sends over TLS begins (RFC 8446, 5.1)."""
+"""The first bytes of a client over TLS (RFC 8446, 5.1)."""
 
 USES = 3
 """The server, the worker and beat each connect."""
@@ -32,7 +32,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @contextmanager
 def processes(stack: Stack, port: int, more: str = "", **settings: str) -> Iterator[tuple[Server, list[Process]]]:
-    """A server, a worker and beat that know Redis by a rediss:// address alone."""
+    """Yield a server, a worker and beat whose Redis has a rediss:// address."""
     address = f"rediss://:{stack.redis.password}@{HOST}:{port}"
     environment = {**stack.environment, "ORDER_EXPIRY_SECONDS": "8", **settings}
     environment |= {"REDIS_URL": f"{address}/0{more}", "CELERY_BROKER_URL": f"{address}/1{more}"}
@@ -49,22 +49,22 @@ def processes(stack: Stack, port: int, more: str = "", **settings: str) -> Itera
 
 
 @pytest.fixture
-def sandbox_of_its_own(stack: Stack) -> Iterator[Sandbox]:
-    """Payment does nothing of its own accord, and goes back to its usual manner afterwards."""
+def manual_payments(stack: Stack) -> Iterator[Sandbox]:
+    """Set Payment to publish nothing by itself, and back to its usual behaviour afterwards."""
     with closing(Sandbox(stack.control_url)) as sandbox:
         sandbox.payments(behaviour="manual")
         yield sandbox
         sandbox.payments(behaviour="capture", capture_after=0.3)
 
 
-def says(log: Path, word: str) -> bool:
+def has_logged(log: Path, word: str) -> bool:
     """Return whether `word` is in the log."""
     return word in log.read_text().lower()
 
 
 @pytest.mark.parametrize("way", ["in the address", "in the environment"])
 def test_every_use_of_redis_goes_over_tls(
-    stack: Stack, sandbox_of_its_own: Sandbox, authority: Authority, way: str
+    stack: Stack, manual_payments: Sandbox, authority: Authority, way: str
 ) -> None:
     more, settings = (
         (f"?ssl_ca_certs={authority.file}", {})
@@ -74,18 +74,18 @@ def test_every_use_of_redis_goes_over_tls(
     with ExitStack() as opened:
         front = opened.enter_context(TLSFront(stack.redis.port, authority.certify(HERE)))
         server, _ = opened.enter_context(processes(stack, front.port, more, **settings))
-        server.need_ready()
-        world = opened.enter_context(closing(World(stack, server.url, sandbox_of_its_own)))
+        server.wait_until_ready()
+        world = opened.enter_context(closing(World(stack, server.url, manual_payments)))
         for via in ("channel", "stream"):
             takes_effect(world, via)
         unpaid = world.shopper()
-        unpaid.order_becomes(unpaid.place()["id"], status="expired")  # beat says when
+        unpaid.order_becomes(unpaid.place()["id"], status="expired")  # on beat's schedule
         assert len(front.sent) > USES
         assert all(sent.startswith(HANDSHAKE) for sent in front.sent)
 
 
 def takes_effect(world: World, via: str) -> None:
-    """An order is requested, paid by a word on the channel or in the stream, cleared and sold."""
+    """Check that an order is requested, paid by a message on the channel or in the stream, cleared and sold."""
     ada = world.shopper()
     order = ada.place()
     until_requested(world, order["id"])
@@ -97,7 +97,7 @@ def takes_effect(world: World, via: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["of another authority", "for another host", "that this system does not trust"])
-def test_a_redis_with_a_certificate_that_does_not_prove_who_it_is_hears_nothing(
+def test_a_redis_without_a_valid_certificate_receives_nothing(
     stack: Stack, authority: Authority, tmp_path: Path, what: str
 ) -> None:
     trusted = "" if "system" in what else f"?ssl_ca_certs={authority.file}"
@@ -106,10 +106,10 @@ def test_a_redis_with_a_certificate_that_does_not_prove_who_it_is_hears_nothing(
         TLSFront(stack.redis.port, certified) as front,
         processes(stack, front.port, trusted) as (server, jobs),
     ):
-        eventually(lambda: readiness(server).get("failing"), "the server to answer")
+        eventually(lambda: readiness(server).get("failing"), "the server's readiness report")
         assert "redis" in readiness(server)["failing"]
         for process in jobs:
-            eventually(partial(says, process.log, "certificate"), "the refusal to be logged")
+            eventually(partial(has_logged, process.log, "certificate"), "the refusal to be logged")
             process.check()
         assert len(front.sent) > USES
         assert all(sent.startswith(HANDSHAKE) for sent in front.sent if sent)
@@ -117,7 +117,7 @@ def test_a_redis_with_a_certificate_that_does_not_prove_who_it_is_hears_nothing(
 
 
 def readiness(server: Server) -> dict[str, Any]:
-    """What the server says of itself; nothing while it does not listen."""
+    """Return the readiness report, or nothing while the server does not listen."""
     try:
         return dict(server.get("/readyz").json())
     except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""Servers that are told to stop while customers shop: a rolling restart behind a balancer (promises: shutdown, P1, P4)."""
+"""Servers that shut down gracefully under load: a rolling restart behind a load balancer (promises: shutdown, P1, P4)."""
 
 import signal
 import socket
@@ -27,9 +27,7 @@ PRODUCT_SECONDS = 0.7
 """Product is slow enough for checkouts to be under way at any moment."""
 
 
-def test_no_request_is_lost_while_one_server_after_the_other_is_restarted(
-    fleet: Fleet, world: World, rng: Random
-) -> None:
+def test_no_request_is_lost_during_a_rolling_restart(fleet: Fleet, world: World, rng: Random) -> None:
     slow = world.sandbox.fault("product", kind="delay", value=PRODUCT_SECONDS, call="ReserveStock")
     with Balancer(fleet.servers) as balancer:
         with slow, Load(world, [balancer.url], rng, "nothing") as load:
@@ -39,8 +37,8 @@ def test_no_request_is_lost_while_one_server_after_the_other_is_restarted(
         load.check()
 
 
-def test_a_connection_for_each_request_meets_no_closed_port(fleet: Fleet) -> None:
-    """Connections that are opened all the time: at any moment some have been accepted by the kernel alone."""
+def test_no_new_connection_is_refused_during_a_rolling_restart(fleet: Fleet) -> None:
+    """Connections are opened continuously, so that at any moment some are accepted by the kernel but not yet by the server."""
     answers: list[str] = []
     over = threading.Event()
     with Balancer(fleet.servers) as balancer, ThreadPoolExecutor(CALLERS) as callers:
@@ -48,7 +46,7 @@ def test_a_connection_for_each_request_meets_no_closed_port(fleet: Fleet) -> Non
         try:
             for number in range(max(2, min(kills(), RESTARTS_AT_MOST))):
                 before = len(answers)
-                eventually(lambda: len(answers) > before + 10 * CALLERS, "answers")  # noqa: B023
+                eventually(lambda: len(answers) > before + 10 * CALLERS, "responses")  # noqa: B023
                 _restart(fleet, number, balancer)
         finally:
             over.set()
@@ -68,14 +66,14 @@ def _restart(fleet: Fleet, number: int, balancer: Balancer) -> None:
 
 
 def _call(url: str, answers: list[str], over: threading.Event) -> None:
-    """Append the status of each response until `over` is set; one that does not come raises."""
+    """Append the status of each response until `over` is set; a missing response raises."""
     while not over.is_set():
         with socket.create_connection((HOST, urlsplit(url).port), timeout=10) as connection:
             connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
             answers.append(connection.makefile("rb").read()[9:12].decode())
 
 
-def test_a_draining_server_is_not_ready_and_answers_with_connection_close(fleet: Fleet) -> None:
+def test_a_draining_server_is_not_ready_and_returns_connection_close(fleet: Fleet) -> None:
     server = fleet.servers[0]
     with closing(HTTPConnection(HOST, urlsplit(server.url).port or 0, timeout=10)) as idle:
         assert _connection_header(idle) is None
@@ -109,7 +107,7 @@ def _connection_header(connection: HTTPConnection) -> str | None:
     return answer.getheader("connection")
 
 
-def test_a_stopping_server_gives_back_what_its_last_checkout_may_have_left_held(fleet: Fleet, world: World) -> None:
+def test_a_stopping_server_releases_the_unresolved_reservation_of_its_last_checkout(fleet: Fleet, world: World) -> None:
     server = fleet.servers[0]
     with closing(World(fleet.stack, server.url, world.sandbox)) as leaving:
         mug = leaving.product()
@@ -122,11 +120,11 @@ def test_a_stopping_server_gives_back_what_its_last_checkout_may_have_left_held(
     server.start_and_wait()
 
 
-def test_a_stopping_server_ends_its_streams_and_is_gone(fleet: Fleet, world: World) -> None:
+def test_a_stopping_server_ends_its_streams_and_exits(fleet: Fleet, world: World) -> None:
     ada = world.shopper()
     order_id = ada.place()["id"]
     listening, ended = threading.Event(), threading.Event()
-    listener = threading.Thread(target=_listen, args=(ada, order_id, listening, ended))
+    listener = threading.Thread(target=_read_stream, args=(ada, order_id, listening, ended))
     listener.start()
     assert listening.wait(10)
     start = time.monotonic()
@@ -138,8 +136,8 @@ def test_a_stopping_server_ends_its_streams_and_is_gone(fleet: Fleet, world: Wor
     assert took < SHUTDOWN_SECONDS / 2, took
 
 
-def _listen(person: Person, order_id: str, listening: threading.Event, ended: threading.Event) -> None:
-    """Set `listening` with the first line heard and `ended` when the stream has come to a proper end."""
+def _read_stream(person: Person, order_id: str, listening: threading.Event, ended: threading.Event) -> None:
+    """Set `listening` at the first line received and `ended` when the stream has ended regularly."""
     with httpx.stream(
         "GET",
         f"{person.world.url}/api/v1/orders/{order_id}/stream",

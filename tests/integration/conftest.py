@@ -1,4 +1,4 @@
-"""Payment's side of Redis for the tests in this folder."""
+"""Payment's end of Redis for the tests in this folder."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,6 @@ from tests.support.world import World
 
 @pytest.fixture
 def payment(world: World) -> Iterator[Payment]:
-    """Payment, played by the test itself."""
+    """Yield Payment, played by the test itself."""
     with redis.Redis.from_url(world.stack.environment["REDIS_URL"]) as bus:
         yield Payment(world, bus)

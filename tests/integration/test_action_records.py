@@ -1,4 +1,4 @@
-"""An action answers with the record that it produced, though the row has changed again before anybody could read it.
+"""An action returns the row that it has written, though the row changes again before a later read.
 
 A deferred trigger makes that later change certain: it runs when the action's transaction commits.
 """
@@ -24,7 +24,7 @@ CREATE CONSTRAINT TRIGGER change_later AFTER UPDATE ON {table} DEFERRABLE INITIA
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
@@ -39,7 +39,7 @@ def changed_later(world: World, table: str, column: str, id_: str) -> Iterator[N
         world.sql("DROP FUNCTION change_later() CASCADE")
 
 
-def test_cancel_answers_with_the_order_that_it_has_cancelled(market: Market) -> None:
+def test_cancel_returns_the_order_that_it_has_cancelled(market: Market) -> None:
     sale = market.place({"note": "first"})
     with changed_later(market.world, "orders", "note", sale.id):
         answer = sale.cancel().json()
@@ -48,9 +48,7 @@ def test_cancel_answers_with_the_order_that_it_has_cancelled(market: Market) -> 
 
 
 @pytest.mark.parametrize(("action", "status"), [("accept", "processing"), ("cancel", "cancelled")])
-def test_a_vendor_action_answers_with_the_vendor_order_that_it_has_changed(
-    market: Market, action: str, status: str
-) -> None:
+def test_a_vendor_action_returns_the_vendor_order_that_it_has_changed(market: Market, action: str, status: str) -> None:
     sale = market.sell()
     with changed_later(market.world, "vendor_orders", "carrier", sale.parts[0]):
         answer = sale.do(0, action)

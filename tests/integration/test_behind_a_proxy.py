@@ -1,4 +1,4 @@
-"""The service below a root path and behind a proxy that ends TLS: links, documentation and load shedding (real uvicorn)."""
+"""The service below a root path and behind a proxy that terminates TLS: links, documentation and load shedding (real uvicorn)."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +21,7 @@ TLS = {"X-Forwarded-Proto": "https"}
 
 @pytest.fixture(scope="module")
 def shop_url(stack: Stack) -> Iterator[str]:
-    """As behind a proxy that takes `/shop` away before it passes a request on (uvicorn, "--root-path")."""
+    """Yield a server behind a proxy that strips `/shop` before it passes a request on (uvicorn, "--root-path")."""
     with server(stack, "shop", UVICORN_ROOT_PATH=ROOT) as url:
         yield url
 
@@ -33,7 +33,7 @@ def shop(stack: Stack, sandbox: Sandbox, shop_url: str) -> Iterator[World]:
 
 
 def outside(link: str) -> str:
-    """The path that the proxy passes on for a link."""
+    """Return the path that the proxy passes on for a link."""
     path = httpx.URL(link).raw_path.decode()
     assert path.startswith(f"{ROOT}/"), link
     return path.removeprefix(ROOT)
@@ -55,17 +55,15 @@ def test_links_lead_through_the_root_path_and_back(shop: World) -> None:
     assert [order["id"] for order in page["results"]] == [second["id"]]
 
 
-def test_nobody_gets_in_without_a_token_below_a_root_path_either(shop: World) -> None:
+def test_a_request_without_a_token_is_refused_below_a_root_path(shop: World) -> None:
     for path in ("/api/v1/orders", "/api/v1/nowhere"):
         answer = httpx.get(f"{shop.url}{path}", trust_env=False)
         assert (answer.status_code, answer.json()["instance"]) == (401, ROOT + path)
     assert shop.customer().get("/nowhere").status_code == 404
-    assert (
-        httpx.get(f"{shop.url}{ROOT}/healthz", trust_env=False).status_code == 404
-    )  # the proxy takes the root path away
+    assert httpx.get(f"{shop.url}{ROOT}/healthz", trust_env=False).status_code == 404  # the proxy strips the root path
 
 
-def test_the_documentation_holds_together_below_a_root_path(shop: World) -> None:
+def test_the_documentation_finds_its_assets_below_a_root_path(shop: World) -> None:
     client = shop.customer().http
     page = client.get("/api/doc")
     for link in links(page):
@@ -75,7 +73,7 @@ def test_the_documentation_holds_together_below_a_root_path(shop: World) -> None
 
 
 @pytest.mark.parametrize("kind", ["a plain request", "an unusual one"])
-def test_load_is_shed_below_a_root_path_too(stack: Stack, kind: str) -> None:
+def test_load_is_shed_below_a_root_path(stack: Stack, kind: str) -> None:
     path = {"a plain request": "/api/v1/orders", "an unusual one": "/api/v1/%6Frders"}[kind]
     with server(
         stack, f"full shop {kind}", UVICORN_ROOT_PATH=ROOT, REQUESTS_IN_FLIGHT="0", CHECKOUTS_IN_FLIGHT="0"
@@ -88,7 +86,7 @@ def test_load_is_shed_below_a_root_path_too(stack: Stack, kind: str) -> None:
 
 
 @pytest.mark.parametrize("root", ["/shop/", "shop", "/"])
-def test_a_root_path_that_no_link_can_be_made_of_stops_the_start(stack: Stack, root: str) -> None:
+def test_an_unusable_root_path_stops_the_start(stack: Stack, root: str) -> None:
     log = stack.logs / "refused.log"
     environment = {**stack.environment, "UVICORN_ROOT_PATH": root}
     process = Process(
@@ -102,7 +100,7 @@ def test_a_root_path_that_no_link_can_be_made_of_stops_the_start(stack: Stack, r
         process.stop()
 
 
-def test_links_have_the_scheme_that_a_trusted_proxy_tells(world: World) -> None:
+def test_links_have_the_scheme_that_a_trusted_proxy_forwards(world: World) -> None:
     customer = world.shopper()
     placed = customer.checkout()
     world.sandbox.put_cart(customer.id, [{"product_id": world.product(), "quantity": 1}])
@@ -117,7 +115,7 @@ def test_links_have_the_scheme_that_a_trusted_proxy_tells(world: World) -> None:
     )
 
 
-def test_nobody_but_a_trusted_proxy_tells_the_scheme(stack: Stack, sandbox: Sandbox) -> None:
+def test_an_untrusted_proxys_scheme_is_ignored(stack: Stack, sandbox: Sandbox) -> None:
     with (
         server(stack, "trusts another", FORWARDED_ALLOW_IPS="192.0.2.1") as url,
         closing(World(stack, url, sandbox)) as world,

@@ -1,4 +1,4 @@
-"""Circuit breakers: a neighbour that keeps failing is left alone, its callers hear so at once, and it is soon tried again."""
+"""Circuit breakers: calls to a failing neighbour stop, its callers get a 503 at once, and a probe soon tries again."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,20 +20,20 @@ SETTINGS = {"CIRCUIT_FAILURE_RATIO": "0.5", "CIRCUIT_OPEN_SECONDS": str(OPEN_SEC
 
 @pytest.fixture
 def guarded(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """A server process of its own, with the breakers as they are by default but for a shorter pause."""
+    """Yield a server process of its own with the default breakers and a shorter pause."""
     with server(stack, "guarded", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
 
 
 def metric(world: World, name: str) -> float:
-    """The value of a line of /metrics."""
+    """Return the value of a line of /metrics."""
     text = httpx.get(f"{world.url}/metrics", trust_env=False).text
     found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
-def asked(world: World, neighbour: str) -> float:
-    """How many calls the process has sent to a neighbour and seen end."""
+def calls_ended(world: World, neighbour: str) -> float:
+    """Return the number of calls to a neighbour that have ended in this process."""
     return sum(
         metric(world, f'neighbour_call_seconds_count{{neighbour="{neighbour}",outcome="{outcome}"}}')
         for outcome in ("answered", "failed")
@@ -45,7 +45,7 @@ def is_open(world: World, neighbour: str) -> bool:
 
 
 def refused_at_once(person: Person, neighbour: str) -> int:
-    """Seconds after which a checkout that is refused without asking may be repeated."""
+    """Return the Retry-After of a checkout that is refused without a call to the neighbour."""
     began = monotonic()
     body = problem(answer := person.checkout(), 503, "dependency_unavailable", "dependency")
     assert monotonic() - began < 0.5
@@ -68,9 +68,9 @@ def test_an_open_circuit_refuses_calls_until_one_probe_succeeds(
     shopper = guarded.shopper()
     with guarded.sandbox.fault(neighbour, **fault):
         eventually(lambda: shopper.checkout().status_code == 503 and is_open(guarded, neighbour), "the circuit to open")
-        before = asked(guarded, neighbour)
+        before = calls_ended(guarded, neighbour)
         assert [refused_at_once(shopper, neighbour) for _ in range(5)] == [1] * 5
-        assert asked(guarded, neighbour) - before <= 1, "a probe at most"
+        assert calls_ended(guarded, neighbour) - before <= 1, "a probe at most"
     eventually(lambda: shopper.checkout().status_code == 201, "the probe", seconds=5)
     assert not is_open(guarded, neighbour)
     guarded.shopper().place()
@@ -88,7 +88,7 @@ def test_half_of_the_last_twenty_calls_must_fail(guarded: World) -> None:
         assert is_open(guarded, "cart")
 
 
-def test_what_our_question_was_wrong_about_opens_no_circuit(guarded: World) -> None:
+def test_a_refusal_of_an_invalid_request_opens_no_circuit(guarded: World) -> None:
     shopper = guarded.shopper()
     for neighbour, value in (("user", 403), ("cart", 429), ("product", "INVALID_ARGUMENT")):
         with guarded.sandbox.fault(neighbour, kind="status", value=value):
@@ -101,7 +101,7 @@ def unknown_activity(world: World) -> Person:
     return world.customer([(world.product(), 1)], is_active="yes")
 
 
-def somebody_else(world: World) -> Person:
+def another_user(world: World) -> Person:
     return world.customer([(world.product(), 1)], id="somebody-else")
 
 
@@ -138,7 +138,7 @@ def huge_name(world: World) -> Person:
     ("broken", "neighbour"),
     [
         (unknown_activity, "user"),
-        (somebody_else, "user"),
+        (another_user, "user"),
         (no_address, "user"),
         (wrong_quantity, "cart"),
         (no_items, "cart"),
@@ -174,7 +174,7 @@ def test_bad_data_about_one_user_cart_or_product_does_not_open_the_circuit(
         ("product", {"kind": "body", "value": "empty"}),
     ],
 )
-def test_an_answer_that_breaks_the_contract_opens_no_circuit(
+def test_a_response_that_breaks_the_contract_opens_no_circuit(
     guarded: World, neighbour: str, fault: dict[str, Any]
 ) -> None:
     shopper = guarded.shopper()
@@ -201,7 +201,7 @@ def test_a_name_that_is_too_long_is_cut(guarded: World) -> None:
     assert (item["name"], item["sku"]) == ("蛋" * 500, "S" * 100)
 
 
-def test_refusals_that_the_contract_knows_open_no_circuit(guarded: World) -> None:
+def test_refusals_of_the_contract_open_no_circuit(guarded: World) -> None:
     shopper = guarded.shopper(stock=1)
     for _ in range(25):
         problem(shopper.checkout(), 409, "out_of_stock", "shortages")
@@ -212,8 +212,8 @@ def test_a_probe_that_fails_keeps_the_circuit_open(guarded: World) -> None:
     shopper = guarded.shopper()
     with guarded.sandbox.fault("user", kind="status", value=500):
         eventually(lambda: shopper.checkout().status_code == 503 and is_open(guarded, "user"), "the circuit to open")
-        before = asked(guarded, "user")
-        eventually(lambda: shopper.checkout().status_code == 503 and asked(guarded, "user") > before, "a probe")
+        before = calls_ended(guarded, "user")
+        eventually(lambda: shopper.checkout().status_code == 503 and calls_ended(guarded, "user") > before, "a probe")
         assert is_open(guarded, "user")
         assert refused_at_once(shopper, "user") == 1
 
@@ -229,7 +229,7 @@ def test_while_one_circuit_is_open_the_rest_of_the_service_works(guarded: World)
         assert httpx.get(f"{guarded.url}/readyz", trust_env=False).status_code == 200
 
 
-def test_an_unresolved_reservation_is_released_though_the_circuit_for_reserving_stays_open(
+def test_an_unresolved_reservation_is_released_while_the_circuit_for_reserving_is_open(
     stack: Stack, sandbox: Sandbox
 ) -> None:
     settings = {**SETTINGS, "CIRCUIT_OPEN_SECONDS": "60"}
@@ -241,10 +241,10 @@ def test_an_unresolved_reservation_is_released_though_the_circuit_for_reserving_
                 problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
             assert is_open(world, "product")
             assert world.stock(product)["held"] >= 10
-            eventually(lambda: world.stock(product)["held"] == 0, "the holds to be given back", seconds=5)
+            eventually(lambda: world.stock(product)["held"] == 0, "the holds to be released", seconds=5)
 
 
-def test_while_product_fails_unresolved_reservations_wait_too_and_are_released_once_it_recovers(
+def test_while_product_fails_unresolved_reservations_wait_and_are_released_once_it_recovers(
     stack: Stack, sandbox: Sandbox
 ) -> None:
     as_delivered = {"CIRCUIT_FAILURE_RATIO": "0.5"}
@@ -256,4 +256,4 @@ def test_while_product_fails_unresolved_reservations_wait_too_and_are_released_o
                 problem(shopper.checkout(), 503, "dependency_unavailable", "dependency")
             eventually(lambda: is_open(world, "product, apart"), "the circuit to open")
             assert world.stock(product)["held"] >= 10
-        eventually(lambda: world.stock(product)["held"] == 0, "the holds to be given back", seconds=5)
+        eventually(lambda: world.stock(product)["held"] == 0, "the holds to be released", seconds=5)

@@ -1,4 +1,4 @@
-"""Servers whose clocks differ: times come from the database, so a client that asks for what is new misses nothing."""
+"""Servers with different clocks: times come from the database, so a client that polls for changes misses none."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ SOURCE = Path(__file__).with_name("late_clock.c")
 
 @pytest.fixture(scope="module")
 def late_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server process whose clock is late; the tokens' leeway is longer."""
+    """Yield a server process whose clock is late, with a longer leeway for tokens."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler to make a late clock with")
@@ -32,7 +32,7 @@ def late_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def late(world: World, late_url: str) -> Iterator[World]:
-    """The same marketplace through the server whose clock is late."""
+    """Yield the same marketplace at the server whose clock is late."""
     with closing(World(world.stack, late_url, world.sandbox)) as late:
         yield late
 
@@ -44,7 +44,7 @@ def database_time(world: World) -> datetime:
 
 
 def found(person: Person, path: str, since: str) -> set[str]:
-    """The ids of what has changed since then."""
+    """Return the ids of the orders changed since then."""
     answer = person.get(path, params={"updated_since": since, "limit": 100})
     assert answer.status_code == 200, answer.text
     return {each["id"] for each in answer.json()["results"]}
@@ -59,22 +59,20 @@ def test_a_new_order_has_the_databases_time(world: World, late: World) -> None:
     assert before <= placed <= after
     assert (expires - placed).total_seconds() == 900
     assert order["updated_at"] == order["created_at"]
-    assert ada.order(order["id"]) == order, "what the customer was told is what is kept"
+    assert ada.order(order["id"]) == order, "the response has the stored times"
     (entry,) = ada.get(f"/orders/{order['id']}/history").json()["results"]
     assert before <= datetime.fromisoformat(entry["at"]) <= after
     (part,) = world.sql("SELECT created_at, updated_at FROM vendor_orders WHERE order_id = %s", order["id"])
     assert part == {"created_at": placed, "updated_at": placed}
 
 
-def test_a_change_through_a_server_whose_clock_is_late_is_found_by_who_asks_for_what_is_new(
-    world: World, late: World
-) -> None:
+def test_a_change_at_a_server_whose_clock_is_late_is_found_by_a_poll_for_changes(world: World, late: World) -> None:
     ada, bob, vendor, admin = world.shopper(vendor="v-late"), world.shopper(), world.vendor("v-late"), world.admin()
     changed = ada.place()
     pay(world, changed["id"])
     ada.order_becomes(changed["id"], status="confirmed")
     latest = bob.place()
-    # Whoever has seen the latest change asks for what is new since then, and must hear of the next one.
+    # A client that has seen the latest change polls for changes since then, and must get the next one.
     (part,) = changed["vendor_orders"]
     elsewhere = late.person("vendor", vendor.id, "v-late")
     assert elsewhere.post(f"/vendor-orders/{part['id']}/accept").status_code == 200
@@ -84,7 +82,7 @@ def test_a_change_through_a_server_whose_clock_is_late_is_found_by_who_asks_for_
 
 
 def test_a_time_never_goes_backwards(world: World, late: World) -> None:
-    """Not even when the database's own clock has been set back, or another server's clock was ahead."""
+    """The database's own clock may be set back, and another server's clock may have been ahead."""
     ada = world.shopper()
     order = ada.place()
     world.sql("UPDATE orders SET updated_at = now() + interval '1 min' WHERE id = %s", order["id"])

@@ -1,4 +1,4 @@
-"""What DATABASE_URL says reaches PostgreSQL, and why no connection comes to be is in the log."""
+"""DATABASE_URL's parameters reach PostgreSQL, and the log has the reason of a failed connection."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from tests.support.world import eventually
 
 
 def shown(stack: Stack, parameters: str, *names: str, **settings: str) -> list[str]:
-    """What a process of the service is told by PostgreSQL of these settings of its connection."""
+    """Return PostgreSQL's values of these settings in a connection of the service."""
     program = f"""
 from django.db import connection
 for name in {names}:
@@ -27,13 +27,13 @@ for name in {names}:
     return done.stdout.split()
 
 
-def test_what_the_address_says_is_in_force_and_the_timeouts_are_too(stack: Stack) -> None:
+def test_the_parameters_of_the_address_and_the_timeouts_are_in_force(stack: Stack) -> None:
     parameters = "sslmode=disable&application_name=shop&options=-c%20work_mem%3D5MB"
     names = ("application_name", "work_mem", "statement_timeout", "lock_timeout")
     assert shown(stack, parameters, *names) == ["shop", "5MB", "3s", "1s"]
 
 
-def test_a_timeout_in_the_address_wins(stack: Stack) -> None:
+def test_a_timeout_in_the_address_takes_precedence(stack: Stack) -> None:
     names = ("statement_timeout", "lock_timeout")
     assert shown(stack, "options=-c%20statement_timeout%3D2s", *names) == ["2s", "1s"]
 
@@ -69,6 +69,6 @@ def test_a_server_starts_while_its_database_is_away_and_logs_the_reason_without_
         "wrong certificates": f"{url}?sslmode=require",
     }[wrong]
     with away(stack, wrong, DATABASE_URL=url) as log:
-        eventually(lambda: reason in log.read_text(), "the log to tell why")
+        eventually(lambda: reason in log.read_text(), "the reason in the log")
         assert password not in log.read_text()
         assert "wr0ng-passw0rd" not in log.read_text()

@@ -1,4 +1,4 @@
-"""Dead letters for admins: shown page by page, and tried anew; what becomes of them is seen in the list."""
+"""Dead letters for admins: the list, page by page, and retries with their outcome in the list."""
 
 import json
 import uuid
@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from tests.support import ids
-from tests.support.payment import Payment, asked_back, until_asked_back
-from tests.support.records import hold, ledger, letters, pay, refunds, until_done, until_stock_is, waiting
+from tests.support.payment import Payment, refund_requests, until_refunds_requested
+from tests.support.records import dead_letters, hold, ledger, pay, refunds, until_done, until_stock_is, waiting
 from tests.support.world import Person, World, eventually
 
 PATH = "/admin/dead-letters"
@@ -18,40 +18,40 @@ FIELDS = {"id", "source", "reason", "message", "order_id", "attempts", "created_
 
 
 def shown(admin: Person, letter_id: str) -> dict[str, Any] | None:
-    """The letter as the list has it, if it is among the newest."""
+    """Return the letter as it is listed, if it is among the newest."""
     results = admin.get(PATH, params={"limit": 100}).json()["results"]
     return next((letter for letter in results if letter["id"] == letter_id), None)
 
 
 def letter_of(world: World, text: str) -> dict[str, Any]:
-    """The one letter that contains `text`, once it is there."""
-    (letter,) = eventually(lambda: letters(world, text), "the dead letter")
+    """Wait for the dead letter that contains `text`, and return it."""
+    (letter,) = eventually(lambda: dead_letters(world, text), "the dead letter")
     return letter
 
 
 def retried(admin: Person, letter_id: str) -> None:
-    """Ask for a retry, which must be taken."""
+    """Request a retry, which must be accepted."""
     answer = admin.post(f"{PATH}/{letter_id}/retry")
     assert (answer.status_code, answer.json()) == (202, {"id": letter_id, "status": "retrying"})
 
 
 def until_gone(admin: Person, letter_id: str) -> None:
-    """Wait until the list has the letter no more."""
-    eventually(lambda: shown(admin, letter_id) is None, "the letter to go")
+    """Wait until the list no longer contains the letter."""
+    eventually(lambda: shown(admin, letter_id) is None, "the letter to be deleted")
 
 
 def until_tried(admin: Person, letter_id: str, attempts: int) -> dict[str, Any]:
-    """Wait until the letter counts so many attempts."""
+    """Wait until the letter counts this number of attempts."""
 
     def look() -> dict[str, Any] | None:
         letter = shown(admin, letter_id)
-        assert letter, "it must not go"
+        assert letter, "the letter must stay"
         return letter if letter["attempts"] == attempts else None
 
     return eventually(look, f"attempt {attempts}")
 
 
-def test_the_list_shows_what_was_buried_and_why(world: World) -> None:
+def test_the_list_shows_each_dead_letter_and_its_reason(world: World) -> None:
     order_id = str(uuid.uuid4())
     letter_id = world.dead_letter('{"a": "<b>&\u202e\U0001f600"}', order_id=order_id)
     letter = shown(world.admin(), letter_id)
@@ -69,9 +69,9 @@ def test_the_list_shows_what_was_buried_and_why(world: World) -> None:
     }
 
 
-def test_a_long_message_is_cut_and_one_that_is_no_utf_8_is_text_all_the_same(world: World, payment: Payment) -> None:
+def test_a_long_message_is_cut_and_one_that_is_no_utf_8_is_shown_as_text(world: World, payment: Payment) -> None:
     mark = uuid.uuid4().hex
-    payment.tell(mark.encode() + b"\xff\x00" + b"x" * 100_000)
+    payment.send(mark.encode() + b"\xff\x00" + b"x" * 100_000)
     letter = letter_of(world, mark)
     message = (shown(world.admin(), str(letter["id"])) or {})["message"]
     assert message.startswith(f"{mark}\N{REPLACEMENT CHARACTER}\N{SYMBOL FOR NULL}xxx")
@@ -93,29 +93,29 @@ def test_the_list_is_paged_forth_and_back_newest_first(world: World) -> None:
 @pytest.mark.parametrize(
     "query", [{"limit": 0}, {"limit": 101}, {"cursor": "x"}, {"ordering": "total"}, {"source": "outbox"}], ids=str
 )
-def test_a_list_is_asked_for_in_the_known_words(world: World, query: dict[str, Any]) -> None:
+def test_an_unknown_parameter_of_the_list_is_refused(world: World, query: dict[str, Any]) -> None:
     answer = world.admin().get(PATH, params=query)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
     assert answer.json()["errors"][0]["pointer"] == f"/{next(iter(query))}"
 
 
-def test_a_retry_takes_no_words(world: World) -> None:
+def test_a_retry_with_a_body_is_refused(world: World) -> None:
     letter_id = world.dead_letter()
     answer = world.admin().post(f"{PATH}/{letter_id}/retry", {"now": True})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
 @pytest.mark.parametrize("letter_id", [str(uuid.UUID(int=7)), "7", "x", "%00"])
-def test_what_is_no_letter_is_missing(world: World, letter_id: str) -> None:
+def test_an_unknown_letter_is_404(world: World, letter_id: str) -> None:
     answer = world.admin().post(f"{PATH}/{letter_id}/retry")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_a_message_that_can_be_used_now_counts_and_its_letter_goes(world: World, payment: Payment) -> None:
-    """Its order did not come to be known in time."""
+def test_a_retried_message_that_is_usable_now_counts_and_its_letter_is_deleted(world: World, payment: Payment) -> None:
+    """Its order was not placed in time."""
     ada, admin, key = world.shopper(), world.admin(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    payment.say("captured", order_id)
+    payment.publish("captured", order_id)
     letter_id = str(letter_of(world, order_id)["id"])
     assert ada.checkout(key=key).json()["id"] == order_id
     retried(admin, letter_id)
@@ -125,14 +125,15 @@ def test_a_message_that_can_be_used_now_counts_and_its_letter_goes(world: World,
     assert admin.post(f"{PATH}/{letter_id}/retry").status_code == 404
 
 
-def test_a_message_retried_twice_and_heard_again_counts_once(world: World, payment: Payment) -> None:
+def test_a_message_retried_twice_and_received_again_counts_once(world: World, payment: Payment) -> None:
     ada, admin = world.shopper(), world.admin()
     order = ada.place()
     event = payment.event("captured", order["id"], 1000)
     letter_id = world.dead_letter(json.dumps(event), order_id=order["id"])
-    payment.tell(event)
-    for _ in range(2):
-        assert admin.post(f"{PATH}/{letter_id}/retry").status_code in (202, 404)
+    payment.send(event)
+    assert admin.post(f"{PATH}/{letter_id}/retry").status_code == 202
+    # 404 when a subscriber has handled the first retry before the second arrives.
+    assert admin.post(f"{PATH}/{letter_id}/retry").status_code in (202, 404)
     until_gone(admin, letter_id)
     assert ada.order_becomes(order["id"], payment_status="partially_paid")["status"] == "pending"
     assert len(ledger(world, order["id"])) == 1
@@ -161,7 +162,7 @@ def test_a_message_that_fails_again_stays_and_counts_the_attempt(
     assert world.sql("SELECT 1 FROM payment_events WHERE event_id = %s", event["event_id"]) == [], "it isn't parked"
 
 
-def test_one_bad_letter_holds_up_no_other(world: World, payment: Payment) -> None:
+def test_a_failing_letter_delays_no_other(world: World, payment: Payment) -> None:
     ada, admin = world.shopper(), world.admin()
     order = ada.place()
     bad = [world.dead_letter("{" * 10), world.dead_letter("[" * 60_000), world.dead_letter('"\\ud800"')]
@@ -173,7 +174,7 @@ def test_one_bad_letter_holds_up_no_other(world: World, payment: Payment) -> Non
         until_tried(admin, letter_id, 2)
 
 
-def test_a_retry_in_vain_counts_once_though_two_processes_try_it(world: World, second_world: World) -> None:
+def test_a_failed_retry_counts_once_though_two_processes_try_it(world: World, second_world: World) -> None:
     letter_id, url = world.dead_letter("{"), world.stack.postgres.url
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE %s"
     with ThreadPoolExecutor(1) as thread, psycopg.connect(url) as marking, psycopg.connect(url) as holding:
@@ -183,21 +184,21 @@ def test_a_retry_in_vain_counts_once_though_two_processes_try_it(world: World, s
         marking.commit()
         held.result()
         eventually(lambda: len(world.sql(waiting, "UPDATE%dead_letters%")) > 1, "both processes to have tried it")
-    eventually(lambda: not world.sql(waiting, "UPDATE%dead_letters%"), "both to have said so")
+    eventually(lambda: not world.sql(waiting, "UPDATE%dead_letters%"), "both failures in the logs")
     until_tried(second_world.admin(), letter_id, 2)
 
 
-def given_up(world: World, order_id: str) -> dict[str, Any]:
-    """The letter of the order's effect, after it has failed for more than a day."""
+def dead_letter_of_effect(world: World, order_id: str) -> dict[str, Any]:
+    """Return the dead letter of the order's effect, after a day of failures."""
     world.sql(
         "UPDATE outbox SET created_at = now() - interval '25 hours', available_at = now() WHERE order_id = %s", order_id
     )
     until_done(world, order_id)
-    (letter,) = [each for each in letters(world, order_id) if each["source"] == "outbox"]
+    (letter,) = [each for each in dead_letters(world, order_id) if each["source"] == "outbox"]
     return letter
 
 
-def test_an_effect_that_was_given_up_takes_effect_after_all_and_its_letter_goes(world: World) -> None:
+def test_a_retried_effect_is_done_and_its_letter_is_deleted(world: World) -> None:
     ada, admin = world.shopper(), world.admin()
     order = ada.place()
     until_done(world, order["id"])
@@ -205,48 +206,50 @@ def test_an_effect_that_was_given_up_takes_effect_after_all_and_its_letter_goes(
         pay(world, order["id"])
         ada.order_becomes(order["id"], status="confirmed")
         eventually(lambda: waiting(world, order["id"]) == ["commit_stock"], "the commit to fail")
-        letter = given_up(world, order["id"])
+        letter = dead_letter_of_effect(world, order["id"])
         retried(admin, str(letter["id"]))
         retried(admin, str(letter["id"]))
         assert waiting(world, order["id"]) == ["commit_stock"], "two retries are one"
-        assert shown(admin, str(letter["id"])), "it stays until it has worked"
+        assert shown(admin, str(letter["id"])), "the letter stays until the retry succeeds"
     until_stock_is(world, order["id"], "COMMITTED")
     until_gone(admin, str(letter["id"]))
     assert hold(world, order["id"])["commits"] == 1
 
 
-def test_an_effect_that_fails_for_good_again_comes_back_to_the_same_letter(world: World) -> None:
+def test_a_retried_effect_that_fails_permanently_returns_to_the_same_letter(world: World) -> None:
     ada, admin = world.shopper(), world.admin()
     order = ada.place()
     until_done(world, order["id"])
     with world.sandbox.fault("product", call="ReleaseStock", kind="status", value="INTERNAL"):
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
         eventually(lambda: waiting(world, order["id"]) == ["release_stock"], "the release to fail")
-        letter = given_up(world, order["id"])
+        letter = dead_letter_of_effect(world, order["id"])
         retried(admin, str(letter["id"]))
-        assert given_up(world, order["id"])["id"] == letter["id"]
+        assert dead_letter_of_effect(world, order["id"])["id"] == letter["id"]
         assert until_tried(admin, str(letter["id"]), 2)["source"] == "outbox"
     retried(admin, str(letter["id"]))
     until_stock_is(world, order["id"], "RELEASED")
     until_gone(admin, str(letter["id"]))
 
 
-def test_a_refund_is_asked_for_again_and_its_letter_goes_when_it_is_made(world: World, payment: Payment) -> None:
+def test_a_retried_refund_is_requested_again_and_its_letter_is_deleted_once_it_is_made(
+    world: World, payment: Payment
+) -> None:
     ada, admin = world.shopper(), world.admin()
     order = ada.place()
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
-        payment.say("captured", order["id"], 2500)
-        until_asked_back(payment, order["id"], 1)
-        refund_id = asked_back(payment, order["id"])[0]["refund_id"]
+        payment.publish("captured", order["id"], 2500)
+        until_refunds_requested(payment, order["id"], 1)
+        refund_id = refund_requests(payment, order["id"])[0]["refund_id"]
         world.sql("UPDATE refunds SET attempts = 5 WHERE id = %s", refund_id)
-        payment.say("refund_failed", order["id"], 500, refund_id=refund_id)
+        payment.publish("refund_failed", order["id"], 500, refund_id=refund_id)
         letter = letter_of(world, refund_id)
         assert (letter["source"], refunds(world, order["id"])[0]["status"]) == ("refunds", "failed")
         for times in (2, 3):
             retried(admin, str(letter["id"]))
-            until_asked_back(payment, order["id"], times)
-        assert {request["refund_id"] for request in asked_back(payment, order["id"])} == {refund_id}
+            until_refunds_requested(payment, order["id"], times)
+        assert {request["refund_id"] for request in refund_requests(payment, order["id"])} == {refund_id}
         assert shown(admin, str(letter["id"]))
-        payment.say("refunded", order["id"], 500, refund_id=refund_id)
+        payment.publish("refunded", order["id"], 500, refund_id=refund_id)
         until_gone(admin, str(letter["id"]))
         assert refunds(world, order["id"])[0]["status"] == "refunded"

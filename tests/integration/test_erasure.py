@@ -1,4 +1,4 @@
-"""`erase_order_events`: the one way to change entries of the audit trail, which empties what may be personal and nothing else."""
+"""`erase_order_events`: the only way to change entries of the audit trail; it empties personal data and nothing else."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,20 +28,20 @@ FORGERIES = (
 
 @pytest.fixture
 def market(world: World) -> Iterator[Market]:
-    """Two vendors."""
+    """Yield a market of two vendors."""
     yield Market(world, 1000, 333)
 
 
 @pytest.fixture
 def connection(world: World) -> Iterator[Connection[DictRow]]:
-    """A connection to the database with one transaction, which is rolled back."""
+    """Yield a connection to the database with one transaction, which is rolled back."""
     with psycopg.connect(world.stack.postgres.url, row_factory=dict_row) as connection:
         yield connection
         connection.rollback()
 
 
 def cancelled(market: Market) -> Sale:
-    """An order that its customer has cancelled, with a reason, and whose payment has been voided."""
+    """Return an order that its customer has cancelled, with a reason, and whose payment has been voided."""
     sale = market.place()
     assert sale.cancel(body={"reason": "canary"}, X_Request_ID="canary").status_code == 200
     market.customer.order_becomes(sale.id, payment_status="voided")
@@ -49,7 +49,7 @@ def cancelled(market: Market) -> Sale:
 
 
 def fulfilled(market: Market) -> Sale:
-    """An order of which one part was shipped and its tracking corrected, and the other cancelled."""
+    """Return an order of which one part was shipped and its tracking corrected, and the other cancelled."""
     sale = market.sell()
     sale.do(0, "accept", "ship")
     assert sale.act(0, "ship", body=PARCEL).status_code == 200
@@ -58,7 +58,7 @@ def fulfilled(market: Market) -> Sale:
 
 
 def erased(entry: dict[str, Any], customer_id: str) -> dict[str, Any]:
-    """The entry as the function is to leave it."""
+    """Return the entry as the function must leave it."""
     data = dict(entry["data"])
     if "reason" in data and entry["actor_role"] != "system":
         data["reason"] = ""
@@ -68,7 +68,7 @@ def erased(entry: dict[str, Any], customer_id: str) -> dict[str, Any]:
     return {**entry, "actor_id": actor_id, "request_id": "", "data": data}
 
 
-def test_an_erasure_empties_what_may_be_personal_and_nothing_else(market: Market) -> None:
+def test_an_erasure_empties_personal_data_and_nothing_else(market: Market) -> None:
     """The invariants are checked over the erased trail after the test."""
     world, sales = market.world, [cancelled(market), fulfilled(market)]
     other = cancelled(Market(world, 1000))

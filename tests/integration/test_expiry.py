@@ -1,4 +1,4 @@
-"""An order that nobody pays in time expires: its stock goes back, its payment is called off, late money is returned."""
+"""An order that is not paid in time expires: its stock is released, its payment cancelled, and late money refunded."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from tests.support.payment import ORDERS, Payment
 from tests.support.records import (
     account,
     expire,
-    fall_silent,
     ledger,
     lose_hold,
+    make_status_request_due,
     pay,
     product_of,
     start_job,
@@ -25,7 +25,7 @@ from tests.support.records import (
 from tests.support.world import Person, World, eventually
 
 
-def test_beat_expires_an_order_whose_time_is_over(world: World) -> None:
+def test_beat_expires_an_overdue_order(world: World) -> None:
     ada = world.shopper()
     order = ada.place()
     world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])
@@ -39,20 +39,20 @@ def test_beat_expires_an_order_whose_time_is_over(world: World) -> None:
     ]
 
 
-def test_a_job_that_the_database_let_down_is_done_at_a_later_tick(world: World) -> None:
+def test_a_job_that_a_lock_stopped_is_done_at_a_later_tick(world: World) -> None:
     ada = world.shopper()
     order = ada.place()
     log = world.stack.logs / "worker.log"
     begin = log.stat().st_size
     with psycopg.connect(world.stack.postgres.url) as connection:
-        connection.execute("LOCK TABLE refunds IN ACCESS EXCLUSIVE MODE")  # longer than anybody waits for a lock
+        connection.execute("LOCK TABLE refunds IN ACCESS EXCLUSIVE MODE")  # longer than lock_timeout
         world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order["id"])
-        eventually(lambda: b'"task_postponed"' in log.read_bytes()[begin:], "the job to give way")
+        eventually(lambda: b'"task_postponed"' in log.read_bytes()[begin:], "the job to give up the lock")
     ada.order_becomes(order["id"], status="expired")
-    assert b"Traceback" not in log.read_bytes()[begin:], "it is nothing to be alarmed about"
+    assert b"Traceback" not in log.read_bytes()[begin:], "a postponed job is no failure"
 
 
-def test_an_order_lives_until_its_time_is_over(world: World) -> None:
+def test_an_order_does_not_expire_before_its_time(world: World) -> None:
     ada, bob = world.shopper(), world.shopper()
     living, dying = ada.place(), bob.place()
     (row,) = world.sql(
@@ -64,7 +64,7 @@ def test_an_order_lives_until_its_time_is_over(world: World) -> None:
     assert ada.order(living["id"]) == living
 
 
-def test_the_stock_of_an_expired_order_is_for_sale_again(world: World) -> None:
+def test_the_stock_of_an_expired_order_is_available_again(world: World) -> None:
     ada = world.shopper(stock=2)
     order = ada.place()
     stock = world.stock(product_of(order))
@@ -85,8 +85,8 @@ def test_an_expiry_is_published_to_payment_and_to_subscribers(world: World, paym
     voided = ada.order_becomes(order["id"], status="expired", payment_status="voided")
     assert voided["version"] == 3
     assert account(world, order["id"])["heard"] == {"payment.requested": 1, "payment.cancel_requested": 1}
-    told = [message["type"] for message in payment.told(ORDERS, order["id"], 3)]
-    assert told == ["order.placed", "vendor_order.cancelled", "order.expired"]
+    types = [message["type"] for message in payment.wait_for(ORDERS, order["id"], 3)]
+    assert types == ["order.placed", "vendor_order.cancelled", "order.expired"]
     assert trail(world, order["id"])[-2:] == ["order.expired by system", "payment.voided by payment"]
 
 
@@ -102,7 +102,7 @@ def test_a_paid_order_never_expires(world: World) -> None:
 
 
 @pytest.mark.parametrize("word", ["authorize", "fail"])
-def test_an_order_whose_payment_was_only_talked_about_expires(world: World, word: str) -> None:
+def test_an_order_with_an_authorized_or_failed_payment_expires(world: World, word: str) -> None:
     ada = world.shopper()
     order = ada.place()
     pay(world, order["id"], word)
@@ -112,7 +112,7 @@ def test_an_order_whose_payment_was_only_talked_about_expires(world: World, word
     until_stock_is(world, order["id"], "RELEASED")
 
 
-def test_a_partly_paid_order_expires_and_what_was_paid_goes_back(world: World) -> None:
+def test_a_partly_paid_order_expires_and_is_refunded(world: World) -> None:
     ada = world.shopper()
     order = ada.place()
     pay(world, order["id"], amount_minor=1999)
@@ -130,17 +130,17 @@ def test_a_partly_paid_order_expires_and_what_was_paid_goes_back(world: World) -
     ]
 
 
-def test_an_expired_order_is_not_asked_about_any_more(world: World) -> None:
+def test_the_payment_status_of_an_expired_order_is_no_longer_requested(world: World) -> None:
     ada, bob = world.shopper(), world.shopper()
     expired, pending = ada.place(), bob.place()
     expire(world, expired["id"])
     ada.order_becomes(expired["id"], status="expired")
-    fall_silent(world, expired["id"], pending["id"])
-    eventually(lambda: "payment.status_requested" in account(world, pending["id"])["heard"], "Payment to be asked")
+    make_status_request_due(world, expired["id"], pending["id"])
+    eventually(lambda: "payment.status_requested" in account(world, pending["id"])["heard"], "the status request")
     assert "payment.status_requested" not in account(world, expired["id"])["heard"]
 
 
-def test_an_order_whose_hold_lapsed_first_expires_all_the_same(world: World) -> None:
+def test_an_order_whose_hold_expired_first_expires(world: World) -> None:
     ada = world.shopper(stock=2)
     order = ada.place()
     lose_hold(world, order["id"])
@@ -150,7 +150,7 @@ def test_an_order_whose_hold_lapsed_first_expires_all_the_same(world: World) -> 
     assert world.stock(product_of(order))["available"] == 2
 
 
-def test_when_expiry_and_capture_meet_each_order_is_either_sold_or_refunded(world: World) -> None:
+def test_concurrent_expiry_and_capture_leave_an_order_sold_or_refunded(world: World) -> None:
     admin, orders = world.admin(), [world.shopper(stock=2).place() for _ in range(24)]
     for order in orders:
         until_requested(world, order["id"])
@@ -166,10 +166,12 @@ def test_when_expiry_and_capture_meet_each_order_is_either_sold_or_refunded(worl
 
 
 def sold_or_refunded(world: World, admin: Person, order: dict[str, Any]) -> str:
-    """Wait until an order that was captured and expired at once is at rest; answers what it became."""
+    """Wait until an order that was captured and expired at once is at rest; return its status."""
     order_id = order["id"]
-    eventually(lambda: admin.order(order_id)["status"] != "pending", "the order to be settled")
-    eventually(lambda: "payment.captured" in [row["type"] for row in ledger(world, order_id)], "the capture to count")
+    eventually(lambda: admin.order(order_id)["status"] != "pending", "the order to reach its final status")
+    eventually(
+        lambda: "payment.captured" in [row["type"] for row in ledger(world, order_id)], "the capture to be counted"
+    )
     status = str(admin.order(order_id)["status"])
     sold = status == "confirmed"
     admin.order_becomes(order_id, payment_status="paid" if sold else "refunded")

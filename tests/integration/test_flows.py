@@ -1,4 +1,4 @@
-"""The two stories of the service, from end to end, and the same stories with two server processes."""
+"""The service's two flows from end to end, with one server process and with two."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +18,7 @@ from tests.support.world import Person, World, eventually
 
 
 def cart_of(world: World, person: Person) -> list[dict[str, object]]:
-    """What the Cart Service holds for a customer."""
+    """Return the Cart Service's cart of a customer."""
     return list(world.sandbox.ledger("cart")["carts"][person.id]["items"])
 
 
@@ -30,7 +30,7 @@ def test_from_the_cart_to_a_paid_order(world: World, payment: Payment) -> None:
     assert (order["status"], order["payment_status"], order["total"]) == ("pending", "unpaid", "29.99")
     assert [(world.stock(each)["available"], world.stock(each)["held"]) for each in (mug, book)] == [(8, 2), (7, 3)]
 
-    eventually(lambda: account(world, order["id"])["state"] == "requested", "Payment to be asked")
+    eventually(lambda: account(world, order["id"])["state"] == "requested", "the payment request")
     assert account(world, order["id"])["amount_minor"] == 2999
     eventually(lambda: cart_of(world, ada) == [], "the cart to be cleared")
 
@@ -81,7 +81,7 @@ def test_an_order_that_costs_nothing_is_sold_at_once(world: World) -> None:
     ]
 
 
-def test_a_cart_that_moved_on_meanwhile_is_left_alone(world: World) -> None:
+def test_a_cart_that_changed_since_the_checkout_is_not_cleared(world: World) -> None:
     ada = world.shopper()
     with world.sandbox.fault("cart", kind="status", value=503, call="clear"):
         order = ada.place()
@@ -92,7 +92,7 @@ def test_a_cart_that_moved_on_meanwhile_is_left_alone(world: World) -> None:
     assert [item["quantity"] for item in cart_of(world, ada)] == [1]
 
 
-def test_what_one_process_placed_the_other_one_reads(world: World, second_world: World) -> None:
+def test_an_order_placed_at_one_process_is_read_at_another(world: World, second_world: World) -> None:
     ada = world.shopper()
     order = ada.place()
     same_ada = second_world.person("customer", ada.id)

@@ -1,4 +1,4 @@
-"""The money came when the hold was gone: the stock is held again and sold, or the order is cancelled and refunded."""
+"""A capture after the hold has expired: the stock is reserved again and sold, or the order is cancelled and refunded."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.support.records import (
 from tests.support.world import World, eventually
 
 
-def test_a_lapsed_hold_is_held_again_and_sold(world: World, payment: Payment) -> None:
+def test_an_expired_hold_is_renewed_and_sold(world: World, payment: Payment) -> None:
     ada = world.shopper(stock=2)
     order = ada.place()
     lose_hold(world, order["id"])
@@ -35,7 +35,7 @@ def test_a_lapsed_hold_is_held_again_and_sold(world: World, payment: Payment) ->
     assert payment.types(ORDERS, order["id"]) == ["order.placed", "order.confirmed"]
 
 
-def test_the_order_that_lost_its_stock_is_cancelled_and_refunded(world: World, payment: Payment) -> None:
+def test_an_order_that_lost_its_stock_is_cancelled_and_refunded(world: World, payment: Payment) -> None:
     ada = world.shopper(stock=2)
     order = ada.place()
     lose_hold(world, order["id"])
@@ -59,7 +59,7 @@ def test_the_order_that_lost_its_stock_is_cancelled_and_refunded(world: World, p
     assert (stock["available"], stock["held"], stock["sold"]) == (0, 0, 0)
 
 
-def test_the_cancelled_order_is_announced_with_every_part_of_it(world: World, payment: Payment) -> None:
+def test_the_cancellation_of_an_order_and_its_vendor_orders_is_published(world: World, payment: Payment) -> None:
     products = [world.product(vendor=f"v-{number}", stock=1) for number in (1, 2, 3, 4)]
     ada = world.customer([(product, 1) for product in products])
     order = ada.place()
@@ -67,7 +67,7 @@ def test_the_cancelled_order_is_announced_with_every_part_of_it(world: World, pa
     world.sandbox.put_product(products[3], stock=0)
     pay(world, order["id"], amount_minor=4000)
     ada.order_becomes(order["id"], status="cancelled")
-    # All of it was written by one commit: it is said at once, not one message a second.
+    # One commit has written all messages, so they are published at once, not one a second.
     eventually(lambda: "order.cancelled" in payment.types(ORDERS, order["id"]), "order.cancelled", seconds=3)
     announced = payment.stream(ORDERS, order["id"])
     assert [message["type"] for message in announced] == [
@@ -78,11 +78,11 @@ def test_the_cancelled_order_is_announced_with_every_part_of_it(world: World, pa
     ]
     assert {message.get("vendor_id") for message in announced[2:6]} == {"v-1", "v-2", "v-3", "v-4"}
     assert steps(world, order["id"]).count("vendor_order.cancelled") == 4
-    for product in products[:3]:  # all lines or none: what was there for three of them is still for sale
+    for product in products[:3]:  # all lines or none: the stock of the other lines is still available
         assert (world.stock(product)["available"], world.stock(product)["held"]) == (1, 0)
 
 
-def test_of_two_orders_for_the_last_piece_the_one_paid_first_gets_it(world: World) -> None:
+def test_of_two_orders_for_the_last_unit_the_one_paid_first_gets_it(world: World) -> None:
     mug = world.product(stock=1)
     ada, bob = world.customer([(mug, 1)]), world.customer([(mug, 1)])
     hers = ada.place()
@@ -98,7 +98,7 @@ def test_of_two_orders_for_the_last_piece_the_one_paid_first_gets_it(world: Worl
 
 
 @pytest.mark.parametrize("lost", ["ReserveStock", "CommitStock"])
-def test_an_answer_lost_while_holding_again_changes_nothing(world: World, lost: str) -> None:
+def test_a_lost_response_to_the_renewed_reservation_has_no_effect(world: World, lost: str) -> None:
     ada = world.shopper(stock=2)
     order = ada.place()
     lose_hold(world, order["id"])
@@ -110,7 +110,7 @@ def test_an_answer_lost_while_holding_again_changes_nothing(world: World, lost: 
     assert world.stock(product_of(order))["sold"] == 2
 
 
-def test_money_that_comes_after_the_cancellation_goes_back_too(world: World) -> None:
+def test_a_capture_after_the_cancellation_is_refunded(world: World) -> None:
     ada = world.shopper(stock=2)
     order = ada.place()
     lose_hold(world, order["id"])

@@ -1,4 +1,4 @@
-"""The issuer of tokens is away or hangs: who is refused for now, who is not, and what readiness says of it."""
+"""The issuer of tokens is unreachable or hangs: the requests refused meanwhile, the others, and readiness."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -28,7 +28,7 @@ def ask(client: httpx.Client, token: str) -> httpx.Response:
     return client.get("/api/v1/orders", headers={"Authorization": f"Bearer {token}"})
 
 
-def test_requests_that_wait_for_a_hanging_issuer_take_nobodys_place(stack: Stack, issuer: Issuer) -> None:
+def test_requests_that_wait_for_a_hanging_issuer_take_no_slot(stack: Stack, issuer: Issuer) -> None:
     known, unknown = issuer.new_key(), issuer.new_key(publish=False)
     settings = {"JWT_ALGORITHM": "ES256", "JWT_JWKS_URL": issuer.url, "REQUESTS_IN_FLIGHT": str(IN_FLIGHT)}
     with (
@@ -51,12 +51,12 @@ def test_requests_that_wait_for_a_hanging_issuer_take_nobodys_place(stack: Stack
         assert len(waiting) > 2 * IN_FLIGHT
         for _ in range(2 * IN_FLIGHT):
             assert ask(client, issuer.token(known)).status_code == 200
-        assert not wait(waiting, timeout=0).done, "they wait all the time"
+        assert not wait(waiting, timeout=0).done, "the requests go on waiting"
         issuer.goes_on.set()
         assert {each.result().status_code for each in crowd} == {401}
 
 
-def test_while_no_key_could_ever_be_fetched_everybody_is_told_to_come_again(stack: Stack, issuer: Issuer) -> None:
+def test_until_the_first_keys_are_fetched_requests_get_503_with_retry_after(stack: Stack, issuer: Issuer) -> None:
     key = issuer.new_key()
     issuer.status = 500
     port = free_port()
@@ -76,7 +76,7 @@ def test_while_no_key_could_ever_be_fetched_everybody_is_told_to_come_again(stac
             assert (ready.status_code, ready.json()["failing"]) == (503, ["identity"])
             assert client.get("/healthz").status_code == 200
             issuer.status = 200
-            eventually(lambda: client.get("/readyz").status_code == 200, "the keys to be fetched, with nobody asking")
+            eventually(lambda: client.get("/readyz").status_code == 200, "the keys to be fetched without a request")
             assert ask(client, issuer.token(key)).status_code == 200
             issuer.status = 500
             assert client.get("/readyz").json()["checks"]["identity"] is True

@@ -1,4 +1,4 @@
-"""How long idle connections live is the operator's to say, and does not make a stop longer than it may be."""
+"""The lifetime of idle connections is configurable and does not delay a graceful shutdown."""
 
 import socket
 import time
@@ -21,7 +21,7 @@ KEEP_ALIVE_SECONDS = 75
 
 @contextmanager
 def server(stack: Stack, name: str, **settings: str) -> Iterator[tuple[Process, int]]:
-    """A server that has little time to stop, and its port."""
+    """Yield a server with a short shutdown timeout, and its port."""
     port = free_port()
     command = [str(STOP_SECONDS) if word == "25" else word for word in composition.service(port)]
     environment = {**stack.environment, **settings}
@@ -41,7 +41,7 @@ def ask(connection: HTTPConnection) -> None:
 
 
 def is_closed(connection: HTTPConnection) -> bool:
-    """Whether the server has closed it; nothing is left to be read."""
+    """Return whether the server has closed the connection without sending anything."""
     connection.sock.settimeout(0.05)
     try:
         return connection.sock.recv(1, socket.MSG_PEEK) == b""
@@ -49,7 +49,7 @@ def is_closed(connection: HTTPConnection) -> bool:
         return False
 
 
-def test_an_idle_connection_lives_as_long_as_the_environment_says(stack: Stack) -> None:
+def test_an_idle_connection_is_kept_as_long_as_configured(stack: Stack) -> None:
     with (
         server(stack, "short", UVICORN_TIMEOUT_KEEP_ALIVE="1") as (_, port),
         closing(HTTPConnection(HOST, port)) as idle,
@@ -58,7 +58,7 @@ def test_an_idle_connection_lives_as_long_as_the_environment_says(stack: Stack) 
         eventually(lambda: is_closed(idle), "the idle connection to be closed", seconds=4)
 
 
-def test_idle_connections_of_a_load_balancer_do_not_keep_a_server_from_stopping_in_time(stack: Stack) -> None:
+def test_idle_connections_of_a_load_balancer_do_not_delay_a_shutdown(stack: Stack) -> None:
     long = server(stack, "long", UVICORN_TIMEOUT_KEEP_ALIVE=str(KEEP_ALIVE_SECONDS))
     with long as (process, port), closing(HTTPConnection(HOST, port)) as idle:
         ask(idle)

@@ -1,7 +1,7 @@
-"""compose/nginx.conf in a real nginx before the running service: what it passes on of the outside, and what it keeps out.
+"""compose/nginx.conf in a real nginx in front of the running service: the requests that it passes on and those that it refuses.
 
-Needs Debian's package nginx-light; without it these tests are skipped. Docker's own is left out: its resolver, and the name of the
-service, in whose place the test's address stands.
+Needs Debian's package nginx-light; without it these tests are skipped. The resolver and the service's name belong to
+Docker and are replaced by the test's address.
 """
 
 import os
@@ -44,7 +44,7 @@ http {{
 """
 STREAMS = 3
 FROM_OUTSIDE = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "6.6.6.6, 203.0.113.9", "Host": "localhost:8443"}
-"""What a proxy that ends TLS sends; the first address is what its client made up."""
+"""Headers of a proxy that terminates TLS; the first address was forged by its client."""
 
 Nginx = Callable[..., str]
 
@@ -58,7 +58,7 @@ def changed(text: str, *changes: tuple[str, str]) -> str:
 
 @pytest.fixture
 def nginx(tmp_path: Path, world: World) -> Iterator[Nginx]:
-    """Start nginx before an address, that of the service unless another is given, with changes of the configuration."""
+    """Start nginx in front of an address (the service's by default) with changes of the configuration."""
     with ExitStack() as stopping:
 
         def start(*changes: tuple[str, str], before: str = world.url) -> str:
@@ -84,7 +84,7 @@ def nginx(tmp_path: Path, world: World) -> Iterator[Nginx]:
 
 
 def through(url: str, person: Person) -> httpx.Client:
-    """The person's way to the service by this address."""
+    """Yield the person as a caller of the service at this address."""
     headers = {"Authorization": str(person.http.headers["Authorization"])}
     return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20)
 
@@ -95,7 +95,7 @@ def next_link(client: httpx.Client) -> str:
 
 @pytest.fixture
 def shopper(world: World) -> Person:
-    """Somebody with two orders, so that a page of one has a next page."""
+    """Return a customer with two orders, so that a page of one has a next page."""
     shopper = world.shopper()
     shopper.place()
     world.sandbox.put_cart(shopper.id, [{"product_id": world.product(), "quantity": 1}])
@@ -117,7 +117,7 @@ def test_without_tls_links_are_http_and_hsts_is_not_sent(nginx: Nginx, shopper: 
         assert "Strict-Transport-Security" not in answer.headers
 
 
-def test_the_word_of_a_client_that_is_no_proxy_of_ours_is_not_taken(nginx: Nginx, shopper: Person) -> None:
+def test_forwarded_headers_of_an_untrusted_client_are_ignored(nginx: Nginx, shopper: Person) -> None:
     strangers = (r"127\.0\.0\.0/8 1;", ""), (r"set_real_ip_from 127\.0\.0\.0/8;", "")
     with through(nginx(*strangers), shopper) as client:
         assert next_link(client).startswith("http://localhost:8443/")
@@ -126,14 +126,14 @@ def test_the_word_of_a_client_that_is_no_proxy_of_ours_is_not_taken(nginx: Nginx
 @pytest.mark.parametrize(
     "path", ["/healthz", "/readyz", "/metrics", "/readyz/", "//readyz?x=1", "/%72eadyz", "/shop/readyz"]
 )
-def test_the_operators_addresses_are_closed_to_the_outside(nginx: Nginx, shopper: Person, path: str) -> None:
+def test_the_operators_addresses_are_not_reachable_from_outside(nginx: Nginx, shopper: Person, path: str) -> None:
     with through(nginx(), shopper) as client:
         answer = client.get(path, headers={"X-Request-ID": "mine"})
         assert problem_by_nginx(answer, 404, "not_found") == "mine"
     assert shopper.http.get("/readyz").status_code == 200
 
 
-def test_one_client_has_so_many_streams_and_its_other_requests_go_on(nginx: Nginx, world: World) -> None:
+def test_one_client_has_a_limit_of_streams_and_its_other_requests_go_on(nginx: Nginx, world: World) -> None:
     url = nginx((r"limit_conn streams_of_client \d+;", f"limit_conn streams_of_client {STREAMS};"))
     customers = [world.shopper() for _ in range(STREAMS + 1)]
     paths = [f"/api/v1/orders/{customer.place()['id']}/stream" for customer in customers]
@@ -150,10 +150,10 @@ def test_one_client_has_so_many_streams_and_its_other_requests_go_on(nginx: Ngin
         with through(url, customers[-1]) as client, client.stream("GET", paths[-1]) as answer:
             return answer.status_code == 200
 
-    eventually(opens_again, "a closed stream to give its place back")
+    eventually(opens_again, "the slot of the closed stream to be free")
 
 
-def test_a_service_that_is_away_is_503_with_a_time_to_try_again(nginx: Nginx, shopper: Person) -> None:
+def test_an_unreachable_service_is_503_with_retry_after(nginx: Nginx, shopper: Person) -> None:
     with through(nginx(before=f"http://{HOST}:{free_port()}"), shopper) as client:
         answer = client.get("/api/v1/orders")
         problem_by_nginx(answer, 503, "overloaded")
@@ -186,13 +186,13 @@ def test_an_order_that_was_sent_to_a_replica_is_not_sent_to_another(nginx: Nginx
 
 
 def _read_and_close(server: socket.socket) -> bytes:
-    """Take one request, and close its connection without a response."""
+    """Read one request, and close its connection without a response."""
     connection, _ = server.accept()
     with connection:
         return connection.recv(65536)
 
 
-def test_what_can_not_be_read_is_a_problem_too(nginx: Nginx, shopper: Person) -> None:
+def test_an_unreadable_request_gets_a_problem(nginx: Nginx, shopper: Person) -> None:
     with through(nginx(), shopper) as client:
         problem_by_nginx(client.get("/api/v1/orders", headers={"X-Long": "a" * 50_000}), 400, "invalid")
         problem_by_nginx(client.post("/api/v1/orders", content=b" " * 2**21), 413, "payload_too_large")
@@ -200,7 +200,7 @@ def test_what_can_not_be_read_is_a_problem_too(nginx: Nginx, shopper: Person) ->
 
 
 def problem_by_nginx(answer: httpx.Response, status: int, code: str) -> str:
-    """The request's id in a refusal of nginx's own, which has the fields and headers of the service's."""
+    """Check that a refusal by nginx has the fields and headers of the service's problems; return its request id."""
     body = answer.json()
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert (body.keys(), body["status"], body["code"]) == (FIELDS, status, code)

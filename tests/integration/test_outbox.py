@@ -1,4 +1,4 @@
-"""What must happen after a commit happens, and once in effect, whoever is away for a while: worker, Cart, Product, Redis."""
+"""Effects of a commit take place exactly once, whichever of worker, Cart, Product and Redis is unavailable for a while."""
 
 import base64
 import json
@@ -15,10 +15,10 @@ from tests.support.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
 from tests.support.processes import frozen, process
 from tests.support.records import (
     clears,
+    dead_letters,
     expire,
     hold,
-    hurry,
-    letters,
+    make_effects_due,
     pay,
     product_of,
     until_done,
@@ -33,34 +33,34 @@ RECOVERY_SECONDS = 30
 
 
 def attempts(world: World, order_id: str, kind: str) -> int:
-    """How often each of the order's rows of this kind has been tried, at least."""
+    """Return the attempts at the order's rows of this kind; with several rows, the fewest."""
     (row,) = world.sql("SELECT min(attempts) AS min FROM outbox WHERE order_id = %s AND kind = %s", order_id, kind)
     return int(row["min"])
 
 
 def until_tried(world: World, order_id: str, kind: str, times: int = 1) -> None:
-    """Wait until the order's row of this kind has been taken up so often, which it is before anybody is asked."""
+    """Wait until the order's row of this kind has been claimed this number of times; a claim precedes the call."""
     eventually(lambda: attempts(world, order_id, kind) >= times, f"attempt {times} at {kind}")
 
 
 def faults_shown(world: World, neighbour: str, kind: str) -> int:
-    """How often this neighbour has shown a fault of this kind."""
+    """Return how often this neighbour has applied a fault of this kind."""
     return int(world.sandbox.ledger(neighbour)["faults"].get(kind, 0))
 
 
 def until_fault_shown(world: World, neighbour: str, kind: str, before: int) -> None:
-    """Wait until it has shown one more than `before`."""
+    """Wait until it has applied one fault more than `before`."""
     eventually(lambda: faults_shown(world, neighbour, kind) > before, f"{neighbour} to show {kind}")
 
 
 def queued_rows(queue: "redis.Redis") -> set[int]:
-    """The outbox rows named in the jobs that lie in Celery's queue."""
+    """Return the outbox rows named in the jobs in Celery's queue."""
     jobs: Any = [json.loads(base64.b64decode(json.loads(job)["body"])) for job in queue.lrange("celery", 0, -1)]
     return {row for arguments, *_ in jobs for ids in arguments for row in ids}
 
 
 def add_message(world: World, order_id: str, type_: str, *, lane: str = "events", due: str = "now()") -> None:
-    """Write a message into the outbox as a change of the order would."""
+    """Write a message into the outbox as a transition of the order would."""
     message = {
         "order_id": order_id,
         "type": type_,
@@ -77,7 +77,7 @@ def add_message(world: World, order_id: str, type_: str, *, lane: str = "events"
         )
 
 
-def test_while_the_worker_is_away_orders_are_placed_and_paid_and_their_carts_wait(world: World) -> None:
+def test_while_the_worker_is_down_orders_are_placed_and_paid_and_their_carts_wait(world: World) -> None:
     ada = world.shopper()
     with frozen(process(world, "worker")):
         order = ada.place()
@@ -91,22 +91,22 @@ def test_while_the_worker_is_away_orders_are_placed_and_paid_and_their_carts_wai
     assert hold(world, order["id"])["commits"] == 1
 
 
-def test_a_job_that_the_queue_forgot_is_queued_again(world: World) -> None:
+def test_a_job_lost_by_the_queue_is_queued_again(world: World) -> None:
     bob, ada, eve = world.shopper(), world.shopper(), world.shopper()
     with frozen(process(world, "worker")), redis.Redis.from_url(world.stack.environment["CELERY_BROKER_URL"]) as queue:
-        decoy = bob.place()  # a worker that was waiting when it froze is handed one job all the same
+        decoy = bob.place()  # a worker that was waiting when it was frozen still takes one job
         until_tried(world, decoy["id"], "clear_cart")
         order = ada.place()
         (row,) = world.sql("SELECT id FROM outbox WHERE order_id = %s AND kind = 'clear_cart'", order["id"])
         eventually(lambda: row["id"] in queued_rows(queue), "the job to be queued")
         queue.delete("celery")
     later = eve.place()
-    until_done(world, later["id"])  # the worker is back
+    until_done(world, later["id"])  # the worker runs again
     assert (waiting(world, order["id"]), clears(world, order["id"])["heard"]) == (["clear_cart"], 0)
-    hurry(world, order["id"])  # its lease would end after 20 s
+    make_effects_due(world, order["id"])  # its lease would end after 20 s
     until_done(world, order["id"])
     assert clears(world, order["id"]) == {"heard": 1, "in_effect": 1}
-    hurry(world, decoy["id"])
+    make_effects_due(world, decoy["id"])
     until_done(world, decoy["id"])
 
 
@@ -131,7 +131,7 @@ def test_a_job_is_queued_again_within_seconds_after_the_longest_outage_too_and_i
     lives = [datetime.fromisoformat(job["headers"]["expires"]) - datetime.now(UTC) for job in jobs]
     assert max(life.total_seconds() for life in lives) <= row["pause"] + 2, "a copy ends when the next one is made"
     for each in world.sql("SELECT DISTINCT order_id::text FROM outbox WHERE kind = 'clear_cart'"):
-        hurry(world, each["order_id"])
+        make_effects_due(world, each["order_id"])
     until_done(world, order["id"])
     assert clears(world, order["id"])["in_effect"] == 1
 
@@ -145,15 +145,15 @@ def test_a_cart_that_could_not_be_cleared_is_cleared_later_and_once(world: World
         before = faults_shown(world, "cart", fault["kind"])
         order = ada.place()
         until_fault_shown(world, "cart", fault["kind"], before)
-        hurry(world, order["id"])
+        make_effects_due(world, order["id"])
         until_fault_shown(world, "cart", fault["kind"], before + 1)
         assert clears(world, order["id"])["in_effect"] == 0
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     assert clears(world, order["id"])["in_effect"] == 1
 
 
-def test_a_clear_whose_answer_was_lost_is_repeated_and_clears_once(world: World) -> None:
+def test_a_clear_whose_response_was_lost_is_repeated_and_clears_once(world: World) -> None:
     ada = world.shopper()
     with world.sandbox.fault("cart", call="clear", kind="status", value=500, after=True, times=1):
         order = ada.place()
@@ -175,7 +175,7 @@ def test_stock_that_could_not_be_committed_is_committed_later_and_once(world: Wo
         pay(world, order["id"])
         ada.order_becomes(order["id"], status="confirmed")
         until_fault_shown(world, "product", fault["kind"], before)
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     assert (hold(world, order["id"])["state"], hold(world, order["id"])["commits"]) == ("COMMITTED", 1)
     assert ada.order(order["id"])["status"] == "confirmed"
@@ -190,11 +190,11 @@ def test_stock_that_could_not_be_released_is_released_later(world: World) -> Non
         ada.order_becomes(order["id"], status="expired")
         until_fault_shown(world, "product", "unavailable_before", before)
         assert hold(world, order["id"])["state"] == "HELD"
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_stock_is(world, order["id"], "RELEASED")
 
 
-def test_units_whose_restock_was_not_answered_are_restocked_once(world: World) -> None:
+def test_units_whose_restock_response_was_lost_are_restocked_once(world: World) -> None:
     ada = world.shopper(stock=10)
     order = ada.place()
     pay(world, order["id"])
@@ -203,13 +203,13 @@ def test_units_whose_restock_was_not_answered_are_restocked_once(world: World) -
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
         eventually(lambda: not world.sandbox.armed("product"), "the answers to be lost")
         assert world.stock(product_of(order))["available"] == 10
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     assert world.stock(product_of(order))["available"] == 10
-    assert letters(world, order["id"]) == []
+    assert dead_letters(world, order["id"]) == []
 
 
-def test_what_fails_for_one_order_holds_up_no_other(world: World) -> None:
+def test_a_failing_effect_of_one_order_delays_no_other_order(world: World) -> None:
     ada, bob = world.shopper(), world.shopper()
     with world.sandbox.fault("product", call="CommitStock", kind="hang", times=1):
         first = ada.place()
@@ -219,7 +219,7 @@ def test_what_fails_for_one_order_holds_up_no_other(world: World) -> None:
         second = bob.place()
         pay(world, second["id"])
         until_stock_is(world, second["id"], "COMMITTED")
-    hurry(world, first["id"])
+    make_effects_due(world, first["id"])
     until_stock_is(world, first["id"], "COMMITTED")
 
 
@@ -233,15 +233,15 @@ def test_rows_of_one_order_and_lane_take_effect_in_the_order_they_were_written(w
     add_message(world, order["id"], "third")
     add_message(world, order["id"], "beside", lane="elsewhere")
     add_message(world, other["id"], "later")
-    eventually(lambda: "later" in payment.types(ORDERS, other["id"]), "what was written last, by another order")
-    eventually(lambda: "beside" in payment.types(ORDERS, order["id"]), "what was written into another lane")
+    eventually(lambda: "later" in payment.types(ORDERS, other["id"]), "the last row, of another order")
+    eventually(lambda: "beside" in payment.types(ORDERS, order["id"]), "the row in another lane")
     assert payment.types(ORDERS, order["id"]) == ["order.placed", "beside"]
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     until_done(world, order["id"])
     assert payment.types(ORDERS, order["id"]) == ["order.placed", "beside", "first", "second", "third"]
 
 
-def test_a_row_that_another_relay_is_just_claiming_holds_up_nothing_else_and_is_left_to_it(
+def test_a_row_that_another_relay_is_claiming_delays_no_other_row_and_is_left_to_it(
     world: World, payment: Payment
 ) -> None:
     order, other = world.shopper().place(), world.shopper().place()
@@ -260,7 +260,7 @@ def test_a_row_that_another_relay_is_just_claiming_holds_up_nothing_else_and_is_
     assert payment.types(ORDERS, order["id"]) == ["order.placed", "claimed"]
 
 
-def test_a_row_that_failed_for_too_long_is_a_dead_letter_with_its_content(world: World) -> None:
+def test_a_row_that_failed_for_too_long_becomes_a_dead_letter_with_its_content(world: World) -> None:
     ada = world.shopper()
     with world.sandbox.fault("cart", call="clear", kind="status", value=503):
         before = faults_shown(world, "cart", "status")
@@ -271,7 +271,7 @@ def test_a_row_that_failed_for_too_long_is_a_dead_letter_with_its_content(world:
             order["id"],
         )
         until_done(world, order["id"])
-    (letter,) = [each for each in letters(world, order["id"]) if each["source"] == "outbox"]
+    (letter,) = [each for each in dead_letters(world, order["id"]) if each["source"] == "outbox"]
     assert str(letter["order_id"]) == order["id"]
     assert "503" in letter["reason"]
     content = json.loads(letter["message"])
@@ -279,7 +279,7 @@ def test_a_row_that_failed_for_too_long_is_a_dead_letter_with_its_content(world:
     assert clears(world, order["id"])["in_effect"] == 0
 
 
-def test_a_row_that_has_not_failed_for_long_is_not_given_up(world: World) -> None:
+def test_a_row_that_failed_for_a_short_time_is_kept(world: World) -> None:
     ada = world.shopper()
     with world.sandbox.fault("cart", call="clear", kind="status", value=503):
         before = faults_shown(world, "cart", "status")
@@ -290,21 +290,21 @@ def test_a_row_that_has_not_failed_for_long_is_not_given_up(world: World) -> Non
             order["id"],
         )
         until_fault_shown(world, "cart", "status", before + 1)
-    hurry(world, order["id"])
+    make_effects_due(world, order["id"])
     eventually(lambda: clears(world, order["id"])["in_effect"] == 1, "the cart to be cleared")
-    assert letters(world, order["id"]) == []
+    assert dead_letters(world, order["id"]) == []
 
 
-# --- from here on Redis itself is disturbed ---------------------------------------------------------------------------
+# --- faults of Redis itself -------------------------------------------------------------------------------------------
 def everything_works(world: World, payment: Payment) -> None:
-    """Orders placed now are requested, cleared, heard of on the channel and on the stream, confirmed and sold, in time."""
+    """Check that orders placed now are requested, cleared, confirmed by channel and by stream, and sold, in time."""
     for via in ("channel", "stream"):
         ada, admin = world.shopper(), world.admin()
         order_id = ada.place()["id"]
         until_requested(world, order_id, RECOVERY_SECONDS)
-        payment.say("captured", order_id, via=via)
+        payment.publish("captured", order_id, via=via)
         confirmed = partial(_is_confirmed, admin, order_id)
-        eventually(confirmed, f"the capture to be heard on the {via}", RECOVERY_SECONDS)
+        eventually(confirmed, f"the capture to be received on the {via}", RECOVERY_SECONDS)
         until_done(world, order_id, RECOVERY_SECONDS)
         assert clears(world, order_id)["in_effect"] == 1
         assert hold(world, order_id)["commits"] == 1
@@ -314,19 +314,17 @@ def _is_confirmed(person: Person, order_id: str) -> bool:
     return bool(person.order(order_id)["status"] == "confirmed")
 
 
-def test_after_redis_forgot_everything_all_goes_on(world: World, payment: Payment) -> None:
+def test_the_service_recovers_after_redis_lost_its_data(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     until_done(world, order["id"])
     payment.bus.flushall()
-    payment.say("captured", order["id"], via="stream")  # told before the service finds its group gone
+    payment.publish("captured", order["id"], via="stream")  # published before the service finds its group gone
     ada.order_becomes(order["id"], status="confirmed")
     everything_works(world, payment)
 
 
-def test_while_redis_is_away_orders_are_placed_and_afterwards_all_is_made_up_for(
-    world: World, payment: Payment
-) -> None:
+def test_while_redis_is_unavailable_orders_are_placed_and_their_effects_follow(world: World, payment: Payment) -> None:
     people = [world.shopper() for _ in range(5)]
     early = world.shopper().place()
     until_done(world, early["id"])
@@ -341,7 +339,7 @@ def test_while_redis_is_away_orders_are_placed_and_afterwards_all_is_made_up_for
                 until_tried(world, order["id"], kind)
     finally:
         world.stack.redis.start()
-    payment.say("captured", early["id"], via="stream")  # told before the service has joined its group again
+    payment.publish("captured", early["id"], via="stream")  # published before the service has joined its group again
     world.admin().order_becomes(early["id"], status="confirmed")
     for order in (early, *orders):
         until_done(world, order["id"], RECOVERY_SECONDS)

@@ -1,4 +1,4 @@
-"""More requests than a process serves in time: it serves what it can, refuses the others at once, and stays healthy."""
+"""More requests than a process can serve in time: it serves up to its limit, sheds the others at once, and stays healthy."""
 
 import socket
 import threading
@@ -24,7 +24,7 @@ SETTINGS = {"CHECKOUTS_IN_FLIGHT": "4", "CHECKOUT_QUEUE_MS": "100", "REQUESTS_IN
 
 @pytest.fixture
 def small(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
-    """A server process with low limits."""
+    """Yield a server process with low limits."""
     with server(stack, "small", **SETTINGS) as url, closing(World(stack, url, sandbox)) as world:
         yield world
 
@@ -47,12 +47,13 @@ def test_checkouts_beyond_the_limit_are_refused_early_and_the_others_placed(smal
             assert answer.headers["Retry-After"] == "1"
 
 
-def test_a_checkout_that_would_wait_in_vain_is_refused_at_once(small: World) -> None:
-    """Once the pace is known, the refusal comes before the token and the body are looked at."""
+def test_a_checkout_that_would_wait_beyond_the_limit_is_shed_at_once(small: World) -> None:
+    """Once the rate is known, load shedding precedes authentication and the body."""
     stop = threading.Event()
 
     def ask(shopper: Person) -> None:
         while not stop.is_set():
+            # Sold out (409) when admitted, 503 when shed: the load at that moment decides.
             assert shopper.checkout().status_code in (409, 503)
 
     sold_out = [small.shopper(stock=0) for _ in range(24)]
@@ -81,12 +82,13 @@ def test_requests_beyond_the_limit_are_refused_at_once(small: World) -> None:
         problem(refusal, 503, "overloaded")
         assert refusal.headers["Retry-After"] == "1"
         assert counted(small, "request") >= 1
+        # The waiting requests are served once the lock is released, unless their wait is over before.
         assert {future.result().status_code for future in waiting} <= {200, 503}
     assert shopper.get("/orders").status_code == 200
 
 
 def refused(world: World) -> httpx.Response | None:
-    """The answer to one request more, if it is refused; without a token, for that is not looked at any more."""
+    """Send one more request and return the response if it is shed, which precedes authentication."""
     answer = httpx.get(f"{world.url}/api/v1/orders", trust_env=False, headers={"X-Request-ID": "mine"})
     if answer.status_code != 503:
         return None
@@ -115,5 +117,5 @@ def test_responses_that_are_not_read_take_no_slot(small: World) -> None:
 
 
 def are_served(customer: Person, times: int) -> bool:
-    """Whether so many requests in a row are served."""
+    """Return whether this number of consecutive requests is served."""
     return all(customer.get("/orders").status_code == 200 for _ in range(times))

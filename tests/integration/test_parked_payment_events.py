@@ -1,53 +1,53 @@
-"""An event that comes before its order waits for it, for a while."""
+"""A payment event that precedes its order is parked for a limited time."""
 
 import uuid
 from datetime import timedelta
 
 from tests.support import ids
 from tests.support.payment import Payment
-from tests.support.records import ledger, letters, parked, until_stock_is
+from tests.support.records import dead_letters, ledger, parked, until_stock_is
 from tests.support.world import World, eventually
 
 PARKING_TIME = timedelta(seconds=3)
 
 
 def age(world: World, order_id: str) -> None:
-    """Let the order's parked events have waited for their whole time (PAYMENT_PARKING_SECONDS)."""
+    """Make the order's parked events as old as PAYMENT_PARKING_SECONDS."""
     world.sql(
         "UPDATE payment_events SET received_at = received_at - interval '3 s' WHERE claimed_order_id = %s", order_id
     )
 
 
-def test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed(world: World, payment: Payment) -> None:
+def test_a_capture_that_precedes_its_order_counts_once_the_order_is_placed(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    payment.say("captured", order_id)
+    payment.publish("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     placed = ada.checkout(key=key)
     assert (placed.status_code, placed.json()["id"]) == (201, order_id)
     ada.order_becomes(order_id, status="confirmed", payment_status="paid")
     until_stock_is(world, order_id, "COMMITTED")
-    assert (len(ledger(world, order_id)), parked(world, order_id), letters(world, order_id)) == (1, [], [])
+    assert (len(ledger(world, order_id)), parked(world, order_id), dead_letters(world, order_id)) == (1, [], [])
 
 
-def test_a_parked_event_told_again_after_its_order_came_counts_once(world: World, payment: Payment) -> None:
+def test_a_parked_event_repeated_after_its_order_counts_once(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    message = payment.say("captured", order_id, 500)
+    message = payment.publish("captured", order_id, 500)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     ada.checkout(key=key)
-    payment.tell(message, times=5)
-    payment.wait_until_all_is_heard()
+    payment.send(message, times=5)
+    payment.wait_until_acknowledged()
     assert ada.order_becomes(order_id, payment_status="partially_paid")["version"] == 2
     assert [row["event_id"] for row in ledger(world, order_id)] == [message["event_id"]]
     assert parked(world, order_id) == []
 
 
-def test_an_event_whose_order_never_comes_is_a_dead_letter_in_the_end(world: World, payment: Payment) -> None:
+def test_an_event_whose_order_is_never_placed_becomes_a_dead_letter(world: World, payment: Payment) -> None:
     order_id = str(uuid.uuid4())
-    message = payment.say("captured", order_id)
+    message = payment.publish("captured", order_id)
     (row,) = eventually(lambda: parked(world, order_id), "the event to be parked")
-    (letter,) = eventually(lambda: letters(world, order_id), "the dead letter")
+    (letter,) = eventually(lambda: dead_letters(world, order_id), "the dead letter")
     assert letter["created_at"] - row["received_at"] >= PARKING_TIME
     assert (letter["source"], str(letter["order_id"])) == ("payments.events", order_id)
     assert "no order of this id" in letter["reason"]
@@ -55,37 +55,35 @@ def test_an_event_whose_order_never_comes_is_a_dead_letter_in_the_end(world: Wor
     assert parked(world, order_id) == []
 
 
-def test_a_refund_that_no_capture_explains_is_a_dead_letter_in_the_end(world: World, payment: Payment) -> None:
+def test_a_refund_that_exceeds_the_captures_becomes_a_dead_letter(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
-    payment.say("refunded", order["id"], 2001)
+    payment.publish("refunded", order["id"], 2001)
     eventually(lambda: parked(world, order["id"]), "the event to be parked")
     age(world, order["id"])
-    eventually(lambda: letters(world, order["id"]), "the dead letter")
+    eventually(lambda: dead_letters(world, order["id"]), "the dead letter")
     assert (ledger(world, order["id"]), parked(world, order["id"])) == ([], [])
-    payment.say("captured", order["id"])
+    payment.publish("captured", order["id"])
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
 
 
-def test_a_dead_letter_counts_after_all_when_its_order_comes_and_payment_repeats_it(
-    world: World, payment: Payment
-) -> None:
+def test_a_dead_lettered_event_counts_when_payment_repeats_it_after_its_order(world: World, payment: Payment) -> None:
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    message = payment.say("captured", order_id)
+    message = payment.publish("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     age(world, order_id)
-    eventually(lambda: letters(world, order_id), "the dead letter")
+    eventually(lambda: dead_letters(world, order_id), "the dead letter")
     ada.checkout(key=key)
-    payment.tell(message)
+    payment.send(message)
     ada.order_becomes(order_id, status="confirmed", payment_status="paid")
 
 
-def test_two_processes_bury_each_parked_event_once(world: World, second_world: World, payment: Payment) -> None:
+def test_two_processes_dead_letter_each_parked_event_once(world: World, second_world: World, payment: Payment) -> None:
     order_ids = [str(uuid.uuid4()) for _ in range(200)]
     for order_id in order_ids:
-        payment.say("captured", order_id, via="stream")
-    payment.wait_until_all_is_heard()
+        payment.publish("captured", order_id, via="stream")
+    payment.wait_until_acknowledged()
     patience = (
         "UPDATE payment_events SET received_at = received_at - interval '3 s' WHERE claimed_order_id = ANY(%s::uuid[])"
     )
@@ -97,13 +95,13 @@ def test_two_processes_bury_each_parked_event_once(world: World, second_world: W
     assert {row["attempts"] for row in world.sql(found, order_ids)} == {1}
 
 
-def test_what_can_not_be_kept_does_not_block_the_parked_ones_behind_it(world: World, payment: Payment) -> None:
+def test_an_unstorable_event_does_not_block_the_parked_ones_behind_it(world: World, payment: Payment) -> None:
     unknown = str(uuid.uuid4())
-    payment.say("captured", unknown, occurred_at="9999-12-31T23:59:59-01:00")
-    payment.wait_until_all_is_heard()
+    payment.publish("captured", unknown, occurred_at="9999-12-31T23:59:59-01:00")
+    payment.wait_until_acknowledged()
     ada, key = world.shopper(), str(uuid.uuid4())
     order_id = ids.order_id(ada.id, key)
-    payment.say("captured", order_id)
+    payment.publish("captured", order_id)
     eventually(lambda: parked(world, order_id), "the event to be parked")
     ada.checkout(key=key)
     ada.order_becomes(order_id, status="confirmed")

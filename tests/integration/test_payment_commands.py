@@ -1,4 +1,4 @@
-"""What the service says to Payment and to anyone who listens, to the letter of the contract."""
+"""Messages to Payment and to subscribers, to the letter of the contract."""
 
 import re
 import uuid
@@ -9,8 +9,8 @@ from tests.support.payment import COMMANDS, EVENTS, FIELDS, GROUP, ORDERS, Messa
 from tests.support.records import (
     account,
     expire,
-    fall_silent,
     ledger,
+    make_status_request_due,
     pay,
     refunds,
     steps,
@@ -23,7 +23,7 @@ RFC_3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def check(payment: Payment, message: Message, order: dict[str, Any], kind: str, **fields: Any) -> None:
-    """The message has exactly the contract's fields, these values, the order's total where none is given, and is signed."""
+    """Check that the message has exactly the contract's fields, these values, the order's total by default, and a signature."""
     assert message.keys() == FIELDS
     expected = {
         "amount_minor": 2000,
@@ -42,7 +42,7 @@ def check(payment: Payment, message: Message, order: dict[str, Any], kind: str, 
 
 
 def checks(world: World, order_id: str) -> dict[str, Any]:
-    """When Payment is asked about the order next, in seconds from its placing, and how often it was."""
+    """Return the time of the order's next status request, in seconds from its placing, and the number of requests so far."""
     (row,) = world.sql(
         "SELECT payment_checks, extract(epoch FROM payment_check_at - created_at)::float AS planned,"
         " extract(epoch FROM payment_check_at - now())::float AS pause FROM orders WHERE id = %s",
@@ -51,19 +51,19 @@ def checks(world: World, order_id: str) -> dict[str, Any]:
     return row
 
 
-def until_asked(world: World, order_id: str, times: int) -> None:
-    """Wait until Payment has been asked about the order so often."""
-    eventually(lambda: checks(world, order_id)["payment_checks"] == times, "Payment to be asked")
+def until_status_requested(world: World, order_id: str, times: int) -> None:
+    """Wait until the order's payment status has been requested this number of times."""
+    eventually(lambda: checks(world, order_id)["payment_checks"] == times, "the status request")
 
 
 def test_a_placed_order_requests_its_payment_on_the_channel_and_on_the_stream(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS, ORDERS) as heard:
+    with payment.subscribed_to(COMMANDS, ORDERS) as received:
         order = ada.place()
-        (entry,) = payment.told(COMMANDS, order["id"], 1)
-        eventually(lambda: heard(order["id"]), "the request on the channel")
+        (entry,) = payment.wait_for(COMMANDS, order["id"], 1)
+        eventually(lambda: received(order["id"]), "the request on the channel")
         check(payment, entry, order, "payment.requested")
-        assert heard(order["id"]) == [(COMMANDS, entry)]
+        assert received(order["id"]) == [(COMMANDS, entry)]
     assert account(world, order["id"])["heard"] == {"payment.requested": 1}
 
 
@@ -71,19 +71,19 @@ def test_the_request_carries_minor_units_of_the_orders_own_currency(world: World
     for currency, price in (("JPY", 700), ("KWD", 1234)):
         ada = world.customer([(world.product(price, currency=currency), 3)], currency)
         order = ada.place()
-        (entry,) = payment.told(COMMANDS, order["id"], 1)
+        (entry,) = payment.wait_for(COMMANDS, order["id"], 1)
         check(payment, entry, order, "payment.requested", amount_minor=3 * price, currency=currency)
 
 
-def test_what_becomes_of_an_order_is_told_in_a_stream_only(world: World, payment: Payment) -> None:
+def test_order_events_are_published_in_a_stream_only(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS, ORDERS) as heard:
+    with payment.subscribed_to(COMMANDS, ORDERS) as received:
         order = ada.place()
         pay(world, order["id"])
-        placed, confirmed = payment.told(ORDERS, order["id"], 2)
+        placed, confirmed = payment.wait_for(ORDERS, order["id"], 2)
         check(payment, placed, order, "order.placed")
         check(payment, confirmed, order, "order.confirmed")
-        assert {channel for channel, _ in heard(order["id"])} == {COMMANDS}
+        assert {channel for channel, _ in received(order["id"])} == {COMMANDS}
 
 
 def test_an_order_that_costs_nothing_requests_no_payment(world: World, payment: Payment) -> None:
@@ -95,63 +95,63 @@ def test_an_order_that_costs_nothing_requests_no_payment(world: World, payment: 
     assert payment.stream(COMMANDS, order["id"]) == []
 
 
-def test_a_silent_payment_is_asked_about_with_growing_pauses(world: World, payment: Payment) -> None:
+def test_the_status_of_a_silent_payment_is_requested_with_growing_pauses(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as received:
         order = ada.place()
         assert 29 < checks(world, order["id"])["planned"] < 31  # PAYMENT_STATUS_AFTER_SECONDS
         for count, pause in ((1, 60), (2, 120)):
-            fall_silent(world, order["id"])
-            until_asked(world, order["id"], count)
+            make_status_request_due(world, order["id"])
+            until_status_requested(world, order["id"], count)
             assert pause - 20 < checks(world, order["id"])["pause"] <= pause
-        entries = payment.told(COMMANDS, order["id"], 3)
+        entries = payment.wait_for(COMMANDS, order["id"], 3)
         for entry in entries[1:]:
             check(payment, entry, order, "payment.status_requested")
-        eventually(lambda: len(heard(order["id"])) == 3, "both questions on the channel")
-        assert [message for _, message in heard(order["id"])] == entries
+        eventually(lambda: len(received(order["id"])) == 3, "both status requests on the channel")
+        assert [message for _, message in received(order["id"])] == entries
     after = ada.order(order["id"])
     assert (after["version"], steps(world, order["id"])) == (1, ["order.placed"])
 
 
-def test_only_a_pending_order_is_asked_about(world: World, payment: Payment) -> None:
+def test_the_payment_status_of_a_pending_order_only_is_requested(world: World, payment: Payment) -> None:
     ada, bob, eve = world.shopper(), world.shopper(), world.shopper()
     paid, expired, pending = ada.place(), bob.place(), eve.place()
     pay(world, paid["id"])
     expire(world, expired["id"])
     ada.order_becomes(paid["id"], status="confirmed")
     bob.order_becomes(expired["id"], status="expired")
-    fall_silent(world, paid["id"], expired["id"], pending["id"])
-    until_asked(world, pending["id"], 1)
+    make_status_request_due(world, paid["id"], expired["id"], pending["id"])
+    until_status_requested(world, pending["id"], 1)
     assert [checks(world, order["id"])["payment_checks"] for order in (paid, expired)] == [0, 0]
 
 
-def test_a_capture_whose_every_event_was_lost_is_found_by_asking(world: World, payment: Payment) -> None:
+def test_a_capture_whose_every_event_was_lost_is_found_by_a_status_request(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     until_requested(world, order["id"])
-    payment.bus.xgroup_setid(EVENTS, GROUP, "9999999999999-0")  # the service misses what is said from here …
+    payment.bus.xgroup_setid(EVENTS, GROUP, "9999999999999-0")  # the service misses messages from here …
     world.sandbox.payments(via="stream")
     try:
         lost = world.sandbox.pay(order["id"], "capture")
-        eventually(lambda: payment.stream(EVENTS, order["id"]), "the capture to be told")
+        eventually(lambda: payment.stream(EVENTS, order["id"]), "the capture to be published")
     finally:
         world.sandbox.payments(via="both")
         payment.bus.xgroup_setid(EVENTS, GROUP, "$")  # … to here
     assert (ada.order(order["id"])["status"], ledger(world, order["id"])) == ("pending", [])
-    fall_silent(world, order["id"])
+    make_status_request_due(world, order["id"])
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
     assert [row["event_id"] for row in ledger(world, order["id"])] == [lost["event_id"]]
 
 
-def test_a_request_that_payment_never_heard_is_made_again_after_asking(world: World, payment: Payment) -> None:
+def test_a_lost_payment_request_is_repeated_after_a_status_request(world: World, payment: Payment) -> None:
     with world.sandbox.fault("payment", kind="deaf", call="payment.requested"):
         ada = world.shopper()
         order = ada.place()
-        eventually(lambda: payment.stream(COMMANDS, order["id"]), "the request")
+        eventually(lambda: payment.stream(COMMANDS, order["id"]), "the payment request")
         until_done(world, order["id"])
         assert account(world, order["id"])["state"] == "unknown"
-    fall_silent(world, order["id"])
-    eventually(lambda: account(world, order["id"])["state"] == "requested", "Payment to take the order up")
+    make_status_request_due(world, order["id"])
+    eventually(lambda: account(world, order["id"])["state"] == "requested", "Payment to create the payment")
     assert payment.types(COMMANDS, order["id"]) == [
         "payment.requested",
         "payment.status_requested",
@@ -159,27 +159,31 @@ def test_a_request_that_payment_never_heard_is_made_again_after_asking(world: Wo
     ]
 
 
-def test_an_order_that_expires_unpaid_calls_its_payment_off(world: World, payment: Payment) -> None:
+def test_an_order_that_expires_unpaid_cancels_its_payment(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as received:
         order = ada.place()
         expire(world, order["id"])
         ada.order_becomes(order["id"], status="expired")
-        entries = payment.told(COMMANDS, order["id"], 2)
+        entries = payment.wait_for(COMMANDS, order["id"], 2)
         check(payment, entries[1], order, "payment.cancel_requested")
-        eventually(lambda: [message for _, message in heard(order["id"])] == entries, "the same on the channel")
+        eventually(
+            lambda: [message for _, message in received(order["id"])] == entries, "the same message on the channel"
+        )
     assert ada.order_becomes(order["id"], payment_status="voided")["status"] == "expired"
     assert account(world, order["id"])["state"] == "voided"
 
 
 def test_a_refund_names_the_payment_its_amount_and_its_refund_id(world: World, payment: Payment) -> None:
     ada = world.shopper()
-    with payment.listening_to(COMMANDS) as heard:
+    with payment.subscribed_to(COMMANDS) as received:
         order = ada.place()
         capture = pay(world, order["id"], amount_minor=2001)
-        entries = payment.told(COMMANDS, order["id"], 2)
+        entries = payment.wait_for(COMMANDS, order["id"], 2)
         (refund,) = refunds(world, order["id"])
         fields = {"amount_minor": 1, "payment_id": capture["payment_id"], "refund_id": str(refund["id"])}
         check(payment, entries[1], order, "payment.refund_requested", **fields)
-        eventually(lambda: [message for _, message in heard(order["id"])] == entries, "the same on the channel")
+        eventually(
+            lambda: [message for _, message in received(order["id"])] == entries, "the same message on the channel"
+        )
         assert uuid.UUID(entries[1]["refund_id"])

@@ -1,4 +1,4 @@
-"""Whatever Payment says, in whatever order, however often and whichever way: the order ends as a simple sum has it."""
+"""Payment events in any order, number and transport: the order ends in the status of a simple sum."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TOTAL = 2000
 
 @dataclass(frozen=True)
 class Event:
-    """What happened: `minute` is when, `refund` the number of the refund that it is about."""
+    """A payment event: `minute` is its time, `refund` the number of the refund that it is about."""
 
     word: str
     amount: int
@@ -24,14 +24,14 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Telling:
-    """Events, and in which order and which way each copy of them is told."""
+class Publication:
+    """Events, and the order and transport of each copy."""
 
     events: Sequence[Event]
     copies: Sequence[tuple[int, str]]
 
     def sum(self, word: str) -> int:
-        """What these events moved in all; a refund that failed later moved nothing."""
+        """Return the sum of a type of event; a refund that failed later moved nothing."""
         failed = {(event.refund, event.minute) for event in self.events if event.word == "refund_failed"}
         return sum(
             event.amount
@@ -41,10 +41,11 @@ class Telling:
 
 
 @st.composite
-def tellings(draw: st.DrawFn) -> Telling:
-    """Captures of up to twice the total, refunds of no more than was captured, some of which failed before or after, words.
+def publications(draw: st.DrawFn) -> Publication:
+    """Generate captures of up to twice the total, refunds of no more than was captured, some of which failed before or
+    after, and events without an amount.
 
-    Every event is told at least once.
+    Each event is published at least once.
     """
     captures = draw(st.lists(st.sampled_from([1, 500, 1500, TOTAL]), max_size=3))
     refunds, left = [], sum(captures)
@@ -63,11 +64,11 @@ def tellings(draw: st.DrawFn) -> Telling:
     events += [Event(word, TOTAL) for word in words]
     again = draw(st.lists(st.sampled_from(range(len(events))), max_size=6)) if events else []
     order = draw(st.permutations([*range(len(events)), *again]))
-    return Telling(events, [(index, draw(st.sampled_from(WAYS))) for index in order])
+    return Publication(events, [(index, draw(st.sampled_from(WAYS))) for index in order])
 
 
 def expected_status(captured: int, refunded: int, words: set[str]) -> str:
-    """The contract ("States"), once more and as plainly as it goes."""
+    """Return the payment status by the contract ("States"), in the plainest form."""
     kept = captured - refunded
     if captured and kept >= TOTAL:
         return "paid"
@@ -80,14 +81,14 @@ def expected_status(captured: int, refunded: int, words: set[str]) -> str:
 
 @settings(
     max_examples=20,
-    deadline=None,  # real servers take the time they take
+    deadline=None,  # the duration is that of real servers
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(telling=tellings())
-def test_payment_events_come_to_the_same_in_any_order_way_and_number(
-    world: World, second_world: World, payment: Payment, telling: Telling
+@given(telling=publications())
+def test_payment_events_have_the_same_result_in_any_order_transport_and_number(
+    world: World, second_world: World, payment: Payment, telling: Publication
 ) -> None:
     ada = world.shopper()
     order = ada.place()
@@ -101,10 +102,10 @@ def test_payment_events_come_to_the_same_in_any_order_way_and_number(
         )
         for event in telling.events
     ]
-    with world.sandbox.fault("payment", kind="deaf"):  # what the service asks back is another story
+    with world.sandbox.fault("payment", kind="deaf"):  # the refunds that the service requests have tests of their own
         for index, way in telling.copies:
-            payment.tell(events[index], way)
-        payment.wait_until_all_is_heard()
+            payment.send(events[index], way)
+        payment.wait_until_acknowledged()
         eventually(lambda: len(ledger(world, order["id"])) >= len(events), "every event to be counted")
         counted = ledger(world, order["id"])
         after = second_world.person("customer", ada.id).order(order["id"])

@@ -34,14 +34,14 @@ pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="needs PgBouncer (Debi
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A marketplace whose service is started by the tests."""
+    """Yield a marketplace whose service is started by the tests."""
     with Stack(tmp_path_factory.mktemp("pooler"), service=False, durable=False) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def sandbox(stack: Stack) -> Iterator[Sandbox]:
-    """The neighbours; Payment captures what it is asked for."""
+    """Yield the neighbours' control; Payment captures every requested payment."""
     with closing(Sandbox(stack.control_url)) as sandbox:
         sandbox.payments(behaviour="capture", capture_after=0.3)
         yield sandbox
@@ -49,7 +49,7 @@ def sandbox(stack: Stack) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def address(stack: Stack) -> Iterator[str]:
-    """DATABASE_URL by way of PgBouncer."""
+    """Yield DATABASE_URL by way of PgBouncer."""
     folder = stack.folder / "pgbouncer"
     port = free_port()
     command = [str(PGBOUNCER), str(configure(folder, port, stack))]
@@ -67,7 +67,7 @@ def address(stack: Stack) -> Iterator[str]:
 
 
 def configure(folder: Path, port: int, stack: Stack) -> Path:
-    """PgBouncer's configuration, as it comes from Debian but for the pool."""
+    """Write PgBouncer's configuration: Debian's with another pool."""
     folder.mkdir(mode=0o700)
     (folder / "users").write_text(f'"{NAME}" "{stack.postgres.password}"\n')
     file = folder / "pgbouncer.ini"
@@ -82,7 +82,7 @@ def configure(folder: Path, port: int, stack: Stack) -> Path:
 
 @contextmanager
 def service(stack: Stack, sandbox: Sandbox, name: str, address: str) -> Iterator[World]:
-    """A server, a worker and beat that know the pooler alone."""
+    """Yield a server, a worker and beat with the pooler's address."""
     settings = {"DATABASE_URL": address, "DATABASE_POOLER": "transaction"}
     with ExitStack() as running:
         for job, command in (("worker", composition.WORKER), ("beat", composition.BEAT)):
@@ -95,12 +95,12 @@ def service(stack: Stack, sandbox: Sandbox, name: str, address: str) -> Iterator
 
 
 def remedies(stack: Stack, name: str) -> list[str]:
-    """What the server of this name has told an operator to do about timeouts."""
+    """Return the remedies for timeouts in the log of the server of this name."""
     lines = [json.loads(line) for line in (stack.logs / f"{name}.log").read_text().splitlines() if line.startswith("{")]
     return [line["remedy"] for line in lines if line["event"] == "database_timeouts_missing"]
 
 
-def test_a_whole_life_of_an_order_passes_through_a_pooler(stack: Stack, sandbox: Sandbox, address: str) -> None:
+def test_an_order_goes_from_checkout_to_delivery_through_a_pooler(stack: Stack, sandbox: Sandbox, address: str) -> None:
     with service(stack, sandbox, "pooled", address) as world:
         shoppers = [world.shopper(vendor="v-pool") for _ in range(12)]
         ids = [shopper.place({"note": "by way of the pooler"})["id"] for shopper in shoppers]
@@ -117,19 +117,19 @@ def test_a_whole_life_of_an_order_passes_through_a_pooler(stack: Stack, sandbox:
         assert world.admin().get("/orders?ordering=total&status=delivered").status_code == 200
         assert shoppers[1].post(f"/orders/{ids[1]}/cancel").status_code == 200
         with ada.http.stream("GET", f"/api/v1/orders/{order_id}/stream") as stream:
-            told = next(line for line in stream.iter_lines() if "order.delivered" in line)
-        assert told
+            delivered = next(line for line in stream.iter_lines() if "order.delivered" in line)
+        assert delivered
         check_at_rest(world, order_id)
         statements = "SELECT count(*) AS prepared FROM pg_prepared_statements"
         with psycopg.connect(address, prepare_threshold=None) as connection:
             assert connection.execute(statements).fetchall() == [(0,)]
 
 
-def test_timeouts_that_are_not_in_force_are_told_of_with_what_puts_them_in_force(
+def test_timeouts_that_are_not_in_force_are_logged_with_their_remedy(
     stack: Stack, sandbox: Sandbox, address: str
 ) -> None:
     with server(stack, "unlimited", DATABASE_URL=address, DATABASE_POOLER="transaction"):
-        [remedy] = eventually(lambda: remedies(stack, "unlimited"), "the log to tell of the timeouts")
+        [remedy] = eventually(lambda: remedies(stack, "unlimited"), "the remedy in the log")
     for statement in remedy.split("; "):
         with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
             connection.execute(statement.encode())
@@ -151,12 +151,12 @@ def test_timeouts_that_are_not_in_force_are_told_of_with_what_puts_them_in_force
             connection.execute(f"ALTER ROLE {NAME} RESET ALL".encode())
 
 
-def test_without_the_setting_the_log_tells_why_the_pooler_refuses(stack: Stack, address: str) -> None:
+def test_without_the_setting_the_log_has_the_reason_of_the_poolers_refusal(stack: Stack, address: str) -> None:
     with away(stack, "not told of the pooler", DATABASE_URL=address) as log:
-        eventually(lambda: "unsupported startup parameter: options" in log.read_text(), "the log to tell why")
+        eventually(lambda: "unsupported startup parameter: options" in log.read_text(), "the reason in the log")
 
 
-def test_connections_that_the_pooler_loses_are_opened_again(stack: Stack, sandbox: Sandbox, address: str) -> None:
+def test_connections_that_the_pooler_closed_are_opened_again(stack: Stack, sandbox: Sandbox, address: str) -> None:
     settings = {"DATABASE_URL": address, "DATABASE_POOLER": "transaction"}
     with server(stack, "cut", **settings) as url, closing(World(stack, url, sandbox)) as world:
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: what the books disagree about is found, left alone by `--dry-run`, then mended, so that they agree."""
+"""`manage.py reconcile`: differences between the ledgers are found, reported only by `--dry-run`, and otherwise repaired."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.invariants import check_at_rest, check_invariants
-from tests.support.payment import COMMANDS, Payment, asked_back, until_asked_back
+from tests.support.payment import COMMANDS, Payment, refund_requests, until_refunds_requested
 from tests.support.processes import frozen, process
 from tests.support.reconciliation import check_found_then_repaired, confirmed, everything, pending, reconcile
 from tests.support.records import (
@@ -31,7 +31,7 @@ def check_nothing_is_wrong(world: World, order_id: str) -> None:
 
 @contextmanager
 def forgotten(world: World, order_id: str, kind: str) -> Iterator[None]:
-    """Let an effect of what is done here be lost, as by a restored backup."""
+    """Lose an effect that is written meanwhile, as a restored backup would."""
     with frozen(process(world, "worker")):
         yield
         eventually(lambda: waiting(world, order_id) == [kind], f"{kind} to wait")
@@ -39,7 +39,7 @@ def forgotten(world: World, order_id: str, kind: str) -> Iterator[None]:
 
 
 def add_capture(world: World, order_id: str, amount: int = 2000) -> None:
-    """Let the ledger know of money that the order has not followed."""
+    """Add a capture to the ledger that the order has not followed."""
     world.sql(
         "INSERT INTO payment_events (event_id, order_id, claimed_order_id, type, amount, currency, message, occurred_at)"
         " VALUES (gen_random_uuid(), %s, %s, 'payment.captured', %s, 'EUR', '{}', now())",
@@ -47,7 +47,7 @@ def add_capture(world: World, order_id: str, amount: int = 2000) -> None:
     )
 
 
-def test_where_all_is_well_nothing_is_found_and_nothing_is_done(world: World) -> None:
+def test_without_differences_nothing_is_found_and_nothing_is_changed(world: World) -> None:
     for _, order in (pending(world), confirmed(world)):
         check_nothing_is_wrong(world, order["id"])
         before = everything(world, order["id"])
@@ -59,7 +59,7 @@ def test_where_all_is_well_nothing_is_found_and_nothing_is_done(world: World) ->
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_a_hold_that_lapsed_under_a_pending_order_is_held_again_for_the_time_it_had_left(world: World) -> None:
+def test_an_expired_hold_of_a_pending_order_is_renewed_for_its_remaining_time(world: World) -> None:
     ada, order = pending(world, stock=2)
     world.sql("UPDATE orders SET expires_at = expires_at - interval '10 min' WHERE id = %s", order["id"])
     order, ends_at = ada.order(order["id"]), hold(world, order["id"])["expires_at"]
@@ -68,11 +68,11 @@ def test_a_hold_that_lapsed_under_a_pending_order_is_held_again_for_the_time_it_
     check_at_rest(world, order["id"])
     assert world.stock(product_of(order))["held"] == 2
     assert abs(hold(world, order["id"])["expires_at"] - (ends_at - 600)) < 5
-    assert ada.order(order["id"]) == order, "its customer notices nothing"
+    assert ada.order(order["id"]) == order, "the customer sees no change"
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_a_pending_order_whose_stock_is_gone_is_cancelled_and_its_payment_called_off(
+def test_a_pending_order_whose_stock_is_gone_is_cancelled_and_its_payment_cancelled(
     world: World, payment: Payment
 ) -> None:
     ada, order = pending(world, stock=2)
@@ -85,7 +85,7 @@ def test_a_pending_order_whose_stock_is_gone_is_cancelled_and_its_payment_called
     assert payment.types(COMMANDS, order["id"])[-1] == "payment.cancel_requested"
 
 
-def test_money_that_a_pending_order_without_stock_had_goes_back(world: World) -> None:
+def test_money_of_a_pending_order_without_stock_is_refunded(world: World) -> None:
     ada, order = pending(world, stock=2)
     pay(world, order["id"], amount_minor=500)
     ada.order_becomes(order["id"], payment_status="partially_paid")
@@ -107,7 +107,7 @@ def test_a_paid_order_whose_stock_was_never_sold_is_sold(world: World) -> None:
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_a_paid_order_whose_stock_was_lost_and_is_gone_is_cancelled_and_refunded(world: World) -> None:
+def test_a_paid_order_whose_stock_is_gone_is_cancelled_and_refunded(world: World) -> None:
     ada, order = pending(world, stock=2)
     with forgotten(world, order["id"], "commit_stock"):
         pay(world, order["id"])
@@ -128,7 +128,7 @@ def test_stock_that_a_cancelled_order_still_holds_is_released(world: World) -> N
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_what_is_on_its_way_is_not_found(world: World) -> None:
+def test_an_effect_in_progress_is_not_found(world: World) -> None:
     ada, order = pending(world)
     with world.sandbox.fault("product", call="CommitStock", kind="unavailable_before"):
         pay(world, order["id"])
@@ -157,7 +157,7 @@ def test_money_that_a_terminated_order_owes_is_refunded(world: World, payment: P
     ada, order = confirmed(world)
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         assert ada.post(f"/orders/{order['id']}/cancel").status_code == 200
-        until_asked_back(payment, order["id"], 1)
+        until_refunds_requested(payment, order["id"], 1)
         until_done(world, order["id"])
     world.sql("DELETE FROM refunds WHERE order_id = %s", order["id"])
     check_found_then_repaired(world, order["id"], "refund_missing")
@@ -167,12 +167,12 @@ def test_money_that_a_terminated_order_owes_is_refunded(world: World, payment: P
     check_nothing_is_wrong(world, order["id"])
 
 
-def test_what_payment_should_have_been_asked_long_ago_is_asked_now(world: World, payment: Payment) -> None:
-    """The worker is away, and with it the job that asks."""
+def test_an_overdue_status_request_is_made_now(world: World, payment: Payment) -> None:
+    """The worker is down, and with it the job that requests the status."""
     silent, owed = pending(world)[1]["id"], confirmed(world)[1]["id"]
     with world.sandbox.fault("payment", kind="deaf", call="payment.refund_requested"):
         pay(world, owed, amount_minor=500)
-        until_asked_back(payment, owed, 1)
+        until_refunds_requested(payment, owed, 1)
         until_done(world, owed)
     with frozen(process(world, "worker")):
         world.sql("UPDATE orders SET payment_check_at = now() - interval '2 min' WHERE id = %s", silent)
@@ -182,16 +182,16 @@ def test_what_payment_should_have_been_asked_long_ago_is_asked_now(world: World,
         until_done(world, silent)
         until_done(world, owed)
     assert payment.types(COMMANDS, silent)[-1] == "payment.status_requested"
-    assert len(asked_back(payment, owed)) == 2
+    assert len(refund_requests(payment, owed)) == 2
     until_refunded(world, owed, 500)
     check_at_rest(world, silent, owed)
 
 
-def test_a_refund_that_payment_does_not_make_and_money_that_is_missing_are_left_to_people(
+def test_a_refund_that_payment_does_not_make_and_missing_money_are_reported_only(
     world: World, payment: Payment
 ) -> None:
     _, order = confirmed(world)
-    payment.say("refunded", order["id"], 500)
+    payment.publish("refunded", order["id"], 500)
     eventually(lambda: len(trail(world, order["id"])) == 4, "the refund to be counted")
     (refund,) = world.sql(
         "INSERT INTO refunds (id, order_id, amount, status, attempts)"
@@ -200,12 +200,12 @@ def test_a_refund_that_payment_does_not_make_and_money_that_is_missing_are_left_
     )
     before = everything(world, order["id"])
     for arguments in (["--dry-run"], []):
-        status, said = reconcile(world, *arguments, "--order", order["id"])
+        status, output = reconcile(world, *arguments, "--order", order["id"])
         assert status == 1
-        assert "money_short" in said
-        assert "15.00 of 20.00 EUR" in said
-        assert "refund_failed" in said
-        assert refund["id"] in said
+        assert "money_short" in output
+        assert "15.00 of 20.00 EUR" in output
+        assert "refund_failed" in output
+        assert refund["id"] in output
     assert everything(world, order["id"]) == before
     world.sql("DELETE FROM refunds WHERE id = %s", refund["id"])
 
@@ -220,9 +220,9 @@ def test_an_effect_that_would_be_tried_too_late_is_due_now(world: World) -> None
             " WHERE order_id = %s",
             order["id"],
         )
-        status, said = reconcile(world, "--dry-run", "--order", order["id"])
+        status, output = reconcile(world, "--dry-run", "--order", order["id"])
         assert status == 1
-        assert "release_stock has waited for 3 h" in said
+        assert "release_stock has waited for 3 h" in output
         check_found_then_repaired(world, order["id"], "stuck_effect")
     check_at_rest(world, order["id"])
 
@@ -238,45 +238,45 @@ def test_an_effect_that_is_being_tried_is_shown_and_left_alone(world: World) -> 
             order["id"],
         )
         due = world.sql("SELECT available_at FROM outbox WHERE order_id = %s", order["id"])
-        status, said = reconcile(world, "--order", order["id"])
-        assert (status, "stuck_effect" in said) == (1, True)
+        status, output = reconcile(world, "--order", order["id"])
+        assert (status, "stuck_effect" in output) == (1, True)
         assert world.sql("SELECT available_at FROM outbox WHERE order_id = %s", order["id"]) == due
     check_at_rest(world, order["id"])
 
 
-def test_while_product_is_away_the_command_says_so_and_ends(world: World) -> None:
+def test_while_product_is_unavailable_the_command_reports_it_and_ends(world: World) -> None:
     _, order = pending(world)
     with world.sandbox.fault("product", call="GetStockHold", kind="status", value="INTERNAL"):
-        status, said = reconcile(world, "--dry-run", "--order", order["id"])
+        status, output = reconcile(world, "--dry-run", "--order", order["id"])
     assert status == 2
-    assert "product is unavailable" in said
+    assert "product is unavailable" in output
 
 
-def grow_old(world: World, *order_ids: str) -> None:
-    """Let the orders have been changed an hour ago."""
+def make_old(world: World, *order_ids: str) -> None:
+    """Make the orders' last change an hour old."""
     world.sql("UPDATE orders SET updated_at = now() - interval '1 hour' WHERE id = ANY(%s::uuid[])", list(order_ids))
 
 
-def test_without_a_name_the_recent_orders_are_looked_at_once_they_have_settled(world: World) -> None:
+def test_without_an_order_id_recent_orders_are_examined_once_they_are_at_rest(world: World) -> None:
     old, young, ancient = (pending(world)[1]["id"] for _ in range(3))
     for order_id in (old, young, ancient):
         lose_hold(world, order_id)
-    grow_old(world, old)
+    make_old(world, old)
     world.sql("UPDATE orders SET updated_at = now() - interval '9 days' WHERE id = %s", ancient)
-    _, said = reconcile(world, "--dry-run")
-    assert [order_id in said for order_id in (old, young, ancient)] == [True, False, False]
-    _, said = reconcile(world, "--dry-run", "--days", "10")
-    assert [order_id in said for order_id in (old, young, ancient)] == [True, False, True]
+    _, output = reconcile(world, "--dry-run")
+    assert [order_id in output for order_id in (old, young, ancient)] == [True, False, False]
+    _, output = reconcile(world, "--dry-run", "--days", "10")
+    assert [order_id in output for order_id in (old, young, ancient)] == [True, False, True]
     for order_id in (old, young, ancient):
         assert reconcile(world, "--order", order_id)[0] == 0
     check_at_rest(world, old, young, ancient)
 
 
-def test_the_regular_job_repairs_what_is_wrong(world: World) -> None:
+def test_the_regular_job_repairs_differences(world: World) -> None:
     orders = [pending(world)[1]["id"] for _ in range(3)]
     for order_id in orders:
         lose_hold(world, order_id)
-    # The other tests' orders have just been changed, so one short run has no others to look at: a long one, or several,
+    # The other tests' orders have just been changed, so one short run examines no others: a long one, or several,
     # would keep the stack's one worker process from the jobs of the tests that follow.
     world.sql("UPDATE orders SET updated_at = now() WHERE id <> ALL(%s::uuid[])", orders)
     for hours, order_id in zip((1, 20, 40), orders, strict=True):
@@ -289,7 +289,7 @@ def test_the_regular_job_repairs_what_is_wrong(world: World) -> None:
 
 @pytest.mark.parametrize("arguments", [["--order", "x"], ["--days", "soon"], ["--nonsense"]])
 def test_an_unknown_argument_of_the_command_is_refused(world: World, arguments: list[str]) -> None:
-    status, said = reconcile(world, *arguments)
+    status, output = reconcile(world, *arguments)
     assert status == 2
-    assert "error:" in said
+    assert "error:" in output
     check_invariants(world)

@@ -1,4 +1,4 @@
-"""Refusals of a server at its limits: the same response to whatever request, and a connection that serves the next one."""
+"""Refusals of a server at its limits: the same response to any request, and a connection that serves the next one."""
 
 import json
 import socket
@@ -37,7 +37,7 @@ LAST_LINES = b"Host: shop\r\nX-Request-ID: mine\r\n\r\n"
 
 
 class Caller:
-    """One connection, byte by byte."""
+    """A client of one connection that sends exact bytes."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
@@ -51,23 +51,23 @@ class Caller:
         self._heard.close()
         self.socket.close()
 
-    def say(self, what: bytes) -> None:
+    def send(self, what: bytes) -> None:
         self.socket.sendall(what)
 
-    def hears(self, *, is_head: bool = False) -> tuple[int, dict[str, str], bytes]:
-        """The next answer: status, headers by their names in lower case, body."""
+    def receive(self, *, is_head: bool = False) -> tuple[int, dict[str, str], bytes]:
+        """Return the next response: status, headers by their names in lower case, body."""
         status = int(self._heard.readline().split(b" ", 2)[1])
         headers = {name.lower(): value for name, value in parse_headers(self._heard).items()}
         return status, headers, b"" if is_head else self._heard.read(int(headers.get("content-length", 0)))
 
     def is_closed(self) -> bool:
-        """Whether the server closes the connection and sends nothing before."""
+        """Return whether the server closes the connection without sending anything."""
         return self._heard.read() == b""
 
 
 @pytest.fixture(scope="module")
 def full_url(stack: Stack) -> Iterator[str]:
-    """A server that admits no request of the API."""
+    """Yield a server that admits no request of the API."""
     with server(stack, "full", CHECKOUTS_IN_FLIGHT="0", REQUESTS_IN_FLIGHT="0") as url:
         yield url
 
@@ -77,82 +77,82 @@ def test_a_refusal_is_the_same_for_every_request_and_keeps_the_connection(full_u
     first_lines, content = REQUESTS[what]
     with Caller(full_url) as caller:
         for _ in range(2):
-            caller.say(first_lines + LAST_LINES + content)
-            status, headers, body = caller.hears(is_head=what == "a head")
+            caller.send(first_lines + LAST_LINES + content)
+            status, headers, body = caller.receive(is_head=what == "a head")
             assert status == 503
             assert body == b"" if what == "a head" else json.loads(body)["request_id"] == "mine"
             assert headers.keys() >= {"date", "cache-control", "x-content-type-options"}
             assert headers["content-type"] == "application/problem+json"
             assert (headers["retry-after"], headers["x-request-id"]) == ("1", "mine")
-        caller.say(b"GET /healthz HTTP/1.1\r\n" + LAST_LINES)
-        assert caller.hears()[0] == 200
+        caller.send(b"GET /healthz HTTP/1.1\r\n" + LAST_LINES)
+        assert caller.receive()[0] == 200
 
 
 def test_an_http_1_0_request_is_refused_and_its_connection_closed(full_url: str) -> None:
     with Caller(full_url) as caller:
-        caller.say(b"GET /api/v1/orders HTTP/1.0\r\nConnection: keep-alive\r\n" + LAST_LINES)
-        assert caller.hears()[0] == 503
+        caller.send(b"GET /api/v1/orders HTTP/1.0\r\nConnection: keep-alive\r\n" + LAST_LINES)
+        assert caller.receive()[0] == 503
         assert caller.is_closed()
 
 
 def test_a_request_that_expects_100_continue_gets_it_and_is_then_refused(full_url: str) -> None:
     with Caller(full_url) as caller:
-        caller.say(b"POST /api/v1/orders HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" + LAST_LINES)
-        assert caller.hears()[0] == 100
-        caller.say(b"{}")
-        assert caller.hears()[0] == 503
+        caller.send(b"POST /api/v1/orders HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" + LAST_LINES)
+        assert caller.receive()[0] == 100
+        caller.send(b"{}")
+        assert caller.receive()[0] == 503
 
 
 def test_refusals_keep_their_order_among_pipelined_requests(full_url: str) -> None:
     places = ["/api/v1/orders", "/healthz", "/api/v1/orders/1", "/api/v1/1"]
     with Caller(full_url) as caller:
         asked = [f"GET {place} HTTP/1.1\r\n".encode() + LAST_LINES for place in places]
-        caller.say(b"".join((*asked, b"GET /api/v1/last HTTP/1.1\r\nConnection: close\r\n", LAST_LINES)))
-        heard = [caller.hears() for _ in range(5)]
+        caller.send(b"".join((*asked, b"GET /api/v1/last HTTP/1.1\r\nConnection: close\r\n", LAST_LINES)))
+        responses = [caller.receive() for _ in range(5)]
         assert caller.is_closed()
-    assert [status for status, _, _ in heard] == [503, 200, 503, 503, 503]
-    assert [json.loads(body).get("instance", "/healthz") for _, _, body in heard] == [*places, "/api/v1/last"]
+    assert [status for status, _, _ in responses] == [503, 200, 503, 503, 503]
+    assert [json.loads(body).get("instance", "/healthz") for _, _, body in responses] == [*places, "/api/v1/last"]
 
 
 def test_nothing_is_sent_after_the_response_to_a_request_with_connection_close(full_url: str) -> None:
     with Caller(full_url) as caller:
         asked = b"GET /api/v1/orders HTTP/1.1\r\n"
-        caller.say(asked + b"Connection: close\r\n" + LAST_LINES + asked + LAST_LINES)
-        assert caller.hears()[0] == 503
+        caller.send(asked + b"Connection: close\r\n" + LAST_LINES + asked + LAST_LINES)
+        assert caller.receive()[0] == 503
         assert caller.is_closed()
 
 
 def test_a_websocket_is_refused_once_by_a_full_server(full_url: str) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
     with Caller(full_url) as caller:
-        caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + upgrade + LAST_LINES)
-        assert caller.hears()[0] == 403
+        caller.send(b"GET /api/v1/orders HTTP/1.1\r\n" + upgrade + LAST_LINES)
+        assert caller.receive()[0] == 403
         assert caller.is_closed()
 
 
 def test_a_refusal_waits_for_the_rest_of_the_request(full_url: str) -> None:
     with Caller(full_url) as caller:
-        caller.say(b"POST /api/v1/orders HTTP/1.1\r\nContent-Length: 2\r\n" + LAST_LINES + b"{")
+        caller.send(b"POST /api/v1/orders HTTP/1.1\r\nContent-Length: 2\r\n" + LAST_LINES + b"{")
         caller.socket.settimeout(0.2)
         with pytest.raises(TimeoutError):
             caller.socket.recv(1)
         caller.socket.settimeout(SILENCE_SECONDS)
-        caller.say(b"}")
-        assert caller.hears()[0] == 503
+        caller.send(b"}")
+        assert caller.receive()[0] == 503
 
 
 def test_an_idle_connection_is_closed_after_a_refusal(full_url: str) -> None:
     with Caller(full_url) as caller:
-        caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
-        assert caller.hears()[0] == 503
+        caller.send(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
+        assert caller.receive()[0] == 503
         caller.socket.settimeout(2 * uvicorn.Config("").timeout_keep_alive)
         assert caller.is_closed()
 
 
-def test_a_refusal_by_a_draining_server_says_that_the_connection_ends(stack: Stack) -> None:
+def test_a_refusal_by_a_draining_server_has_connection_close(stack: Stack) -> None:
     def ends(caller: Caller) -> bool:
-        caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
-        status, headers, _ = caller.hears()
+        caller.send(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
+        status, headers, _ = caller.receive()
         assert status == 503
         return headers.get("connection") == "close"
 
@@ -161,7 +161,7 @@ def test_a_refusal_by_a_draining_server_says_that_the_connection_ends(stack: Sta
         with Caller(running.enter_context(server(stack, "full and stopping", **settings))) as caller:
             assert not ends(caller)
             stopped = threads.submit(running.close)
-            eventually(lambda: ends(caller), "the answer that says so")
+            eventually(lambda: ends(caller), "the response that ends the connection")
             assert caller.is_closed()
         stopped.result()
 
@@ -169,6 +169,6 @@ def test_a_refusal_by_a_draining_server_says_that_the_connection_ends(stack: Sta
 def test_refusals_are_the_same_with_another_http_implementation(stack: Stack) -> None:
     settings = {"UVICORN_HTTP": "h11", "REQUESTS_IN_FLIGHT": "0"}
     with server(stack, "full and h11", **settings) as url, Caller(url) as caller:
-        caller.say(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
-        status, headers, _ = caller.hears()
+        caller.send(b"GET /api/v1/orders HTTP/1.1\r\n" + LAST_LINES)
+        status, headers, _ = caller.receive()
     assert (status, headers["retry-after"], headers["x-request-id"]) == (503, "1", "mine")

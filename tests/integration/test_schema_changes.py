@@ -1,4 +1,4 @@
-"""A migration under a running server: the statements that its connections have prepared are prepared anew."""
+"""A migration under a running server: statements prepared on its connections are prepared anew."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ TEXTS = {"orders": "note", "order_items": "name", "vendor_orders": "status", "ou
 
 @contextmanager
 def changed(world: World, change: str, table: str) -> Iterator[None]:
-    """The schema after a migration, for this while."""
+    """Apply a migration's change of the schema for a while."""
     there, back = CHANGES[change]
     text = TEXTS[table]
     [column] = world.sql(
@@ -45,7 +45,7 @@ def changed(world: World, change: str, table: str) -> Iterator[None]:
 
 
 def requests(world: World, buyer: Person, order_id: str) -> list[Callable[[], httpx.Response]]:
-    """What reads and writes these tables, in ways that may be repeated."""
+    """Return requests that read and write these tables and may be repeated."""
     admin = world.admin()
     return [
         lambda: buyer.get(f"/orders/{order_id}"),
@@ -60,7 +60,7 @@ def requests(world: World, buyer: Person, order_id: str) -> list[Callable[[], ht
 
 
 def refused(requests: list[Callable[[], httpx.Response]]) -> list[str]:
-    """What is refused of these requests, sent so often and so close together that each connection carries each."""
+    """Return the failures among these requests, sent often enough that each connection runs each statement."""
     with ThreadPoolExecutor(CALLERS) as callers:
         sent = [callers.submit(request) for _ in range(CALLERS) for request in requests]
         return [answer.result().text for answer in sent if not answer.result().is_success]

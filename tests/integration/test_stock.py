@@ -1,4 +1,4 @@
-"""What Product holds and sells for an order is what the order has: whatever replaced its reservation, whatever was given up."""
+"""Product holds and sells exactly the order's units, whatever replaced its reservation and whichever effects were given up."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +7,8 @@ from typing import Any
 from tests.support.invariants import check_at_rest
 from tests.support.reconciliation import check_found_then_repaired, confirmed, pending, reconcile
 from tests.support.records import (
+    dead_letters,
     hold,
-    letters,
     lose_hold,
     pay,
     product_of,
@@ -22,27 +22,27 @@ from tests.support.world import World, eventually
 
 
 def units(world: World, product_id: str) -> tuple[int, int, int]:
-    """Of a product: how many lie on the shelf, are held, are sold."""
+    """Return a product's units: available, held, sold."""
     stock = world.stock(product_id)
     return stock["available"], stock["held"], stock["sold"]
 
 
 def stored_revision(world: World, order_id: str) -> int:
-    """The revision of the reservation that the order has written down."""
+    """Return the revision of the order's reservation, as stored."""
     return int(world.sql("SELECT stock_revision FROM orders WHERE id = %s", order_id)[0]["stock_revision"])
 
 
 def part_of(order: dict[str, Any], vendor_id: str) -> str:
-    """The id of a vendor's part of the order."""
+    """Return the id of a vendor's part of the order."""
     return next(str(part["id"]) for part in order["vendor_orders"] if part["vendor_id"] == vendor_id)
 
 
-def test_an_order_remembers_the_reservation_that_it_was_written_with(world: World) -> None:
+def test_an_order_stores_the_revision_of_its_reservation(world: World) -> None:
     _, order = pending(world)
     assert stored_revision(world, order["id"]) == hold(world, order["id"])["revision"] == 1
 
 
-def test_what_replaced_an_orders_reservation_is_never_sold(world: World) -> None:
+def test_a_reservation_that_replaced_an_orders_own_is_never_sold(world: World) -> None:
     pen = world.product(stock=5)
     ada, order = pending(world, stock=2)
     replace_hold(world, order["id"], {pen: 5})
@@ -63,7 +63,7 @@ def test_the_same_lines_under_another_revision_are_sold_as_the_orders_own(world:
     assert units(world, product_of(order)) == (0, 0, 2)
 
 
-def test_when_an_orders_own_units_are_gone_too_it_is_cancelled_and_nothing_stays_held(world: World) -> None:
+def test_an_order_whose_own_units_are_gone_is_cancelled_and_nothing_stays_held(world: World) -> None:
     pen = world.product(stock=5)
     ada, order = pending(world, stock=2)
     replace_hold(world, order["id"], {pen: 5})
@@ -77,19 +77,19 @@ def test_when_an_orders_own_units_are_gone_too_it_is_cancelled_and_nothing_stays
 def test_a_copy_with_another_cart_that_took_the_orders_units_leaves_nothing_of_its_own_held(
     world: World, second_world: World
 ) -> None:
-    """The order's own units were sold to somebody else between the copy's reservation and its end."""
+    """The order's own units were sold to another customer between the copy's reservation and its end."""
     mug, pen, request_id = world.product(stock=2), world.product(stock=5), str(uuid.uuid4())
     ada = world.customer([(pen, 5)])
     elsewhere = second_world.person("customer", ada.id)
     delay = world.sandbox.fault("product", kind="delay", value=1, call="ReserveStock", times=1)
     with delay, ThreadPoolExecutor(1) as one:
         late = one.submit(elsewhere.post, "/orders", Idempotency_Key="k", X_Request_ID=request_id)
-        eventually(lambda: not world.sandbox.armed("product"), "the copy to be on its way to Product")
+        eventually(lambda: not world.sandbox.armed("product"), "the copy's call to Product")
         world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 2}])
         order = ada.checkout(key="k").json()
         with world.sandbox.fault("product", kind="delay", value=0.5, call="GetStockHold"):
             assert late.result().json()["id"] == order["id"]
-            # The copy has let go of the mugs: somebody else takes them.
+            # The copy has released the mugs: another customer takes them.
             assert units(world, mug) == (2, 0, 0)
             world.customer([(mug, 2)]).place()
     ada.order_becomes(order["id"], status="cancelled")
@@ -97,8 +97,8 @@ def test_a_copy_with_another_cart_that_took_the_orders_units_leaves_nothing_of_i
     assert (units(world, mug), units(world, pen)) == ((0, 2, 0), (5, 0, 0))
 
 
-def test_a_copy_that_was_killed_after_reserving_does_not_change_what_is_sold(world: World) -> None:
-    """Nobody repairs the hold here, neither the copy nor reconciliation: the commit alone must see it."""
+def test_a_copy_killed_after_reserving_does_not_change_the_units_sold(world: World) -> None:
+    """Neither the copy nor reconciliation repairs the hold here: the commit alone must detect it."""
     pen = world.product(stock=1)
     _, order = confirmed(world, stock=2)
     assert units(world, product_of(order)) == (0, 0, 2)
@@ -119,9 +119,9 @@ def test_an_order_placed_before_revisions_were_kept_is_sold_as_it_is(world: Worl
     assert units(world, product_of(order)) == (0, 0, 2)
 
 
-# --- vendors who cancel -----------------------------------------------------------------------------------------------
+# --- cancellations by vendors -----------------------------------------------------------------------------------------
 def of_two_vendors(world: World) -> tuple[Any, dict[str, Any], str, str]:
-    """A customer, their order of two vendors' products, and these."""
+    """Return a customer, their order of two vendors' products, and these."""
     mug, book = world.product(vendor="v-1", stock=2), world.product(vendor="v-2", stock=2)
     ada = world.customer([(mug, 2), (book, 2)])
     order = ada.place()
@@ -137,7 +137,7 @@ def confirm_while_commits_fail(world: World, ada: Any, order: dict[str, Any]) ->
     assert cancelled.status_code == 200, cancelled.text
 
 
-def test_an_order_whose_hold_is_gone_is_sold_without_the_vendor_who_cancelled(world: World) -> None:
+def test_an_order_whose_hold_is_gone_is_sold_without_its_cancelled_vendor_order(world: World) -> None:
     ada, order, mug, book = of_two_vendors(world)
     with world.sandbox.fault("product", kind="unavailable_before", call="CommitStock"):
         confirm_while_commits_fail(world, ada, order)
@@ -148,7 +148,7 @@ def test_an_order_whose_hold_is_gone_is_sold_without_the_vendor_who_cancelled(wo
     assert (units(world, mug), units(world, book)) == ((0, 0, 0), (0, 0, 2))
 
 
-def test_what_was_sold_for_a_vendor_who_cancelled_before_the_sale_comes_back(world: World) -> None:
+def test_units_sold_for_a_vendor_order_cancelled_before_the_sale_are_restocked(world: World) -> None:
     ada, order, mug, book = of_two_vendors(world)
     with world.sandbox.fault("product", kind="unavailable_before", call="CommitStock"):
         confirm_while_commits_fail(world, ada, order)
@@ -157,7 +157,7 @@ def test_what_was_sold_for_a_vendor_who_cancelled_before_the_sale_comes_back(wor
 
 
 def test_a_restock_waits_for_the_sale_that_is_still_owed(world: World) -> None:
-    """The commit was given up; what the vendor who cancelled had is neither lost nor sold when it is tried again."""
+    """The commit was given up; the units of the cancelled vendor order are neither lost nor sold when it is retried."""
     ada, order, mug, book = of_two_vendors(world)
     with world.sandbox.fault("product", kind="status", value="INTERNAL", call="CommitStock"):
         pay(world, order["id"], amount_minor=4000)
@@ -167,7 +167,7 @@ def test_a_restock_waits_for_the_sale_that_is_still_owed(world: World) -> None:
             "UPDATE outbox SET created_at = now() - interval '2 d', available_at = now() WHERE order_id = %s",
             order["id"],
         )
-        (letter,) = eventually(lambda: letters(world, order["id"]), "the commit to be given up")
+        (letter,) = eventually(lambda: dead_letters(world, order["id"]), "the commit to be given up")
         confirm_cancelled = world.vendor("v-1").post(f"/vendor-orders/{part_of(order, 'v-1')}/cancel")
         assert confirm_cancelled.status_code == 200
         eventually(lambda: waiting(world, order["id"]) == ["restock_items"], "the restock to wait")
@@ -175,7 +175,7 @@ def test_a_restock_waits_for_the_sale_that_is_still_owed(world: World) -> None:
         assert world.admin().post(f"/admin/dead-letters/{letter['id']}/retry").status_code == 202
     check_at_rest(world, order["id"])
     assert (units(world, mug), units(world, book)) == ((2, 0, 0), (0, 0, 2))
-    assert letters(world, order["id"]) == []
+    assert dead_letters(world, order["id"]) == []
 
 
 # --- reconciliation ---------------------------------------------------------------------------------------------------
@@ -193,14 +193,14 @@ def test_reconciliation_shows_an_order_of_which_other_units_were_sold(world: Wor
     _, order = confirmed(world)
     world.sql("UPDATE order_items SET quantity = 1, total = 1000, unit_price = 1000 WHERE order_id = %s", order["id"])
     try:
-        status, said = reconcile(world, "--order", order["id"])
+        status, output = reconcile(world, "--order", order["id"])
         assert status == 1
-        assert "wrong_units_sold" in said and "decide" in said
+        assert "wrong_units_sold" in output and "decide" in output
     finally:
         world.sql("UPDATE order_items SET quantity = 2, total = 2000 WHERE order_id = %s", order["id"])
 
 
-def test_what_was_given_up_is_one_dead_letter_however_often_reconciliation_finds_it(world: World) -> None:
+def test_an_abandoned_effect_is_one_dead_letter_however_often_reconciliation_finds_it(world: World) -> None:
     ada, order = pending(world)
     with world.sandbox.fault("product", kind="status", value="INTERNAL", call="CommitStock"):
         pay(world, order["id"])
@@ -208,24 +208,26 @@ def test_what_was_given_up_is_one_dead_letter_however_often_reconciliation_finds
         eventually(lambda: waiting(world, order["id"]) == ["commit_stock"], "the commit to wait")
         old = "UPDATE outbox SET created_at = now() - interval '2 d', available_at = now() WHERE order_id = %s"
         world.sql(old, order["id"])
-        eventually(lambda: letters(world, order["id"]), "the commit to be given up")
+        eventually(lambda: dead_letters(world, order["id"]), "the commit to be given up")
         for _ in range(2):
-            status, said = reconcile(world, "--order", order["id"])
-            assert status == 1 and "retry its dead letter" in said
-            assert waiting(world, order["id"]) == [], "what waits for an admin is not tried again"
-        # One that gets there all the same, by a request of its own, fails in the same way and is the same letter.
+            status, output = reconcile(world, "--order", order["id"])
+            assert status == 1 and "retry its dead letter" in output
+            assert waiting(world, order["id"]) == [], "an effect in a dead letter is not retried"
+        # A commit from a request of its own fails in the same way and is the same letter.
         world.sql(
             "INSERT INTO outbox (order_id, kind, lane, payload, request_id, created_at)"
             " VALUES (%s, 'commit_stock', 'stock', '{}', 'another request', now() - interval '2 d')",
             order["id"],
         )
-        eventually(lambda: [letter["attempts"] for letter in letters(world, order["id"])] == [2], "the second try")
-        letter_id = letters(world, order["id"])[0]["id"]
+        eventually(
+            lambda: [letter["attempts"] for letter in dead_letters(world, order["id"])] == [2], "the second attempt"
+        )
+        letter_id = dead_letters(world, order["id"])[0]["id"]
     assert world.admin().post(f"/admin/dead-letters/{letter_id}/retry").status_code == 202
     check_at_rest(world, order["id"])
 
 
-def test_only_what_is_settled_is_cleared_away(world: World) -> None:
+def test_old_dead_letters_are_deleted_unless_they_name_an_existing_order(world: World) -> None:
     order = world.shopper().place()
     kept = [
         world.dead_letter(source=source, order_id=order["id"], message=f'{{"lane": "x", "n": "{uuid.uuid4()}"}}')
@@ -240,4 +242,4 @@ def test_only_what_is_settled_is_cleared_away(world: World) -> None:
         return {row["id"] for row in rows}
 
     start_job(world, "orders.delete_expired_rows")
-    eventually(lambda: left() == {*kept, young}, "the settled ones to be cleared away")
+    eventually(lambda: left() == {*kept, young}, "the old dead letters to be deleted")

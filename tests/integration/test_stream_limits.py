@@ -1,4 +1,4 @@
-"""How many streams one caller and one process may have open, and what opening them takes from everybody else."""
+"""Limits of open streams per caller and per process, and the slots that opening streams take from other requests."""
 
 import socket
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.support.locks import orders_locked
 from tests.support.market import Market
 from tests.support.problem import problem
 from tests.support.server import server
-from tests.support.streams import Listener, listen
+from tests.support.streams import StreamClient, open_stream
 from tests.support.world import Person, Sandbox, World, eventually
 
 FOR_EACH, IN_ALL = 3, 5
@@ -29,20 +29,20 @@ def limited_url(stack: Stack) -> Iterator[str]:
 
 @pytest.fixture
 def limited(stack: Stack, sandbox: Sandbox, limited_url: str) -> Iterator[World]:
-    """A server process that carries few streams."""
+    """Yield a server process with few slots for streams."""
     with closing(World(stack, limited_url, sandbox)) as world:
         yield world
 
 
 @contextmanager
-def open_streams(person: Person, path: str, count: int) -> Iterator[list[Listener]]:
+def open_streams(person: Person, path: str, count: int) -> Iterator[list[StreamClient]]:
     with ExitStack() as closing_all:
-        opened = [closing_all.enter_context(listen(person, path)) for _ in range(count)]
+        opened = [closing_all.enter_context(open_stream(person, path)) for _ in range(count)]
         assert [each.answer.status for each in opened] == [200] * count
         yield opened
 
 
-def test_a_caller_has_so_many_streams_and_the_place_of_a_closed_one_is_free(limited: World) -> None:
+def test_a_caller_has_a_limit_of_streams_and_a_closed_one_frees_its_slot(limited: World) -> None:
     market = Market(limited, 1000, 333)
     sale = market.sell()
     customer, vendor, path = market.customer, market.vendors[0], f"/orders/{sale.id}/stream"
@@ -51,19 +51,19 @@ def test_a_caller_has_so_many_streams_and_the_place_of_a_closed_one_is_free(limi
         problem(refused, 429, "rate_limited")
         assert refused.headers["retry-after"] == "10"
         assert customer.http.head(f"/api/v1{path}").status_code == 429
-        other = limited.person("customer", customer.id)  # another token of the same person
+        other = limited.person("customer", customer.id)  # another token of the same caller
         problem(other.get(path), 429, "rate_limited")
         problem(customer.get(f"/vendor-orders/{sale.parts[0]}/stream"), 429, "rate_limited")  # before 403
         assert customer.get("/orders").status_code == 200
         with open_streams(vendor, f"/vendor-orders/{sale.parts[0]}/stream", 1):
             pass
         streams[0].__exit__(None, None, None)
-        eventually(lambda: customer.http.head(f"/api/v1{path}").status_code == 200, "the place to be free")
+        eventually(lambda: customer.http.head(f"/api/v1{path}").status_code == 200, "the slot to be free")
         with open_streams(customer, path, 1):
             problem(customer.get(path), 429, "rate_limited")
 
 
-def test_refused_streams_take_no_place(limited: World) -> None:
+def test_refused_streams_take_no_slot(limited: World) -> None:
     customer, vendor = limited.shopper(), limited.vendor("v-1")
     path = f"/orders/{customer.place()['id']}/stream"
     for _ in range(2 * IN_ALL):
@@ -75,7 +75,7 @@ def test_refused_streams_take_no_place(limited: World) -> None:
         pass
 
 
-def test_a_process_has_so_many_streams_and_says_503_beyond(limited: World) -> None:
+def test_a_process_has_a_limit_of_streams_and_returns_503_beyond(limited: World) -> None:
     people = [limited.shopper() for _ in range(IN_ALL + 1)]
     paths = [f"/orders/{person.place()['id']}/stream" for person in people]
     with ExitStack() as closing_all:
@@ -88,25 +88,27 @@ def test_a_process_has_so_many_streams_and_says_503_beyond(limited: World) -> No
         url = f"{limited.url}/api/v1{paths[0]}"
         assert httpx.get(url, trust_env=False).status_code == 503  # before 401
         assert people[-1].get("/orders").status_code == 200
-    eventually(lambda: people[-1].http.head(f"/api/v1{paths[-1]}").status_code == 200, "room for a stream")
+    eventually(lambda: people[-1].http.head(f"/api/v1{paths[-1]}").status_code == 200, "a free slot")
 
 
 @pytest.mark.parametrize("query", ["", "?x=1"])
-def test_streams_that_open_take_no_more_places_than_there_are(limited: World, query: str) -> None:
+def test_opening_streams_take_no_more_slots_than_there_are(limited: World, query: str) -> None:
     customer = limited.customer()
     order_id = limited.shopper().place()["id"]
     people = [limited.customer() for _ in range(12)]
     with ThreadPoolExecutor(len(people)) as threads:
         with orders_locked(limited):
             asking = [threads.submit(person.get, f"/orders/{order_id}/stream{query}") for person in people]
-            eventually(lambda: sum(each.done() for each in asking) >= 8, "those beyond the places to be refused", 2)
+            eventually(
+                lambda: sum(each.done() for each in asking) >= 8, "the streams beyond the slots to be refused", 2
+            )
         statuses = Counter(each.result().status_code for each in asking)
     assert statuses[503] >= 8
     assert statuses.keys() <= {404, 503}
     assert customer.get("/orders").status_code == 200
 
 
-def test_a_client_that_leaves_while_its_stream_opens_gives_its_place_back(limited: World) -> None:
+def test_a_client_that_disconnects_while_its_stream_opens_frees_its_slot(limited: World) -> None:
     customer = limited.shopper()
     path = f"/orders/{customer.place()['id']}/stream"
     authorization = customer.http.headers["authorization"]
@@ -117,10 +119,10 @@ def test_a_client_that_leaves_while_its_stream_opens_gives_its_place_back(limite
 
     def all_free() -> bool:
         with ExitStack() as closing_all:
-            opened = [closing_all.enter_context(listen(customer, path)) for _ in range(FOR_EACH)]
+            opened = [closing_all.enter_context(open_stream(customer, path)) for _ in range(FOR_EACH)]
             return all(each.answer.status == 200 for each in opened)
 
-    eventually(all_free, "the places to be free")
+    eventually(all_free, "the slots to be free")
 
 
 def test_without_rate_limits_a_caller_may_have_as_many_streams_as_the_process(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What can't be used changes nothing, is kept once as a dead letter with its reason, and never blocks the next message."""
+"""Unusable messages have no effect, are kept once as a dead letter with their reason, and never block the next message."""
 
 import json
 import uuid
@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from tests.support.payment import EVENTS, GROUP, Payment, signature
-from tests.support.records import ledger, letters, parked
+from tests.support.records import dead_letters, ledger, parked
 from tests.support.world import World, eventually
 
 Make = Callable[[Payment, str, str], bytes]
-"""Makes the bytes of a bad message about an order; they contain a mark by which its letter is found."""
+"""Makes the bytes of an unusable message about an order; they contain a mark by which its dead letter is found."""
 
 
 def a(word: str = "captured", amount: object = 2000, **fields: object) -> Make:
-    """A message with these fields and a true signature over them."""
+    """Return a maker of a message with these fields and a valid signature over them."""
 
     def make(payment: Payment, order_id: str, mark: str) -> bytes:
         return json.dumps(
@@ -27,12 +27,12 @@ def a(word: str = "captured", amount: object = 2000, **fields: object) -> Make:
 
 
 def with_event_id(make_id: Callable[[str], str]) -> Make:
-    """A signed capture whose event id is made of the mark."""
+    """Return a signed capture whose event id is made of the mark."""
     return lambda payment, order_id, mark: a(event_id=make_id(mark))(payment, order_id, mark)
 
 
 def then(change: Callable[[dict[str, Any]], object]) -> Make:
-    """A capture, signed, then changed."""
+    """Return a maker of a capture that is signed and then changed."""
 
     def make(payment: Payment, order_id: str, mark: str) -> bytes:
         message = json.loads(a()(payment, order_id, mark))
@@ -50,13 +50,13 @@ def without(name: str) -> Make:
     return then(lambda message: message.pop(name))
 
 
-def spoilt(spoil: Callable[[bytes], bytes]) -> Make:
-    """The bytes of a signed capture, spoilt."""
-    return lambda payment, order_id, mark: spoil(a()(payment, order_id, mark))
+def damaged(damage: Callable[[bytes], bytes]) -> Make:
+    """Return a maker of the bytes of a signed capture, damaged."""
+    return lambda payment, order_id, mark: damage(a()(payment, order_id, mark))
 
 
 def signed_by(secret: str) -> Make:
-    """A capture signed by somebody who does not know Payment's secret."""
+    """Return a maker of a capture signed with another secret than Payment's."""
     return then(lambda message: message.update(signature=signature(message, secret)))
 
 
@@ -102,29 +102,29 @@ UNUSABLE: dict[str, tuple[Make, str]] = {
     "an empty event id": (with_event_id(lambda _: ""), "event_id"),
     "an event id with a NUL": (with_event_id(lambda mark: "\0" + mark[1:]), "event_id"),
     "no event id": (without("event_id"), "event_id"),
-    "bad JSON": (spoilt(lambda raw: raw[:-1]), "truncated"),
-    "two objects": (spoilt(lambda raw: raw + raw), "trailing"),
-    "a list": (spoilt(lambda raw: b"[" + raw + b"]"), "Expected `object`"),
+    "bad JSON": (damaged(lambda raw: raw[:-1]), "truncated"),
+    "two objects": (damaged(lambda raw: raw + raw), "trailing"),
+    "a list": (damaged(lambda raw: b"[" + raw + b"]"), "Expected `object`"),
     "a deep nest": (lambda _, __, mark: b'["' + mark.encode() + b'",' + b"[" * 100_000, ""),
-    "what is not UTF-8": (spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\xff")), "utf-8"),
-    "half a surrogate pair": (spoilt(lambda raw: raw.replace(b"pay-1", b"pay-\\ud800")), "payment message"),
+    "not UTF-8": (damaged(lambda raw: raw.replace(b"pay-1", b"pay-\xff")), "utf-8"),
+    "half a surrogate pair": (damaged(lambda raw: raw.replace(b"pay-1", b"pay-\\ud800")), "payment message"),
     "more than 1 MiB": (a(reason="x" * 2**20), "more than 1 MiB"),
 }
 
 
 @pytest.mark.parametrize("what", UNUSABLE)
-def test_a_message_is_a_dead_letter_and_the_next_one_counts_when_it_has(
+def test_an_unusable_message_becomes_a_dead_letter_and_the_next_one_counts(
     world: World, payment: Payment, what: str
 ) -> None:
     make, reason = UNUSABLE[what]
     ada = world.shopper()
     order = ada.place()
     mark = uuid.uuid4().hex
-    payment.tell(make(payment, order["id"], mark), times=2)
-    good = payment.say("captured", order["id"])
+    payment.send(make(payment, order["id"], mark), times=2)
+    good = payment.publish("captured", order["id"])
     paid = ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
-    payment.wait_until_all_is_heard()
-    (letter,) = letters(world, mark)
+    payment.wait_until_acknowledged()
+    (letter,) = dead_letters(world, mark)
     assert reason in letter["reason"]
     assert letter["source"] == EVENTS
     assert letter["attempts"] >= 2
@@ -132,75 +132,73 @@ def test_a_message_is_a_dead_letter_and_the_next_one_counts_when_it_has(
     assert paid["version"] == 2
 
 
-def test_a_capture_can_not_be_turned_to_another_order(world: World, payment: Payment) -> None:
+def test_a_capture_cannot_be_redirected_to_another_order(world: World, payment: Payment) -> None:
     ada, eve = world.shopper(), world.shopper()
     hers, evil = ada.place(), eve.place()
     message = payment.event("captured", hers["id"])
-    payment.tell({**message, "order_id": evil["id"]})
-    eventually(lambda: letters(world, message["event_id"]), "the forgery to be a dead letter")
-    payment.tell(message)
+    payment.send({**message, "order_id": evil["id"]})
+    eventually(lambda: dead_letters(world, message["event_id"]), "the forgery to be a dead letter")
+    payment.send(message)
     ada.order_becomes(hers["id"], payment_status="paid")
     assert (ledger(world, evil["id"]), eve.order(evil["id"])) == ([], evil)
 
 
-def test_a_capture_can_not_be_counted_again_under_another_event_id(world: World, payment: Payment) -> None:
+def test_a_capture_cannot_be_counted_again_under_another_event_id(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     message = payment.event("captured", order["id"], 1000)
-    payment.tell(message)
+    payment.send(message)
     copy = {**message, "event_id": str(uuid.uuid4())}
-    payment.tell(copy)
-    eventually(lambda: letters(world, copy["event_id"]), "the forgery to be a dead letter")
+    payment.send(copy)
+    eventually(lambda: dead_letters(world, copy["event_id"]), "the forgery to be a dead letter")
     assert ada.order_becomes(order["id"], payment_status="partially_paid")["status"] == "pending"
     assert len(ledger(world, order["id"])) == 1
 
 
-def test_a_bad_message_is_one_letter_however_often_it_is_heard(
+def test_an_unusable_message_is_one_letter_however_often_it_is_received(
     world: World, second_world: World, payment: Payment
 ) -> None:
     mark = uuid.uuid4().hex
-    payment.tell(json.dumps({"event_id": mark}).encode(), "both", times=20)
-    payment.wait_until_all_is_heard()
-    (letter,) = eventually(lambda: letters(world, mark), "the dead letter")
-    eventually(lambda: letters(world, mark)[0]["attempts"] > 20, "its copies to be counted")
-    assert letter["id"] == letters(world, mark)[-1]["id"]
+    payment.send(json.dumps({"event_id": mark}).encode(), "both", times=20)
+    payment.wait_until_acknowledged()
+    (letter,) = eventually(lambda: dead_letters(world, mark), "the dead letter")
+    eventually(lambda: dead_letters(world, mark)[0]["attempts"] > 20, "its copies to be counted")
+    assert letter["id"] == dead_letters(world, mark)[-1]["id"]
 
 
-def test_a_dead_letter_names_the_order_it_speaks_of_as_far_as_that_can_be_told(world: World, payment: Payment) -> None:
+def test_a_dead_letter_names_its_order_if_the_message_does(world: World, payment: Payment) -> None:
     order_id = str(uuid.uuid4())
     forged = {**payment.event("captured", order_id), "signature": "0" * 64}
-    payment.tell(forged)
-    (letter,) = eventually(lambda: letters(world, forged["event_id"]), "the dead letter")
+    payment.send(forged)
+    (letter,) = eventually(lambda: dead_letters(world, forged["event_id"]), "the dead letter")
     assert str(letter["order_id"]) == order_id
 
 
-def test_a_stream_entry_without_a_message_blocks_nobody(world: World, payment: Payment) -> None:
+def test_a_stream_entry_without_a_message_blocks_no_other(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     payment.bus.xadd(EVENTS, {"something": "else"})
-    payment.say("captured", order["id"], via="stream")
+    payment.publish("captured", order["id"], via="stream")
     ada.order_becomes(order["id"], status="confirmed")
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
 
 
 def test_copies_that_race_are_all_counted(world: World, second_world: World, payment: Payment) -> None:
-    """Two processes hear of it on two ways each; an entry that one is slow with is heard by the other, too."""
+    """Two processes receive it on two transports each; an entry that one is slow with is claimed by the other, too."""
     mark = uuid.uuid4().hex
     bus: Any = payment.bus
-    eventually(lambda: bus.pubsub_numsub(EVENTS)[0][1] >= 2, "both to listen")
-    payment.tell(mark.encode(), "channel", times=20)
-    payment.tell(mark.encode(), "stream", times=20)
-    eventually(lambda: letters(world, mark)[0]["attempts"] >= 60, "2 x 20 on the channel, 20 on the stream")
+    eventually(lambda: bus.pubsub_numsub(EVENTS)[0][1] >= 2, "both to subscribe")
+    payment.send(mark.encode(), "channel", times=20)
+    payment.send(mark.encode(), "stream", times=20)
+    eventually(lambda: dead_letters(world, mark)[0]["attempts"] >= 60, "2 x 20 on the channel, 20 on the stream")
 
 
-def test_an_entry_that_was_trimmed_while_it_was_pending_is_forgotten_and_no_dead_letter(
-    world: World, payment: Payment
-) -> None:
+def test_a_pending_entry_that_was_trimmed_is_acknowledged_without_a_dead_letter(world: World, payment: Payment) -> None:
     ada = world.shopper()
     order = ada.place()
     before = world.sql("SELECT count(*) AS count FROM dead_letters WHERE message = ''")
     bus: Any = payment.bus
-    with bus.pipeline(transaction=True) as at_once:  # nobody is quicker
+    with bus.pipeline(transaction=True) as at_once:  # no process is quicker
         at_once.xadd(EVENTS, {"message": b"{}"}).xreadgroup(GROUP, "a process that died", {EVENTS: ">"})
         entry, ((_, taken),) = at_once.execute()
     assert entry in [id_ for id_, _ in taken]
@@ -211,14 +209,14 @@ def test_an_entry_that_was_trimmed_while_it_was_pending_is_forgotten_and_no_dead
 
     assert pending()
     eventually(lambda: not pending(), "the entry to be acknowledged")
-    payment.say("captured", order["id"], via="stream")
+    payment.publish("captured", order["id"], via="stream")
     ada.order_becomes(order["id"], status="confirmed")
     assert world.sql("SELECT count(*) AS count FROM dead_letters WHERE message = ''") == before
 
 
 @pytest.fixture
 def letters_of_a_flood(world: World) -> Iterator[None]:
-    """As many dead letters of garbage as are kept."""
+    """Return as many dead letters of garbage as are kept."""
     world.sql(
         "INSERT INTO dead_letters (id, fingerprint, source, reason, message)"
         " SELECT gen_random_uuid(), sha256((E'payments.events\\nflood' || n)::bytea), 'payments.events', 'a flood', 'flood' || n"
@@ -229,20 +227,20 @@ def letters_of_a_flood(world: World) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("letters_of_a_flood")
-def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_what_is_about_an_order_all_the_same(
+def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_messages_about_orders_are_kept(
     world: World, payment: Payment
 ) -> None:
     order = world.shopper().place()
     forged = {**payment.event("captured", order["id"]), "signature": "0" * 64}
     marks = [uuid.uuid4().hex for _ in range(3)]
     for mark in marks:
-        payment.tell(mark.encode())
-    payment.tell({**payment.event("captured", str(uuid.uuid4())), "signature": "0" * 64, "reason": marks[0]})
-    payment.tell(b"flood7")
-    payment.tell(forged)
-    payment.wait_until_all_is_heard()
-    assert [letter["message"] for mark in marks for letter in letters(world, mark)] == []
-    assert len(letters(world, forged["event_id"])) == 1
+        payment.send(mark.encode())
+    payment.send({**payment.event("captured", str(uuid.uuid4())), "signature": "0" * 64, "reason": marks[0]})
+    payment.send(b"flood7")
+    payment.send(forged)
+    payment.wait_until_acknowledged()
+    assert [letter["message"] for mark in marks for letter in dead_letters(world, mark)] == []
+    assert len(dead_letters(world, forged["event_id"])) == 1
     (copied,) = world.sql("SELECT attempts FROM dead_letters WHERE message = 'flood7'")
     assert copied["attempts"] > 1
     metrics = world.customer().http.get("/metrics").text
@@ -266,13 +264,13 @@ def test_a_flood_of_garbage_is_kept_up_to_a_limit_and_what_is_about_an_order_all
     ],
     ids=lambda fields: f"{next(iter(fields))}={next(iter(fields.values()))!r:.20}",
 )
-def test_an_odd_but_true_event_counts(world: World, payment: Payment, fields: dict[str, Any]) -> None:
+def test_an_unusual_but_valid_event_counts(world: World, payment: Payment, fields: dict[str, Any]) -> None:
     ada = world.shopper()
     order = ada.place()
     if "event_id" in fields:
         fields = {"event_id": uuid.uuid4().hex + fields["event_id"]}
-    payment.say("captured", order["id"], **fields)
+    payment.publish("captured", order["id"], **fields)
     ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
-    payment.wait_until_all_is_heard()
+    payment.wait_until_acknowledged()
     assert len(ledger(world, order["id"])) == 1
     assert not parked(world, order["id"])

@@ -1,4 +1,4 @@
-"""The worker as the contract starts it: it hears no one but the queue, and takes the broker that it is given."""
+"""The worker as the contract starts it: it consumes the queue only, and uses the broker of its settings."""
 
 import socket
 
@@ -12,10 +12,10 @@ from compose.stack import CHECKOUT
 from tests.support.world import World
 
 AMQP = b"AMQP\x00\x00\x09\x01"
-"""How a client of AMQP 0-9-1 begins (2.2.4)."""
+"""The first bytes of an AMQP 0-9-1 client (2.2.4)."""
 
 
-def test_a_worker_takes_no_remote_orders_and_speaks_with_no_other(world: World) -> None:
+def test_a_worker_accepts_no_remote_control_and_talks_to_no_other_worker(world: World) -> None:
     address = world.stack.environment["CELERY_BROKER_URL"]
     with Celery(broker=address, set_as_current=False) as stranger:
         assert stranger.control.ping(timeout=1) == []
@@ -24,7 +24,7 @@ def test_a_worker_takes_no_remote_orders_and_speaks_with_no_other(world: World) 
         assert [name for name in channels if b"celery" in name] == []
 
 
-def test_a_broker_that_is_no_redis_is_spoken_to_in_its_own_protocol(world: World) -> None:
+def test_a_broker_other_than_redis_is_used_by_its_own_protocol(world: World) -> None:
     with socket.create_server((HOST, 0)) as broker:
         broker.settimeout(20)
         address = f"amqp://guest:guest@{HOST}:{broker.getsockname()[1]}//"

@@ -1,4 +1,4 @@
-"""What the one statement writes is what the models say, and what must never be false is refused by the database."""
+"""The order writer's one statement writes the rows that the models describe, and the database refuses inconsistent rows."""
 
 import json
 import subprocess
@@ -19,14 +19,14 @@ from tests.support.world import World
 
 
 def by_the_models(world: World, *order_ids: str) -> list[dict[str, Any]]:
-    """The orders as a program sees them that knows them through the models only (`models_view.py`)."""
+    """Return the orders as read by a program that uses the models only (`models_view.py`)."""
     command = [sys.executable, "-m", "tests.support.models_view", *order_ids]
     done = subprocess.run(command, cwd=CHECKOUT, env=world.stack.environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
 
 
-def test_what_was_written_is_what_the_models_read_validate_and_would_write(world: World) -> None:
+def test_written_orders_are_what_the_models_read_validate_and_would_write(world: World) -> None:
     mug, book = world.product(1000, "v-1"), world.product(333, "v-2", name='Bücher – “Ada” \\ "x" 😀', sku="B'00K")
     address = {
         "name": "Ada O'Hara",
@@ -56,7 +56,7 @@ def test_what_was_written_is_what_the_models_read_validate_and_would_write(world
         assert view["events"] == (1 if order["version"] == 1 and order["status"] == "pending" else 3)
 
 
-def test_an_order_that_comes_just_when_the_last_write_has_ended_is_written_at_once(world: World) -> None:
+def test_an_order_that_arrives_just_after_a_write_is_written_at_once(world: World) -> None:
     command = [sys.executable, "-m", "tests.support.serial_writes"]
     done = subprocess.run(
         command, cwd=CHECKOUT, env=world.stack.environment, capture_output=True, text=True, timeout=60
@@ -67,7 +67,7 @@ def test_an_order_that_comes_just_when_the_last_write_has_ended_is_written_at_on
 
 @contextmanager
 def refused_items(world: World, name: str) -> Iterator[None]:
-    """For this while, the database takes no item of this name."""
+    """Refuse items of this name in the database for a while."""
     world.sql(f"ALTER TABLE order_items ADD CONSTRAINT no_such_item CHECK (name <> '{name}') NOT VALID")
     try:
         yield
@@ -75,7 +75,7 @@ def refused_items(world: World, name: str) -> Iterator[None]:
         world.sql("ALTER TABLE order_items DROP CONSTRAINT no_such_item")
 
 
-def test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other(world: World) -> None:
+def test_an_order_that_the_database_refuses_leaves_no_row_and_affects_no_other_order(world: World) -> None:
     refused, others = world.shopper(name="refused"), [world.shopper() for _ in range(7)]
     with refused_items(world, "refused"), ThreadPoolExecutor(8) as crowd:
         answers = list(crowd.map(lambda person: person.checkout().status_code, [refused, *others]))
@@ -84,7 +84,7 @@ def test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_o
     refused.place()
 
 
-def test_orders_that_wait_for_a_lock_in_vain_are_no_failure_of_the_service(world: World) -> None:
+def test_orders_whose_lock_times_out_are_refused_as_unavailable(world: World) -> None:
     shoppers = [world.shopper() for _ in range(4)]  # two are written at once, and the others together behind them
     with psycopg.connect(world.stack.postgres.url) as other, ThreadPoolExecutor(4) as crowd:
         other.execute("LOCK TABLE order_items IN SHARE MODE")
@@ -103,7 +103,7 @@ def test_orders_that_wait_for_a_lock_in_vain_are_no_failure_of_the_service(world
         "WITH one AS (SELECT %s::uuid) DELETE FROM order_events",
     ],
 )
-def test_an_audit_entry_can_not_be_changed_or_deleted(world: World, statement: str) -> None:
+def test_an_audit_entry_cannot_be_changed_or_deleted(world: World, statement: str) -> None:
     order = world.shopper().place()
     before = world.sql("SELECT * FROM order_events WHERE order_id = %s", order["id"])
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
@@ -112,13 +112,13 @@ def test_an_audit_entry_can_not_be_changed_or_deleted(world: World, statement: s
 
 
 @pytest.mark.parametrize("statement", ["TRUNCATE order_events", "TRUNCATE orders CASCADE"])
-def test_the_audit_trail_can_not_be_emptied(world: World, statement: str) -> None:
+def test_the_audit_trail_cannot_be_truncated(world: World, statement: str) -> None:
     world.shopper().place()
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         world.sql(statement)
 
 
-def test_an_order_with_a_history_can_not_be_deleted(world: World) -> None:
+def test_an_order_with_a_history_cannot_be_deleted(world: World) -> None:
     order = world.shopper().place()
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         world.sql("DELETE FROM orders WHERE id = %s", order["id"])
@@ -165,7 +165,7 @@ def test_the_database_refuses(world: World, change: str) -> None:
             connection.execute(f"UPDATE {change} WHERE {column} = %s".encode(), [order_id])
 
 
-def test_an_event_id_and_a_place_in_the_trail_exist_once(world: World) -> None:
+def test_an_event_id_and_a_sequence_number_in_the_trail_are_unique(world: World) -> None:
     order = world.shopper().place()
     event = "event_id, claimed_order_id, type, amount, currency, message, occurred_at"
     values = "%s, %s, 'payment.captured', 1, 'EUR', '{}', now()"

@@ -1,8 +1,8 @@
-"""What a page of a list costs in a small and in a large table: each filter with each ordering, from its start and its middle.
+"""Cost of a list's page in a small and in a large table: each filter with each ordering, from its start and its middle.
 
-`make lists` fills PostgreSQL servers of its own, asks the service's own functions for pages, and prints time and buffers (8 KiB
-pages of the database that were looked at: the steadier figure) of both sizes and their ratio. `--writes` measures
-instead what each index costs the writer of new orders.
+`make lists` fills PostgreSQL servers of its own, calls the service's own functions for pages, and prints time and
+buffers (8 KiB pages that the database accessed: the steadier figure) of both sizes and their ratio. `--writes` measures
+instead the cost of each index for the writer of new orders.
 """
 
 import argparse
@@ -95,7 +95,7 @@ WHERE order_id IN (SELECT id FROM orders WHERE replace(number, '-', '')::bigint 
 
 @dataclass(frozen=True)
 class Case:
-    """A list that is asked for, by whom, and of what."""
+    """A list: its caller, its filters and its ordering."""
 
     name: str
     caller: Caller
@@ -105,7 +105,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one page."""
+    """Cost of one page."""
 
     milliseconds: float
     buffers: int
@@ -118,7 +118,7 @@ def caller(role: Any, id_: str) -> Caller:
 
 
 def cases() -> Iterator[Case]:
-    """Every filter, frequent and rare, for everyone who may use it."""
+    """Yield every filter, frequent and rare, for each role that may use it."""
     day, half = timedelta(days=1), SPAN / 2
     times = {
         "created_after 1 day ago": {"created_after": NOW - day},
@@ -154,9 +154,9 @@ def cases() -> Iterator[Case]:
         "status pending, min_total": {"status": ["pending"], "min_total": Decimal(400)},
     }
     yield from (Case(f"admin's orders: {name}", caller("admin", "a"), list_orders, f) for name, f in of_orders.items())
-    for who, name in (("c-7", "customer's orders"), ("big-0", "big customer's orders")):
-        yield from (Case(f"{name}: {what}", caller("customer", who), list_orders, f) for what, f in of_orders.items())
-        yield Case(f"admin's orders: customer_id of {name}", caller("admin", "a"), list_orders, {"customer_id": who})
+    for owner, name in (("c-7", "customer's orders"), ("big-0", "big customer's orders")):
+        yield from (Case(f"{name}: {what}", caller("customer", owner), list_orders, f) for what, f in of_orders.items())
+        yield Case(f"admin's orders: customer_id of {name}", caller("admin", "a"), list_orders, {"customer_id": owner})
     of_vendor_orders: dict[str, dict[str, Any]] = {
         **common,
         "order_status pending": {"order_status": ["pending"]},
@@ -164,10 +164,10 @@ def cases() -> Iterator[Case]:
         "order_status expired": {"order_status": ["expired"]},
         "status pending, order_status confirmed": {"status": ["pending"], "order_status": ["confirmed"]},
     }
-    for who, name in (("v-0", "big vendor's"), ("v-9", "vendor's")):
-        of_one = caller("vendor", who)
+    for owner, name in (("v-0", "big vendor's"), ("v-9", "vendor's")):
+        of_one = caller("vendor", owner)
         yield from (Case(f"{name}: {what}", of_one, list_vendor_orders, f) for what, f in of_vendor_orders.items())
-        yield Case(f"admin's vendor orders: {name}", caller("admin", "a"), list_vendor_orders, {"vendor_id": who})
+        yield Case(f"admin's vendor orders: {name}", caller("admin", "a"), list_vendor_orders, {"vendor_id": owner})
     admin = caller("admin", "a")
     every = of_vendor_orders.items()
     yield from (Case(f"admin's vendor orders: {what}", admin, list_vendor_orders, f) for what, f in every)
@@ -175,7 +175,7 @@ def cases() -> Iterator[Case]:
 
 @contextmanager
 def database(folder: Path, orders: int) -> Iterator[None]:
-    """A PostgreSQL server with that many orders, in a folder where it may be from an earlier run."""
+    """Yield a PostgreSQL server with this number of orders, in a folder that may hold it from an earlier run."""
     server = Postgres(folder / str(orders), durable=False)
     is_new = not server.data.exists()
     server.start()
@@ -200,7 +200,7 @@ def database(folder: Path, orders: int) -> Iterator[None]:
 
 
 def fill(url: str, orders: int) -> None:
-    """Orders over two years; their indexes are made afterwards, which takes a tenth of the time."""
+    """Insert orders over two years; their indexes are created afterwards, which takes a tenth of the time."""
     began = time.monotonic()
     statements = FILL.format(orders=orders, start=f"timestamptz '{NOW - SPAN}'", step=f"interval '{SPAN / orders}'")
     with psycopg.connect(url, autocommit=True) as session:
@@ -231,7 +231,7 @@ def fill(url: str, orders: int) -> None:
 
 
 def measure(case: Case, request: PageRequest) -> tuple[Cost, Page[Any]]:
-    """What this page costs: the median time, and the buffers of its statements."""
+    """Return the cost of this page: the median time, and the buffers of its statements."""
     times = []
     for _ in range(RUNS):
         began = time.perf_counter()
@@ -258,13 +258,13 @@ def explain(sql: str, params: Any) -> str:
 
 
 def buffers_of(plan: str) -> int:
-    """Those of the topmost node, which counts its children's."""
+    """Return the buffers of the topmost node, which includes its children's."""
     found = re.search(r"Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?", plan)
     return sum(int(number or 0) for number in found.groups()) if found else 0
 
 
 def middle(case: Case, request: PageRequest) -> PageRequest | None:
-    """The list from its fifth page on."""
+    """Return the list from its fifth page on."""
     for _ in range(4):
         page = case.read(case.caller, request)
         if page.next is None:
@@ -274,7 +274,7 @@ def middle(case: Case, request: PageRequest) -> PageRequest | None:
 
 
 def costs(folder: Path, orders: int, wanted: str, plans: bool) -> dict[str, Cost]:
-    """Of all cases whose name holds `wanted`, in a table of that many orders."""
+    """Return the costs of all cases whose name contains `wanted`, in a table of this number of orders."""
     found: dict[str, Cost] = {}
     with database(folder, orders):
         for case in cases():
@@ -305,7 +305,7 @@ def report(small: dict[str, Cost], large: dict[str, Cost]) -> None:
 
 
 def writes(folder: Path, orders: int) -> None:
-    """What the writer of new orders pays for each index: CPU of its server without it, beside that with all of them."""
+    """Return the writer's cost of each index: CPU of its server without it, beside that with all of them."""
     with database(folder, orders), connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexname FROM pg_indexes WHERE tablename IN ('orders', 'vendor_orders', 'order_items')"
@@ -325,7 +325,7 @@ def writes(folder: Path, orders: int) -> None:
 
 
 def write_batch() -> float:
-    """Milliseconds of PostgreSQL's CPU that an order costs in a batch of 32, two vendors and three items each."""
+    """Return the milliseconds of PostgreSQL's CPU for one order in a batch of 32, with two vendors and three items each."""
     batch = [placed(random.randrange(1_000_000)) for _ in range(order_writer.BATCH_SIZE)]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
@@ -336,7 +336,7 @@ def write_batch() -> float:
 
 
 def placed(seed: int) -> order_writer.NewOrder:
-    """An order as checkout makes it."""
+    """Return an order as checkout makes it."""
     products = {
         f"p-{n}": Product(f"p-{n}", f"v-{(n + seed) % 2}", "Product in blue", f"SKU-{n}", 100 + seed, "EUR", 1)
         for n in range(seed % 900, seed % 900 + 3)

@@ -1,8 +1,8 @@
-"""A smoke load: customers who look at the price, buy, and look at their orders, each answer checked.
+"""Smoke load: customers who request quotes, buy and read their orders, each response checked.
 
-`make load` runs it against the running stack or one of its own. Customers, products and carts are put in place through
-the sandbox's control, which is not counted: the figures are the service's own. Each customer does one thing at a time
-and pauses in between, so the load is bounded by the number of users.
+`make load` runs it against the running stack or one of its own. Customers, products and carts are set up through the
+sandbox's control, which is not counted: the figures are the service's own. Each customer does one thing at a time and
+pauses in between, so the load is bounded by the number of users.
 """
 
 import logging
@@ -24,19 +24,19 @@ PRODUCTS = {f"load-{number}": f"v-load-{number % 4}" for number in range(20)}
 
 STOCK = 10**9
 REPLAYED = 0.2
-"""The share of checkouts that are sent twice, as a client does whose answer was lost."""
+"""The share of checkouts that are sent twice, as after a lost response."""
 
 TOKEN_SECONDS = 12 * 3600
 TIMEOUT_SECONDS = 10
-"""Far beyond the service's budgets: who has not answered by then has failed."""
+"""Far beyond the service's budgets: a later response is a failure."""
 
-logging.getLogger("httpx").setLevel(logging.WARNING)  # it has a line for each cart
+logging.getLogger("httpx").setLevel(logging.WARNING)  # one line for each cart
 control = httpx.Client(base_url=os.environ["SANDBOX_CONTROL_URL"], trust_env=False, timeout=TIMEOUT_SECONDS)
 
 
 @events.test_start.add_listener
-def stock_the_shelves(**_: Any) -> None:
-    """Put everybody's products in place, more of each than will be bought."""
+def create_products(**_: Any) -> None:
+    """Create all products with more stock than will be bought."""
     for product_id, vendor_id in PRODUCTS.items():
         price = random.randint(1, 10_000)
         article = {"vendor_id": vendor_id, "name": "Mug", "sku": product_id.upper(), "unit_price_minor": price}
@@ -44,7 +44,7 @@ def stock_the_shelves(**_: Any) -> None:
 
 
 class Customer(FastHttpUser):
-    """A customer nobody has seen before."""
+    """A new customer."""
 
     wait_time = between(0.1, 0.5)
     network_timeout = connection_timeout = TIMEOUT_SECONDS
@@ -56,7 +56,7 @@ class Customer(FastHttpUser):
 
     @task
     def shop(self) -> None:
-        """From a filled cart to an order that can be found again."""
+        """Go from a filled cart to an order that is found again."""
         self.fill_the_cart()
         quote = self.ask("POST", "/orders/quote", {})
         order = self.check_out({"expected_total": quote["total"]})
@@ -69,21 +69,21 @@ class Customer(FastHttpUser):
         control.put(f"/carts/{self.id}", json={"currency": "EUR", "items": items}).raise_for_status()
 
     def check_out(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Place the order; now and then ask for it again and get the very same."""
+        """Place the order; now and then repeat the request and compare the responses."""
         key = {"Idempotency-Key": str(uuid.uuid4())}
         order = self.ask("POST", "/orders", body, 201, headers=key)
         if random.random() < REPLAYED:
             name = "/api/v1/orders, again"
             with self.answer("POST", "/orders", body, (201,), headers=key, name=name) as again:
-                assert again.headers.get("Idempotent-Replayed") == "true", "not marked as a repetition"
-                assert again.json() == order, "the repetition is another order"
+                assert again.headers.get("Idempotent-Replayed") == "true", "not marked as a replay"
+                assert again.json() == order, "the replay is another order"
         return order
 
     def read(self, order: dict[str, Any]) -> None:
-        """Read the order, then ask whether it has changed since; Payment may just have been heard."""
+        """Read the order, then request it with its tag; a payment event may just have changed it."""
         path, name = f"/orders/{order['id']}", "/api/v1/orders/{id}"
         with self.answer("GET", path, None, (200,), name=name) as first:
-            assert first.json()["total"] == order["total"], "another total than was agreed to"
+            assert first.json()["total"] == order["total"], "another total than expected"
             known = first.headers["ETag"]
         with self.answer("GET", path, None, (200, 304), headers={"If-None-Match": known}, name=name) as second:
             assert (second.headers["ETag"] == known) == (second.status_code == 304), "304 and the ETag disagree"
@@ -93,7 +93,7 @@ class Customer(FastHttpUser):
             assert page.json()["results"][0]["id"] == order["id"], "the newest order does not come first"
 
     def ask(self, method: str, path: str, body: Any, status: int = 200, **how: Any) -> dict[str, Any]:
-        """What the service answers, as JSON."""
+        """Return the service's response as JSON."""
         with self.answer(method, path, body, (status,), **how) as answer:
             content: dict[str, Any] = answer.json()
         return content
@@ -108,7 +108,7 @@ class Customer(FastHttpUser):
         headers: dict[str, str] | None = None,
         name: str | None = None,
     ) -> Iterator[Any]:
-        """An answer with one of these statuses. What is wrong with it is counted as a failure, and ends the task."""
+        """Yield a response with one of these statuses; any other is counted as a failure and ends the task."""
         how: dict[str, Any] = {"headers": self.headers | (headers or {}), "name": name, "catch_response": True}
         if body is not None:
             how["json"] = body
@@ -125,7 +125,7 @@ class Customer(FastHttpUser):
 
 
 def token_of(customer_id: str) -> str:
-    """A token as the issuer of this stack makes them."""
+    """Return a token as the stack's issuer makes it."""
     now = int(time.time())
     claims = {"sub": customer_id, "role": "customer", "iat": now, "exp": now + TOKEN_SECONDS}
     claims |= {"iss": os.environ["JWT_ISSUER"], "aud": os.environ["JWT_AUDIENCE"]}

@@ -1,4 +1,4 @@
-"""Do the tests notice bugs? Each bug is planted at run time, and the test named with it must fail.
+"""Check that the tests detect bugs: each bug is planted at run time, and the test named with it must fail.
 
 First the tests run without any bug, and must pass. A bug survives when its test passes, or fails for another reason than
 that a promise is broken; then this ends with status 1 (`make test-planted`).
@@ -18,7 +18,7 @@ from tests.planted.bugs import BUGS
 from tests.planted.planting import CHECKOUT, Bug, environment
 
 MAX_SECONDS = 180
-"""What the test of one bug may take: a test that hangs does not say what is wrong."""
+"""The time limit of the test of one bug: a hanging test proves nothing."""
 
 NOT_EXECUTED = ("ImportError", "ModuleNotFoundError", "NameError", "SyntaxError")
 """Failures of code that does not run at all: they say nothing about the promise."""
@@ -75,7 +75,7 @@ def has_failed(report: Path) -> bool:
 
 
 def main() -> int:
-    """Plant the bugs that were asked for, one after the other; return the exit status."""
+    """Plant the selected bugs one after the other; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
     parser.add_argument("--only", metavar="WORDS", default="", help="bugs of this promise, or with these words in them")
     parser.add_argument("--list", action="store_true", help="name the bugs and plant none")

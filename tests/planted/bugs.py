@@ -37,7 +37,7 @@ async def nothing(*_: Any) -> None:
 @bug(
     "P1",
     "orders.store.order_writer:OrderWriter.write",
-    f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_nothing_behind_and_harms_no_other",
+    f"{INTEGRATION}writer.py::test_an_order_that_the_database_refuses_leaves_no_row_and_affects_no_other_order",
 )
 def an_order_is_answered_though_the_database_refused_it(write: Any) -> Any:
     async def wrong(self: Any, order: Any) -> bool:
@@ -52,7 +52,7 @@ def an_order_is_answered_though_the_database_refused_it(write: Any) -> Any:
 @bug(
     "P1",
     "orders.store.order_writer:OrderWriter.write",
-    f"{FAULTS}postgres.py::test_nothing_is_lost_when_postgresql_stops_at_once_and_returns",
+    f"{FAULTS}postgres.py::test_no_order_is_lost_when_postgresql_crashes_and_restarts",
 )
 def an_order_is_answered_though_the_database_was_away(write: Any) -> Any:
     return an_order_is_answered_though_the_database_refused_it(write)
@@ -82,7 +82,7 @@ def another_body_under_a_used_key_is_not_noticed(_: Any) -> Any:
 @bug(
     "P2",
     "orders.store.order_writer:insert",
-    f"{API}idempotency.py::test_copies_at_the_same_time_through_two_processes_make_one_order_and_get_one_answer",
+    f"{API}idempotency.py::test_concurrent_copies_at_two_processes_make_one_order_and_get_one_response",
 )
 def an_order_that_exists_already_counts_as_written(insert: Any) -> Any:
     def wrong(batch: Any) -> Any:
@@ -98,7 +98,7 @@ def an_order_that_exists_already_counts_as_written(insert: Any) -> Any:
 @bug(
     "P3",
     "clients.products:Products.release",
-    f"{API}place_order.py::test_a_total_that_is_not_as_expected_is_told_and_the_stock_given_back[lean-19.99]",
+    f"{API}place_order.py::test_an_unexpected_total_is_refused_with_the_actual_one_and_the_stock_is_released[lean-19.99]",
 )
 def a_refused_checkout_keeps_its_reservation(_: Any) -> Any:
     return nothing
@@ -107,8 +107,7 @@ def a_refused_checkout_keeps_its_reservation(_: Any) -> Any:
 @bug(
     "P3",
     "orders.services.checkout.reservations:StockReservations._resolve_later",
-    f"{API}neighbours_failing.py"
-    "::test_an_unknown_outcome_is_carried_on_by_the_same_key_and_given_back_when_nobody_does",
+    f"{API}neighbours_failing.py::test_an_unresolved_reservation_is_reused_under_the_same_key_and_released_otherwise",
 )
 def a_reservation_that_was_not_answered_is_forgotten(_: Any) -> Any:
     return lambda self, order_id: None
@@ -117,7 +116,7 @@ def a_reservation_that_was_not_answered_is_forgotten(_: Any) -> Any:
 @bug(
     "P3",
     "clients.products:Products.commit",
-    f"{INTEGRATION}stock.py::test_what_replaced_an_orders_reservation_is_never_sold",
+    f"{INTEGRATION}stock.py::test_a_reservation_that_replaced_an_orders_own_is_never_sold",
 )
 def any_reservation_under_the_id_of_an_order_is_sold(commit: Any) -> Any:
     return lambda self, order_id, revision, deadline: commit(self, order_id, 0, deadline)
@@ -142,7 +141,7 @@ def an_effect_that_failed_counts_as_done(run_effect: Any) -> Any:
 @bug(
     "P4",
     "orders.outbox.queue:_CLAIM",
-    f"{INTEGRATION}outbox.py::test_a_row_that_another_relay_is_just_claiming_holds_up_nothing_else_and_is_left_to_it",
+    f"{INTEGRATION}outbox.py::test_a_row_that_another_relay_is_claiming_delays_no_other_row_and_is_left_to_it",
 )
 def two_relays_claim_the_same_rows(statement: str) -> str:
     return statement.replace(" FOR UPDATE SKIP LOCKED", "")
@@ -151,7 +150,7 @@ def two_relays_claim_the_same_rows(statement: str) -> str:
 @bug(
     "P4",
     "orders.services.payments.refunds:Balance.unrequested",
-    f"{INTEGRATION}refunds.py::test_late_money_in_parts_is_refunded_part_by_part",
+    f"{INTEGRATION}refunds.py::test_late_captures_in_parts_are_refunded_part_by_part",
 )
 def money_is_refunded_again_though_its_refund_was_requested(_: Any) -> Any:
     return property(lambda self: self.ledger.balance - self.to_keep)
@@ -163,7 +162,7 @@ def money_is_refunded_again_though_its_refund_was_requested(_: Any) -> Any:
 @bug(
     "P5",
     "orders.services.payments.events:_entry",
-    f"{INTEGRATION}payment_events.py::test_a_known_event_id_with_another_content_is_still_the_same_event",
+    f"{INTEGRATION}payment_events.py::test_a_known_event_id_with_another_content_is_the_same_event",
 )
 def a_repeated_payment_event_is_stored_under_another_id(entry: Any) -> Any:
     def wrong(event: Any) -> Any:
@@ -177,7 +176,7 @@ def a_repeated_payment_event_is_stored_under_another_id(entry: Any) -> Any:
 @bug(
     "P5",
     "orders.domain.lifecycle:payment_status",
-    f"{UNIT}lifecycle.py::test_a_refund_heard_before_its_capture_changes_nothing_until_the_capture_comes",
+    f"{UNIT}lifecycle.py::test_a_refund_received_before_its_capture_has_no_effect_until_the_capture",
 )
 def a_refund_before_its_capture_makes_the_order_refunded(payment_status: Any) -> Any:
     def wrong(total: int, captured: int, refunded: int, words: Any) -> Any:
@@ -189,7 +188,7 @@ def a_refund_before_its_capture_makes_the_order_refunded(payment_status: Any) ->
 @bug(
     "P5",
     "orders.services.payments.events:retry_parked",
-    f"{INTEGRATION}parked_payment_events.py::test_a_capture_quicker_than_its_order_counts_once_the_order_is_placed",
+    f"{INTEGRATION}parked_payment_events.py::test_a_capture_that_precedes_its_order_counts_once_the_order_is_placed",
 )
 def an_event_that_came_before_its_order_is_never_counted(_: Any) -> Any:
     return lambda *, request_id: 0
@@ -201,7 +200,7 @@ def an_event_that_came_before_its_order_is_never_counted(_: Any) -> Any:
 @bug(
     "P6",
     "orders.services.transition:lock_order",
-    f"{API}fulfilment.py::test_vendors_who_cancel_at_once_each_give_back_their_own_share",
+    f"{API}fulfilment.py::test_concurrent_cancellations_by_vendors_each_refund_and_restock_their_own_share",
 )
 def an_order_is_changed_without_its_lock(_: Any) -> Any:
     return lambda *, orders: orders.get()
@@ -227,7 +226,7 @@ def yen_have_two_decimals(decimals: Any) -> Any:
 @bug(
     "P7",
     "orders.store.models:OrderQuerySet.visible_to",
-    f"{API}tenancy.py::test_somebody_elses_order_is_missing_on_every_route",
+    f"{API}tenancy.py::test_a_foreign_order_is_404_on_every_route",
 )
 def a_customer_sees_every_order(_: Any) -> Any:
     return lambda self, caller: self.all()
@@ -245,7 +244,7 @@ def a_cursor_is_good_for_every_caller(_: Any) -> Any:
 @bug(
     "P7",
     "orders.http.permissions:RolePermission.has_permission",
-    f"{API}roles.py::test_a_role_gets_through_where_the_table_says_so_and_nowhere_else",
+    f"{API}roles.py::test_a_role_is_admitted_exactly_where_the_table_says_so",
 )
 def an_admin_may_use_every_endpoint(has_permission: Any) -> Any:
     return lambda self, request, view: request.user.role == "admin" or has_permission(self, request, view)
@@ -257,7 +256,7 @@ def an_admin_may_use_every_endpoint(has_permission: Any) -> Any:
 @bug(
     "P8",
     "orders.services.checkout.checkout_request:check_cart",
-    f"{API}place_order.py::test_a_coupon_nobody_knows_stops_the_order_and_nothing_is_held[lean]",
+    f"{API}place_order.py::test_an_unknown_coupon_is_refused_and_nothing_is_held[lean]",
 )
 def a_coupon_that_cannot_be_used_is_ignored(check_cart: Any) -> Any:
     return lambda *, cart, body: check_cart(cart=cart, body=replace(body, coupon_code=None))
@@ -295,7 +294,7 @@ def load_shedding_admits_every_request(_: Any) -> Any:
 @bug(
     "P10",
     "messaging.relay:Relay._try_round",
-    f"{INTEGRATION}outbox.py::test_while_redis_is_away_orders_are_placed_and_afterwards_all_is_made_up_for",
+    f"{INTEGRATION}outbox.py::test_while_redis_is_unavailable_orders_are_placed_and_their_effects_follow",
 )
 def the_relay_ends_with_its_first_failure(_: Any) -> Any:
     return lambda self, queue: self.round(queue)
@@ -344,7 +343,7 @@ def unknown_fields_of_a_body_are_not_refused(_: Any) -> Any:
     return lambda self, data: None
 
 
-@bug("P12", "orders.http.problems:failure", f"{UNIT}errors.py::test_a_failure_tells_nothing_of_its_cause")
+@bug("P12", "orders.http.problems:failure", f"{UNIT}errors.py::test_an_internal_error_reveals_nothing_of_its_cause")
 def an_internal_error_tells_its_cause(failure: Any) -> Any:
     def wrong(path: str, error: BaseException) -> Any:
         response = failure(path, error)
@@ -354,6 +353,6 @@ def an_internal_error_tells_its_cause(failure: Any) -> Any:
     return wrong
 
 
-@bug("P12", "asgi_app.logs:SAFE_MESSAGES", f"{INTEGRATION}logs.py::test_nothing_that_is_anybodys_own_is_in_the_log")
+@bug("P12", "asgi_app.logs:SAFE_MESSAGES", f"{INTEGRATION}logs.py::test_no_personal_data_is_in_the_log")
 def the_message_of_every_exception_is_logged(_: Any) -> Any:
     return BaseException

@@ -1,6 +1,6 @@
-"""How a bug gets into the code: at run time, by replacing one name of one module as soon as that module is loaded.
+"""Planting of a bug at run time, by replacing one name of one module as soon as that module is loaded.
 
-Whatever imports the name afterwards gets the wrong one. The processes that a test starts are planted too: PLANTED_BUG and
+Later imports of the name get the wrong one. The processes that a test starts are planted too: PLANTED_BUG and
 PYTHONPATH are in their environment, and Python imports `site/sitecustomize.py` before anything else.
 """
 
@@ -20,10 +20,10 @@ SITE = Path(__file__).with_name("site")
 VARIABLE = "PLANTED_BUG"
 
 Wrong = Callable[[Any], Any]
-"""Return what is to stand in the place of its argument."""
+"""Returns the replacement of its argument."""
 
 FOREIGN = "compose.composition:FOREIGN"
-"""What the stack leaves out of its processes' environment."""
+"""Variables that the stack leaves out of its processes' environment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""A load balancer in front of the fleet that asks each server's `/readyz`, as a Kubernetes Service or a cloud's balancer does.
+"""Load balancer in front of the fleet that polls each server's `/readyz`, as a Kubernetes Service or a cloud's balancer does.
 
-New connections go to a server that is ready; open ones stay where they are, and end when their server says so.
+New connections go to a ready server. Open connections stay at theirs and end when that server closes them.
 """
 
 import threading
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.1
 
 
 class Balancer:
-    """Asks each server ten times a second, and spreads new connections over those that are ready."""
+    """Polls each server ten times a second and spreads new connections over the ready ones."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self._servers = servers

@@ -1,4 +1,4 @@
-"""The service of before ids carried a shard, as far as ids of orders go: it knows the UUIDv5 of customer and key alone."""
+"""The service as it derived order ids before they carried a shard: a UUIDv5 of the customer and the key."""
 
 from unittest.mock import patch
 

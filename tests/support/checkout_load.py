@@ -1,5 +1,6 @@
-"""Customers and vendors who go on as sensible clients do while the service suffers, remember what they were told, and
-afterwards hold the service to it."""
+"""Load of customers and vendors that retry as sensible clients do, and a check of the service's promises against every
+response they got.
+"""
 
 import threading
 import time
@@ -18,34 +19,34 @@ from tests.support.invariants import check_at_rest, check_invariants
 from tests.support.world import World, eventually
 
 PATIENCE_SECONDS = 40
-"""A client gives up after this: recovery takes 30 s at most, then come the answers."""
+"""The time after which a client gives up: recovery takes 30 s at most, then come the responses."""
 
 ANSWER_SECONDS = 10
 
 Trouble = Literal["crashes", "refusals", "nothing"]
-"""What clients bear, and ask again: lost connections and 503 (`crashes`), a 503 in time that names the neighbour and says when
-to ask again (`refusals`), nothing at all."""
+"""The failures that clients tolerate and retry: lost connections and 503 (`crashes`), a timely 503 that names the neighbour and
+has a Retry-After (`refusals`), none at all."""
 
 BUDGET_SECONDS = 5.5
-"""Promise P9: of a checkout, the longest of all answers."""
+"""Promise P9: the time limit of every response, here of a checkout."""
 
 SOLD_SECONDS = 5
-"""How long somebody who cancels waits for the stock to be sold before."""
+"""The longest wait before a cancellation for the stock to be sold."""
 
 KEPT_SECONDS = 2
-"""How long a connection is kept for the next question: uvicorn closes it after 5 s, even if one is just on its way then."""
+"""The time that an idle connection is kept: uvicorn closes it after 5 s, even if a request is just on its way then."""
 
 STOCK = 1_000_000
 VENDORS = ("v-north", "v-south")
 
 
-class Broken(Exception):
-    """The service said or did what it must not."""
+class PromiseBroken(Exception):
+    """The service broke one of its promises."""
 
 
 @dataclass(slots=True)
 class Purchase:
-    """One Idempotency-Key of one customer, and what they were told of it."""
+    """One Idempotency-Key of one customer, and the responses to it."""
 
     customer: str = field(default_factory=lambda: f"c-{uuid.uuid4()}")
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -56,10 +57,10 @@ class Purchase:
 
 
 class Client:
-    """One caller at a time on connections of their own, who asks again, under the same key, until there is an answer."""
+    """A caller with connections of its own. It repeats a request under the same key until it gets a response."""
 
-    def __init__(self, world: World, urls: Sequence[str], rng: Random, bears: Trouble = "crashes") -> None:
-        self._world, self._urls, self._rng, self._bears = world, urls, rng, bears
+    def __init__(self, world: World, urls: Sequence[str], rng: Random, tolerated: Trouble = "crashes") -> None:
+        self._world, self._urls, self._rng, self._tolerated = world, urls, rng, tolerated
         limits = httpx.Limits(keepalive_expiry=KEPT_SECONDS)
         self._http = httpx.Client(trust_env=False, timeout=ANSWER_SECONDS, verify=False, limits=limits)
         self.lost = 0
@@ -69,7 +70,9 @@ class Client:
         self._http.close()
 
     def ask(self, method: str, path: str, caller: tuple[str, ...], body: Any = None, **headers: str) -> httpx.Response:
-        """Return the first answer. Raise Broken for a failure that this client does not tolerate or that lasts too long."""
+        """Return the first response. Raise PromiseBroken for a failure that this client does not tolerate or that lasts
+        too long.
+        """
         bearer = {"Authorization": f"Bearer {self._world.stack.token(*caller)}", **headers}
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
@@ -78,39 +81,39 @@ class Client:
             try:
                 answer = self._http.request(method, url, json=body, headers=bearer)
             except httpx.TransportError as error:
-                self._bear(error, url)
+                self._tolerate(error, url)
             else:
-                if self._bears == "refusals":
-                    need_in_time(answer, time.monotonic() - start)
+                if self._tolerated == "refusals":
+                    ensure_in_time(answer, time.monotonic() - start)
                 if answer.status_code < 500:
                     return answer
-                self._bear_refusal(answer)
+                self._tolerate_refusal(answer)
             time.sleep(self._rng.uniform(0.02, 0.2))
-        raise Broken(f"{method} {path}: no answer for {PATIENCE_SECONDS} s")
+        raise PromiseBroken(f"{method} {path}: no answer for {PATIENCE_SECONDS} s")
 
     def buy(self, purchase: Purchase) -> httpx.Response:
         """POST /orders for this purchase."""
         caller = ("customer", purchase.customer)
         return self.ask("POST", "/orders", caller, purchase.body, **{"Idempotency-Key": purchase.key})
 
-    def _bear_refusal(self, answer: httpx.Response) -> None:
-        if self._bears == "refusals":
-            self.refused_by[need_refusal(answer)] += 1
-        elif self._bears != "crashes" or answer.status_code != 503:
-            raise Broken(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
+    def _tolerate_refusal(self, answer: httpx.Response) -> None:
+        if self._tolerated == "refusals":
+            self.refused_by[ensure_refusal(answer)] += 1
+        elif self._tolerated != "crashes" or answer.status_code != 503:
+            raise PromiseBroken(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
 
-    def _bear(self, error: httpx.TransportError, url: str) -> None:
+    def _tolerate(self, error: httpx.TransportError, url: str) -> None:
         self.lost += 1
-        if self._bears == "crashes" and not isinstance(error, httpx.ReadTimeout):
+        if self._tolerated == "crashes" and not isinstance(error, httpx.ReadTimeout):
             return
-        raise Broken(f"{url}: {error!r}") from error
+        raise PromiseBroken(f"{url}: {error!r}") from error
 
 
 class Load:
-    """Customers, each with one purchase after the other, from `with` to its end. `purchases` are all of them."""
+    """Customers, each with one purchase after the other, from `with` to its end. `purchases` holds all of them."""
 
     def __init__(
-        self, world: World, urls: Sequence[str], rng: Random, bears: Trouble = "crashes", customers: int = 6
+        self, world: World, urls: Sequence[str], rng: Random, tolerated: Trouble = "crashes", customers: int = 6
     ) -> None:
         self._world, self._urls = world, urls
         self._products = [world.product(stock=STOCK, vendor=vendor, price=700) for vendor in VENDORS]
@@ -120,7 +123,7 @@ class Load:
         self.refused_by: Counter[str] = Counter()
         self._over = threading.Event()
         self._threads = [
-            threading.Thread(target=self._shop, args=(Random(rng.random()), bears)) for _ in range(customers)
+            threading.Thread(target=self._shop, args=(Random(rng.random()), tolerated)) for _ in range(customers)
         ]
 
     def __enter__(self) -> Self:
@@ -138,7 +141,7 @@ class Load:
             assert not self.broken, self.broken[:5]
 
     def run(self, seconds: float) -> None:
-        """Let them shop for a while; end early when one of them has seen a broken promise."""
+        """Run the load for a while; end early when a client has seen a broken promise."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self.broken:
             time.sleep(0.01)
@@ -158,24 +161,24 @@ class Load:
         return purchase
 
     def check(self) -> None:
-        """Compare every answer with the database and the ledgers, once nothing is under way. All customers must have ended."""
+        """Compare every response with the database and the ledgers, once no effect is pending. All customers must have ended."""
         orders = {str(purchase.order["id"]): purchase for purchase in self.placed if purchase.order}
-        assert orders, "nobody could buy anything"
-        self._wait_until_all_is_decided(list(orders))
+        assert orders, "no checkout succeeded"
+        self._wait_until_no_order_is_pending(list(orders))
         self._check_answers()
         self._check_one_order_a_key()
         check_at_rest(self._world, *orders, seconds=RECOVERY_SECONDS)
         self._check_neighbours(list(orders))
         check_invariants(self._world)
 
-    def _shop(self, rng: Random, bears: Trouble) -> None:
-        client = Client(self._world, self._urls, rng, bears)
+    def _shop(self, rng: Random, tolerated: Trouble) -> None:
+        client = Client(self._world, self._urls, rng, tolerated)
         try:
             while not self._over.is_set():
                 purchase = self.prepare(rng)
                 self.purchases.append(purchase)
                 self._buy(client, purchase, rng)
-        except Exception as error:  # told when the load ends
+        except Exception as error:  # raised when the load ends
             self.broken.append(error)
         finally:
             self.lost += client.lost
@@ -186,17 +189,17 @@ class Load:
         answer = client.buy(purchase)
         if purchase.body and answer.status_code == 409:
             return
-        need(answer, 201)
+        ensure_status(answer, 201)
         purchase.order = answer.json()
         match rng.randrange(4):
             case 0:
-                need_same(client.buy(purchase), answer.json())
+                ensure_same(client.buy(purchase), answer.json())
             case 1:
                 if rng.random() < 0.5 and self._is_soon_paid(client, purchase):
                     self._is_soon_sold(purchase)
                 path = f"/orders/{purchase.order['id']}/cancel"
                 answer = client.ask("POST", path, ("customer", purchase.customer), {})
-                need(answer, 200)
+                ensure_status(answer, 200)
                 purchase.cancelled = True
             case 2:
                 self._accept(client, purchase)
@@ -208,7 +211,7 @@ class Load:
             return
         for part in purchase.order["vendor_orders"]:
             vendor = ("vendor", f"u-{part['vendor_id']}", part["vendor_id"])
-            need(client.ask("POST", f"/vendor-orders/{part['id']}/accept", vendor), 200)
+            ensure_status(client.ask("POST", f"/vendor-orders/{part['id']}/accept", vendor), 200)
             purchase.accepted.append(part["id"])
 
     def _is_soon_paid(self, client: Client, purchase: Purchase) -> bool:
@@ -223,7 +226,7 @@ class Load:
         return True
 
     def _is_soon_sold(self, purchase: Purchase) -> bool:
-        """Return whether Product sells the order's stock before long: then a cancellation has something to restock."""
+        """Wait for Product to sell the order's stock, so that a cancellation has something to restock; return whether it did."""
         assert purchase.order
         end = time.monotonic() + SOLD_SECONDS
         while self._world.sandbox.ledger("product", purchase.order["id"])["state"] != "COMMITTED":
@@ -232,18 +235,18 @@ class Load:
             time.sleep(0.1)
         return True
 
-    def _wait_until_all_is_decided(self, ids: list[str]) -> None:
+    def _wait_until_no_order_is_pending(self, ids: list[str]) -> None:
         """Check that nothing stays pending: it is paid, cancelled, or expires."""
         undecided = "SELECT id FROM orders WHERE status = 'pending' AND id = ANY(%s::uuid[])"
-        eventually(lambda: not self._world.sql(undecided, ids), "all orders to be decided", RECOVERY_SECONDS)
+        eventually(lambda: not self._world.sql(undecided, ids), "no order to be pending", RECOVERY_SECONDS)
 
     def _check_answers(self) -> None:
-        """Check P1, P2: an answered order exists, whole, and a repeated request returns it; later changes have stayed."""
+        """Check P1, P2: a confirmed order exists in full, a repeated request returns it, and later changes are kept."""
         client = Client(self._world, self._urls, Random(0))
         try:
             for purchase in self.placed:
                 assert purchase.order
-                need_same(client.buy(purchase), purchase.order)
+                ensure_same(client.buy(purchase), purchase.order)
                 order = client.ask("GET", f"/orders/{purchase.order['id']}", ("customer", purchase.customer)).json()
                 assert not purchase.cancelled or order["status"] == "cancelled", order
                 parts = {part["id"]: part["status"] for part in order["vendor_orders"]}
@@ -252,7 +255,7 @@ class Load:
             client.close()
 
     def _check_one_order_a_key(self) -> None:
-        """Check P2: one order for each customer with a 201, none for those who were refused."""
+        """Check P2: one order for each customer with a 201, none for the refused ones."""
         wanted = {purchase.customer: int(purchase.order is not None) for purchase in self.purchases}
         rows = self._world.sql(
             "SELECT customer_id, count(*) AS n FROM orders WHERE customer_id = ANY(%s) GROUP BY 1", list(wanted)
@@ -279,30 +282,30 @@ def orphaned_holds(world: World) -> list[str]:
     return sorted(set(held) - known)
 
 
-def need(answer: httpx.Response, status: int) -> None:
-    """Raise Broken unless the answer has this status."""
+def ensure_status(answer: httpx.Response, status: int) -> None:
+    """Raise PromiseBroken unless the response has this status."""
     if answer.status_code != status:
-        raise Broken(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
+        raise PromiseBroken(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
 
 
-def need_in_time(answer: httpx.Response, seconds: float) -> None:
-    """Raise Broken unless the answer came within the budget (P9)."""
+def ensure_in_time(answer: httpx.Response, seconds: float) -> None:
+    """Raise PromiseBroken unless the response came within the budget (P9)."""
     if seconds > BUDGET_SECONDS:
-        raise Broken(f"{answer.request.method} {answer.url}: {answer.status_code} after {seconds} s")
+        raise PromiseBroken(f"{answer.request.method} {answer.url}: {answer.status_code} after {seconds} s")
 
 
-def need_refusal(answer: httpx.Response) -> str:
-    """Return the dependency that a 503 names; raise Broken unless it is a problem that says when to ask again."""
-    need(answer, 503)
-    said = answer.json()
-    whole = answer.headers["content-type"] == "application/problem+json" and said["code"] == "dependency_unavailable"
+def ensure_refusal(answer: httpx.Response) -> str:
+    """Return the dependency that a 503 names; raise PromiseBroken unless it is a problem with a Retry-After."""
+    ensure_status(answer, 503)
+    refusal = answer.json()
+    whole = answer.headers["content-type"] == "application/problem+json" and refusal["code"] == "dependency_unavailable"
     if not whole or int(answer.headers.get("retry-after", 0)) < 1:
-        raise Broken(f"{answer.request.method} {answer.url}: {answer.headers} {answer.text}")
-    return str(said["dependency"])
+        raise PromiseBroken(f"{answer.request.method} {answer.url}: {answer.headers} {answer.text}")
+    return str(refusal["dependency"])
 
 
-def need_same(answer: httpx.Response, order: dict[str, Any]) -> None:
-    """Raise Broken unless this is the first answer again."""
-    need(answer, 201)
+def ensure_same(answer: httpx.Response, order: dict[str, Any]) -> None:
+    """Raise PromiseBroken unless this is the first response again."""
+    ensure_status(answer, 201)
     if answer.json() != order:
-        raise Broken(f"one key, two answers: {order} and {answer.json()}")
+        raise PromiseBroken(f"one key, two answers: {order} and {answer.json()}")

@@ -1,6 +1,6 @@
-"""The service's processes as fault tests have them: two servers, a worker and beat, behind proxies to PostgreSQL and Redis.
+"""The service's processes in the fault tests: two servers, a worker and beat, behind proxies to PostgreSQL and Redis.
 
-Everything here is started from the test's main thread: a process ends with the thread that started it.
+All of them are started from the test's main thread, because a process ends with the thread that started it.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ RECOVERY_SECONDS = 30
 """Promise P10."""
 
 DRAIN_SECONDS = 3
-"""How long a server that is told to stop goes on serving: longer than the balancer takes to notice, and than callers keep an idle
+"""The time that a stopping server goes on serving: longer than the balancer takes to notice, and than callers keep an idle
 connection."""
 
 POOLS_GROW_BY = 4
-"""A pool opens threads and connections at need, up to four for the database: so many more than when warm are no leak."""
+"""A pool opens threads and connections on demand, up to four for the database, so this growth after the warm-up is no leak."""
 
 
 class Server(Process):
@@ -39,12 +39,12 @@ class Server(Process):
         super().__init__(name, composition.service(port), log=log, cwd=CHECKOUT, environment=environment, grace=30)
 
     def start_and_wait(self) -> None:
-        """Start it and wait until it is ready."""
+        """Start the process and wait until it is ready."""
         self.start()
-        self.need_ready()
+        self.wait_until_ready()
 
-    def need_ready(self) -> None:
-        """Wait until it is ready. Raise ProcessError when it ends, or after RECOVERY_SECONDS."""
+    def wait_until_ready(self) -> None:
+        """Wait until the server is ready. Raise ProcessError when it ends, or after RECOVERY_SECONDS."""
         self.wait_ready(lambda: self.get("/readyz").raise_for_status(), errors=httpx.HTTPError, limit=RECOVERY_SECONDS)
 
     def get(self, path: str) -> httpx.Response:
@@ -85,13 +85,13 @@ class Fleet:
         return [*self.servers, self.worker, self.beat]
 
     def start(self) -> None:
-        """Start all at once and wait until the servers are ready; jobs are done when the worker is."""
+        """Start all processes at once and wait until the servers are ready; the worker may become ready later."""
         for process in self.processes:
             process.start()
-        self.need_ready()
+        self.wait_until_ready()
 
-    def start_what_is_down(self) -> None:
-        """Start each process again that a failed test has left terminated."""
+    def restart_terminated(self) -> None:
+        """Restart each process that a failed test has left terminated."""
         for server in (self.stack.postgres, self.stack.redis):
             if server.process.exit_status is not None:
                 server.start()
@@ -100,21 +100,21 @@ class Fleet:
                 process.start()
 
     def stop(self) -> None:
-        """Stop all at once."""
+        """Stop all processes at once."""
         for process in self.processes:
             process.ask_to_stop()
         for process in self.processes:
             process.stop()
 
-    def need_ready(self) -> None:
+    def wait_until_ready(self) -> None:
         """Wait until the servers are ready; every other process must run. Raise ProcessError."""
         for process in self.processes:
             process.check()
         for server in self.servers:
-            server.need_ready()
+            server.wait_until_ready()
 
-    def need_usual_usage(self) -> None:
-        """Wait until no resource is used beyond `usual`; fail after RECOVERY_SECONDS with those that are."""
+    def wait_for_usual_usage(self) -> None:
+        """Wait until no resource is used beyond `usual`; after RECOVERY_SECONDS, fail with the resources that are."""
 
         beyond: dict[str, str] = {}
 
@@ -125,8 +125,8 @@ class Fleet:
                     beyond[name] = f"{self.usual[name]} -> {now}"
             return not beyond
 
-        with suppress(AssertionError):  # what is beyond tells more
-            eventually(back, "everything to be given back", RECOVERY_SECONDS)
+        with suppress(AssertionError):  # the figures beyond the usual ones say more
+            eventually(back, "all resources to be released", RECOVERY_SECONDS)
         assert not beyond, f"more is in use than before the fault: {beyond}"
 
     def usage(self) -> dict[str, int]:
@@ -148,12 +148,12 @@ class Fleet:
 
 
 def _family(pid: int) -> Iterator[int]:
-    """Return a process and all of its descendants."""
+    """Yield a process and all of its descendants."""
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
             yield from _family(int(child))
 
 
-def _count(pid: int, what: str) -> int:
-    return sum(1 for _ in Path(f"/proc/{pid}/{what}").iterdir())
+def _count(pid: int, folder: str) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/{folder}").iterdir())

@@ -13,16 +13,16 @@ def bits(data: bytes) -> str:
 
 
 def shard(customer_id: str) -> str:
-    """The ten bits that the ids of a customer's orders end with."""
+    """Return the ten bits that the ids of a customer's orders end with."""
     return bits(hashlib.sha256(customer_id.encode()).digest())[:10]
 
 
 def order_id(customer_id: str, key: str) -> str:
-    """The id of the order that a customer's Idempotency-Key makes."""
+    """Return the id of the order that a customer's Idempotency-Key makes."""
     named = bits(hashlib.sha256(NAMESPACE.bytes + f"{customer_id}\n{key}".encode()).digest())
     return str(uuid.UUID(int=int(named[:48] + "1000" + named[52:64] + "10" + named[66:118] + shard(customer_id), 2)))
 
 
 def earlier_order_id(customer_id: str, key: str) -> str:
-    """The same before ids carried a shard."""
+    """Return the same before ids carried a shard."""
     return str(uuid.uuid5(NAMESPACE, f"{customer_id}\n{key}"))

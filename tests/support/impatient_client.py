@@ -1,4 +1,4 @@
-"""The service with the times of its key set and of its heartbeats cut to moments, so that a test can live through them."""
+"""The service with the intervals of its key set and of its heartbeats cut to moments, so that a test can wait for them."""
 
 from asgi_app.asgi import application
 from clients import jwks

@@ -1,6 +1,6 @@
-"""What must be true of the whole database after any test (promise P6), each a query for what breaks it.
+"""Invariants of the whole database that hold after any test (promise P6), each a query for the rows that break it.
 
-`check_at_rest` adds what must be true of the neighbours' own books once nothing is under way (P3, P4).
+`check_at_rest` adds the invariants of the neighbours' ledgers, which hold once no effect is pending (P3, P4).
 """
 
 from collections import Counter
@@ -57,7 +57,7 @@ BROKEN = {
     "an item lies with another vendor than its vendor order": """
         SELECT i.id FROM order_items i JOIN vendor_orders v ON v.id = i.vendor_order_id
         WHERE i.vendor_id <> v.vendor_id OR i.order_id <> v.order_id""",
-    "a dead order was paid for and no refund was asked for": """
+    "a terminated order was paid for and no refund was requested": """
         SELECT o.id FROM orders o WHERE status IN ('cancelled', 'expired')
         AND (SELECT coalesce(sum(amount), 0) FROM payment_events p WHERE p.order_id = o.id AND type = 'payment.captured')
           > (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id)
@@ -72,7 +72,7 @@ BROKEN = {
             'order.' || to_status, 'vendor_order.' || to_status, 'payment.' || to_status)
         AND (type, sequence, to_status) <> ('order.placed', 1, 'pending')
         AND type <> 'vendor_order.tracking_changed'""",
-    "an entry does not say who it was, or because of which request": """
+    "an entry lacks its actor or its request": """
         SELECT id FROM order_events e WHERE actor_role NOT IN ('customer', 'vendor', 'admin', 'system', 'payment')
         OR (actor_role IN ('customer', 'vendor', 'admin') AND actor_id IS NULL)
         OR (request_id = '' AND NOT EXISTS (
@@ -97,7 +97,7 @@ BROKEN = {
             (status IN ('shipped', 'delivered')) <> (shipped_at IS NOT NULL)
             OR (status IN ('shipped', 'delivered')) <> (carrier IS NOT NULL AND tracking_number IS NOT NULL)
             OR (status = 'delivered') <> (delivered_at IS NOT NULL))""",
-    "more was asked back than ever came": """
+    "the refunds requested exceed the captures": """
         SELECT o.id FROM orders o WHERE (
             SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id AND status IN ('requested', 'refunded')) > (
             SELECT coalesce(sum(amount), 0) FROM payment_events p WHERE p.order_id = o.id AND type = 'payment.captured')""",
@@ -116,16 +116,17 @@ ORDERS = """
 
 
 _checked: dict[str, str] = {}
-"""Whose writing could be seen when all was well, for each database."""
+"""The snapshot of each database at its last successful check."""
 
 
 def check_invariants(world: World) -> None:
-    """Fail with the names of the invariants that don't hold, and some rows that break them.
+    """Fail with the names of the invariants that do not hold, and some of the rows that break them.
 
-    Where nobody has written anything since the last time, nothing is looked at: it takes longer the more orders there are.
+    The check is skipped when nothing has been written since the last one, because it takes longer the more orders there
+    are.
     """
     url = world.stack.postgres.url
-    (now,) = world.sql("SELECT pg_current_snapshot()::text AS snapshot")  # names those who are still writing, too
+    (now,) = world.sql("SELECT pg_current_snapshot()::text AS snapshot")  # names transactions in progress, too
     if _checked.get(url) == now["snapshot"]:
         return
     queries = [
@@ -138,9 +139,9 @@ def check_invariants(world: World) -> None:
 
 
 def check_at_rest(world: World, *order_ids: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until nothing is under way for these orders; Product's and Payment's books then say what the orders say (P3, P4).
+    """Wait until no effect is pending for these orders, and compare the ledgers of Product and Payment with them (P3, P4).
 
-    Payment must not owe anybody an answer: what it was asked to say has been said before.
+    The sandbox's Payment must have published every event that its commands call for.
     """
     found: list[str] = []
 
@@ -148,24 +149,24 @@ def check_at_rest(world: World, *order_ids: str, seconds: float = PATIENCE_SECON
         found[:] = differences(world, order_ids)
         return not found
 
-    with suppress(AssertionError):  # the differences themselves tell more
-        eventually(agree, "the books to agree", seconds)
+    with suppress(AssertionError):  # the differences themselves say more
+        eventually(agree, "the ledgers to agree", seconds)
     assert not found, "\n".join(found[:10])
 
 
 def differences(world: World, order_ids: Collection[str]) -> list[str]:
-    """Return where the ledgers of Product and Payment differ from these orders, and which effects are still due."""
+    """Return the differences between the ledgers of Product and Payment and these orders, and the effects that are still due."""
     found = []
     for order in world.sql(ORDERS, list(order_ids)):
-        said: dict[str, Any] = {"effects": order["effects_to_come"], "refunds": order["refunds_to_come"]}
+        actual: dict[str, Any] = {"effects": order["effects_to_come"], "refunds": order["refunds_to_come"]}
         wanted: dict[str, Any] = {"effects": 0, "refunds": 0}
         stock, payment = (world.sandbox.ledger(name, order["id"]) for name in ("product", "payment"))
-        said["held"] = stock["lines"] if stock["state"] == "HELD" else {}
+        actual["held"] = stock["lines"] if stock["state"] == "HELD" else {}
         sold = Counter(stock["lines"]) - Counter(stock["restocked"]) if stock["state"] == "COMMITTED" else {}
-        said["sold"] = dict(sold)
+        actual["sold"] = dict(sold)
         wanted["held"], wanted["sold"] = (order["units"], {}) if order["status"] == "pending" else ({}, order["units"])
         if order["status"] != "pending":
-            said["money"], wanted["money"] = payment["captured_minor"] - payment["refunded_minor"], order["due"]
-        if said != wanted:
-            found.append(f"{order['status']} order {order['id']}: the books say {said}, the order {wanted}")
+            actual["money"], wanted["money"] = payment["captured_minor"] - payment["refunded_minor"], order["due"]
+        if actual != wanted:
+            found.append(f"{order['status']} order {order['id']}: the ledgers have {actual}, the order {wanted}")
     return found

@@ -27,7 +27,7 @@ TO_JWK: dict[str, Callable[[Any], str]] = {
 
 
 class Issuer:
-    """Signs tokens and publishes its keys; `fetches` counts how often it was asked for them."""
+    """Signs tokens and publishes its keys; `fetches` counts the requests for them."""
 
     def __init__(self, algorithm: str) -> None:
         self.algorithm = algorithm
@@ -38,7 +38,7 @@ class Issuer:
         self.goes_on.set()
         issuer = self
 
-        class Door(BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.fetches += 1
                 issuer.goes_on.wait()
@@ -51,7 +51,7 @@ class Issuer:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer((HOST, 0), Door)
+        self.server = ThreadingHTTPServer((HOST, 0), Handler)
         self.url = f"http://{HOST}:{self.server.server_port}/.well-known/jwks.json"
 
     def new_key(self, *, publish: bool = True) -> str:
@@ -76,8 +76,8 @@ class Issuer:
 def claims() -> dict[str, Any]:
     """Return a customer's claims, with a `jti` of their own."""
     now = int(time.time())
-    who = {"sub": "c-rotation", "role": "customer", "jti": str(uuid.uuid4())}
-    return {**who, "iat": now, "exp": now + 600, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
+    identity = {"sub": "c-rotation", "role": "customer", "jti": str(uuid.uuid4())}
+    return {**identity, "iat": now, "exp": now + 600, "iss": JWT_ISSUER, "aud": JWT_AUDIENCE}
 
 
 @contextmanager

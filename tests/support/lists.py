@@ -1,4 +1,4 @@
-"""Lists of orders as their readers page through them, and orders to be listed."""
+"""Test orders for the lists, and readers that follow the lists from page to page."""
 
 import uuid
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ def confirm(world: World, person: Person, order: dict[str, Any]) -> dict[str, An
 
 
 def name(word: str = "x") -> str:
-    """Return an id that nothing else has."""
+    """Return a unique id."""
     return f"{word}-{uuid.uuid4()}"
 
 
 def refused(person: Person, path: str = "/orders", **query: Any) -> list[str]:
-    """Return the pointers of the 400 that refuses these query parameters."""
+    """Return the pointers of the 400 for these query parameters."""
     answer = person.get(path, params=query)
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (400, "invalid"), answer.text

@@ -87,11 +87,11 @@ class Sale:
         return dict(answer.json())
 
     def act(
-        self, vendor: int, action: str, who: Person | None = None, body: Any = None, **headers: str
+        self, vendor: int, action: str, caller: Person | None = None, body: Any = None, **headers: str
     ) -> httpx.Response:
-        """Send an action of a vendor (or of `who`) on that vendor's part; `ship` sends SHIPMENT by default."""
+        """Send an action of a vendor (or of `caller`) on that vendor's part; `ship` sends SHIPMENT by default."""
         body = SHIPMENT if action == "ship" and body is None else body
-        return (who or self.market.vendors[vendor]).post(
+        return (caller or self.market.vendors[vendor]).post(
             f"/vendor-orders/{self.parts[vendor]}/{action}", body, **headers
         )
 
@@ -101,9 +101,9 @@ class Sale:
         assert all(answer.status_code == 200 for answer in answers), [answer.text for answer in answers]
         return dict(answers[-1].json()) if answers else {}
 
-    def cancel(self, who: Person | None = None, body: Any = None, **headers: str) -> httpx.Response:
-        """Send the cancellation of the whole order by its customer (or by `who`)."""
-        return (who or self.market.customer).post(f"/orders/{self.id}/cancel", body, **headers)
+    def cancel(self, caller: Person | None = None, body: Any = None, **headers: str) -> httpx.Response:
+        """Send the cancellation of the whole order by its customer (or by `caller`)."""
+        return (caller or self.market.customer).post(f"/orders/{self.id}/cancel", body, **headers)
 
     def trail(self) -> list[dict[str, Any]]:
         """Return the audit trail as admins see it."""
@@ -148,7 +148,7 @@ class Market:
         return self.sell_many(1, body)[0]
 
     def sell_many(self, count: int, body: Any = None) -> list[Sale]:
-        """Return so many confirmed orders."""
+        """Return `count` confirmed orders."""
         sales = [self.place(body) for _ in range(count)]
         for sale in sales:
             sale.pay()

@@ -1,6 +1,6 @@
-"""`python -m tests.support.models_view ORDER_ID…`: orders as the models see them, as JSON.
+"""`python -m tests.support.models_view ORDER_ID…`: orders as the models read them, as JSON.
 
-A program of its own, because Django is set up once a process and the tests know the service from outside.
+A program of its own, because Django is set up once a process and the tests use the service from outside.
 """
 
 import json
@@ -32,16 +32,18 @@ def view(order: Order) -> dict[str, Any]:
     part = "id vendor_id status subtotal discount total carrier tracking_number tracking_url shipped_at delivered_at"
     rows: list[models.Model] = [order, *order.items.all(), *order.vendor_orders.all(), *order.events.all()]
     return {
-        "order": words(order, names, order.currency),
-        "items": [words(each, item, order.currency) for each in order.items.order_by("position")],
-        "vendor_orders": [words(each, part, order.currency) for each in order.vendor_orders.order_by("vendor_id")],
+        "order": json_values(order, names, order.currency),
+        "items": [json_values(each, item, order.currency) for each in order.items.order_by("position")],
+        "vendor_orders": [
+            json_values(each, part, order.currency) for each in order.vendor_orders.order_by("vendor_id")
+        ],
         "events": order.events.count(),
-        "invalid": [complaint for row in rows for complaint in complaints(row)],
+        "invalid": [complaint for row in rows for complaint in validation_errors(row)],
         "changed_by_saving": [str(row) for row in rows if not isinstance(row, OrderEvent) and changed_by_saving(row)],
     }
 
 
-def words(row: models.Model, names: str, currency: str) -> dict[str, Any]:
+def json_values(row: models.Model, names: str, currency: str) -> dict[str, Any]:
     """Return these columns of a row as JSON values of the API."""
     values = {name: getattr(row, name) for name in names.split()}
     for name in AMOUNTS:
@@ -53,7 +55,7 @@ def words(row: models.Model, names: str, currency: str) -> dict[str, Any]:
     return {name: str(value) if name == "id" else value for name, value in values.items()}
 
 
-def complaints(row: models.Model) -> Iterator[str]:
+def validation_errors(row: models.Model) -> Iterator[str]:
     """Return the errors of `full_clean`; that a value is blank is a rule for forms, not for the database."""
     try:
         row.full_clean()

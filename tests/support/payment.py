@@ -1,4 +1,6 @@
-"""Payment, played by the tests: messages with true signatures, written from the contract, told any way and any number of times."""
+"""Payment, played by the tests: messages with valid signatures, written from the contract, sent over any transport and
+any number of times.
+"""
 
 import hashlib
 import hmac
@@ -29,7 +31,7 @@ def signature(message: Message, secret: str) -> str:
 
 
 class Payment:
-    """The other side of Redis, with Payment's own secret."""
+    """The other end of Redis, with Payment's own secret."""
 
     def __init__(self, world: World, bus: "redis.Redis") -> None:
         self.bus, self.secret = bus, world.stack.environment["PAYMENT_SIGNING_SECRET"]
@@ -55,7 +57,7 @@ class Payment:
         }
         return self.sign({**message, **fields})
 
-    def tell(self, message: Message | bytes, via: str = "both", times: int = 1) -> None:
+    def send(self, message: Message | bytes, via: str = "both", times: int = 1) -> None:
         """Send a message as payments.events."""
         raw = message if isinstance(message, bytes) else json.dumps(message).encode()
         for _ in range(times):
@@ -64,10 +66,10 @@ class Payment:
             if via != "channel":
                 self._entries.append(self.bus.xadd(EVENTS, {"message": raw}))
 
-    def say(self, word: str, order_id: str, amount: Any = 2000, via: str = "both", **fields: Any) -> Message:
+    def publish(self, word: str, order_id: str, amount: Any = 2000, via: str = "both", **fields: Any) -> Message:
         """Publish a new event and return it."""
         message = self.event(word, order_id, amount, **fields)
-        self.tell(message, via)
+        self.send(message, via)
         return message
 
     def stream(self, name: str, order_id: str) -> list[Message]:
@@ -77,8 +79,8 @@ class Payment:
         messages = [json.loads(fields[b"message"]) for _, fields in entries if order_id.encode() in fields[b"message"]]
         return [message for message in messages if message["order_id"] == order_id]
 
-    def told(self, name: str, order_id: str, number: int) -> list[Message]:
-        """Wait until there are so many messages about an order in the stream `name`; return them."""
+    def wait_for(self, name: str, order_id: str, number: int) -> list[Message]:
+        """Wait until there are `number` messages about an order in the stream `name`; return them."""
         eventually(lambda: len(self.stream(name, order_id)) >= number, f"{number} messages in {name}")
         return self.stream(name, order_id)
 
@@ -86,7 +88,7 @@ class Payment:
         """Return the types of the messages about an order in the stream `name`, oldest first."""
         return [message["type"] for message in self.stream(name, order_id)]
 
-    def wait_until_all_is_heard(self) -> None:
+    def wait_until_acknowledged(self) -> None:
         """Wait until the service has acknowledged every message that was published on the stream here."""
 
         def nothing_is_left() -> bool:
@@ -98,25 +100,25 @@ class Payment:
             return {entry["message_id"] for entry in pending}.isdisjoint(self._entries)
 
         if self._entries:
-            eventually(nothing_is_left, "the service to acknowledge what was told on the stream")
+            eventually(nothing_is_left, "the service to acknowledge the stream's messages")
 
     @contextmanager
-    def listening_to(self, *channels: str) -> Iterator[Callable[[str], list[tuple[str, Message]]]]:
+    def subscribed_to(self, *channels: str) -> Iterator[Callable[[str], list[tuple[str, Message]]]]:
         """Subscribe to channels; yield a function that returns (channel, message) of all messages about an order so far."""
-        heard: list[tuple[str, Message]] = []
+        received: list[tuple[str, Message]] = []
 
-        def heard_about(order_id: str) -> list[tuple[str, Message]]:
+        def received_about(order_id: str) -> list[tuple[str, Message]]:
             while message := pubsub.get_message():
                 if message["type"] == "message":
-                    heard.append((message["channel"].decode(), json.loads(message["data"])))
-            return [(channel, message) for channel, message in heard if message["order_id"] == order_id]
+                    received.append((message["channel"].decode(), json.loads(message["data"])))
+            return [(channel, message) for channel, message in received if message["order_id"] == order_id]
 
         bus: Any = self.bus
         with bus.pubsub() as pubsub:
             pubsub.subscribe(*channels)
             for _ in channels:
                 assert pubsub.get_message(timeout=5)
-            yield heard_about
+            yield received_about
 
 
 def _position(entry_id: bytes) -> tuple[int, ...]:
@@ -124,11 +126,11 @@ def _position(entry_id: bytes) -> tuple[int, ...]:
     return tuple(int(part) for part in entry_id.split(b"-"))
 
 
-def asked_back(payment: Payment, order_id: str) -> list[Message]:
+def refund_requests(payment: Payment, order_id: str) -> list[Message]:
     """Return the requests for refunds of the order that were published."""
     return [message for message in payment.stream(COMMANDS, order_id) if message["type"] == "payment.refund_requested"]
 
 
-def until_asked_back(payment: Payment, order_id: str, times: int) -> None:
-    """Wait until so many requests for refunds were published."""
-    eventually(lambda: len(asked_back(payment, order_id)) == times, "the refund to be asked for")
+def until_refunds_requested(payment: Payment, order_id: str, times: int) -> None:
+    """Wait until this number of refund requests was published."""
+    eventually(lambda: len(refund_requests(payment, order_id)) == times, "the refund to be requested")

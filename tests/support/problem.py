@@ -1,4 +1,4 @@
-"""The shape that every refusal has (contract: REST API, "Errors"), so that every test of one checks all of it."""
+"""The shape of every refusal (contract: REST API, "Errors"), checked in full by every test of a refusal."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ FIELDS = {"type", "title", "status", "detail", "instance", "code", "request_id"}
 
 
 def problem(answer: httpx.Response, status: int, code: str, *carries: str) -> dict[str, Any]:
-    """Return the body of a problem, which must have this status, this code, and the fields it `carries` besides; no others."""
+    """Return the body of a problem, which must have this status, this code, the fields that it `carries`, and no others."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     body: dict[str, Any] = answer.json()
     assert (answer.status_code, body["status"], body["code"]) == (status, status, code), answer.text

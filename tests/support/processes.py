@@ -1,4 +1,4 @@
-"""The processes of the stack, stopped and continued by a test."""
+"""Processes of the stack, suspended and continued by a test."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A TCP server that sends its clients, byte by byte, what a test says."""
+"""A TCP server that sends its clients the bytes that a test names."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ class Peer:
         self._server, self._reader, self._writer = server, reader, writer
 
     async def request(self) -> bytes:
-        """Return the next request, b"" when there will be none."""
+        """Return the next request, or b"" at the end of the connection."""
         try:
             head = await self._reader.readuntil(b"\r\n\r\n")
             length = [
@@ -29,14 +29,14 @@ class Peer:
         self._server.requests.append(head + body)
         return head + body
 
-    async def heard(self) -> bytes:
-        """Return the bytes received since, b"" at the end."""
+    async def received(self) -> bytes:
+        """Return the bytes received since, or b"" at the end of the connection."""
         with suppress(ConnectionError):
             return await self._reader.read(65536)
         return b""
 
     async def send(self, data: bytes) -> None:
-        with suppress(ConnectionError, RuntimeError):  # uvloop's word for a connection that is closed
+        with suppress(ConnectionError, RuntimeError):  # raised by uvloop for a closed connection
             self._writer.write(data)
             await self._writer.drain()
 
@@ -45,7 +45,7 @@ class Peer:
         self._writer.close()
 
     def reset(self) -> None:
-        """Reset the connection: the client sees RST in place of FIN."""
+        """Reset the connection: the client gets RST in place of FIN."""
         raw: socket.socket = self._writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
@@ -55,15 +55,15 @@ Manner = Callable[[Peer], Awaitable[None]]
 
 
 class RawServer:
-    """`connections` counts all there were, `open` those there are; `requests` has what was asked."""
+    """`connections` counts all connections so far, `open` the open ones; `requests` holds the requests received."""
 
     def __init__(self, port: int) -> None:
         self.port, self.url = port, f"http://{HOST}:{port}"
         self.connections = self.open = 0
         self.requests: list[bytes] = []
 
-    async def is_left(self) -> bool:
-        """Return whether every client has closed its connection, within a moment."""
+    async def is_disconnected(self) -> bool:
+        """Return whether every client closes its connection within a moment."""
         for _ in range(200):
             if self.open == 0:
                 return True
@@ -73,7 +73,7 @@ class RawServer:
 
 @asynccontextmanager
 async def serving(manner: Manner) -> AsyncIterator[RawServer]:
-    """Serve each connection in this manner, and then wait for its end."""
+    """Serve each connection by `treat`, and then wait for its end."""
     treated: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,25 +95,25 @@ async def serving(manner: Manner) -> AsyncIterator[RawServer]:
     try:
         yield server
     finally:
-        await _breathe()
+        await _run_pending_callbacks()
         listening.close()
-        await _breathe()
+        await _run_pending_callbacks()
         for writer, task in treated.items():
             task.cancel()
             writer.transport.abort()
         ends = await asyncio.gather(*treated.values(), return_exceptions=True)
-        await _breathe()
+        await _run_pending_callbacks()
         assert [end for end in ends if isinstance(end, Exception)] == []
 
 
-async def _breathe() -> None:
-    """Let the event loop finish what it has begun: connections just taken, connections just closed."""
+async def _run_pending_callbacks() -> None:
+    """Let the event loop handle connections that were just accepted or closed."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 def always(answer: bytes) -> Manner:
-    """Return a manner that answers every request with the same bytes."""
+    """Return a handler that answers every request with the same bytes."""
 
     async def manner(peer: Peer) -> None:
         while await peer.request():
@@ -123,7 +123,7 @@ def always(answer: bytes) -> Manner:
 
 
 def once(answer: bytes) -> Manner:
-    """Return a manner that answers the first request with these bytes and closes."""
+    """Return a handler that answers the first request with these bytes and closes."""
 
     async def manner(peer: Peer) -> None:
         await peer.request()
@@ -134,7 +134,7 @@ def once(answer: bytes) -> Manner:
 
 
 async def silence(peer: Peer) -> None:
-    """Send nothing."""
+    """Send no bytes."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`manage.py reconcile`, run on orders whose effects are complete."""
+"""Runs of `manage.py reconcile` on orders whose effects are complete."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def reconcile(world: World, *arguments: str) -> tuple[int, str]:
 
 
 def everything(world: World, order_id: str) -> list[Any]:
-    """Return all that is stored of an order here and at Product, Payment and Cart, the calls that it made included."""
+    """Return all that is stored of an order here and at Product, Payment and Cart, including the calls that were made."""
     tables = ("orders", "vendor_orders", "order_events", "payment_events", "refunds", "outbox", "dead_letters")
     key = {"orders": "id"}
     rows = [
@@ -46,12 +46,12 @@ def everything(world: World, order_id: str) -> list[Any]:
 def check_found_then_repaired(world: World, order_id: str, *problems: str) -> None:
     """Check that a dry run finds exactly these problems and changes nothing; then repair them."""
     before = everything(world, order_id)
-    status, said = reconcile(world, "--dry-run", "--order", order_id)
-    found = [line.split()[0] for line in said.splitlines() if order_id in line]
-    assert (status, found) == (1, list(problems)), said
+    status, output = reconcile(world, "--dry-run", "--order", order_id)
+    found = [line.split()[0] for line in output.splitlines() if order_id in line]
+    assert (status, found) == (1, list(problems)), output
     assert everything(world, order_id) == before
-    status, said = reconcile(world, "--order", order_id)
-    assert status == 0, said
+    status, output = reconcile(world, "--order", order_id)
+    assert status == 0, output
 
 
 def pending(world: World, **product: Any) -> tuple[Person, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the database holds about one order, as the tests compare it."""
+"""Database rows of one order, in the form in which tests compare them, and the neighbours' ledgers of it."""
 
 from typing import Any
 
@@ -43,12 +43,12 @@ def waiting(world: World, order_id: str) -> list[str]:
     return [row["kind"] for row in world.sql("SELECT kind FROM outbox WHERE order_id = %s ORDER BY id", order_id)]
 
 
-def letters(world: World, text: str) -> list[Row]:
+def dead_letters(world: World, text: str) -> list[Row]:
     """Return the dead letters that contain `text`."""
     return world.sql("SELECT * FROM dead_letters WHERE position(%s IN message) > 0 ORDER BY id", text)
 
 
-def hurry(world: World, order_id: str) -> None:
+def make_effects_due(world: World, order_id: str) -> None:
     """Make the order's rows of the outbox due now."""
     world.sql("UPDATE outbox SET available_at = now() WHERE order_id = %s", order_id)
 
@@ -65,7 +65,7 @@ def expire(world: World, *order_ids: str) -> None:
     start_job(world, "orders.expire_overdue")
 
 
-def fall_silent(world: World, *order_ids: str) -> None:
+def make_status_request_due(world: World, *order_ids: str) -> None:
     """Make the orders' payment status due to be requested, and run the job that requests it."""
     world.sql("UPDATE orders SET payment_check_at = now() WHERE id = ANY(%s::uuid[])", list(order_ids))
     start_job(world, "orders.ask_about_silent_payments")
@@ -105,7 +105,7 @@ def product_of(order: Row) -> str:
 
 
 def until_counted(world: World, order_id: str, number: int) -> None:
-    """Wait until so many events are counted for the order."""
+    """Wait until `number` events are counted for the order."""
     eventually(lambda: len(ledger(world, order_id)) == number, f"{number} events to be counted")
 
 
@@ -121,7 +121,7 @@ def until_stock_is(world: World, order_id: str, state: str) -> None:
 
 def until_requested(world: World, order_id: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until the order's payment was requested."""
-    eventually(lambda: account(world, order_id)["heard"], "Payment to hear of the order", seconds)
+    eventually(lambda: account(world, order_id)["heard"], "Payment to receive the request", seconds)
 
 
 def until_refunded(world: World, order_id: str, amount: int, seconds: float = PATIENCE_SECONDS) -> None:

@@ -1,4 +1,4 @@
-"""Which roles may use which route: one table, written by hand from the contract."""
+"""Table of the roles that may use each route, written by hand from the contract."""
 
 CUSTOMER, BUYERS, SELLERS, ADMINS = ["customer"], ["customer", "admin"], ["vendor", "admin"], ["admin"]
 

@@ -1,6 +1,6 @@
-"""`python -m tests.support.serial_writes`: one process writes orders, each the moment it hears that the last one is written.
+"""`python -m tests.support.serial_writes`: one process writes orders, each as soon as the last one is written.
 
-It prints whose orders they are. A program of its own, because Django is set up once a process.
+It prints the orders' customers. A program of its own, because Django is set up once a process.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ SECONDS = 5
 
 
 def order(cart_version: int) -> order_writer.NewOrder:
-    """Return an order that costs nothing and holds nothing at Product: no payment is requested."""
+    """Return an order that costs nothing and reserves nothing at Product, so that no payment is requested."""
     mug = Product("p-none", "v-1", "Mug", "MUG", 0, "EUR", 1)
     actor, request_hash = Actor("customer", CUSTOMER, "r"), "\\x" + "00" * 32
     return new_order(

@@ -1,4 +1,4 @@
-"""The service under Django's own ASGI handler, to show that the lean one changes nothing but speed."""
+"""The service under Django's own ASGI handler, for comparison with the lean one."""
 
 from typing import cast
 

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 from tests.support.world import Person, eventually
 
 
-class Listener:
-    """A client of one stream: `entries` as (id, data), `comments` and `retry` as they came, `over` at its end."""
+class StreamClient:
+    """A client of one stream: `entries` as (id, data), `comments` and `retry` as they came, `over` set at the end of
+    the stream.
+    """
 
     def __init__(self, url: str, token: str, path: str, last_event_id: str | None = None) -> None:
         address = urlsplit(url)
@@ -49,7 +51,7 @@ class Listener:
     def types(self) -> list[str]:
         return [str(entry["type"]) for _, entry in self.entries]
 
-    def hears(self, count: int) -> list[dict[str, Any]]:
+    def wait_for(self, count: int) -> list[dict[str, Any]]:
         """Wait until there are `count` entries in all, and return them."""
         eventually(lambda: len(self.entries) >= count, f"{count} entries")
         assert len(self.entries) == count, self.types
@@ -74,6 +76,6 @@ class Listener:
         self.over.set()
 
 
-def listen(person: Person, path: str, last_event_id: str | None = None) -> Listener:
-    """Open a stream with the person's own token, at the server process that they talk to."""
-    return Listener(str(person.http.base_url), person.http.headers["authorization"], path, last_event_id)
+def open_stream(person: Person, path: str, last_event_id: str | None = None) -> StreamClient:
+    """Open a stream with the person's own token, at the server process of the person's world."""
+    return StreamClient(str(person.http.base_url), person.http.headers["authorization"], path, last_event_id)

@@ -1,6 +1,7 @@
-"""A TCP proxy that a test puts in front of a server on this machine, to cut, stall and delay what passes through it.
+"""A TCP proxy in front of a server on this machine, with which a test cuts, stalls and delays connections.
 
-It runs on an event loop in a thread of its own; its methods are for the test's thread and take effect before they return.
+It runs on an event loop in a thread of its own; its methods are for the test's thread and take effect before they
+return.
 """
 
 import asyncio
@@ -23,19 +24,21 @@ CHUNK = 65_536
 
 
 class Trap:
-    """Loses the answer to what clients say: the connection that said all of `parts`, in this order, is reset in place of its
-    next answer. Springs once; `sprung` is set then."""
+    """Resets a connection that has sent all of `parts`, in this order, in place of its next response.
+
+    It takes effect once; `sprung` is set then.
+    """
 
     def __init__(self, *parts: bytes) -> None:
         self.sprung = threading.Event()
         self._whole = re.compile(b".*?".join(map(re.escape, parts)), re.DOTALL)
 
-    def fits(self, said: bytes) -> bool:
-        return not self.sprung.is_set() and self._whole.search(said) is not None
+    def fits(self, received: bytes) -> bool:
+        return not self.sprung.is_set() and self._whole.search(received) is not None
 
 
 class Proxy:
-    """Passes everything on until told otherwise. `port` is where clients connect."""
+    """Passes bytes on unless a fault is set. `port` is the port for clients."""
 
     def __init__(self, server_port: int) -> None:
         self._server_ports = itertools.cycle([server_port])
@@ -74,7 +77,7 @@ class Proxy:
 
     @contextmanager
     def stalled(self, *ways: Way) -> Iterator[None]:
-        """Keep every connection open, also new ones, and hold back all bytes in these directions; pass them on afterwards."""
+        """Hold back all bytes in these directions, of new connections too; pass them on afterwards."""
         self._call(self._let_flow(ways or BOTH, False))
         try:
             yield
@@ -83,7 +86,7 @@ class Proxy:
 
     @contextmanager
     def delayed(self, seconds: float) -> Iterator[None]:
-        """Delay all bytes by so many seconds, in either direction."""
+        """Delay all bytes by `seconds` in either direction."""
         self.delay_seconds = seconds
         try:
             yield
@@ -150,7 +153,7 @@ class Proxy:
 
 
 class _Link:
-    """One connection of a client, and the one to the server that belongs to it."""
+    """A client's connection and the corresponding one to the server."""
 
     def __init__(self, proxy: Proxy, ends: dict[Way, tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
         self._proxy, self._ends = proxy, ends
@@ -179,7 +182,7 @@ class _Link:
                 await asyncio.sleep(self._proxy.delay_seconds)
                 await self._proxy.flowing[way].wait()
                 if way == "up":
-                    self._listen(data)
+                    self._watch_for_parts(data)
                 elif self._losing:
                     self._losing.sprung.set()
                     self.cut()
@@ -192,8 +195,8 @@ class _Link:
                     self.cut()
                     return
 
-    def _listen(self, data: bytes) -> None:
-        """Note when this connection sends the parts that the trap waits for."""
+    def _watch_for_parts(self, data: bytes) -> None:
+        """Record when this connection has sent the parts that the trap waits for."""
         trap = self._proxy.trap
         self._said = (self._said + data)[-CHUNK:] if trap else b""
         if trap and self._losing is None and trap.fits(self._said):
@@ -201,7 +204,7 @@ class _Link:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with RST in place of FIN; what was passed on before may get lost with it, as it may in a network."""
+    """Close with RST in place of FIN; bytes passed on just before may get lost with it, as in a network."""
     raw: socket.socket = writer.get_extra_info("socket")
     with suppress(OSError):
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

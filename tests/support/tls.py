@@ -1,6 +1,6 @@
-"""Redis over TLS, for tests: certificates made on the spot, and a server that speaks TLS in front of one that does not.
+"""Redis over TLS: certificates made on the spot, and a TLS server in front of a plain Redis.
 
-The bytes that clients send are kept, as somebody on the wire would see them.
+The bytes that clients send are recorded as they cross the network.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ KEPT = 100_000
 
 
 class Authority:
-    """A certificate authority of its own; `file` is what its clients need."""
+    """A certificate authority; clients verify against `file`."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, _named(name)

@@ -1,7 +1,7 @@
-"""What every test has at hand: people with tokens, the marketplace around them, and access to the database.
+"""Fixtures' building blocks: callers with tokens, the marketplace around them, and access to the database.
 
-The service is asked over HTTP, as its users ask it; the neighbours are the sandbox, set up and read through its control
-API. Each test has people, products and orders of its own, so tests neither clean up nor see each other.
+The service is used over HTTP, as its clients use it; the neighbours are the sandbox, set up and read through its
+control API. Each test has callers, products and orders of its own, so tests neither clean up nor affect each other.
 """
 
 import time
@@ -21,13 +21,13 @@ Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 20
 
 
-def eventually(look: Callable[[], Answer | None], what: str = "it", seconds: float = PATIENCE_SECONDS) -> Answer:
-    """Call `look` again and again until it returns something true, and return that; fail after `seconds`."""
+def eventually(look: Callable[[], Answer | None], description: str = "it", seconds: float = PATIENCE_SECONDS) -> Answer:
+    """Call `look` repeatedly until it returns a true value, and return that; fail after `seconds`."""
     end = time.monotonic() + seconds
     while True:
         if found := look():
             return found
-        assert time.monotonic() < end, f"waited {seconds} s for {what}; last seen: {found!r}"
+        assert time.monotonic() < end, f"waited {seconds} s for {description}; last seen: {found!r}"
         time.sleep(0.05)
 
 
@@ -59,10 +59,10 @@ class Sandbox:
         return self._ask("POST", f"/payments/{order_id}/{word}", fields)
 
     def payments(self, **fields: Any) -> None:
-        """Set how Payment treats orders from now on: `behaviour`, `via`, `capture_after`."""
+        """Set the sandbox Payment's treatment of orders from now on: `behaviour`, `via`, `capture_after`."""
         self._ask("PUT", "/payments", fields)
 
-    def say(self, message: str, **fields: Any) -> None:
+    def publish(self, message: str, **fields: Any) -> None:
         """Publish any text as payments.events."""
         self._ask("POST", "/payments/messages", {"message": message, **fields})
 
@@ -96,7 +96,7 @@ class Sandbox:
 
 
 class Person:
-    """A caller with a token of their own, talking to one server process."""
+    """A caller with a token, at one server process."""
 
     def __init__(self, world: "World", role: str, subject: str, vendor_id: str | None = None) -> None:
         self.world, self.id = world, subject
@@ -106,7 +106,7 @@ class Person:
         )
 
     def get(self, path: str, **how: Any) -> httpx.Response:
-        """Return the response, which must end: a live stream where none is allowed would be read for ever."""
+        """Return the response, which must end: reading an unexpected live stream would never return."""
         with self.http.stream("GET", f"/api/v1{path}", **how) as answer:
             assert answer.headers.get("content-type") != "text/event-stream", f"GET {path} opens a stream"
             answer.read()

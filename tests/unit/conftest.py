@@ -1,7 +1,7 @@
-"""Tests of single parts, without the service's servers.
+"""Unit tests: single parts without the service's servers.
 
-Modules that touch Django's settings or models need them when they are imported, so Django is set up here, before any is,
-from placeholders. The environment is as it was afterwards: processes that other tests start don't inherit them.
+Modules that touch Django's settings or models need them at import, so Django is set up here from placeholders, before
+any is imported. The environment is restored afterwards, so that processes started by other tests do not inherit it.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ LOOPS: Loops = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_lo
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Loops:
-    """Python's own event loop, unless a test names others, like uvloop, on which the service runs."""
+    """Use Python's own event loop, unless a test names others, like uvloop, on which the service runs."""
     marker = item.get_closest_marker("asyncio")
     return LOOPS if marker and "loop_factories" in marker.kwargs else {"asyncio": LOOPS["asyncio"]}
 
 
 @pytest.fixture(scope="session")
 def certificates() -> ssl.SSLContext:
-    """What this system trusts. Reading it takes longer than most tests do."""
+    """Return the system's trusted certificates, read once: reading them takes longer than most tests."""
     return ssl.create_default_context()
 
 
 @pytest.fixture
 def one_tls_context(certificates: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every client takes the same certificates, read once."""
+    """Give every client the same certificates."""
     monkeypatch.setattr(ssl, "create_default_context", lambda: certificates)

@@ -1,4 +1,4 @@
-"""Actors: the caller of a request as the audit trail stores it."""
+"""Actor of a request, as the audit trail stores it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The rules of a shipping address: which texts it needs, and what counts as one."""
+"""Rules of a shipping address: its required texts, and the texts that count as empty."""
 
 from typing import Any
 
@@ -37,19 +37,19 @@ SEEN = ["a", "1", "-", "é", "蛋", "🎂", "\u0e01", "\u200dx\u200d", "⠁", "\
 
 
 @pytest.mark.parametrize("text", UNSEEN.values(), ids=UNSEEN)
-def test_a_text_in_which_nothing_can_be_seen_says_nothing(text: str) -> None:
+def test_a_text_without_a_visible_character_is_empty(text: str) -> None:
     assert not has_visible_character(text)
     for name in ("name", "line1", "city", "country", "postal_code"):
         assert read_address({**PARIS, name: text})[1].keys() == {name}
 
 
 @pytest.mark.parametrize("text", SEEN)
-def test_a_text_needs_one_character_that_can_be_seen(text: str) -> None:
+def test_a_text_with_one_visible_character_is_not_empty(text: str) -> None:
     assert has_visible_character(text)
     assert read_address({**PARIS, "name": text}) == ({**dict.fromkeys(MAX_LENGTHS, ""), **PARIS, "name": text}, {})
 
 
-def test_a_country_without_postal_codes_is_one_whose_address_format_has_none() -> None:
+def test_a_country_without_postal_codes_has_none_in_its_address_format() -> None:
     data = load_validation_data("all")
     formats = {code: data[code].get("fmt", data["ZZ"]["fmt"]) for code in COUNTRIES}
     assert {code for code, format_ in formats.items() if "%Z" not in format_} == WITHOUT_POSTAL_CODES
@@ -68,7 +68,7 @@ def test_a_postal_code_is_kept_where_the_country_has_none() -> None:
 
 
 @pytest.mark.parametrize("name", MAX_LENGTHS)
-def test_a_text_has_a_longest_length(name: str) -> None:
+def test_a_text_has_a_maximum_length(name: str) -> None:
     longest = {**PARIS, name: "x" * MAX_LENGTHS[name]} if name != "country" else PARIS
     assert read_address(longest)[1] == {}
     assert read_address({**PARIS, name: "x" * (MAX_LENGTHS[name] + 1)})[1].keys() == {name}
@@ -76,7 +76,7 @@ def test_a_text_has_a_longest_length(name: str) -> None:
 
 @pytest.mark.parametrize("name", MAX_LENGTHS)
 @pytest.mark.parametrize("wrong", [7, True, [], {}, ["x"], "a\0b"], ids=str)
-def test_what_is_no_text_that_can_be_kept_is_named(name: str, wrong: Any) -> None:
+def test_a_value_that_is_no_storable_text_is_named(name: str, wrong: Any) -> None:
     assert name in read_address({**PARIS, name: wrong})[1]
 
 
@@ -85,5 +85,5 @@ def test_optional_texts_are_empty_however_they_are_left_out(optional: dict[str, 
     assert read_address({**PARIS, **optional}) == ({**dict.fromkeys(MAX_LENGTHS, ""), **PARIS}, {})
 
 
-def test_everything_that_is_missing_is_named() -> None:
+def test_every_missing_text_is_named() -> None:
     assert read_address({})[1].keys() == {"name", "line1", "city", "postal_code", "country"}

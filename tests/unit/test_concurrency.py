@@ -1,4 +1,4 @@
-"""Which tasks get a slot, and how the length of the queue is measured in seconds."""
+"""Admission of tasks by the concurrency limiter, and its estimate of the queue's length in seconds."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ def test_the_fifth_in_the_queue_waits_five_times_as_long_as_the_first(clock: Clo
     assert rate.seconds_until(1) == pytest.approx(0.02, rel=0.01)
 
 
-def test_a_batch_that_ends_all_at_once_is_not_mistaken_for_speed(clock: Clock) -> None:
+def test_a_batch_that_ends_at_once_does_not_raise_the_rate(clock: Clock) -> None:
     rate = ReleaseRate()
     for _ in range(8):
         clock.now += 0.64

@@ -1,6 +1,7 @@
-"""What runs in containers: who reaches whom in `docker-compose.yml`, and what is in the images that `compose/Dockerfile` makes.
+"""Containers: the networks of `docker-compose.yml`, and the contents of the images of `compose/Dockerfile`.
 
-There is no Docker here. An image is taken for the files that its stage copies and the packages that its lock names.
+The tests run without Docker: an image is represented by the files that its stage copies and the packages that its lock
+names.
 """
 
 import json
@@ -30,7 +31,7 @@ IMAGES = {
     "production": ("requirements.txt", ["asgi_app.asgi", "asgi_app.urls", "asgi_app.celery", "orders.tasks"]),
     "sandbox": ("requirements-sandbox.txt", ["compose.sandbox.__main__"]),
 }
-"""By stage: the lock of its packages, and what it runs."""
+"""By stage: the lock of its packages, and its commands."""
 
 
 WITHOUT = """
@@ -50,7 +51,7 @@ for module in sys.argv[2:]:
 
 
 def missing(lock: str) -> set[str]:
-    """The modules that are installed here and not where only this lock is."""
+    """Return the installed modules that are absent from this lock."""
     there = locked(lock)
     return {
         module
@@ -60,7 +61,7 @@ def missing(lock: str) -> set[str]:
 
 
 def neighbours(name: str) -> set[str]:
-    """The services that have a network with this one."""
+    """Return the services that share a network with this one."""
     networks = set(SERVICES[name]["networks"])
     return {other for other in SERVICES if other != name and networks & set(SERVICES[other]["networks"])}
 
@@ -85,7 +86,7 @@ def test_redis_requires_a_password() -> None:
     assert all(url.startswith("redis://:${REDIS_PASSWORD:?}@redis:6379/") for url in urls)
 
 
-def test_what_the_composition_asks_for_is_in_the_sample() -> None:
+def test_every_variable_of_the_composition_is_in_the_sample() -> None:
     asked = set(re.findall(r"\$\{(\w+):\?", (CHECKOUT / "docker-compose.yml").read_text()))
     assert asked - read(SAMPLE).keys() == set()
 
@@ -97,14 +98,14 @@ def test_each_process_runs_from_the_image_of_its_stage() -> None:
     assert SERVICES["sandbox"]["image"] != SERVICES["service"]["image"]
 
 
-def test_the_image_that_is_built_unless_another_is_asked_for_is_production_without_the_sandbox() -> None:
+def test_the_default_image_is_production_without_the_sandbox() -> None:
     assert list(STAGES)[-1] == "production"
     assert [path for path in STAGES["production"] if path.startswith("compose")] == []
     assert "aiohttp" not in locked("requirements.txt")
 
 
 @pytest.mark.parametrize("stage", IMAGES)
-def test_what_an_image_runs_needs_no_file_and_no_package_that_is_not_in_it(stage: str, tmp_path: Path) -> None:
+def test_an_image_holds_every_file_and_package_that_its_process_needs(stage: str, tmp_path: Path) -> None:
     lock, modules = IMAGES[stage]
     for path in STAGES[stage]:
         copy(CHECKOUT / path, tmp_path / path)
@@ -116,7 +117,7 @@ def test_what_an_image_runs_needs_no_file_and_no_package_that_is_not_in_it(stage
     assert done.returncode == 0, done.stderr
 
 
-def test_an_image_without_a_package_that_it_needs_would_be_noticed(tmp_path: Path) -> None:
+def test_a_package_missing_from_an_image_is_detected(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WITHOUT, ",".join(sorted(missing("requirements.txt"))), "compose.sandbox.users"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
     assert "No module named 'aiohttp'" in done.stderr
@@ -129,7 +130,7 @@ def test_the_locks_agree_on_every_version() -> None:
     assert production.items() <= sandbox.items() <= development.items()
 
 
-def test_the_context_of_the_build_has_what_is_copied() -> None:
+def test_the_build_context_has_every_copied_file() -> None:
     allowed = [line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     for path in {path for paths in STAGES.values() for path in paths}:
         assert any(path == one or path.startswith(f"{one}/") for one in allowed), path
@@ -144,7 +145,7 @@ def locked(lock: str) -> set[str]:
 
 
 def normal(name: str) -> str:
-    """A package's name as PEP 503 compares it."""
+    """Return a package's name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

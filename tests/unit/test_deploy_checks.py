@@ -1,4 +1,4 @@
-"""`manage.py check --deploy`: silent about settings fit for production, and a warning for each that is not."""
+"""`manage.py check --deploy`: silent about settings fit for production, and one warning for each weakness."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ FIT: dict[str, Any] = {
 
 
 def check_deploy(**changed: str) -> subprocess.CompletedProcess[str]:
-    """What an operator sees in an environment with strong secrets, but for these changes."""
+    """Return the command's output in an environment with strong secrets and these changes."""
     environment = read(PLACEHOLDERS) | {name: secrets.token_urlsafe(48) for name in SECRETS}
     environment |= {"ALLOWED_HOSTS": "orders.example.com", "PATH": os.defpath, **changed}
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
@@ -33,7 +33,7 @@ def check_deploy(**changed: str) -> subprocess.CompletedProcess[str]:
 
 
 def warnings(**changed: Any) -> list[str]:
-    """The warnings under settings fit for production, but for these changes."""
+    """Return the warnings under settings fit for production with these changes."""
     with override_settings(**FIT | changed):
         return [
             f"{found.id}: {found.msg}"
@@ -42,17 +42,17 @@ def warnings(**changed: Any) -> list[str]:
         ]
 
 
-def test_settings_fit_for_production_are_passed_without_a_word() -> None:
+def test_settings_fit_for_production_pass_silently() -> None:
     ended = check_deploy()
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "no issues" in ended.stdout
 
 
-def test_an_operator_is_told_what_to_do_about_a_weakness() -> None:
+def test_a_warning_names_the_remedy() -> None:
     ended = check_deploy(PAYMENT_SIGNING_SECRET="", JWT_SECRET="hunter2", DJANGO_DEBUG="true", ALLOWED_HOSTS="*")
     assert ended.returncode != 0
-    for said in ("PAYMENT_SIGNING_SECRET is not set", "JWT_SECRET is weak", "token_urlsafe", "DEBUG", "every host"):
-        assert said in ended.stderr
+    for expected in ("PAYMENT_SIGNING_SECRET is not set", "JWT_SECRET is weak", "token_urlsafe", "DEBUG", "every host"):
+        assert expected in ended.stderr
     assert "hunter2" not in ended.stderr + ended.stdout
 
 
@@ -60,7 +60,7 @@ def test_fit_settings_have_no_warning() -> None:
     assert warnings() == []
 
 
-def test_payment_messages_that_nobody_signs_are_warned_of() -> None:
+def test_unsigned_payment_messages_are_warned_of() -> None:
     assert warnings(PAYMENT_SIGNING_SECRET="") == ["order_service.W001: PAYMENT_SIGNING_SECRET is not set."]
 
 
@@ -71,13 +71,13 @@ def test_payment_messages_that_nobody_signs_are_warned_of() -> None:
     ids=["short", "one letter", "one word", "the sample's"],
 )
 def test_each_weak_secret_is_warned_of(name: str, weak: str) -> None:
-    said = {"SECRET_KEY": "DJANGO_SECRET_KEY"}.get(name, name)
+    expected = {"SECRET_KEY": "DJANGO_SECRET_KEY"}.get(name, name)
     [warning] = [found for found in warnings(**{name: weak}) if found.startswith("order_service.W002")]
-    assert f"W002: {said} is weak: " in warning
+    assert f"W002: {expected} is weak: " in warning
     assert weak not in warning
 
 
-def test_no_secret_that_stands_in_the_repository_is_strong() -> None:
+def test_no_secret_of_the_repository_is_strong() -> None:
     for file in (PLACEHOLDERS, SAMPLE):
         given = {name: value for name, value in read(file).items() if name in SECRETS}
         assert given

@@ -1,4 +1,4 @@
-"""The SQL that orders are read with, as Django makes it."""
+"""The SQL that reads orders, as Django compiles it."""
 
 import django
 import pytest

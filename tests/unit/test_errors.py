@@ -1,4 +1,4 @@
-"""Every refusal has one code, every code one status, and every answer of refusal the same shape (RFC 9457)."""
+"""Errors: every refusal has one code, every code one status, and every refusal the same shape (RFC 9457)."""
 
 import json
 from typing import Any
@@ -46,13 +46,13 @@ STATUS_OF = {code: status for status, codes in CONTRACT.items() for code in code
 
 
 def tree(root: type[OrderError]) -> list[type[OrderError]]:
-    """The errors that have a code of their own; shades of one that are told apart inside only are left out."""
+    """Return the error classes with a code of their own, without those that are distinguished internally only."""
     found = [error for child in root.__subclasses__() for error in (child, *tree(child))]
     return [error for error in found if "code" in vars(error)]
 
 
 def an(error: type[OrderError]) -> OrderError:
-    """One error of the class."""
+    """Return an instance of the class."""
     words: dict[type[OrderError], tuple[Any, ...]] = {
         MethodNotAllowed: ("PUT", ["GET"]),
         IllegalTransition: ("pending", "shipped"),
@@ -73,7 +73,7 @@ def test_each_code_has_the_status_of_the_contract(code: str, status: int) -> Non
     assert STATUSES[code] == status
 
 
-def test_no_code_is_outside_the_contract_but_the_one_that_should_never_be_seen() -> None:
+def test_every_code_but_that_of_an_internal_error_is_in_the_contract() -> None:
     assert STATUSES.keys() - STATUS_OF.keys() == {"internal_error"}
     assert STATUSES["internal_error"] == 500
 
@@ -89,20 +89,20 @@ def test_every_error_with_a_code_is_in_the_one_tree() -> None:
 
 
 @pytest.mark.parametrize("error", tree(OrderError), ids=lambda error: error.code)
-def test_every_error_becomes_a_problem_that_says_it_all(error: type[OrderError]) -> None:
+def test_every_error_becomes_a_complete_problem(error: type[OrderError]) -> None:
     with_id = request_id.set("r-1")
     try:
         answer = problem("/api/v1/orders", an(error))
     finally:
         request_id.reset(with_id)
-    told = body(answer)
-    assert answer.status_code == told["status"] == STATUS_OF[error.code]
-    assert told["code"] == error.code
-    assert told["detail"] == str(an(error))
-    assert told["instance"] == "/api/v1/orders"
-    assert told["request_id"] == "r-1"
-    assert told["type"] == "about:blank"
-    assert told["title"].replace(" ", "_").lower() == error.code
+    fields = body(answer)
+    assert answer.status_code == fields["status"] == STATUS_OF[error.code]
+    assert fields["code"] == error.code
+    assert fields["detail"] == str(an(error))
+    assert fields["instance"] == "/api/v1/orders"
+    assert fields["request_id"] == "r-1"
+    assert fields["type"] == "about:blank"
+    assert fields["title"].replace(" ", "_").lower() == error.code
 
 
 @pytest.mark.parametrize(
@@ -116,34 +116,34 @@ def test_every_error_becomes_a_problem_that_says_it_all(error: type[OrderError])
     ],
     ids=lambda value: value.code if isinstance(value, OrderError) else "",
 )
-def test_what_an_error_carries_stands_in_its_problem(error: OrderError, carried: dict[str, Any]) -> None:
-    told = body(problem("/", error))
-    assert told | carried == told
+def test_the_fields_of_an_error_are_in_its_problem(error: OrderError, carried: dict[str, Any]) -> None:
+    fields = body(problem("/", error))
+    assert fields | carried == fields
 
 
 @pytest.mark.parametrize("error", [Overloaded, RateLimited, DependencyUnavailable], ids=lambda error: error.code)
-def test_who_is_sent_away_for_now_is_told_when_to_come_again(error: type[OrderError]) -> None:
+def test_a_temporary_refusal_has_a_retry_after(error: type[OrderError]) -> None:
     assert int(problem("/", an(error))["Retry-After"]) >= 1
 
 
-def test_a_neighbours_own_pause_is_passed_on() -> None:
+def test_a_neighbours_retry_after_is_passed_on() -> None:
     assert problem("/", DependencyUnavailable("product", "it is closed", retry_after=5))["Retry-After"] == "5"
 
 
 @pytest.mark.parametrize("dependency", ["user", "cart", "product", "database"])
-def test_a_missing_dependency_is_named_in_the_words_of_the_contract(dependency: str) -> None:
+def test_an_unavailable_dependency_has_its_name_in_the_contract(dependency: str) -> None:
     assert body(problem("/", DependencyUnavailable(dependency, "it is away")))["dependency"] == dependency
 
 
-def test_who_has_no_good_token_is_told_which_kind_is_wanted() -> None:
+def test_a_401_names_the_authentication_scheme() -> None:
     assert problem("/", NotAuthenticated("No."))["WWW-Authenticate"] == "Bearer"
 
 
-def test_who_uses_a_wrong_method_is_told_the_right_ones() -> None:
+def test_a_405_names_the_allowed_methods() -> None:
     assert problem("/", MethodNotAllowed("PUT", ["POST", "GET"]))["Allow"] == "GET, HEAD, POST"
 
 
-def test_a_failure_tells_nothing_of_its_cause() -> None:
+def test_an_internal_error_reveals_nothing_of_its_cause() -> None:
     answers = [
         failure("/api/v1/orders", RuntimeError("secret at postgresql://orders:pw@db")),
         server_error(RequestFactory().get("/healthz")),
@@ -155,7 +155,7 @@ def test_a_failure_tells_nothing_of_its_cause() -> None:
         assert b"Traceback" not in answer.content
 
 
-def test_what_django_refuses_by_itself_is_a_problem_too() -> None:
+def test_a_refusal_by_django_is_a_problem() -> None:
     request = RequestFactory().get("/nowhere")
     assert body(not_found(request))["code"] == "not_found"
     assert body(not_found(request))["instance"] == "/nowhere"
@@ -187,7 +187,7 @@ def test_each_refused_field_is_pointed_at() -> None:
     assert wrong == [("/shipping_address/country", "invalid"), ("/product_ids/1", "invalid")]
 
 
-def test_what_is_wrong_with_the_whole_is_pointed_at_as_the_whole() -> None:
+def test_an_error_of_the_whole_body_has_an_empty_pointer() -> None:
     assert refused({"shipping_address": {"country": "FR"}, "product_ids": []}) == [("", "invalid")]
 
 

@@ -1,4 +1,4 @@
-"""Payment's messages: what is signed and well formed becomes an event, anything else is unusable and nothing worse."""
+"""Payment's messages: a signed and well-formed message becomes an event, any other is unusable and has no other effect."""
 
 import hashlib
 import hmac
@@ -45,13 +45,13 @@ def _secret() -> Iterator[None]:
 
 
 def hmac_of(message: dict[str, Any], secret: str = SECRET) -> str:
-    """The signature as the contract has it, in code that shares nothing with the service's."""
+    """Return the contract's signature, by code that shares nothing with the service's."""
     lines = ["" if message.get(name) is None else str(message[name]) for name in SIGNED]
     return hmac.new(secret.encode("utf-8"), "\n".join(lines).encode("utf-8"), hashlib.sha256).hexdigest()
 
 
 def signed(secret: str = SECRET, **fields: Any) -> bytes:
-    """The example with some other fields, signed as it then is."""
+    """Return the contract's example with some other fields, signed anew."""
     message = CAPTURED | fields
     return json.dumps({**message, "signature": hmac_of(message, secret)}).encode()
 
@@ -71,23 +71,23 @@ def test_the_message_of_the_contract_becomes_an_event() -> None:
 
 
 @pytest.mark.parametrize("word", TYPES)
-def test_every_type_of_the_contract_is_understood(word: str) -> None:
+def test_every_type_of_the_contract_is_parsed(word: str) -> None:
     assert parse(signed(type=f"payment.{word}")).type == f"payment.{word}"
 
 
 @pytest.mark.parametrize("word", sorted({*TYPES} - {*MONEY_TYPES}))
-def test_what_moves_no_money_need_not_name_any(word: str) -> None:
+def test_an_event_that_moves_no_money_needs_no_amount(word: str) -> None:
     event = parse(signed(type=f"payment.{word}", amount_minor=None, currency=None, payment_id=None))
     assert (event.amount, event.currency, event.payment_id) == (0, "", None)
 
 
 @pytest.mark.parametrize("word", MONEY_TYPES)
 @pytest.mark.parametrize("fields", [{"amount_minor": None}, {"amount_minor": 0}, {"currency": None}, {"currency": ""}])
-def test_what_moves_money_says_how_much(word: str, fields: dict[str, Any]) -> None:
+def test_an_event_that_moves_money_needs_an_amount(word: str, fields: dict[str, Any]) -> None:
     assert "amount or currency" in refusal(signed(type=f"payment.{word}", **fields))
 
 
-def test_fields_that_say_nothing_may_be_left_out() -> None:
+def test_null_fields_may_be_left_out() -> None:
     message = {name: value for name, value in CAPTURED.items() if value is not None}
     raw = json.dumps({**message, "signature": hmac_of(message)}).encode()
     assert parse(raw).amount == 2342
@@ -127,18 +127,18 @@ def test_a_time_may_be_given_in_any_time_zone(moment: str) -> None:
         "2026-11-22T10:00:00+01:60",
     ],
 )
-def test_a_moment_that_is_none_is_refused(moment: str) -> None:
+def test_an_invalid_time_is_refused(moment: str) -> None:
     assert "occurred_at" in refusal(signed(occurred_at=moment))
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"])
-def test_a_moment_that_no_calendar_of_utc_holds_is_refused(moment: str) -> None:
+def test_a_time_outside_the_years_of_utc_is_refused(moment: str) -> None:
     """PostgreSQL would keep it as the year 10000 or 1 BC, and no row with it could be read again."""
     assert "occurred_at" in refusal(signed(occurred_at=moment))
 
 
 @pytest.mark.parametrize("order_id", ["", "o-1", ORDER[:-1], ORDER + "0", "g" * 32])
-def test_an_order_id_that_is_none_of_ours_is_refused(order_id: str) -> None:
+def test_a_malformed_order_id_is_refused(order_id: str) -> None:
     assert "order_id" in refusal(signed(order_id=order_id))
 
 
@@ -170,12 +170,12 @@ def test_a_message_that_breaks_the_contract_is_refused_though_it_is_signed(field
 
 
 @pytest.mark.parametrize("field", ["event_id", "payment_id", "currency", "refund_id"])
-def test_no_text_brings_what_the_database_cannot_keep(field: str) -> None:
+def test_a_text_that_the_database_cannot_store_is_refused(field: str) -> None:
     assert refusal(signed(type="payment.failed", **{field: "a\0b"}))
 
 
 @pytest.mark.parametrize("longest", [("event_id", 64), ("payment_id", 200), ("refund_id", 64)])
-def test_ids_may_be_as_long_as_they_are_kept(longest: tuple[str, int]) -> None:
+def test_ids_may_be_as_long_as_their_columns(longest: tuple[str, int]) -> None:
     field, length = longest
     assert getattr(parse(signed(**{field: "é" * length})), field) == "é" * length
     assert refusal(signed(**{field: "é" * (length + 1)}))
@@ -219,7 +219,7 @@ def test_no_other_text_fits_the_signature(field: str, text: str) -> None:
         assert refusal(json.dumps(message | {field: text}).encode())
 
 
-def test_what_is_not_signed_may_be_altered() -> None:
+def test_an_unsigned_field_may_be_altered() -> None:
     message = json.loads(signed())
     assert parse(json.dumps(message | {"reason": "said later"}).encode()).amount == 2342
 
@@ -265,17 +265,17 @@ def test_lines_cannot_move_from_one_signed_field_to_the_next() -> None:
     st.integers(1, MAX_MINOR),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=64),
 )
-def test_we_sign_as_payment_does(word: str, amount: int, text: str) -> None:
+def test_the_service_signs_as_payment_does(word: str, amount: int, text: str) -> None:
     message = CAPTURED | {"type": f"payment.{word}", "amount_minor": amount, "refund_id": text or None}
     assert signing.signature(message, SECRET) == hmac_of(message)
     assert signing.is_signed({**message, "signature": hmac_of(message)}, SECRET)
 
 
-# --- anything at all --------------------------------------------------------------------------------------------------
+# --- arbitrary input --------------------------------------------------------------------------------------------------
 
 
 def survives(raw: bytes) -> None:
-    """Neither reading the message nor asking what it is about fails in an unforeseen way."""
+    """Check that neither reading the message nor finding its order raises an unexpected exception."""
     try:
         event = parse(raw)
     except Unusable as error:
@@ -306,33 +306,33 @@ json_values = st.recursive(
 @example(b"\xef\xbb\xbf{}")
 @example(b"1e999")
 @example(b"9" * 5000)
-def test_no_bytes_do_worse_than_being_unusable(raw: bytes) -> None:
+def test_arbitrary_bytes_are_at_worst_unusable(raw: bytes) -> None:
     survives(raw)
 
 
 @given(json_values)
-def test_no_json_does_worse_than_being_unusable(value: Any) -> None:
+def test_arbitrary_json_is_at_worst_unusable(value: Any) -> None:
     survives(json.dumps(value).encode())
 
 
 @given(st.dictionaries(st.sampled_from([*SIGNED, "reason", "signature"]), json_values, max_size=3))
-def test_no_field_does_worse_than_making_its_message_unusable(fields: dict[str, Any]) -> None:
+def test_an_arbitrary_field_makes_its_message_at_worst_unusable(fields: dict[str, Any]) -> None:
     message = CAPTURED | fields
     survives(json.dumps({"signature": hmac_of(message), **message}).encode("utf-8", "surrogatepass"))
 
 
 @given(st.datetimes(timezones=st.timezones()))
-def test_every_moment_that_can_be_written_is_understood_or_refused(moment: datetime) -> None:
+def test_an_arbitrary_time_is_parsed_or_refused(moment: datetime) -> None:
     survives(signed(occurred_at=moment.isoformat()))
 
 
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=3))
-def test_no_damage_on_the_way_does_worse_than_making_a_message_unusable(place: int, damage: bytes) -> None:
+def test_a_damaged_message_is_at_worst_unusable(place: int, damage: bytes) -> None:
     raw = signed()
     survives(raw[:place] + damage + raw[place + len(damage) :])
 
 
-def test_a_message_over_one_mebibyte_is_refused_unread() -> None:
+def test_a_message_over_one_mebibyte_is_refused_unparsed() -> None:
     padded = signed(reason="x" * (MAX_BYTES - len(signed(reason=""))))
     assert len(padded) == MAX_BYTES
     assert parse(padded).amount == 2342

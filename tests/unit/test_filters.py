@@ -1,4 +1,4 @@
-"""Filters of lists: what is declared is what django-filter reads, and what the planner knows."""
+"""Filters of lists: their declarations, django-filter's form of them, and the planner's conditions agree."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_every_declared_filter_has_a_condition(filterset: type[ListFilterSet], t
     assert set(filterset.base_filters) <= set(table.conditions)
 
 
-def test_what_a_filter_cannot_honour_is_refused() -> None:
+def test_an_unsupported_filter_argument_is_refused() -> None:
     with pytest.raises(TypeError):
         TextFilter("Some text.", lookup_expr="icontains")  # type: ignore[call-arg]
     with pytest.raises(TypeError):

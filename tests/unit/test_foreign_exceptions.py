@@ -1,4 +1,6 @@
-"""Whatever a neighbour does, its client says it in our words: an `OrderError`, or one of `clients.errors`; never another's."""
+"""Clients of neighbours raise errors of this service only, whatever the neighbour does: an `OrderError`, or one of
+`clients.errors`.
+"""
 
 import asyncio
 import inspect
@@ -76,8 +78,8 @@ UNUSABLE_BODIES = {
     "half a surrogate pair": WHOLE.replace(b"u-1", b"u-\\ud800"),
     "UTF-16": WHOLE.decode().encode("utf-16"),
     "deep": b"[" * 100_000,
-    "deep in a field nobody reads": WHOLE[:-1] + b', "more": ' + b"[" * 100_000,
-    "somebody else": WHOLE.replace(b"u-1", b"u-2"),
+    "deep in an unread field": WHOLE[:-1] + b', "more": ' + b"[" * 100_000,
+    "another user": WHOLE.replace(b"u-1", b"u-2"),
     "wrong types": WHOLE.replace(b"true", b'"yes"').replace(b"7", b"7.5"),
     "out of range": WHOLE.replace(b"true", b"null").replace(b"2}", b"99999999999999999999}"),
 }
@@ -85,7 +87,7 @@ STATUSES = ["100 Continue", "301 Moved", "400 No", "401 No", "500 Oops", "503 La
 
 
 async def ours(call: Call, neighbours: ServiceClients) -> OrderError | None:
-    """The error of ours that the call ends with, if it fails; any other error fails the test."""
+    """Return this service's error that the call raises, if it fails; any other exception fails the test."""
     try:
         async with asyncio.timeout(5):
             await call(neighbours, Deadline.after(SECONDS))
@@ -96,7 +98,7 @@ async def ours(call: Call, neighbours: ServiceClients) -> OrderError | None:
 
 @asynccontextmanager
 async def neighbours_at(port: int, seconds: float = 0.05) -> AsyncIterator[ServiceClients]:
-    """All neighbours at one address, each given so long to answer."""
+    """Yield clients of all neighbours at one address, each with this deadline in seconds."""
     url = f"http://{HOST}:{port}"
     with override_settings(
         USER_SERVICE_URL=url,
@@ -109,7 +111,7 @@ async def neighbours_at(port: int, seconds: float = 0.05) -> AsyncIterator[Servi
             yield neighbours
 
 
-async def hang_up(peer: Peer) -> None:
+async def close_at_once(peer: Peer) -> None:
     peer.close()
 
 
@@ -120,7 +122,7 @@ async def break_off(peer: Peer) -> None:
 
 BROKEN: dict[str, Manner] = {
     "silent": silence,
-    "hangs up": hang_up,
+    "closes at once": close_at_once,
     "resets": break_off,
     "garbage": once(b"\0\xff\r\n\r\n" * 50),
     "half an answer": once(answer(WHOLE)[:-1]),
@@ -132,7 +134,7 @@ BROKEN: dict[str, Manner] = {
 
 @pytest.mark.parametrize("call", [*HTTP_CALLS, *GRPC_CALLS])
 @pytest.mark.parametrize("port", [closed_port, full_port])
-async def test_a_neighbour_that_is_not_there(call: str, port: Callable[[], Any]) -> None:
+async def test_a_neighbour_that_refuses_the_connection_is_unavailable(call: str, port: Callable[[], Any]) -> None:
     with port() as number:
         async with neighbours_at(number) as neighbours:
             error = await ours((HTTP_CALLS | GRPC_CALLS)[call], neighbours)
@@ -141,7 +143,7 @@ async def test_a_neighbour_that_is_not_there(call: str, port: Callable[[], Any])
 
 @pytest.mark.parametrize("call", [*HTTP_CALLS, *GRPC_CALLS])
 @pytest.mark.parametrize("manner", [name for name in BROKEN if name != "not ASCII"])
-async def test_a_neighbour_that_breaks_the_protocol(call: str, manner: str) -> None:
+async def test_a_neighbour_that_breaks_the_protocol_is_unavailable(call: str, manner: str) -> None:
     async with serving(BROKEN[manner]) as server, neighbours_at(server.port) as neighbours:
         error = await ours((HTTP_CALLS | GRPC_CALLS)[call], neighbours)
         assert isinstance(error, DependencyUnavailable)
@@ -163,14 +165,14 @@ async def test_a_failed_post_is_not_sent_again(status: bytes) -> None:
 
 
 @pytest.mark.parametrize("call", HTTP_CALLS)
-async def test_a_neighbour_whose_headers_are_no_text(call: str) -> None:
+async def test_a_neighbour_whose_headers_are_no_text_is_unavailable(call: str) -> None:
     async with serving(BROKEN["not ASCII"]) as server, neighbours_at(server.port) as neighbours:
         await ours(HTTP_CALLS[call], neighbours)
 
 
 @pytest.mark.parametrize("call", ["user", "cart"])
 @pytest.mark.parametrize("body", UNUSABLE_BODIES)
-async def test_a_neighbour_whose_answer_breaks_the_contract(call: str, body: str) -> None:
+async def test_a_response_that_breaks_the_contract_is_an_error_of_ours(call: str, body: str) -> None:
     async with serving(always(answer(UNUSABLE_BODIES[body]))) as server, neighbours_at(server.port) as neighbours:
         error = await ours(HTTP_CALLS[call], neighbours)
         assert isinstance(error, DependencyUnavailable)
@@ -179,14 +181,14 @@ async def test_a_neighbour_whose_answer_breaks_the_contract(call: str, body: str
 
 @pytest.mark.parametrize("call", HTTP_CALLS)
 @pytest.mark.parametrize("status", STATUSES)
-async def test_a_neighbour_that_answers_another_status(call: str, status: str) -> None:
+async def test_an_unexpected_status_is_an_error_of_ours(call: str, status: str) -> None:
     answering = always(answer(WHOLE, status.encode()))
     async with serving(answering) as server, neighbours_at(server.port) as neighbours:
         assert isinstance(await ours(HTTP_CALLS[call], neighbours), DependencyUnavailable)
 
 
 class _Product(grpc.GenericRpcHandler):
-    """A gRPC server that answers every call with these bytes after so many seconds, or ends it with this status."""
+    """A gRPC server that answers each call with these bytes after `seconds`, or ends it with this status."""
 
     def __init__(self, raw: bytes = b"", status: grpc.StatusCode | None = None, seconds: float = 0) -> None:
         self._raw, self._status, self._seconds = raw, status, seconds
@@ -203,7 +205,7 @@ class _Product(grpc.GenericRpcHandler):
 
 @asynccontextmanager
 async def product(handler: _Product) -> AsyncIterator[ServiceClients]:
-    """Neighbours, the Product among which treats every call so."""
+    """Yield clients of neighbours whose Product treats every call this way."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port(f"{HOST}:0")
@@ -225,7 +227,7 @@ async def test_a_call_to_product_ends_with_its_deadline(call: str) -> None:
 
 
 @pytest.mark.parametrize("status", [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK])
-async def test_a_product_service_that_ends_calls_with_any_status(status: grpc.StatusCode) -> None:
+async def test_any_grpc_status_of_product_is_an_error_of_ours(status: grpc.StatusCode) -> None:
     async with product(_Product(status=status)) as neighbours:
         for call in GRPC_CALLS.values():
             error = await ours(call, neighbours)
@@ -249,7 +251,9 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("raw", UNREADABLE)
-async def test_a_product_service_whose_answer_cannot_be_read(raw: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unreadable_response_of_product_is_an_error_of_ours(
+    raw: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.CRITICAL):
         async with product(_Product(UNREADABLE[raw])) as neighbours:
             for call in GRPC_CALLS.values():
@@ -257,7 +261,7 @@ async def test_a_product_service_whose_answer_cannot_be_read(raw: str, caplog: p
 
 
 @pytest.mark.parametrize("raw", UNUSABLE)
-async def test_a_product_service_whose_answer_breaks_the_contract(raw: str) -> None:
+async def test_a_response_of_product_that_breaks_the_contract_is_an_error_of_ours(raw: str) -> None:
     async with product(_Product(UNUSABLE[raw])) as neighbours:
         for name, call in GRPC_CALLS.items():
             error = await ours(call, neighbours)
@@ -277,20 +281,21 @@ async def test_a_product_service_whose_answer_breaks_the_contract(raw: str) -> N
         {"product_id": "p-2"},
     ],
 )
-async def test_a_product_that_breaks_the_contract_is_no_product(field: dict[str, Any]) -> None:
-    spoilt = pb.Product()
-    spoilt.CopyFrom(MUG)
+@pytest.mark.parametrize("call", ["prices", "reserve"])
+async def test_a_product_that_breaks_the_contract_is_refused(call: str, field: dict[str, Any]) -> None:
+    broken = pb.Product()
+    broken.CopyFrom(MUG)
     for name, value in field.items():
-        setattr(spoilt, name, value)
-    for call, message in (
-        ("prices", pb.GetProductsResponse(products=[spoilt])),
-        ("reserve", pb.ReserveStockResponse(hold=HELD, products=[spoilt])),
-    ):
-        async with product(_Product(message.SerializeToString())) as neighbours:
-            assert isinstance(await ours(GRPC_CALLS[call], neighbours), DependencyUnavailable)
+        setattr(broken, name, value)
+    messages = {
+        "prices": pb.GetProductsResponse(products=[broken]),
+        "reserve": pb.ReserveStockResponse(hold=HELD, products=[broken]),
+    }
+    async with product(_Product(messages[call].SerializeToString())) as neighbours:
+        assert isinstance(await ours(GRPC_CALLS[call], neighbours), DependencyUnavailable)
 
 
-async def test_a_name_and_a_sku_that_are_longer_than_what_is_kept_are_cut() -> None:
+async def test_a_name_and_a_sku_longer_than_their_columns_are_cut() -> None:
     named = pb.Product()
     named.CopyFrom(MUG)
     named.name, named.sku = "蛋" * 499 + "🎂🎂\0", "s" * 1000
@@ -341,29 +346,29 @@ async def test_an_issuer_whose_keys_cannot_be_used_publishes_none(published: str
             await keys.close()
 
 
-def saying(word: bytes) -> Manner:
-    """This word whenever something is heard."""
+def repeating(word: bytes) -> Manner:
+    """Return a manner that sends this text after each line received."""
 
     async def manner(peer: Peer) -> None:
-        while await peer.heard():
+        while await peer.received():
             await peer.send(word)
 
     return manner
 
 
 BROKEN_REDIS: dict[str, Manner] = {
-    "away": hang_up,
+    "away": close_at_once,
     "resetting": break_off,
     "silent": silence,
-    "no Redis": saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-    "refusing": saying(b"-ERR no\r\n"),
-    "loading": saying(b"-LOADING Redis is loading\r\n"),
-    "closed to us": saying(b"-NOAUTH Authentication required.\r\n"),
+    "no Redis": repeating(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "refusing": repeating(b"-ERR no\r\n"),
+    "loading": repeating(b"-LOADING Redis is loading\r\n"),
+    "closed to us": repeating(b"-NOAUTH Authentication required.\r\n"),
 }
 
 
 @pytest.mark.parametrize("manner", BROKEN_REDIS)
-async def test_the_loops_of_a_process_outlive_a_redis_that_is_broken_and_a_database_that_is_away(
+async def test_background_loops_survive_a_broken_redis_and_an_unreachable_database(
     manner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriber, "PAUSE_SECONDS", 0.01)
@@ -385,14 +390,14 @@ async def test_the_loops_of_a_process_outlive_a_redis_that_is_broken_and_a_datab
 
 
 async def test_a_process_stops_though_a_loop_misses_its_first_cancellation() -> None:
-    """As Python 3.11's wait_for, under every command of the Redis client, lets it happen (fixed in 3.12)."""
+    """Python 3.11's wait_for, which every command of the Redis client uses, can lose a cancellation (fixed in 3.12)."""
 
-    async def hard_of_hearing() -> None:
+    async def ignores_first_cancellation() -> None:
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(hard_of_hearing())
+    task = asyncio.create_task(ignores_first_cancellation())
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
         await end_tasks([task])

@@ -1,4 +1,4 @@
-"""The graceful shutdown between the first signal and the server's own handler."""
+"""Graceful shutdown, from the first signal to the server's own handler."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ SIGNALS = signal.SIGTERM, signal.SIGINT
 
 @pytest.fixture
 def server_handler() -> Iterator[Mock]:
-    """The handler that a server has set for both signals."""
+    """Yield the handler that a server has installed for both signals."""
     handler = Mock()
     before = {number: signal.signal(number, handler) for number in SIGNALS}
     yield handler
@@ -30,7 +30,7 @@ async def send(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_the_first_signal_starts_the_drain_at_whose_end_the_server_stops(
+async def test_the_first_signal_starts_the_drain_and_the_server_stops_at_its_end(
     number: signal.Signals, server_handler: Mock
 ) -> None:
     shutdown, end_streams = GracefulShutdown(), Mock()
@@ -51,7 +51,7 @@ async def test_without_a_drain_the_server_stops_at_once(server_handler: Mock) ->
     server_handler.assert_called_once_with(signal.SIGTERM, None)
 
 
-async def test_a_second_signal_ends_the_drain_and_a_third_is_the_servers_own(server_handler: Mock) -> None:
+async def test_a_second_signal_ends_the_drain_and_a_third_reaches_the_server(server_handler: Mock) -> None:
     GracefulShutdown().handle_signals(Mock())
     with override_settings(SHUTDOWN_DRAIN_SECONDS=0.2):
         for number in SIGNALS:
@@ -60,4 +60,4 @@ async def test_a_second_signal_ends_the_drain_and_a_third_is_the_servers_own(ser
         await send(signal.SIGINT)
         assert server_handler.call_count == 2
         await asyncio.sleep(0.3)
-    assert server_handler.call_count == 2, "the drain's own end came on top"
+    assert server_handler.call_count == 2, "the end of the drain called the handler again"

@@ -1,4 +1,4 @@
-"""Ids end with the ten bits of their customer, and are valid UUIDs of version 8 (RFC 9562)."""
+"""Ids end with the ten bits of their customer's shard, and are valid UUIDs of version 8 (RFC 9562)."""
 
 import uuid
 
@@ -13,7 +13,7 @@ CUSTOMERS, KEYS = st.text(min_size=1, max_size=64), st.text("abc-_~!", min_size=
 
 
 @given(CUSTOMERS, KEYS)
-def test_an_order_id_is_what_its_definition_says(customer_id: str, key: str) -> None:
+def test_an_order_id_follows_its_definition(customer_id: str, key: str) -> None:
     order_id = order_id_of(customer_id, key)
     assert str(order_id) == ids.order_id(customer_id, key)
     assert (order_id.version, order_id.variant) == (8, uuid.RFC_4122)
@@ -33,7 +33,7 @@ def test_an_order_id_is_what_its_definition_says(customer_id: str, key: str) -> 
     ],
 )
 def test_an_id_never_changes(customer_id: str, key: str, order_id: str, earlier: str) -> None:
-    """A client may repeat its key after any upgrade: these were written down once."""
+    """A client may repeat its key after any upgrade, so these ids are fixed for good."""
     assert str(order_id_of(customer_id, key)) == order_id
     assert str(earlier_order_id_of(customer_id, key)) == earlier == ids.earlier_order_id(customer_id, key)
 
@@ -53,13 +53,13 @@ def test_ids_of_parts_carry_the_shard_of_their_order_and_are_all_different(custo
 
 
 @given(st.uuids(version=5))
-def test_what_hangs_on_an_order_placed_before_has_the_last_bits_of_that_orders_id(order_id: uuid.UUID) -> None:
+def test_ids_of_parts_of_an_earlier_order_have_the_last_bits_of_its_id(order_id: uuid.UUID) -> None:
     (part,) = ids_of_parts(order_id, 1)
     assert part.int % 1024 == order_id.int % 1024
 
 
 @given(CUSTOMERS)
-def test_a_number_begins_with_the_shard_and_goes_on_at_random(customer_id: str) -> None:
+def test_a_number_begins_with_the_shard_and_continues_at_random(customer_id: str) -> None:
     order_id = order_id_of(customer_id, "k")
     first, second = number_of(order_id), number_of(order_id)
     assert first != second

@@ -1,6 +1,6 @@
-"""`make install`: the environment is created once, recreated when incomplete, and what it needs is explained.
+"""`make install`: the environment is created once, recreated when incomplete, and a missing prerequisite is explained.
 
-A script stands in for Python, and its environments for real ones, so that nothing is downloaded.
+A script takes the place of Python, and its environments that of real ones, so that nothing is downloaded.
 """
 
 import shutil
@@ -28,7 +28,7 @@ TOOLS = ("sh", "cat", "cksum", "cut", "flock", "rm", "mkdir", "chmod", "sleep", 
 
 
 class Checkout:
-    """A Makefile with a lock, and a PATH with nothing else than what `make install` may use."""
+    """A Makefile with a lock, and a PATH with only the commands that `make install` may use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.venv, self.tools = folder, folder / ".venv", folder / "tools"
@@ -107,7 +107,7 @@ def test_a_failed_installation_is_repeated(checkout: Checkout) -> None:
         (PYTHON_WITHOUT_VENV, "cannot create virtual environments"),
     ],
 )
-def test_a_python_that_cannot_be_used_is_explained(checkout: Checkout, script: str, message: str) -> None:
+def test_an_unusable_python_is_explained(checkout: Checkout, script: str, message: str) -> None:
     checkout.use_python(script)
     status, output = checkout.install()
     assert status != 0

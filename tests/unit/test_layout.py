@@ -1,4 +1,4 @@
-"""Where code of the tests may come from."""
+"""Imports between modules of the tests."""
 
 import re
 from pathlib import Path
@@ -12,6 +12,6 @@ MODULES = sorted((CHECKOUT / "tests").rglob("*.py"))
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(CHECKOUT)))
 def test_no_module_imports_a_test_module(module: Path) -> None:
-    """What several test modules need lives in `tests/support`."""
+    """Helpers of several test modules live in `tests/support`."""
     imported = re.findall(r"^(?:from|import) tests[\w.]*\.test_\w+", module.read_text(), re.MULTILINE)
     assert imported == []

@@ -1,4 +1,4 @@
-"""The state machines, held against tables written from the contract (REST API, "States")."""
+"""State machines, compared with tables written from the contract (REST API, "States")."""
 
 from itertools import combinations, pairwise, product
 
@@ -58,19 +58,19 @@ def allowed(step: object, current: str, wanted: str) -> bool:
     return True
 
 
-def test_an_order_takes_the_steps_of_the_contract_and_no_other() -> None:
+def test_an_order_has_the_transitions_of_the_contract_and_no_other() -> None:
     assert set(ORDER_STATUSES) == {*ORDER_PATH, "cancelled", "expired"}
     taken = {step for step in product(ORDER_STATUSES, repeat=2) if allowed(check_order_step, *step)}
     assert taken == ORDER_STEPS
 
 
-def test_a_vendor_order_takes_the_steps_of_the_contract_and_no_other() -> None:
+def test_a_vendor_order_has_the_transitions_of_the_contract_and_no_other() -> None:
     assert set(VENDOR_ORDER_STATUSES) == {*VENDOR_ORDER_PATH, "cancelled"}
     taken = {step for step in product(VENDOR_ORDER_STATUSES, repeat=2) if allowed(check_vendor_order_step, *step)}
     assert taken == VENDOR_ORDER_STEPS
 
 
-def test_nothing_follows_the_end() -> None:
+def test_a_terminal_status_has_no_transition() -> None:
     ends = {status for status in ORDER_STATUSES if all((status, other) not in ORDER_STEPS for other in ORDER_STATUSES)}
     assert ends == {"delivered", *TERMINATED}
     assert {"cancelled", "expired"} == TERMINATED
@@ -89,13 +89,13 @@ def test_nothing_follows_the_end() -> None:
         (100, 100, 100, "refunded"),
         (100, 60, 20, "partially_refunded"),
         (100, 60, 60, "refunded"),
-        # more than the total came in: returning the excess leaves it paid
+        # captures exceed the total: refunding the excess leaves it paid
         (100, 150, 0, "paid"),
         (100, 150, 49, "paid"),
         (100, 150, 50, "paid"),
         (100, 150, 51, "partially_refunded"),
         (100, 150, 150, "refunded"),
-        # more went out than came in
+        # refunds exceed the captures
         (100, 100, 120, "refunded"),
         # nothing to pay
         (0, 0, 0, "paid"),
@@ -109,34 +109,34 @@ def test_money_decides_the_payment_status(total: int, captured: int, refunded: i
 
 
 @pytest.mark.parametrize("some", [c for size in range(len(WORDS) + 1) for c in combinations(WORDS, size)])
-def test_without_money_the_strongest_word_decides(some: tuple[str, ...]) -> None:
+def test_without_money_the_strongest_event_decides(some: tuple[str, ...]) -> None:
     strongest = next((word for word in WORDS if word in some), "unpaid")
     assert payment_status(100, 0, 0, some) == strongest
     assert payment_status(100, 0, 0, [*reversed(some), "unknown", "refund_failed"]) == strongest
 
 
 @given(money, money, words)
-def test_a_refund_heard_before_its_capture_changes_nothing_until_the_capture_comes(
-    total: int, refunded: int, heard: set[str]
+def test_a_refund_received_before_its_capture_has_no_effect_until_the_capture(
+    total: int, refunded: int, types: set[str]
 ) -> None:
-    assert payment_status(total, 0, refunded, heard) == payment_status(total, 0, 0, heard)
-    assert payment_status(total, refunded, refunded, heard) in ("refunded", "partially_refunded", "paid")
+    assert payment_status(total, 0, refunded, types) == payment_status(total, 0, 0, types)
+    assert payment_status(total, refunded, refunded, types) in ("refunded", "partially_refunded", "paid")
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**12), st.integers(0, 10**12), words)
-def test_an_order_is_paid_exactly_when_what_was_kept_covers_its_total(
-    total: int, captured: int, refunded: int, heard: set[str]
+def test_an_order_is_paid_exactly_when_captures_minus_refunds_cover_its_total(
+    total: int, captured: int, refunded: int, types: set[str]
 ) -> None:
-    status = payment_status(total, captured, refunded, heard)
+    status = payment_status(total, captured, refunded, types)
     assert status in PAYMENT_STATUSES
     covered = captured - refunded >= total if captured else total == 0
     assert (status == "paid") == covered
 
 
 @given(money, money, money, words)
-def test_only_a_refund_makes_an_order_refunded(total: int, captured: int, refunded: int, heard: set[str]) -> None:
-    assert "refunded" not in payment_status(total, captured, 0, heard)
-    assert payment_status(total, captured, refunded, heard) != "partially_paid"
+def test_only_a_refund_makes_an_order_refunded(total: int, captured: int, refunded: int, types: set[str]) -> None:
+    assert "refunded" not in payment_status(total, captured, 0, types)
+    assert payment_status(total, captured, refunded, types) != "partially_paid"
 
 
 @pytest.mark.parametrize("status", ORDER_STATUSES)
@@ -174,7 +174,7 @@ def test_a_customer_cancels_while_every_vendor_order_is_pending_and_an_admin_unt
         ("cancelled", ["cancelled"], "The order has been cancelled", "The order has been cancelled"),
     ],
 )
-def test_what_is_in_the_way_of_a_cancellation_is_the_truth(
+def test_the_reason_against_a_cancellation_is_correct(
     role: str, status: str, parts: list[str], customer: str | None, admin: str | None
 ) -> None:
     wanted = customer if role == "customer" else admin
@@ -244,13 +244,13 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("order_status", ORDER_STATUSES)
-def test_a_vendor_sees_of_the_order_what_concerns_its_own_part(order_status: str) -> None:
+def test_a_vendor_sees_the_order_status_as_far_as_it_concerns_its_part(order_status: str) -> None:
     shown = SHOWN[order_status]
     assert {status: order_status_for_vendor(order_status, status) for status in shown} == shown
 
 
 @pytest.mark.parametrize("size", range(5))
-def test_a_filter_by_the_order_status_that_vendors_see_selects_what_shows_it(size: int) -> None:
+def test_a_filter_by_the_order_status_that_vendors_see_selects_the_matching_vendor_orders(size: int) -> None:
     for wanted in combinations(["pending", "confirmed", "cancelled", "expired"], size):
         states = states_shown_as(wanted)
         for order_status, shown in SHOWN.items():

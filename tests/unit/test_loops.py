@@ -1,4 +1,4 @@
-"""What a background loop tells of itself, by a clock that the test turns."""
+"""Health of a background loop, measured with a clock that the test sets."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ Turn = Callable[[float], None]
 
 @pytest.fixture
 def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
-    """Turns the clock on by so many seconds."""
+    """Return a function that advances the clock by this number of seconds."""
     now = [1000.0]
     monkeypatch.setattr("orders.runtime.loop_health.time.monotonic", lambda: now[0])
 
@@ -41,7 +41,7 @@ def test_a_success_ends_a_failure(turn: Turn) -> None:
     assert health.problem == ""
 
 
-def test_a_loop_that_has_stopped_turning_is_reported(turn: Turn) -> None:
+def test_a_stalled_loop_is_reported(turn: Turn) -> None:
     health = LoopHealth()
     turn(MAX_ROUND_SECONDS)
     assert health.problem == ""
@@ -49,7 +49,7 @@ def test_a_loop_that_has_stopped_turning_is_reported(turn: Turn) -> None:
     assert health.problem == "no iteration for 31 s"
 
 
-def test_a_round_with_nothing_to_do_proves_nothing_until_the_failure_is_long_ago(turn: Turn) -> None:
+def test_an_idle_round_does_not_end_a_recent_failure(turn: Turn) -> None:
     health = LoopHealth()
     health.failed("why")
     turn(PATIENCE_SECONDS + 1)
@@ -60,7 +60,7 @@ def test_a_round_with_nothing_to_do_proves_nothing_until_the_failure_is_long_ago
     assert health.problem == ""
 
 
-def test_a_loop_with_nothing_to_do_is_well(turn: Turn) -> None:
+def test_an_idle_loop_is_healthy(turn: Turn) -> None:
     health = LoopHealth()
     for _ in range(10):
         turn(MAX_ROUND_SECONDS - 1)

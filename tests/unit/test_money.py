@@ -1,4 +1,4 @@
-"""Money: whole minor units inside, decimal strings outside, and nothing lost on the way."""
+"""Money: whole minor units inside, decimal strings outside, and a lossless conversion between them."""
 
 from decimal import Decimal
 
@@ -43,9 +43,7 @@ def test_a_written_amount_reads_as_the_same_amount(minor: int, currency: str) ->
 
 
 @given(st.integers(0, 10**15 - 1), st.integers(0, 9999), st.integers(1, 4), currencies)
-def test_a_text_is_an_amount_only_when_it_is_so_to_the_last_digit(
-    whole: int, part: int, digits: int, currency: str
-) -> None:
+def test_a_text_is_an_amount_only_if_every_digit_is_valid(whole: int, part: int, digits: int, currency: str) -> None:
     text = f"{whole}.{part % 10**digits:0{digits}d}"
     shifted = int(text.replace(".", "")) * 10 ** DECIMALS[currency]
     minor, below = divmod(shifted, 10**digits)
@@ -55,7 +53,7 @@ def test_a_text_is_an_amount_only_when_it_is_so_to_the_last_digit(
 
 
 @given(amounts, currencies, st.integers(0, 6))
-def test_zeros_at_the_end_change_no_amount(minor: int, currency: str, zeros: int) -> None:
+def test_trailing_zeros_do_not_change_an_amount(minor: int, currency: str, zeros: int) -> None:
     text = to_decimal_string(minor, currency)
     assert same_amount(text + ("" if "." in text else ".") + "0" * zeros, minor, currency)
 
@@ -66,7 +64,7 @@ def test_twenty_may_be_written_with_any_number_of_zeros() -> None:
 
 
 @pytest.mark.parametrize("text", ["20.00000000000000000000000000000001", "19.99999999999999999999999999999999"])
-def test_what_is_almost_an_amount_is_not_the_same(text: str) -> None:
+def test_a_slightly_different_text_is_not_the_same_amount(text: str) -> None:
     assert not same_amount(text, 2000, "EUR")
 
 
@@ -102,6 +100,6 @@ def test_the_largest_amount_is_the_largest_integer_that_json_numbers_carry_exact
     "text",
     ["9007199254740992", "-9007199254740992", "9007199254740991.0001", "1" * 17, "", "NaN", "1e3", "1.00000", "٣"],
 )
-def test_what_is_no_amount_in_any_currency_is_not_read(text: str) -> None:
+def test_a_text_that_is_no_amount_in_any_currency_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"decimal|at most"):
         read_amount(text)

@@ -1,5 +1,4 @@
-"""The OpenAPI document in the repository is whole and true to itself: every reference leads somewhere, every example fits
-the schema beside it, every endpoint and every error code of the service is there."""
+"""The OpenAPI document in the repository is complete and consistent: references, examples, endpoints and error codes."""
 
 import re
 from collections.abc import Iterator
@@ -45,12 +44,12 @@ def schemes_used() -> set[str]:
 
 
 def codes_of(answer: dict[str, Any]) -> set[str]:
-    """The codes that an answer may have: each has an example, named by it."""
+    """Return the codes that a response may have: each has an example with its name."""
     return set(look_up(answer).get("content", {}).get("application/problem+json", {}).get("examples", ()))
 
 
 def examples() -> Iterator[Any]:
-    """Each example beside a schema, as the arguments of a test."""
+    """Yield each example with its schema, as the arguments of a test."""
     for operation in operations():
         places = {"request": operation.get("requestBody", {"content": {}}), **operation["responses"]}
         for place, holder in places.items():
@@ -107,7 +106,7 @@ def test_the_document_names_contact_and_licence() -> None:
     assert DOCUMENT["info"]["license"]["name"]
 
 
-def test_the_document_mentions_nothing_of_development() -> None:
+def test_the_document_mentions_no_development_tool() -> None:
     assert "make run" not in str(DOCUMENT)
     assert "127.0.0.1" not in str(DOCUMENT)
 
@@ -144,11 +143,11 @@ def test_every_endpoint_documents_its_roles_and_responses() -> None:
 
 
 def test_every_error_code_is_documented_by_some_endpoint() -> None:
-    told = {
+    documented = {
         code for operation in operations() for answer in operation["responses"].values() for code in codes_of(answer)
     }
     codes = DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]
-    assert told | UNUSED == set(codes["x-extensible-enum"])
+    assert documented | UNUSED == set(codes["x-extensible-enum"])
 
 
 def test_links_in_examples_lead_to_the_list_that_they_are_on() -> None:

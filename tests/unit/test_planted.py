@@ -1,4 +1,4 @@
-"""The planted bugs are in step with the code, so that `make test-planted` can begin at any time."""
+"""The planted bugs match the code, so that `make test-planted` can run at any time."""
 
 import re
 from importlib import import_module
@@ -10,7 +10,7 @@ from tests.planted.planting import CHECKOUT, FOREIGN, find
 
 
 @pytest.mark.parametrize("target", sorted({FOREIGN, *(bug.target for bug in BUGS.values())}))
-def test_what_a_bug_replaces_exists(target: str) -> None:
+def test_the_target_of_a_bug_exists(target: str) -> None:
     module, path = target.split(":")
     find(import_module(module), path)
 

@@ -1,4 +1,4 @@
-"""What an order costs: every minor unit is somebody's, and none is nobody's."""
+"""Pricing of an order: every minor unit is accounted for, to exactly one vendor."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def product(product_id: str, unit_price: int = 1000, vendor_id: str = "v-1", cur
 
 @st.composite
 def carts(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, Product]]:
-    """Lines and their products: up to a full order, from a few vendors."""
+    """Generate cart lines and their products: up to a full order, from a few vendors."""
     ids = draw(st.lists(st.text("abcé-/", min_size=1, max_size=6), min_size=1, max_size=MAX_LINES, unique=True))
     rows = st.tuples(
         st.integers(1, MAX_QUANTITY), st.integers(0, 10**9), st.sampled_from(["v-1", "v-2", "v-10", "a", "Z"])
@@ -42,7 +42,7 @@ def test_lines_shares_and_totals_add_up_to_the_last_minor_unit(cart: tuple[dict[
 
 
 @given(carts())
-def test_each_vendors_share_is_what_their_own_lines_cost(cart: tuple[dict[str, int], dict[str, Product]]) -> None:
+def test_each_vendors_share_is_the_cost_of_its_own_lines(cart: tuple[dict[str, int], dict[str, Product]]) -> None:
     pricing = price(*cart, "EUR")
     own: dict[str, int] = defaultdict(int)
     for line in pricing.lines:
@@ -60,7 +60,7 @@ def test_the_lines_keep_the_carts_order_and_quantities(cart: tuple[dict[str, int
 
 
 def taking(shares: Sequence[Fraction]) -> Adjuster:
-    """An adjuster that takes such a share off what is left of each line; the last share counts for all lines after it."""
+    """Return an adjuster that takes these shares of what is left of each line; the last share counts for all following lines."""
 
     def adjust(lines: Sequence[PricedLine]) -> list[int]:
         return [int(line.left * shares[min(place, len(shares) - 1)]) for place, line in enumerate(lines)]
@@ -113,17 +113,17 @@ def test_an_order_may_be_discounted_to_nothing() -> None:
 
 
 @pytest.mark.parametrize("discounts", [[-1], [1001], [], [1, 1]])
-def test_an_adjuster_that_takes_what_is_not_there_is_an_error(discounts: list[int]) -> None:
+def test_an_adjuster_that_takes_more_than_is_left_is_an_error(discounts: list[int]) -> None:
     with pytest.raises(ValueError):
         price({"p": 1}, {"p": product("p", 1000)}, "EUR", [lambda _: discounts])
 
 
-def test_discounts_together_are_held_to_what_a_line_costs() -> None:
+def test_the_sum_of_discounts_is_limited_to_the_cost_of_a_line() -> None:
     with pytest.raises(ValueError, match="600"):
         price({"p": 1}, {"p": product("p", 1000)}, "EUR", [lambda _: [600]] * 2)
 
 
-def test_what_is_given_away_costs_nothing_and_still_has_a_share() -> None:
+def test_a_free_product_costs_nothing_and_still_has_a_share() -> None:
     pricing = price({"p": 3}, {"p": product("p", 0)}, "EUR")
     assert (pricing.total, pricing.shares["v-1"].total) == (0, 0)
 
@@ -134,7 +134,7 @@ def test_a_product_in_another_currency_is_refused_by_name() -> None:
         price({"p": 1, "sake": 1}, products, "EUR")
 
 
-def test_an_order_may_cost_as_much_as_can_be_kept_and_not_one_unit_more() -> None:
+def test_an_order_may_cost_the_largest_amount_and_no_unit_more() -> None:
     products = {"a": product("a", MAX_MINOR), "b": product("b", 1), "free": product("free", 0)}
     assert price({"a": 1, "free": 1}, products, "EUR").total == MAX_MINOR
     with pytest.raises(CartTooLarge):

@@ -1,4 +1,4 @@
-"""What becomes of a stock reservation is decided by how its block ends, and by nothing else."""
+"""Outcome of a stock reservation, decided by the end of its block alone."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ UNAVAILABLE = DependencyUnavailable("product", "it answered UNAVAILABLE")
 
 
 class Book:
-    """Product, as far as it is asked here. Looking a reservation up is noted, and goes no further."""
+    """Product as far as it is called here; a look-up of a reservation is recorded and goes no further."""
 
     def __init__(self, reserves: Held | BaseException, releases: BaseException | None = None) -> None:
         self.reserves, self.releases = reserves, releases
@@ -45,7 +45,7 @@ class Book:
 
 
 async def calls(book: Book, block: Callable[[Reservation], None]) -> tuple[list[str], BaseException | None]:
-    """The calls that follow on the end of a block, and what the block's caller sees."""
+    """Return the calls that follow the end of a block, and the exception for the block's caller."""
     reservations = StockReservations(cast(Products, book), lambda _: False)
     seen: BaseException | None = None
     try:
@@ -65,7 +65,7 @@ def raising(error: BaseException) -> Callable[[Reservation], None]:
 
 
 def nothing(_: Reservation) -> None:
-    """Another order was written first."""
+    """Return without an order, as when another order was written first."""
 
 
 UNKNOWN: list[BaseException] = [
@@ -102,7 +102,7 @@ async def test_an_unknown_outcome_is_looked_up(error: BaseException) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_release_without_an_answer_is_looked_up_and_the_refusal_is_told() -> None:
+async def test_a_release_without_a_response_is_looked_up_and_the_refusal_is_raised() -> None:
     assert await calls(Book(Held(1, {}), UNAVAILABLE), raising(REFUSAL)) == (["release 1", "look up"], REFUSAL)
 
 
@@ -120,5 +120,5 @@ async def test_a_call_whose_outcome_is_unknown_is_looked_up(error: BaseException
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("error", [NotAsked("product", "…"), OutOfStock("…"), HoldCommitted()], ids=repr)
-async def test_where_nothing_was_reserved_nothing_is_looked_up(error: BaseException) -> None:
+async def test_without_a_reservation_nothing_is_looked_up(error: BaseException) -> None:
     assert await calls(Book(error), nothing) == ([], error)

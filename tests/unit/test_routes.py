@@ -1,4 +1,4 @@
-"""The routes there are, against the table that says who may use them."""
+"""Routes, compared with the table of the roles that may use them."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from orders.urls import urlpatterns
 from tests.support.roles import METHODS, TABLE
 
 
-def test_the_table_of_roles_has_a_row_for_every_route_there_is() -> None:
+def test_the_table_of_roles_has_a_row_for_every_route() -> None:
     routes: list[Any] = urlpatterns
     found = {
         (method, "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(route.pattern)))

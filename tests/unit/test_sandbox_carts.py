@@ -42,7 +42,7 @@ async def test_a_cart_that_is_refilled_has_a_new_version_each_time_it_is_read(ca
     assert [(cart["version"], cart["items"]) for cart in seen] == [(8, ITEMS), (9, ITEMS)]
 
 
-def test_a_cart_that_has_moved_on_is_left_alone(carts: Carts) -> None:
+def test_a_cart_of_a_newer_version_is_not_cleared(carts: Carts) -> None:
     carts.put("ada", {"items": ITEMS})
     assert carts.clear("ada", "o-1", 7) == 409
     assert carts.ledger_of("o-1") == {"heard": 1, "in_effect": 0}

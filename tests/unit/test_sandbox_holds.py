@@ -181,15 +181,17 @@ def test_a_restock_makes_sold_units_available_once_for_each_id(inventory: Invent
     assert holds.ledger_of("o")["restocks"] == 2
 
 
-def test_a_restock_beyond_the_committed_units_changes_nothing(inventory: Inventory, holds: Holds) -> None:
+@pytest.mark.parametrize("lines", [[("a", 2)], [("b", 1), ("a", 2)], [("unsold", 1)]])
+def test_a_restock_beyond_the_committed_units_changes_nothing(
+    inventory: Inventory, holds: Holds, lines: list[tuple[str, int]]
+) -> None:
     holds.reserve("o", [("a", 2), ("b", 1)], 60)
     with pytest.raises(FailedPrecondition):
         holds.restock("too-early", "o", [("a", 1)])
     holds.commit("o")
     holds.restock("r-1", "o", [("a", 1)])
-    for lines in ([("a", 2)], [("b", 1), ("a", 2)], [("unsold", 1)]):
-        with pytest.raises(FailedPrecondition):
-            holds.restock("r-2", "o", lines)
+    with pytest.raises(FailedPrecondition):
+        holds.restock("r-2", "o", lines)
     assert (inventory["a"].sold, inventory["b"].sold) == (1, 1)
 
 
@@ -217,16 +219,19 @@ def test_invalid_arguments_are_refused(holds: Holds, order_id: str, lines: list[
         holds.reserve(order_id, lines, ttl)
 
 
-def test_calls_without_an_order_or_restock_id_are_refused(holds: Holds) -> None:
-    calls: list[Callable[[], object]] = [
-        lambda: holds.commit(""),
-        lambda: holds.release("", 0),
-        lambda: holds.get(""),
-        lambda: holds.restock("", "o", [("a", 1)]),
-    ]
-    for call in calls:
-        with pytest.raises(InvalidArgument):
-            call()
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda holds: holds.commit(""),
+        lambda holds: holds.release("", 0),
+        lambda holds: holds.get(""),
+        lambda holds: holds.restock("", "o", [("a", 1)]),
+    ],
+    ids=["commit", "release", "get", "restock"],
+)
+def test_calls_without_an_order_or_restock_id_are_refused(holds: Holds, call: Callable[[Holds], object]) -> None:
+    with pytest.raises(InvalidArgument):
+        call(holds)
 
 
 def test_new_stock_leaves_held_and_sold_units(inventory: Inventory, holds: Holds) -> None:

@@ -50,9 +50,9 @@ def test_a_status_request_repeats_the_last_event_of_a_payment_without_money(
     processor: PaymentProcessor, outcome: str, kind: str
 ) -> None:
     processor.open(command())
-    said = processor.settle("o", outcome)
-    assert types(said) == [kind]
-    assert processor.status(command("status_requested")) == said
+    events = processor.settle("o", outcome)
+    assert types(events) == [kind]
+    assert processor.status(command("status_requested")) == events
 
 
 def test_an_open_payment_has_no_event_yet(processor: PaymentProcessor) -> None:

@@ -68,12 +68,12 @@ async def payments(server: RedisServer, redis: Redis) -> AsyncIterator[Payments]
 
 
 async def listening(redis: Redis) -> bool:
-    heard = await redis.pubsub_numsub("payments.commands")
-    return bool(heard[0][1]) and bool(await redis.xinfo_groups("payments.commands"))
+    received = await redis.pubsub_numsub("payments.commands")
+    return bool(received[0][1]) and bool(await redis.xinfo_groups("payments.commands"))
 
 
 async def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
-    """Wait for the condition, which may be a coroutine and may fail while Redis is away."""
+    """Wait for the condition, which may be a coroutine and may fail while Redis is unavailable."""
     async with asyncio.timeout(seconds):
         while True:
             with suppress(RedisError, OSError):
@@ -214,8 +214,8 @@ async def test_events_can_be_published_on_the_channel_or_the_stream_only(
         await channel.get_message(timeout=1)
         await send(redis, command("requested"))
         await until(lambda: payments.ledger_of("o")["captures"])
-        heard = await channel.get_message(timeout=0.1)
-    assert (len(await published_events(redis)), int(heard is not None)) == (in_stream, in_channel)
+        received = await channel.get_message(timeout=0.1)
+    assert (len(await published_events(redis)), int(received is not None)) == (in_stream, in_channel)
 
 
 async def test_a_command_to_a_deaf_payment_is_lost_in_both_copies(redis: Redis, payments: Payments) -> None:
@@ -228,7 +228,7 @@ async def test_a_command_to_a_deaf_payment_is_lost_in_both_copies(redis: Redis, 
     assert types(await wait_for_events(redis, 2)) == ["unknown", "captured"]
 
 
-async def test_a_lost_message_that_is_repeated_on_the_same_way_is_no_duplicate(
+async def test_a_lost_message_that_is_repeated_on_the_same_transport_is_no_duplicate(
     redis: Redis, payments: Payments
 ) -> None:
     payments.faults.arm({"kind": "deaf", "times": 1})

@@ -1,4 +1,4 @@
-"""The sandbox as a process: its ready line, its seeded marketplace, its control, and its end."""
+"""The sandbox as a process: its ready line, its seeded marketplace, its control, and its shutdown."""
 
 import asyncio
 import io

@@ -117,7 +117,7 @@ async def test_unavailable_before_has_no_effect_and_unavailable_after_has(client
     assert (await client.reserve()).hold.revision == 2
 
 
-async def test_a_late_call_takes_effect_after_its_caller_has_gone(client: Client, products: Products) -> None:
+async def test_a_late_call_takes_effect_after_its_client_has_disconnected(client: Client, products: Products) -> None:
     products.faults.arm({"kind": "late", "value": 0.1, "times": 1, "call": "ReserveStock"})
     call = client("ReserveStock", reservation("o", ("mug", 1)), timeout=0.05)
     assert await code_of(call) is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -142,10 +142,10 @@ async def test_any_status_can_be_returned(client: Client, products: Products) ->
 
 
 @pytest.mark.parametrize("kind", WRONG_RESPONSES)
-async def test_each_wrong_response_differs_from_the_true_one(client: Client, products: Products, kind: str) -> None:
+async def test_each_wrong_response_differs_from_the_right_one(client: Client, products: Products, kind: str) -> None:
     products.faults.arm({"kind": "body", "value": kind, "times": 1})
     units = 99 if kind == "rejected_for_nothing" else 1
-    spoilt, true = await client.reserve(units=units), await client.reserve(units=units)
-    spoilt.hold.expires_at.CopyFrom(true.hold.expires_at)
-    spoilt.hold.revision += 1 if spoilt.hold.revision else 0
-    assert spoilt != true
+    wrong, true = await client.reserve(units=units), await client.reserve(units=units)
+    wrong.hold.expires_at.CopyFrom(true.hold.expires_at)
+    wrong.hold.revision += 1 if wrong.hold.revision else 0
+    assert wrong != true

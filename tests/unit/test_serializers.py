@@ -98,7 +98,7 @@ RECORDS: dict[type[Output], tuple[Any, ...]] = {
     admin.DeadLetterRetrySerializer: (ID,),
     admin.DeadLetterSerializer: (LETTER,),
 }
-"""What each serializer is given to represent."""
+"""The row that each serializer represents."""
 
 FOR_ADMINS = {"actor_id", "request_id", "data"}
 

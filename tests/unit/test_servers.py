@@ -35,7 +35,7 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture
 def closed_folder(tmp_path: Path) -> Path:
-    """A folder that only its owner may enter, as /root is."""
+    """Return a folder that only its owner may enter, as /root is."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     return closed / "postgres"
@@ -106,14 +106,16 @@ def test_root_without_a_way_gets_an_error(closed_folder: Path, monkeypatch: pyte
         Postgres(closed_folder).start()
 
 
-def test_redis_keeps_its_state_when_durable_and_forgets_it_otherwise(tmp_path: Path) -> None:
-    for durable, found in ((True, b"1"), (False, None)):
-        server = Redis(tmp_path / str(durable), durable=durable)
-        with server, redis.Redis.from_url(server.url) as client:
-            client.set("kept", 1)
-        assert is_gone(server.process.pid)
-        with server, redis.Redis.from_url(server.url) as client:
-            assert client.get("kept") == found
+@pytest.mark.parametrize(("durable", "found"), [(True, b"1"), (False, None)])
+def test_redis_keeps_its_state_when_durable_and_forgets_it_otherwise(
+    tmp_path: Path, durable: bool, found: bytes | None
+) -> None:
+    server = Redis(tmp_path, durable=durable)
+    with server, redis.Redis.from_url(server.url) as client:
+        client.set("kept", 1)
+    assert is_gone(server.process.pid)
+    with server, redis.Redis.from_url(server.url) as client:
+        assert client.get("kept") == found
 
 
 def test_a_server_requires_its_password(tmp_path: Path) -> None:
@@ -124,14 +126,16 @@ def test_a_server_requires_its_password(tmp_path: Path) -> None:
     assert (tmp_path / "password").stat().st_mode & 0o077 == 0
 
 
-def test_the_error_of_a_taken_port_names_the_port(tmp_path: Path, taken_port: int) -> None:
-    for server in (Postgres(tmp_path / "postgres", taken_port), Redis(tmp_path / "redis", taken_port)):
-        with pytest.raises(ServerError, match=str(taken_port)):
-            server.start()
+@pytest.mark.parametrize("server", [Postgres, Redis])
+def test_the_error_of_a_taken_port_names_the_port(
+    tmp_path: Path, taken_port: int, server: type[Postgres] | type[Redis]
+) -> None:
+    with pytest.raises(ServerError, match=str(taken_port)):
+        server(tmp_path, taken_port).start()
 
 
 @pytest.mark.parametrize("variable", ["PORT", "POSTGRES_PORT", "REDIS_PORT", "CONTROL_PORT"])
-def test_a_taken_port_that_was_asked_for_is_named_with_its_variable(variable: str, taken_port: int) -> None:
+def test_a_requested_port_that_is_taken_is_named_with_its_variable(variable: str, taken_port: int) -> None:
     asked = {"PORT": str(free_port()), variable: str(taken_port)}
     with pytest.raises(PortError, match=rf"Port {taken_port} \({variable}.*{variable}={taken_port + 1} make run"):
         Ports.from_environment(asked)
@@ -239,7 +243,7 @@ def test_the_containers_read_only_what_the_sample_environment_explains() -> None
     assert read - explained == set()
 
 
-def test_the_containers_run_what_the_local_stack_runs() -> None:
+def test_the_containers_run_the_commands_of_the_local_stack() -> None:
     services = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
     assert {"postgres", "redis", "migrate", "service", "nginx", "worker", "beat", "sandbox"} == set(services)
     drain = int(services["service"]["environment"]["SHUTDOWN_DRAIN_SECONDS"])

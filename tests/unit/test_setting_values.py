@@ -1,4 +1,4 @@
-"""The values of the settings: which are taken, as they stand, and which stop the start, with the name and what is allowed."""
+"""Values of the settings: those accepted unchanged, and those that stop the start with their name and the allowed values."""
 
 import traceback
 from typing import Any
@@ -24,32 +24,32 @@ DATABASE = "postgresql://orders:s3cret@postgres:5432/orders"
 
 
 def database(url: str, **more: str) -> dict[str, Any]:
-    """Django's settings for the database."""
+    """Return Django's settings for the database."""
     found: dict[str, Any] = start(ENOUGH | {"DATABASE_URL": url, **more})["DATABASES"]["default"]
     return found
 
 
 @pytest.mark.parametrize("value", ["$HOME", "$", "${JWT_ISSUER}", "\\$HOME", "%(HOME)s", "a#b", '"quoted"', "a=b"])
 @pytest.mark.parametrize("name", ["JWT_SECRET", "PAYMENT_SIGNING_SECRET", "SERVICE_TOKEN", "JWT_ISSUER"])
-def test_a_value_is_what_it_says(name: str, value: str) -> None:
+def test_a_value_is_used_unchanged(name: str, value: str) -> None:
     assert start(ENOUGH | {"HOME": "/root", name: value})[name] == value
 
 
-def test_a_password_in_an_address_is_what_it_says() -> None:
+def test_a_password_in_an_address_is_decoded() -> None:
     assert database("postgresql://u:$HOME@h/orders", HOME="/root")["PASSWORD"] == "$HOME"
     assert start(ENOUGH | {"REDIS_URL": "redis://:$HOME@h/0"})["REDIS_URL"] == "redis://:$HOME@h/0"
 
 
 @pytest.mark.parametrize("value", NO_NUMBERS)
 @pytest.mark.parametrize("name", sorted(set(NUMBERS) - NOT_SETTINGS))
-def test_what_is_no_number_stops_the_start(name: str, value: str) -> None:
-    said = refusal(ENOUGH | {name: value})
-    assert said.startswith(f"{name} is {value!r}"), said
-    assert "number" in said
+def test_a_value_that_is_no_number_stops_the_start(name: str, value: str) -> None:
+    message = refusal(ENOUGH | {name: value})
+    assert message.startswith(f"{name} is {value!r}"), message
+    assert "number" in message
 
 
 @pytest.mark.parametrize("name", sorted(set(NUMBERS) - NOT_SETTINGS))
-def test_zero_is_taken_where_it_means_something(name: str) -> None:
+def test_zero_is_accepted_where_it_has_a_meaning(name: str) -> None:
     environment = ENOUGH | {name: "0"}
     if name in ZERO_MEANS_NONE:
         assert start(environment)[name] == 0
@@ -62,14 +62,25 @@ def test_an_empty_number_is_the_default(name: str) -> None:
     assert start(ENOUGH | {name: ""})[name] == start(ENOUGH)[name]
 
 
+BOOLEANS = {
+    **dict.fromkeys(("true", "True", "1", "on", "yes"), True),
+    **dict.fromkeys(("false", "FALSE", "0", "off", "no", ""), False),
+}
+
+
+@pytest.mark.parametrize(("text", "value"), BOOLEANS.items())
+@pytest.mark.parametrize(
+    ("name", "setting"), [("DJANGO_DEBUG", "DEBUG"), ("PRODUCT_SERVICE_TLS", "PRODUCT_SERVICE_TLS")]
+)
+def test_a_boolean_is_true_or_false(name: str, setting: str, text: str, value: bool) -> None:
+    assert start(ENOUGH | {name: text})[setting] is value
+
+
+@pytest.mark.parametrize("text", ["maybe", "treu", "2", "none", "-1"])
 @pytest.mark.parametrize("name", ["DJANGO_DEBUG", "PRODUCT_SERVICE_TLS"])
-def test_a_boolean_is_true_or_false(name: str) -> None:
-    read = {"DJANGO_DEBUG": "DEBUG"}.get(name, name)
-    for words, meant in ((("true", "True", "1", "on", "yes"), True), (("false", "FALSE", "0", "off", "no", ""), False)):
-        assert [start(ENOUGH | {name: word})[read] for word in words] == [meant] * len(words)
-    for word in ("maybe", "treu", "2", "none", "-1"):
-        said = refusal(ENOUGH | {name: word})
-        assert all(part in said for part in (name, repr(word), "true or false"))
+def test_a_text_that_is_no_boolean_stops_the_start(name: str, text: str) -> None:
+    message = refusal(ENOUGH | {name: text})
+    assert all(part in message for part in (name, repr(text), "true or false"))
 
 
 @pytest.mark.parametrize(
@@ -123,10 +134,10 @@ def test_a_boolean_is_true_or_false(name: str) -> None:
         ("REDIS_READ_TIMEOUT_SECONDS", "1", "above 1"),
     ],
 )
-def test_a_value_that_cannot_be_used_stops_the_start(name: str, value: str, allowed: str) -> None:
-    said = refusal(ENOUGH | {name: value})
-    assert name in said
-    assert allowed in said
+def test_an_unusable_value_stops_the_start(name: str, value: str, allowed: str) -> None:
+    message = refusal(ENOUGH | {name: value})
+    assert name in message
+    assert allowed in message
 
 
 @pytest.mark.parametrize(
@@ -147,10 +158,10 @@ def test_a_value_that_cannot_be_used_stops_the_start(name: str, value: str, allo
 def test_a_refused_address_is_shown_without_its_password(name: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
         start(ENOUGH | {name: value})
-    said = "".join(traceback.format_exception(refused.value))  # as a process that does not start prints it
-    assert name in said
-    assert "s3" not in said
-    assert "cret" not in said
+    message = "".join(traceback.format_exception(refused.value))  # in the format of a failed start
+    assert name in message
+    assert "s3" not in message
+    assert "cret" not in message
 
 
 @pytest.mark.parametrize(
@@ -168,15 +179,15 @@ def test_a_refused_address_is_shown_without_its_password(name: str, value: str) 
         ),
     ],
 )
-def test_the_number_of_redis_database_is_where_every_client_looks_for_it(redis: str, used: str, broker: str) -> None:
+def test_the_number_of_the_redis_database_is_read_as_every_client_reads_it(redis: str, used: str, broker: str) -> None:
     settings = start(ENOUGH | {"REDIS_URL": redis})
     assert (settings["REDIS_URL"], settings["CELERY_BROKER_URL"]) == (used, broker)
     assert start(ENOUGH | {"CELERY_BROKER_URL": redis})["CELERY_BROKER_URL"] == used
 
 
-def test_another_broker_than_redis_is_taken_as_it_stands() -> None:
-    for url in ("amqp://u:p@rabbit:5672//", "amqps://rabbit/jobs"):
-        assert start(ENOUGH | {"CELERY_BROKER_URL": url})["CELERY_BROKER_URL"] == url
+@pytest.mark.parametrize("url", ["amqp://u:p@rabbit:5672//", "amqps://rabbit/jobs"])
+def test_a_broker_other_than_redis_is_used_unchanged(url: str) -> None:
+    assert start(ENOUGH | {"CELERY_BROKER_URL": url})["CELERY_BROKER_URL"] == url
 
 
 @pytest.mark.parametrize(
@@ -191,12 +202,12 @@ def test_hosts_may_be_a_domain_an_address_and_all() -> None:
     assert start(ENOUGH | {"ALLOWED_HOSTS": given})["ALLOWED_HOSTS"] == given.split(",")
 
 
-def test_without_hosts_those_of_this_machine_are_allowed() -> None:
-    for given in ("", " ", ","):
-        assert "localhost" in start(ENOUGH | {"ALLOWED_HOSTS": given})["ALLOWED_HOSTS"]
+@pytest.mark.parametrize("given", ["", " ", ","])
+def test_without_hosts_those_of_this_machine_are_allowed(given: str) -> None:
+    assert "localhost" in start(ENOUGH | {"ALLOWED_HOSTS": given})["ALLOWED_HOSTS"]
 
 
-def test_stock_may_be_held_as_long_as_an_order_waits() -> None:
+def test_the_hold_may_last_as_long_as_the_order_waits_for_its_payment() -> None:
     assert start(ENOUGH | {"STOCK_HOLD_SECONDS": "900"})["STOCK_HOLD_SECONDS"] == 900
 
 
@@ -215,7 +226,7 @@ def test_the_parts_of_the_databases_address_reach_django() -> None:
     }
 
 
-def test_several_hosts_and_what_is_asked_of_them_reach_libpq() -> None:
+def test_several_hosts_and_their_parameters_reach_libpq() -> None:
     found = database("postgresql://u:p@a:5432,b:5433/orders?target_session_attrs=read-write")
     assert (found["HOST"], found["PORT"]) == ("a,b", "5432,5433")
     assert found["OPTIONS"]["target_session_attrs"] == "read-write"
@@ -225,7 +236,7 @@ def test_a_unix_socket_reaches_libpq() -> None:
     assert database("postgresql:///orders?host=/run/postgresql")["HOST"] == "/run/postgresql"
 
 
-def test_what_the_address_says_wins_over_the_services_own() -> None:
+def test_a_parameter_of_the_address_takes_precedence_over_the_services_own() -> None:
     options = database(
         f"{DATABASE}?sslmode=verify-full&application_name=shop&connect_timeout=7&options=-c%20search_path%3Dshop"
     )["OPTIONS"]
@@ -234,13 +245,13 @@ def test_what_the_address_says_wins_over_the_services_own() -> None:
     assert options["options"] == "-c statement_timeout=3000 -c lock_timeout=1000 -c search_path=shop"
 
 
-def test_without_a_word_in_the_address_the_services_own_is_used() -> None:
+def test_without_a_parameter_in_the_address_the_services_own_is_used() -> None:
     options = database(DATABASE)["OPTIONS"]
     assert (options["application_name"], options["connect_timeout"]) == ("order-service", 2)
     assert options["options"] == "-c statement_timeout=3000 -c lock_timeout=1000"
 
 
-def test_a_pooler_is_asked_for_nothing_that_belongs_to_one_connection() -> None:
+def test_a_pooler_gets_no_parameter_of_a_single_connection() -> None:
     found = database(DATABASE, DATABASE_POOLER="transaction")
     assert "options" not in found["OPTIONS"]
     assert found["OPTIONS"]["prepare_threshold"] is None

@@ -1,4 +1,4 @@
-"""The settings: what the environment must say, what it may say, and that `.env.sample` explains exactly that."""
+"""Settings: the required and the optional variables of the environment, which `.env.sample` explains exactly."""
 
 import ast
 import os
@@ -44,7 +44,7 @@ def without(*names: str) -> dict[str, str]:
 
 
 def names_read() -> set[str]:
-    """The first argument of every `env.str("…")`, `env.int("…")` … in the settings."""
+    """Return the first argument of every `env.str("…")`, `env.int("…")` … in the settings."""
     calls = [node for node in ast.walk(ast.parse(SETTINGS.read_text())) if isinstance(node, ast.Call)]
     asked = [call for call in calls if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "env"]
     return {
@@ -71,7 +71,7 @@ def test_every_name_of_the_contract_is_read() -> None:
     assert set(CONTRACT.split()) - names_read() == set()
 
 
-def test_each_name_stands_in_the_sample_once() -> None:
+def test_each_name_is_in_the_sample_once() -> None:
     assert not read(SAMPLE).keys() & defaults(SAMPLE).keys()
     for name in names_explained():
         assert len(re.findall(rf"^(?:# )?{name}=", SAMPLE.read_text(), re.MULTILINE)) == 1, name
@@ -90,11 +90,11 @@ def test_the_required_names_come_first_in_the_sample_and_are_set() -> None:
 
 def test_the_service_starts_with_the_sample_as_it_is_for_debugging_only() -> None:
     assert start(AS_IT_IS)["USER_SERVICE_URL"] == "http://sandbox:8101"
-    said = refusal(read(SAMPLE))
+    message = refusal(read(SAMPLE))
     placeholders = {name for name, value in read(SAMPLE).items() if "change-me" in value} - COMPOSE_ALONE
     assert len(placeholders) >= 5
-    assert all(name in said for name in placeholders)
-    assert "change-me" not in said
+    assert all(name in message for name in placeholders)
+    assert "change-me" not in message
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_the_service_starts_with_the_sample_as_it_is_for_debugging_only() -> Non
     ],
 )
 def test_a_published_secret_stops_the_start_unless_it_is_for_debugging(name: str, value: str) -> None:
-    said = refusal(ENOUGH | {name: value})
-    assert said.startswith(f"{name} in the environment: ")
-    assert "change-me" not in said.lower()
+    message = refusal(ENOUGH | {name: value})
+    assert message.startswith(f"{name} in the environment: ")
+    assert "change-me" not in message.lower()
     assert start(ENOUGH | {name: value, "DJANGO_DEBUG": "true"})
 
 
-def test_the_sample_shows_the_true_defaults() -> None:
+def test_the_sample_shows_the_defaults() -> None:
     shown = {name: value for name, value in defaults(SAMPLE).items() if name not in WITHOUT_DEFAULT}
     assert start(AS_IT_IS | shown | {"DJANGO_DEBUG": "true"}) == start(AS_IT_IS)
 
@@ -135,7 +135,7 @@ def test_the_containers_default_to_what_the_sample_shows() -> None:
     assert fallbacks == {name: shown[name] for name in fallbacks}
 
 
-def test_what_a_person_sets_in_their_copy_of_the_sample_reaches_the_containers() -> None:
+def test_a_value_set_in_a_copy_of_the_sample_reaches_the_containers() -> None:
     service = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]["service"]
     if "env_file" not in service:
         assert names_read() - service["environment"].keys() == set()
@@ -148,8 +148,8 @@ def test_a_missing_required_name_stops_the_start_and_is_named(name: str) -> None
 
 
 def test_several_missing_names_are_all_named_and_no_other() -> None:
-    said = refusal(without("REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"))
-    assert {name for name in REQUIRED if name in said} == {"REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"}
+    message = refusal(without("REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"))
+    assert {name for name in REQUIRED if name in message} == {"REDIS_URL", "SERVICE_TOKEN", "JWT_ISSUER"}
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_another_database_than_postgresql_is_refused() -> None:
 
 @pytest.mark.parametrize("algorithm", ["none", "hs256", "HS512", "PS256", "RS256,HS256", " HS256"])
 def test_another_algorithm_than_the_four_is_refused(algorithm: str) -> None:
-    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
-    assert all(word in said for word in ("JWT_ALGORITHM", "HS256", "RS256", "ES256", "EdDSA"))
+    message = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
+    assert all(word in message for word in ("JWT_ALGORITHM", "HS256", "RS256", "ES256", "EdDSA"))
 
 
 def test_hs256_needs_a_secret() -> None:
@@ -188,8 +188,8 @@ def test_hs256_needs_a_secret() -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_a_public_algorithm_needs_a_key_and_a_secret_is_none(algorithm: str) -> None:
-    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
-    assert all(word in said for word in ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", algorithm))
+    message = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm})
+    assert all(word in message for word in ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", algorithm))
     assert start(without("JWT_SECRET") | {"JWT_ALGORITHM": algorithm, "JWT_JWKS_URL": "http://users/keys"})
 
 
@@ -202,13 +202,13 @@ def test_a_public_key_may_stand_on_one_line() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "key"), [("EdDSA", "no key"), ("RS256", None), ("ES256", "-----BEGIN PUBLIC KEY-----")]
 )
-def test_a_public_key_that_is_none_or_another_algorithms_stops_the_start(algorithm: str, key: str | None) -> None:
-    said = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm, "JWT_PUBLIC_KEY": key or public_key()})
-    assert said.startswith(f"JWT_PUBLIC_KEY is no public key for {algorithm}")
+def test_an_invalid_public_key_or_one_of_another_algorithm_stops_the_start(algorithm: str, key: str | None) -> None:
+    message = refusal(ENOUGH | {"JWT_ALGORITHM": algorithm, "JWT_PUBLIC_KEY": key or public_key()})
+    assert message.startswith(f"JWT_PUBLIC_KEY is no public key for {algorithm}")
 
 
 def public_key() -> str:
-    """An EdDSA key as PEM."""
+    """Return an EdDSA key as PEM."""
     raw = Ed25519PrivateKey.generate().public_key()
     return raw.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
@@ -227,13 +227,13 @@ def test_the_broker_is_database_1_of_the_same_redis(redis: str, broker: str) -> 
     assert start(ENOUGH | {"CELERY_BROKER_URL": "redis://jobs/5"})["CELERY_BROKER_URL"] == "redis://jobs/5"
 
 
-def test_stock_is_held_two_minutes_longer_than_an_order_waits_for_its_money() -> None:
+def test_stock_is_held_two_minutes_longer_than_an_order_waits_for_its_payment() -> None:
     assert start(ENOUGH)["STOCK_HOLD_SECONDS"] == 900 + 120
     assert start(ENOUGH | {"ORDER_EXPIRY_SECONDS": "60"})["STOCK_HOLD_SECONDS"] == 180
     assert start(ENOUGH | {"STOCK_HOLD_SECONDS": "2000"})["STOCK_HOLD_SECONDS"] == 2000
 
 
-def test_nothing_is_debugged_or_open_to_all_hosts_unless_said_so() -> None:
+def test_debugging_and_open_hosts_are_off_by_default() -> None:
     settings = start(ENOUGH)
     assert settings["DEBUG"] is False
     assert set(settings["ALLOWED_HOSTS"]) == {"localhost", "127.0.0.1", "[::1]"}

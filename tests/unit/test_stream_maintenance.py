@@ -24,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[Any]:
-    """An empty Redis with the group."""
+    """Yield a client of an empty Redis with the consumer group."""
     async with Redis.from_url(f"{server.url}/0") as client:
         await client.flushall()
         await client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
@@ -32,7 +32,7 @@ async def client(server: Server) -> AsyncIterator[Any]:
 
 
 async def names(client: Any) -> set[str]:
-    """The consumers in the group."""
+    """Return the consumers in the group."""
     return {consumer["name"].decode() for consumer in await client.xinfo_consumers(STREAM, GROUP)}
 
 
@@ -93,7 +93,7 @@ async def test_entries_beyond_the_length_are_trimmed_when_they_have_been_acknowl
     assert 500 <= await client.xlen(STREAM) <= 600
 
 
-async def test_what_redis_does_not_allow_is_left_undone(client: Any, server: Server) -> None:
+async def test_commands_that_redis_does_not_allow_are_skipped(client: Any, server: Server) -> None:
     await client.acl_setuser("narrow", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-eval", "-xtrim"])
     async with Redis.from_url(f"redis://narrow:x@{HOST}:{server.port}/0") as narrow:
         await maintain(narrow, length=0)

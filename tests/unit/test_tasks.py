@@ -1,4 +1,4 @@
-"""The tasks of the worker: a regular one leaves it to the others before long, and each is known by the name it is sent under."""
+"""Tasks of the worker: a regular one leaves the process to the others before long, and each has the name it is sent under."""
 
 import asyncio
 import time

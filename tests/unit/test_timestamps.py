@@ -1,4 +1,4 @@
-"""One reader of RFC 3339 times: all of its forms and none of ISO 8601's others."""
+"""The parser of RFC 3339 times: it accepts all of their forms and no other form of ISO 8601."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -39,9 +39,7 @@ MICROSECOND = timedelta(microseconds=1)
         ("0001-01-01T00:00:00-23:59", datetime(1, 1, 1, 23, 59, tzinfo=UTC)),
     ],
 )
-def test_every_form_of_rfc_3339_is_read_and_what_is_finer_than_a_microsecond_rounded_up(
-    text: str, moment: datetime
-) -> None:
+def test_every_form_of_rfc_3339_is_parsed_and_rounded_up_to_microseconds(text: str, moment: datetime) -> None:
     assert read_timestamp(text) == moment
     assert read_timestamp(text).utcoffset() == timedelta(0)
 
@@ -62,7 +60,7 @@ def test_every_form_of_rfc_3339_is_read_and_what_is_finer_than_a_microsecond_rou
         *("9999-12-31T23:59:60Z", "9999-12-31T23:59:59.9999999Z", "2026-11-22T12:00:00\u2212 02:00", "2026-11-22T12:00:00Z[UTC]"),
     ],
 )  # fmt: skip
-def test_nothing_else_is_a_time(text: str) -> None:
+def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="Not a"):
         read_timestamp(text)
 

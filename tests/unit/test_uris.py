@@ -1,4 +1,4 @@
-"""A link is an https URI by RFC 3986 without user info."""
+"""Links are https URIs by RFC 3986 without user info."""
 
 import pytest
 
@@ -82,10 +82,10 @@ BAD = [
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_an_https_uri_is_one(text: str) -> None:
+def test_an_https_uri_is_accepted(text: str) -> None:
     assert is_https_uri(text)
 
 
 @pytest.mark.parametrize("text", BAD, ids=ascii)
-def test_what_is_none_is_refused(text: str) -> None:
+def test_any_other_text_is_refused(text: str) -> None:
     assert not is_https_uri(text)

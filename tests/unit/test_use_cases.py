@@ -12,7 +12,7 @@ from orders import services
 
 
 def use_cases() -> Iterator[Callable[..., Any]]:
-    """The public functions of the modules of `orders.services`, each where it is defined."""
+    """Yield the public functions of the modules of `orders.services`, each from the module that defines it."""
     for module in pkgutil.walk_packages(services.__path__, "orders.services."):
         for name, function in inspect.getmembers(import_module(module.name), inspect.isfunction):
             if function.__module__ == module.name and not name.startswith("_"):

@@ -1,4 +1,4 @@
-"""The base view: DRF's attributes mean what they mean in DRF, or are refused at import."""
+"""The base view: DRF's attributes have DRF's meaning, or are refused at import."""
 
 import json
 from io import BytesIO
@@ -68,7 +68,7 @@ def test_every_member_of_drfs_view_is_honoured_or_refused() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(UNSUPPORTED))
-def test_what_would_have_no_effect_is_refused_at_import(name: str) -> None:
+def test_an_attribute_without_an_effect_is_refused_at_import(name: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"{name} has no effect"):
         defining(**{name: None})
     with pytest.raises(ImproperlyConfigured, match=f"{name} has no effect"):
@@ -76,21 +76,22 @@ def test_what_would_have_no_effect_is_refused_at_import(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["get", *ASYNC_HOOKS])
-def test_what_runs_on_the_loop_is_async(name: str) -> None:
+def test_code_on_the_event_loop_is_async(name: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"define {name} by async def"):
         defining(**{name: lambda self, *args: None})
 
 
-def test_a_method_and_its_roles_are_declared_together() -> None:
-    async def put(self: Any, request: Any) -> None: ...
+async def put(self: Any, request: Any) -> None: ...
 
-    for attributes in (
-        {"put": put},
-        {"roles": {"GET": ("customer",)}},
-        {"roles": {**View.roles, "DELETE": ("admin",)}},
-    ):
-        with pytest.raises(ImproperlyConfigured, match="in roles"):
-            defining(**attributes)
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"put": put}, {"roles": {"GET": ("customer",)}}, {"roles": {**View.roles, "DELETE": ("admin",)}}],
+    ids=["a method without roles", "roles without one of the methods", "roles of another method"],
+)
+def test_a_method_and_its_roles_are_declared_together(attributes: dict[str, Any]) -> None:
+    with pytest.raises(ImproperlyConfigured, match="in roles"):
+        defining(**attributes)
 
 
 def test_the_role_is_always_checked() -> None:
@@ -100,7 +101,7 @@ def test_the_role_is_always_checked() -> None:
         View.as_view(permission_classes=[])
 
 
-async def test_a_view_finds_what_drf_says_it_finds() -> None:
+async def test_a_view_has_the_attributes_of_drf() -> None:
     response = await ask(defining(query_parameters={"GET": ["a"]}), query=b"a=1")
     assert isinstance(response, HttpResponse)
     assert response.content == b"c-1 token 1 () {}"
@@ -124,7 +125,7 @@ class AsyncNo(BasePermission):
 
 
 @pytest.mark.parametrize("permission", [No, AsyncNo, ~IsAuthenticated])
-async def test_a_further_permission_that_says_no_is_403(permission: Any) -> None:
+async def test_a_further_permission_that_denies_is_403(permission: Any) -> None:
     view = defining(permission_classes=[*View.permission_classes, IsAuthenticated, permission])
     response = await ask(view)
     assert (response.status_code, code(response)) == (403, "permission_denied")
@@ -147,7 +148,7 @@ class AsyncThrottle(Throttle):
 
 
 @pytest.mark.parametrize("throttle", [Throttle, AsyncThrottle])
-async def test_a_throttle_that_says_no_is_429_before_the_role_is_looked_at(throttle: Any) -> None:
+async def test_a_throttle_that_denies_is_429_before_the_role_is_checked(throttle: Any) -> None:
     response = await ask(defining(throttle_classes=[throttle]), "POST")
     assert (response.status_code, code(response), response["Retry-After"]) == (429, "rate_limited", "7")
 
