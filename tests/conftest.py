@@ -4,6 +4,7 @@
 that uses a world, the invariants are checked over the whole database.
 """
 
+import gc
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -23,6 +24,12 @@ SETTINGS = {
     "RATE_LIMITS": "off",
     "CIRCUIT_FAILURE_RATIO": "2",  # tests break the neighbours all the time; those of the circuit breakers have their own server
 }
+
+
+def pytest_collection_finish() -> None:
+    """Leave the collected tests out of garbage collection: a full one would stop the event loop of a test for 0.3 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

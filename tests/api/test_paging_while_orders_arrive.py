@@ -2,12 +2,15 @@
 
 import threading
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
+from compose.stack import Stack
 from tests.support.lists import ORDERINGS, ids, ids_of, name, order_of, pages
-from tests.support.world import Person, World
+from tests.support.world import Person, World, eventually
 
 # Copies of one placed order, each a second older than the last; totals repeat, and so do times of each two. They don't expire in
 # the middle of the tests that follow: thousands that expire together keep the worker busy for minutes.
@@ -41,12 +44,40 @@ SELECT new_id, sequence, type, to_status, actor_role, actor_id, request_id, data
 FROM copy JOIN order_events e ON e.order_id = copy.id"""
 
 
+REMOVE = """
+SET session_replication_role = replica;
+WITH copy AS (
+    SELECT md5(first || n)::uuid AS id FROM unnest(%(orders)s::text[], %(copies)s::int[]) AS made(first, copies),
+        generate_series(1, copies) AS n),
+items AS (DELETE FROM order_items USING copy WHERE order_id = copy.id),
+events AS (DELETE FROM order_events USING copy WHERE order_id = copy.id),
+parts AS (DELETE FROM vendor_orders USING copy WHERE order_id = copy.id)
+DELETE FROM orders USING copy WHERE orders.id = copy.id"""
+
+MADE: dict[str, int] = {}
+"""The number of copies of each order."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def copies_removed(stack: Stack) -> Iterator[None]:
+    """Remove the copies after the module: every test that follows would check the invariants over thousands of them."""
+    yield
+    with psycopg.connect(stack.postgres.url, cursor_factory=psycopg.ClientCursor, autocommit=True) as connection:
+
+        def effects_to_come() -> bool:
+            return bool(connection.execute("SELECT FROM outbox LIMIT 1").fetchone())
+
+        eventually(lambda: not effects_to_come(), "the effects of cancelled copies")
+        connection.execute(REMOVE, {"orders": list(MADE), "copies": list(MADE.values())})
+
+
 def many_orders(world: World, copies: int, **product: Any) -> tuple[Person, list[dict[str, Any]]]:
     """Return a customer with two placed orders and copies of the first."""
     ada = world.customer()
     cart = [(world.product(250, **product), 2), (world.product(500, **product), 1)]
     first = order_of(world, ada, *cart)
     world.sql(COPY, copies, first["id"])
+    MADE[first["id"]] = copies
     order_of(world, ada, *cart)
     rows: list[dict[str, Any]] = []
     for page in pages(ada, "/orders", limit=100):
