@@ -1,11 +1,13 @@
 """How coupons are calculated (contract: coupons, "Calculation"). Pure: whole numbers of minor units, no I/O.
 
-The lines are those of the cart, in its order; a result names shares by the line's place in it.
+A coupon is one adjuster of `orders.domain.pricing.price`: `partial(discounts, terms)`. The lines are the cart's, in its order.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from orders.domain.pricing import PricedLine
 
 WHOLE = 10_000
 """100.00 %, in hundredths of a percent, the unit of `Terms.percent`."""
@@ -47,42 +49,20 @@ class Terms:
         """Where the coupon stands among others: vendors' before the platform's, then by kind, then by code (ASCII)."""
         return list(FundedBy).index(self.funded_by), list(Kind).index(self.kind), self.code
 
-    def covers(self, line: "Line") -> bool:
+    def covers(self, line: PricedLine) -> bool:
         """Return whether the line counts for the minimum spend, and for a set of `buy_quantity`."""
-        return self._is_of_vendor(line) and (self.product_ids is None or line.product_id in self.product_ids)
+        return self._is_of_vendor(line) and (self.product_ids is None or line.product.product_id in self.product_ids)
 
-    def gives(self, line: "Line") -> bool:
+    def gives(self, line: PricedLine) -> bool:
         """Return whether units of the line can be taken off by `buy_x_get_y` with `get_product_ids`."""
-        return self._is_of_vendor(line) and self.get_product_ids is not None and line.product_id in self.get_product_ids
+        return (
+            self._is_of_vendor(line)
+            and self.get_product_ids is not None
+            and line.product.product_id in self.get_product_ids
+        )
 
-    def _is_of_vendor(self, line: "Line") -> bool:
-        return self.vendor_id is None or line.vendor_id == self.vendor_id
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the cart, priced. `unit_price` in minor units."""
-
-    product_id: str
-    vendor_id: str
-    quantity: int
-    unit_price: int
-
-    @property
-    def total(self) -> int:
-        return self.quantity * self.unit_price
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A coupon and the share of each line, in the cart's order, that it takes off."""
-
-    terms: Terms
-    shares: Sequence[int]
-
-    @property
-    def discount(self) -> int:
-        return sum(self.shares)
+    def _is_of_vendor(self, line: PricedLine) -> bool:
+        return self.vendor_id is None or line.product.vendor_id == self.vendor_id
 
 
 def in_order_of_application(coupons: Iterable[Terms]) -> list[Terms]:
@@ -90,43 +70,31 @@ def in_order_of_application(coupons: Iterable[Terms]) -> list[Terms]:
     return sorted(coupons, key=lambda terms: terms.rank)
 
 
-def eligible_total(terms: Terms, lines: Iterable[Line]) -> int:
+def eligible_total(terms: Terms, lines: Iterable[PricedLine]) -> int:
     """Return what the eligible lines cost before any coupon; `get_product_ids` do not count."""
     return sum(line.total for line in lines if terms.covers(line))
 
 
-def is_applicable(terms: Terms, lines: Iterable[Line]) -> bool:
+def is_applicable(terms: Terms, lines: Iterable[PricedLine]) -> bool:
     """Return whether any line of the cart is eligible."""
     return any(terms.covers(line) for line in lines)
 
 
-def apply(coupons: Iterable[Terms], lines: Sequence[Line]) -> list[Applied]:
-    """Apply the coupons one after the other, each to what the ones before it have left of the lines."""
-    left = [line.total for line in lines]
-    applied = []
-    for terms in in_order_of_application(coupons):
-        shares = _shares(terms, lines, left)
-        left = [rest - share for rest, share in zip(left, shares, strict=True)]
-        applied.append(Applied(terms, shares))
-    return applied
+def discounts(terms: Terms, lines: Sequence[PricedLine]) -> list[int]:
+    """Return what the coupon takes off each line: its discount, shared by largest remainder over what is left of the lines."""
+    bases = _bases(terms, lines)
+    return share_out(_discount(terms, sum(bases)), bases)
 
 
-def _shares(terms: Terms, lines: Sequence[Line], left: Sequence[int]) -> list[int]:
-    """Return what the coupon takes off each line: its discount, shared by largest remainder."""
-    bases = _bases(terms, lines, left)
-    discount = _discount(terms, sum(bases))
-    return share_out(discount, bases)
-
-
-def _bases(terms: Terms, lines: Sequence[Line], left: Sequence[int]) -> list[int]:
+def _bases(terms: Terms, lines: Sequence[PricedLine]) -> list[int]:
     """Return the amount of each line that the coupon can take off."""
     if terms.kind is Kind.BUY_X_GET_Y:
         free = free_units(terms, lines)
-        return [rest * units // line.quantity for line, rest, units in zip(lines, left, free, strict=True)]
-    return [rest if terms.covers(line) else 0 for line, rest in zip(lines, left, strict=True)]
+        return [line.left * units // line.quantity for line, units in zip(lines, free, strict=True)]
+    return [line.left if terms.covers(line) else 0 for line in lines]
 
 
-def free_units(terms: Terms, lines: Sequence[Line]) -> list[int]:
+def free_units(terms: Terms, lines: Sequence[PricedLine]) -> list[int]:
     """Return how many units of each line are free: the cheapest first, at equal price those of the earlier line."""
     if terms.get_product_ids is None:
         eligible = [place for place, line in enumerate(lines) if terms.covers(line)]
@@ -136,13 +104,13 @@ def free_units(terms: Terms, lines: Sequence[Line]) -> list[int]:
         eligible = [place for place, line in enumerate(lines) if terms.gives(line)]
         sets = _units(lines, bought) // terms.buy_quantity
     wanted, free = sets * terms.get_quantity, [0] * len(lines)
-    for place in sorted(eligible, key=lambda place: (lines[place].unit_price, place)):
+    for place in sorted(eligible, key=lambda place: (lines[place].product.unit_price, place)):
         free[place] = min(wanted, lines[place].quantity)
         wanted -= free[place]
     return free
 
 
-def _units(lines: Sequence[Line], places: Iterable[int]) -> int:
+def _units(lines: Sequence[PricedLine], places: Iterable[int]) -> int:
     return sum(lines[place].quantity for place in places)
 
 
