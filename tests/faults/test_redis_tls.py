@@ -62,7 +62,7 @@ def has_logged(log: Path, word: str) -> bool:
     return word in log.read_text().lower()
 
 
-@pytest.mark.parametrize("way", ["in the address", "in the environment"])
+@pytest.mark.parametrize("way", ["in the address", pytest.param("in the environment", marks=pytest.mark.long)])
 def test_every_use_of_redis_goes_over_tls(
     stack: Stack, manual_payments: Sandbox, authority: Authority, way: str
 ) -> None:

@@ -11,6 +11,7 @@ from random import Random
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from compose.ports import HOST
 from tests.faults.conftest import kills
@@ -37,6 +38,7 @@ def test_no_request_is_lost_during_a_rolling_restart(fleet: Fleet, world: World,
         load.check()
 
 
+@pytest.mark.long
 def test_no_new_connection_is_refused_during_a_rolling_restart(fleet: Fleet) -> None:
     """Connections are opened continuously, so that at any moment some are accepted by the kernel but not yet by the server."""
     answers: list[str] = []

@@ -18,7 +18,8 @@ from compose.stack import Stack
 
 Answer = TypeVar("Answer")
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 30
+"""Promise P10: a job whose message was lost, as when its worker was frozen, comes again after its lease of 20 s."""
 
 
 def eventually(look: Callable[[], Answer | None], description: str = "it", seconds: float = PATIENCE_SECONDS) -> Answer:
