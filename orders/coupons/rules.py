@@ -1,4 +1,4 @@
-"""How coupons are calculated (contract: coupons, "Calculation"). Pure: whole numbers of minor units, no I/O.
+"""The calculation of coupons (contract: coupons, "Calculation"). Pure: whole numbers of minor units, no I/O.
 
 A coupon is one adjuster of `orders.domain.pricing.price`: `partial(discounts, terms)`. The lines are the cart's, in its order.
 """
@@ -14,7 +14,7 @@ WHOLE = 10_000
 
 
 class Kind(StrEnum):
-    """How a coupon computes its discount. The order is that in which coupons of one funder are applied."""
+    """The formula of a coupon's discount. The members are in the order in which coupons of one funder are applied."""
 
     BUY_X_GET_Y = "buy_x_get_y"
     PERCENTAGE = "percentage"
@@ -46,7 +46,7 @@ class Terms:
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """Where the coupon stands among others: vendors' before the platform's, then by kind, then by code (ASCII)."""
+        """Return the position of the coupon in the order of application: vendors' before the platform's, then by kind, then by code (ASCII)."""
         return list(FundedBy).index(self.funded_by), list(Kind).index(self.kind), self.code
 
     def covers(self, line: PricedLine) -> bool:
