@@ -46,7 +46,7 @@ class Terms:
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """Return the position of the coupon in the order of application: vendors' before the platform's, then by kind, then by code (ASCII)."""
+        """Return the sort key of application: vendors' coupons before the platform's, then by kind, then by code (ASCII)."""
         return list(FundedBy).index(self.funded_by), list(Kind).index(self.kind), self.code
 
     def covers(self, line: PricedLine) -> bool:
