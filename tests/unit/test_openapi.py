@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
 from compose.stack import CHECKOUT
+from orders.http.openapi.generator import complete
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 UNUSED = {"method_not_allowed"}
@@ -128,6 +129,18 @@ def test_every_example_names_operations_of_the_document() -> None:
 def test_an_example_fits_its_schema(schema: dict[str, Any], value: Any) -> None:
     whole = {**schema, "components": DOCUMENT["components"]}
     Draft202012Validator(whole, format_checker=validator_for(whole).FORMAT_CHECKER).validate(value)
+
+
+def test_an_example_gets_an_empty_value_for_a_required_field_that_it_lacks() -> None:
+    fields = {"gift": {"type": "boolean"}, "tags": {"type": "array"}, "until": {"type": ["string", "null"]}}
+    schemas = {"Item": {"properties": fields, "required": list(fields)}}
+    page = {"properties": {"results": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}}
+    example: dict[str, Any] = {"results": [{"gift": True}, {"until": "2026-11-22T10:00:00Z"}]}
+    complete(example, page, schemas)
+    assert example["results"] == [
+        {"gift": True, "tags": [], "until": None},
+        {"gift": False, "tags": [], "until": "2026-11-22T10:00:00Z"},
+    ]
 
 
 def test_every_endpoint_documents_its_roles_and_responses() -> None:

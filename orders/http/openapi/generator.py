@@ -1,11 +1,16 @@
 """The OpenAPI document: the operations of the views, `document.yaml` and `examples.yaml`."""
 
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.request import Request
 
 from orders.http.openapi import parameters, problems, written
+
+EMPTY: dict[Any, Any] = {"string": "", "integer": 0, "boolean": False, "array": [], "object": {}}
+"""The value of an example's missing field, by its type; null where none or several are declared."""
 
 
 class Generator(SchemaGenerator):
@@ -23,10 +28,39 @@ class Generator(SchemaGenerator):
         document["components"]["schemas"] |= parameters.SCHEMAS
         examples = written.read("examples.yaml")
         document["components"]["examples"] = {
-            name: {"summary": example["summary"], "value": example["value"]}
+            name: {"summary": example["summary"], "value": deepcopy(example["value"])}
             for name, example in (examples["requests"] | examples["responses"]).items()
         } | problems.examples(examples["errors"])
+        for schema, example in _examples_of_responses(document):
+            complete(example, schema, document["components"]["schemas"])
         return document
+
+
+def _examples_of_responses(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield the schema and the value of each successful response's examples."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            for content in (c for r in operation["responses"].values() for c in r.get("content", {}).values()):
+                for name in content.get("examples", ()):
+                    yield content["schema"], document["components"]["examples"][name]["value"]
+
+
+def complete(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Add the required fields that `value` lacks, at any depth, each with an empty value of its type.
+
+    A new field of a response is thereby valid in every example; examples.yaml gives it a better value.
+    """
+    schema = schemas[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+    if isinstance(value, list):
+        for each in value:
+            complete(each, schema.get("items", {}), schemas)
+    elif isinstance(value, dict):
+        properties = schema.get("properties", {})
+        for name in schema.get("required", ()):
+            if name not in value:
+                value[name] = deepcopy(EMPTY.get(str(properties[name].get("type"))))
+        for name in value.keys() & properties.keys():
+            complete(value[name], properties[name], schemas)
 
 
 def _merge(document: dict[str, Any], more: dict[str, Any]) -> None:
