@@ -1,5 +1,6 @@
-"""The models of `orders.store.models`, re-exported where Django discovers them."""
+"""All models, re-exported where Django discovers them."""
 
+from orders.coupons.models import Coupon, CouponBatch, CouponEvent, CouponRedemption, CouponUsage
 from orders.store.models import (
     DeadLetter,
     Order,
@@ -12,6 +13,11 @@ from orders.store.models import (
 )
 
 __all__ = [
+    "Coupon",
+    "CouponBatch",
+    "CouponEvent",
+    "CouponRedemption",
+    "CouponUsage",
     "DeadLetter",
     "Order",
     "OrderEvent",

@@ -11,6 +11,17 @@ from datetime import datetime
 from msgspec import Struct
 
 
+class AppliedCoupon(Struct, kw_only=True):
+    """A coupon of an order, as it was at checkout. `discount` in minor units of the order's currency."""
+
+    coupon_id: uuid.UUID
+    code: str
+    kind: str
+    funded_by: str
+    vendor_id: str | None
+    discount: int
+
+
 class OrderRow(Struct, kw_only=True):
     """A row of `orders`. `request_hash` is bytea's text form, `\\x` and hexadecimal digits."""
 
@@ -24,6 +35,7 @@ class OrderRow(Struct, kw_only=True):
     discount: int
     total: int
     coupon_code: str | None
+    coupons: Sequence[AppliedCoupon]
     note: str
     shipping_address: dict[str, str]
     cart_version: int

@@ -32,6 +32,7 @@ ROW = OrderRow(
     discount=0,
     total=1000,
     coupon_code=None,
+    coupons=[],
     note="",
     shipping_address={"name": "Ada Lovelace"},
     cart_version=1,

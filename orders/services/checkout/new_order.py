@@ -42,6 +42,7 @@ def new_order(
         discount=pricing.discount,
         total=pricing.total,
         coupon_code=None,
+        coupons=(),
         note=note,
         shipping_address=address,
         cart_version=cart_version,

@@ -86,6 +86,9 @@ class Order(models.Model):
     total = models.BigIntegerField()
     total_value = _whole_units()
     coupon_code = models.CharField(max_length=50, null=True)
+    """The first code that the customer named; null for an order without a coupon."""
+    coupons = models.JSONField(db_default=[])
+    """The coupons in the order of their application, as they were: a list of AppliedCoupon."""
     note = models.CharField(max_length=500)
     shipping_address = models.JSONField()
     cart_version = models.BigIntegerField()
