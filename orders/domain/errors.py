@@ -123,6 +123,12 @@ class CouponUnavailable(OrderError):
     code = "coupon_unavailable"
 
 
+class CodeTaken(OrderError):
+    """A coupon with this code exists, whoever manages it."""
+
+    code = "code_taken"
+
+
 class PreconditionFailed(OrderError):
     """If-Match does not match the current version."""
 
