@@ -7,6 +7,7 @@ from orders.api.admin import views as admin
 from orders.api.orders import streams
 from orders.api.orders import views as orders
 from orders.api.vendor_orders import views as vendor_orders
+from orders.coupons.api import batch_views as coupon_batches
 from orders.coupons.api import views as coupons
 from orders.coupons.codes import CODE, in_capitals
 
@@ -54,6 +55,8 @@ urlpatterns = [
     path("coupons/<coupon_code:code>", coupons.CouponDetailView.as_view()),
     path("coupons/<coupon_code:code>/redemptions", coupons.CouponRedemptionListView.as_view()),
     path("coupons/<coupon_code:code>/history", coupons.CouponHistoryView.as_view()),
+    path("coupon-batches", coupon_batches.CouponBatchListView.as_view()),
+    path("coupon-batches/<any_case_uuid:batch_id>", coupon_batches.CouponBatchDetailView.as_view()),
     path("admin/dead-letters", admin.DeadLetterListView.as_view()),
     path("admin/dead-letters/<any_case_uuid:dead_letter_id>/retry", admin.RetryDeadLetterView.as_view()),
 ]

@@ -11,8 +11,8 @@ from orders.domain.ids import NUMBER_ALPHABET
 CODE = "[A-Za-z0-9][A-Za-z0-9_-]{2,49}"
 """The form of a code as it is given (a regular expression)."""
 
-PREFIX = "([A-Za-z0-9][A-Za-z0-9_-]{0,19})?"
-"""The form of the prefix of a batch's codes; with its random characters it is a code."""
+PREFIX = "[A-Za-z0-9][A-Za-z0-9_-]{0,19}"
+"""The form of a prefix of a batch's codes; with its random characters it is a code."""
 
 RANDOM_LENGTH = 12
 """Random characters of a generated code: 60 bits. With 10 million codes in use, one guess in 10^11 finds any of them."""

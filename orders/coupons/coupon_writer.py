@@ -37,10 +37,10 @@ def insert_coupons(
     batch_id: uuid.UUID | None,
     actor: Actor,
     at: datetime,
-) -> None:
+) -> int:
     """Write coupons of the same terms, with their uses and history: three statements for any number of them.
 
-    Nothing is written for a coupon whose id or code exists.
+    Nothing is written for a coupon whose id or code exists. Return the number of those that are written.
     """
     row = {**terms, "batch_id": batch_id, "version": 1, "created_at": at, "updated_at": at, "deleted_at": None}
     statement, shared = _statement()
@@ -49,3 +49,4 @@ def insert_coupons(
         created = [id_ for (id_,) in cursor.fetchall()]
         cursor.execute("INSERT INTO coupon_usage (coupon_id) SELECT unnest(%s::uuid[])", [created])
     history.record(history.CREATED, [history.Entry(id_, 1, {}) for id_ in created], actor=actor, at=at)
+    return len(created)

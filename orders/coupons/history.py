@@ -10,7 +10,7 @@ from django.db import connection
 
 from orders.domain.callers import Actor
 
-CREATED, CHANGED, DELETED = EVENT_TYPES = ("coupon.created", "coupon.changed", "coupon.deleted")
+CREATED, CHANGED, DELETED = ("coupon.created", "coupon.changed", "coupon.deleted")
 
 _INSERT = """
     INSERT INTO coupon_events (type, actor_role, actor_id, request_id, at, coupon_id, sequence, changes)

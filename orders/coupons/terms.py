@@ -5,7 +5,7 @@ that are left out: amounts and `percent` are decimal strings, times are UTC. Res
 units of the coupon's currency, `percent` in hundredths of a percent.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -78,7 +78,7 @@ def new_terms(given: Mapping[str, Any], *, now: datetime, place: str = "") -> di
     Raises Invalid with pointers below `place`.
     """
     terms = with_defaults(given) | {"starts_at": given.get("starts_at") or now}
-    errors = _errors(((names[0], detail) for names, detail in _breaches(terms)), place)
+    errors = _errors([(names[0], detail) for names, detail in _breaches(terms)], place)
     terms = _in_units(terms, MONEY, errors, place)
     if errors:
         raise Invalid("Invalid input: see errors.", errors=errors)
@@ -93,8 +93,8 @@ def changed_terms(current: Mapping[str, Any], given: Mapping[str, Any]) -> dict[
     Raises Invalid with pointers to given terms.
     """
     changed = {**current, **given}
-    named = ((next((name for name in names if name in given), ""), detail) for names, detail in _breaches(changed))
-    errors = _errors(((name, detail) for name, detail in named if name), "")
+    named = [([name for name in names if name in given], detail) for names, detail in _breaches(changed)]
+    errors = _errors([(names[0], detail) for names, detail in named if names], "")
     changed = _in_units(changed, [name for name in MONEY if name in given], errors, "")
     if errors:
         raise Invalid("Invalid input: see errors.", errors=errors)
@@ -174,5 +174,7 @@ def _minor(text: str, currency: str) -> int:
     return minor
 
 
-def _errors(refused: Iterator[tuple[str, str]] | Collection[tuple[str, str]], place: str) -> list[dict[str, str]]:
-    return [{"pointer": f"{place}/{name}", "code": "invalid", "detail": detail} for name, detail in refused]
+def _errors(refused: Sequence[tuple[str, str]], place: str) -> list[dict[str, str]]:
+    """Return an entry for each refused field, with its first reason."""
+    reasons = dict(reversed(refused))
+    return [{"pointer": f"{place}/{name}", "code": "invalid", "detail": detail} for name, detail in reasons.items()]

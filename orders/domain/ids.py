@@ -18,6 +18,7 @@ NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 _NUMBER_RANDOM_BITS = 50
 _NAMESPACE = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
+_BATCH_NAMESPACE = uuid.UUID("3e0c9d57-7a41-4d5c-9b1e-2f8a6d3b5c90")
 _SHARD_MASK = (1 << SHARD_BITS) - 1
 _FREE_BITS = (1 << 128) - 1 & ~(0xF << 76 | 0b11 << 62 | _SHARD_MASK)
 _VERSION_8 = 0x8 << 76 | 0b10 << 62
@@ -37,6 +38,12 @@ def order_id_of(customer_id: str, idempotency_key: str) -> uuid.UUID:
 def earlier_order_id_of(customer_id: str, idempotency_key: str) -> uuid.UUID:
     """Return the id of the key's order if it was placed before ids carried a shard (UUIDv5)."""
     return uuid.uuid5(_NAMESPACE, f"{customer_id}\n{idempotency_key}")
+
+
+def coupon_batch_id_of(role: str, caller_id: str, idempotency_key: str) -> uuid.UUID:
+    """Return the id of the one batch of coupons of this caller and Idempotency-Key; its last bits are no shard."""
+    digest = hashlib.sha256(_BATCH_NAMESPACE.bytes + f"{role}\n{caller_id}\n{idempotency_key}".encode()).digest()
+    return _with_shard(digest[:16], int.from_bytes(digest[16:18]) & _SHARD_MASK)
 
 
 def ids_of_parts(order_id: uuid.UUID, count: int) -> Iterator[uuid.UUID]:

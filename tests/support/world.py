@@ -118,6 +118,17 @@ class Person:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.post(f"/api/v1{path}", json={} if body is None else body, headers=named)
 
+    def patch(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        """PATCH JSON; underscores in names of headers become hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.patch(f"/api/v1{path}", json=body, headers=named)
+
+    def delete(self, path: str, **headers: str) -> httpx.Response:
+        """DELETE; underscores in names of headers become hyphens."""
+        return self.http.delete(
+            f"/api/v1{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
+
     def checkout(self, body: Any = None, key: str | None = None) -> httpx.Response:
         """POST /orders; a new key unless one is given."""
         return self.post("/orders", body, Idempotency_Key=key or str(uuid.uuid4()))

@@ -172,8 +172,16 @@ def test_links_in_examples_lead_to_the_list_that_they_are_on() -> None:
         for node in nodes(look_up(node))
         if isinstance(node.get("next"), str)
     }
-    assert linked.keys() == {"list_orders", "list_vendor_orders", "list_dead_letters"}
-    assert all(urlsplit(link).path == path for path, link in linked.values())
+    lists = {
+        "list_orders",
+        "list_vendor_orders",
+        "list_coupons",
+        "list_redemptions",
+        "list_coupon_batches",
+        "list_dead_letters",
+    }
+    assert linked.keys() == lists
+    assert all(urlsplit(link).path == path.replace("{code}", "SPRING-15") for path, link in linked.values())
 
 
 def test_every_endpoint_has_a_tag_that_the_document_describes() -> None:

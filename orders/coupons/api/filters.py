@@ -1,7 +1,6 @@
 """Filters of the lists of coupons; `orders.coupons.lists` has their conditions."""
 
-from orders.coupons.models import CouponRedemption
-from orders.coupons.rules import FundedBy, Kind
+from orders.coupons.api.serializers import FUNDERS, KINDS, STATUSES
 from orders.http.filters import (
     BooleanFilter,
     ChoicesFilter,
@@ -15,7 +14,7 @@ class CouponFilterSet(ListFilterSet):
     """Coupons, for vendors."""
 
     q = TextFilter("The beginning of the code, in any case.")
-    kind = ChoicesFilter(list(Kind), "CouponKind")
+    kind = ChoicesFilter(KINDS, "CouponKind")
     is_active = BooleanFilter("The field of this name; `state` tells more.")
     batch_id = IdentifierFilter("Of this batch.")
 
@@ -24,10 +23,10 @@ class AdminCouponFilterSet(CouponFilterSet):
     """Coupons, for admins."""
 
     vendor_id = TextFilter("For admins only.")
-    funded_by = ChoicesFilter(list(FundedBy), "FundedBy", "For admins only. ")
+    funded_by = ChoicesFilter(FUNDERS, "FundedBy", "For admins only. ")
 
 
 class RedemptionFilterSet(ListFilterSet):
     """Redemptions of a coupon."""
 
-    status = ChoicesFilter(list(CouponRedemption.Status), "RedemptionStatus")
+    status = ChoicesFilter(STATUSES, "RedemptionStatus")

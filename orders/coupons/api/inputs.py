@@ -1,5 +1,6 @@
 """Request bodies of coupons: each field by itself. `orders.coupons.terms` has the rules across fields."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -8,8 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from orders.coupons.api.serializers import FUNDERS, KINDS
 from orders.coupons.codes import CODE, PREFIX, in_capitals
-from orders.coupons.rules import FundedBy, Kind
 from orders.coupons.terms import CHANGEABLE, NULLABLE
 from orders.domain.errors import Invalid
 from orders.domain.money import DECIMALS
@@ -38,6 +39,18 @@ class PercentValidator(RegexValidator):
 
 
 PERCENT = PercentValidator(r"\A[0-9]{1,3}(\.[0-9]{1,2})?\Z", "Not a decimal number like 12.50.")
+
+
+def funder(text: str) -> None:
+    """Raise ValidationError unless `text` names a party that bears discounts."""
+    if text not in FUNDERS:
+        raise ValidationError(f"Not one of {', '.join(FUNDERS)}.")
+
+
+def code_prefix(text: str) -> None:
+    """Raise ValidationError unless codes can begin with `text`."""
+    if not re.fullmatch(PREFIX, text):
+        raise ValidationError("Not up to 20 of A–Z, 0–9, - and _, the first a letter or digit.")
 
 
 def currency_code(text: str) -> None:
@@ -117,7 +130,7 @@ class CouponChangeInput(Input):
 class CouponTermsInput(CouponChangeInput):
     """The terms of a coupon."""
 
-    kind = serializers.ChoiceField(list(Kind))
+    kind = serializers.ChoiceField(KINDS)
     percent = _optional(
         StrictCharField,
         validators=[PERCENT],
@@ -134,8 +147,9 @@ class CouponTermsInput(CouponChangeInput):
     )
     vendor_id = _optional(StrictCharField, max_length=MAX_ID_LENGTH, help_text="Only this vendor's items are eligible.")
     funded_by = _optional(
-        serializers.ChoiceField,
-        choices=list(FundedBy),
+        StrictCharField,
+        validators=[funder],
+        pattern=f"^({'|'.join(FUNDERS)})$",
         help_text="Who bears the discount. Without it: `vendor` with a `vendor_id`, else `platform`.",
     )
 
@@ -170,10 +184,9 @@ class CouponBatchInput(Input):
     prefix = _optional(
         StrictCharField,
         allow_blank=True,
-        validators=[
-            RegexValidator(rf"\A{PREFIX}\Z", "Not up to 20 of A–Z, 0–9, - and _, the first a letter or digit.")
-        ],
+        validators=[code_prefix],
         help_text="In any case, kept in capitals; 12 random characters follow.",
+        pattern=f"^{PREFIX}$",
     )
     coupon = CouponTermsInput(help_text="`usage_limit` is 1 unless given.")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from orders.coupons.history import EVENT_TYPES
+from orders.coupons.history import CHANGED, CREATED, DELETED
 from orders.coupons.models import CouponRedemption
 from orders.coupons.records import BatchRow, CouponRow, EventRow, RedemptionRow
 from orders.coupons.rules import FundedBy, Kind
@@ -17,6 +17,11 @@ from orders.domain.callers import Role
 from orders.domain.money import to_decimal_string
 from orders.http.serializers import Output, PageOutput, money
 
+KINDS = [str(kind) for kind in Kind]
+FUNDERS = [str(funder) for funder in FundedBy]
+STATES = [str(state) for state in State]
+STATUSES = [str(status) for status in CouponRedemption.Status.values]
+EVENT_TYPES = [CREATED, CHANGED, DELETED]
 MANAGERS: list[Role] = ["vendor", "admin"]
 
 
@@ -28,7 +33,7 @@ class CouponSerializer(Output):
     """A coupon: a code, its terms and its uses."""
 
     code = serializers.RegexField("^[A-Z0-9][A-Z0-9_-]{2,49}$")
-    kind = serializers.ChoiceField(list(Kind))
+    kind = serializers.ChoiceField(KINDS)
     percent = serializers.RegexField(r"^[0-9]{1,3}\.[0-9]{2}$", allow_null=True)
     amount = _amount("Of `fixed_amount`.")
     buy_quantity = serializers.IntegerField(min_value=1, allow_null=True)
@@ -41,7 +46,7 @@ class CouponSerializer(Output):
         child=serializers.CharField(), allow_null=True, help_text="Only these products are eligible."
     )
     get_product_ids = serializers.ListField(child=serializers.CharField(), allow_null=True)
-    funded_by = serializers.ChoiceField(list(FundedBy), help_text="Who bears the discount.")
+    funded_by = serializers.ChoiceField(FUNDERS, help_text="Who bears the discount.")
     minimum_spend = _amount()
     maximum_discount = _amount("The most it takes off one order.")
     first_order_only = serializers.BooleanField()
@@ -59,7 +64,7 @@ class CouponSerializer(Output):
     )
     amount_used = _amount("What it has taken off these orders; null without a `currency`.")
     state = serializers.ChoiceField(
-        list(State), help_text="The first that holds of `disabled`, `expired`, `scheduled`, `used_up`, else `active`."
+        STATES, help_text="The first that holds of `disabled`, `expired`, `scheduled`, `used_up`, else `active`."
     )
     batch_id = serializers.UUIDField(allow_null=True)
     version = serializers.IntegerField(
@@ -128,7 +133,7 @@ class RedemptionSerializer(Output):
     discount = money("What it takes off the order.")
     currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217.")
     status = serializers.ChoiceField(
-        list(CouponRedemption.Status),
+        STATUSES,
         help_text="`reserved` → `redeemed` once the order confirms; `released` when it is cancelled or expires.",
     )
     reserved_at = serializers.DateTimeField()
@@ -166,12 +171,12 @@ class CouponEventSerializer(Output):
     """An entry of a coupon's history."""
 
     sequence = serializers.IntegerField(min_value=1, help_text="1, 2, 3 … within the coupon.")
-    type = serializers.ChoiceField(list(EVENT_TYPES))
+    type = serializers.ChoiceField(EVENT_TYPES)
     actor_role = serializers.ChoiceField(MANAGERS)
     actor_id = serializers.CharField(required=False, help_text="For admins only.")
     at = serializers.DateTimeField()
     changes = serializers.DictField(
-        child=serializers.ListField(child=serializers.JSONField(allow_null=True), min_length=2, max_length=2),
+        child=serializers.ListField(child=serializers.JSONField(), min_length=2, max_length=2),
         help_text="By field: the old and the new value.",
     )
 

@@ -38,8 +38,10 @@ class StrictCharFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore
         """Return the schema of the string."""
         schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
         schema["type"] = "string"  # the caller adds null where it is allowed
-        if not self.target.allow_blank and MONEY not in self.target.validators:
-            schema["pattern"] = self.target.pattern or r"\S"
+        if self.target.pattern:
+            schema["pattern"] = self.target.pattern
+        elif not self.target.allow_blank and MONEY not in self.target.validators:
+            schema["pattern"] = r"\S"
         if https_uri in self.target.validators:
             schema["format"] = "uri"
         return schema
