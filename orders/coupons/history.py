@@ -29,6 +29,8 @@ class Entry(NamedTuple):
 def record(type_: str, entries: Sequence[Entry], *, actor: Actor, at: datetime) -> None:
     """Append an entry to the history of each coupon, in one statement for any number of coupons."""
     ids, versions = [entry.coupon_id for entry in entries], [entry.version for entry in entries]
-    changes = [msgspec.json.encode(entry.changes).decode() for entry in entries]
+    documents = {id(entry.changes): entry.changes for entry in entries}  # many coupons share one
+    texts = {key: msgspec.json.encode(document).decode() for key, document in documents.items()}
+    changes = [texts[id(entry.changes)] for entry in entries]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [type_, actor.role, actor.id, actor.request_id, at, ids, versions, changes])

@@ -46,6 +46,9 @@ class CouponList:
         self._is_funded = caller.role == "vendor"
         if self._vendor_id is not None and filters.get("funded_by") == [FundedBy.VENDOR]:
             self._is_funded = bool(filters.pop("funded_by"))
+        self._is_owned = self._vendor_id is not None and (self._is_funded or not self._by_code)
+        if self._vendor_id is not None and not self._is_owned:
+            filters["vendor_id"] = self._vendor_id
         self._others = filters
 
     def page(self) -> Page[CouponRow]:
@@ -82,7 +85,7 @@ class CouponList:
             yield self._owned.filter(batch_id=self._batch_id)
         if self._prefix is not None and not self._by_code:
             yield self._owned.filter(_condition("q", self._prefix))
-        if self._vendor_id is not None and not self._is_funded and self._by_code:
+        if "vendor_id" in self._others:
             yield self._owned
 
     def _along_ordering(self) -> QuerySet[Coupon]:
@@ -96,7 +99,7 @@ class CouponList:
         coupons = from_position(coupons, self.request)
         if self._is_funded:
             coupons = by_index(coupons, "funded_by", FundedBy.VENDOR)
-        if self._vendor_id is not None and (self._is_funded or not self._by_code):
+        if self._is_owned:
             coupons = by_index(coupons, "vendor_id", self._vendor_id)
         return coupons
 

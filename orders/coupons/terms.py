@@ -90,9 +90,9 @@ def new_terms(given: Mapping[str, Any], *, now: datetime, place: str = "") -> di
 def changed_terms(current: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the new values of the `given` terms of a coupon whose `current` terms are values of columns.
 
-    Raises Invalid with pointers to given terms.
+    Terms that are not in `current` have their defaults. Raises Invalid with pointers to given terms.
     """
-    changed = {**current, **given}
+    changed = {**DEFAULTS, **current, **given}
     named = [([name for name in names if name in given], detail) for names, detail in _breaches(changed)]
     errors = _errors([(names[0], detail) for names, detail in named if names], "")
     changed = _in_units(changed, [name for name in MONEY if name in given], errors, "")

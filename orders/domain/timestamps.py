@@ -43,4 +43,4 @@ def _microseconds(fraction: str) -> int:
 
 def write_timestamp(at: datetime) -> str:
     """Return a UTC datetime in RFC 3339, as responses have it: 2026-11-22T10:00:00.104512Z."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return f"{at.astimezone(UTC).isoformat()[:-6]}Z"

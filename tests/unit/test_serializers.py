@@ -12,6 +12,8 @@ from orders.api import serializers as shared
 from orders.api.admin import serializers as admin
 from orders.api.orders import serializers as orders
 from orders.api.vendor_orders import serializers as vendor_orders
+from orders.coupons.api import serializers as coupons
+from orders.coupons.records import BatchRow, CouponRow, EventRow, RedemptionRow
 from orders.domain.pricing import PricedLine, Pricing, Product
 from orders.domain.records import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
 from orders.http.serializers import Output, PageOutput, ShortageSerializer
@@ -77,7 +79,20 @@ ORDER = OrderRecord(ROW, [ITEM], [PART])
 EVENT = OrderEvent(sequence=1, type="order.placed", to_status="pending", actor_role="customer", actor_id="ada", at=NOW)
 LINE = PricedLine(Product("mug", "v", "Mug", "MUG", 1000, "EUR", 5), 1, 1000)
 SHORTAGE = Shortage("mug", 2, 1)
+COUPON_FIELDS = {
+    "id": ID,
+    "code": "ABC",
+    "kind": "percentage",
+    "percent": 1500,
+    "usage__times_used": 0,
+    "is_active": False,
+}
 LETTER = SimpleNamespace(id=ID, source="outbox", reason="…", shown="…", order_id=None, attempts=1, created_at=NOW)
+
+COUPON = CouponRow._make({**dict.fromkeys(CouponRow._fields), **COUPON_FIELDS}.values())
+REDEMPTION = RedemptionRow(ID, ID, "7KQM-3XPA-9T2F", "ada", None, 100, "EUR", "reserved", NOW, None, None)
+COUPON_EVENT = EventRow(1, "coupon.created", "admin", "a-1", NOW, {})
+BATCH = BatchRow(ID, 2, "", "", NOW, 0)
 
 RECORDS: dict[type[Output], tuple[Any, ...]] = {
     shared.AmountsSerializer: (ROW,),
@@ -96,6 +111,12 @@ RECORDS: dict[type[Output], tuple[Any, ...]] = {
     orders.TimelineEntrySerializer: (EVENT,),
     vendor_orders.VendorOrderSerializer: (VendorOrderRecord(PART, [ITEM], ROW),),
     vendor_orders.VendorOrderSummarySerializer: (Summary({}, 0, {}, None),),
+    coupons.ChangedCouponBatchSerializer: (BATCH, 2),
+    coupons.CouponBatchSerializer: (BATCH,),
+    coupons.CouponEventSerializer: (COUPON_EVENT, "admin"),
+    coupons.CouponHistorySerializer: ([COUPON_EVENT], "admin"),
+    coupons.CouponSerializer: (COUPON,),
+    coupons.RedemptionSerializer: (REDEMPTION, "admin"),
     admin.DeadLetterRetrySerializer: (ID,),
     admin.DeadLetterSerializer: (LETTER,),
 }
@@ -136,6 +157,13 @@ def test_a_nested_response_is_that_of_the_declared_serializer(serializer: type[O
 def test_customers_see_no_field_of_the_history_that_is_for_admins() -> None:
     body = orders.HistoryEntrySerializer.to_representation(EVENT, "customer")
     assert body.keys() == declared(orders.HistoryEntrySerializer) - FOR_ADMINS
+
+
+def test_vendors_see_no_field_of_a_coupons_redemptions_and_history_that_is_for_admins() -> None:
+    redemption = coupons.RedemptionSerializer.to_representation(REDEMPTION, "vendor")
+    assert redemption.keys() == declared(coupons.RedemptionSerializer) - {"customer_id"}
+    entry = coupons.CouponEventSerializer.to_representation(COUPON_EVENT, "vendor")
+    assert entry.keys() == declared(coupons.CouponEventSerializer) - {"actor_id"}
 
 
 def test_a_page_has_exactly_the_declared_fields() -> None:

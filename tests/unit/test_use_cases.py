@@ -1,19 +1,29 @@
-"""Use cases are functions of `orders.services` that take keyword arguments only, so that a call site names each of them."""
+"""Use cases are functions of `orders.services`, or of a capability's `services`, that take keyword arguments only.
+
+A call site names each of them.
+"""
 
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from orders import services
+from orders.coupons import services as coupons
 
 
 def use_cases() -> Iterator[Callable[..., Any]]:
-    """Yield the public functions of the modules of `orders.services`, each from the module that defines it."""
-    for module in pkgutil.walk_packages(services.__path__, "orders.services."):
+    """Yield the public functions of these packages' modules, each from the module that defines it."""
+    for package in (services, coupons):
+        yield from _functions(package)
+
+
+def _functions(package: ModuleType) -> Iterator[Callable[..., Any]]:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         for name, function in inspect.getmembers(import_module(module.name), inspect.isfunction):
             if function.__module__ == module.name and not name.startswith("_"):
                 yield function

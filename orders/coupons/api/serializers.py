@@ -123,6 +123,8 @@ class CouponPageSerializer(PageOutput):
 class RedemptionSerializer(Output):
     """The use of a coupon by an order."""
 
+    FOR_ADMINS = ("customer_id",)
+
     id = serializers.UUIDField()
     order_id = serializers.UUIDField()
     order_number = serializers.RegexField(r"^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$")
@@ -157,7 +159,8 @@ class RedemptionSerializer(Output):
             "released_at": row.released_at,
         }
         if role != "admin":
-            del body["customer_id"]
+            for name in RedemptionSerializer.FOR_ADMINS:
+                del body[name]
         return body
 
 

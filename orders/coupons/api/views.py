@@ -1,6 +1,7 @@
 """Endpoints of coupons, for the vendors that fund them and for admins."""
 
 import uuid
+from functools import partial
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
@@ -17,11 +18,13 @@ from orders.coupons.api.serializers import (
 )
 from orders.coupons.codes import random_code
 from orders.coupons.lists import ORDERINGS, list_coupons
+from orders.coupons.records import RedemptionRow
 from orders.coupons.redemption_lists import NEWEST, list_redemptions
 from orders.coupons.services.change import change_coupon, delete_coupon
 from orders.coupons.services.create import create_coupon
 from orders.coupons.services.reading import coupon_history, ensure_coupon_visible, read_coupon
 from orders.domain.callers import Role
+from orders.http.csv import CSVWriter, answer_csv, write_list
 from orders.http.headers import caller, etag, if_match
 from orders.http.openapi.auto_schema import endpoint
 from orders.http.openapi.parameters import FORMAT, IF_MATCH, PAGING, filters, ordering
@@ -34,6 +37,9 @@ COUPON_INPUT = CouponInput()
 CHANGE_INPUT = CouponChangeInput()
 
 MANAGERS: tuple[Role, ...] = ("vendor", "admin")
+
+FREE_TEXT = ("name", "vendor_id", "product_ids", "get_product_ids", "customer_id")
+"""The columns of files whose text comes from a person or another service."""
 
 COUPON_FILTERS = [*filters(AdminCouponFilterSet), *PAGING, ordering("CouponOrdering", ORDERINGS), FORMAT]
 REDEMPTION_FILTERS = [*filters(RedemptionFilterSet), *PAGING, FORMAT]
@@ -88,6 +94,11 @@ class CouponListView(OrderAPIView):
         """
         user = caller(request)
         paginator = KeysetPaginator(request, self.filterset_classes[user.role], ORDERINGS)
+        if paginator.format == "csv":
+            file = CSVWriter(list(CouponSerializer().fields), FREE_TEXT)
+            read = partial(list_coupons, user)
+            await write_list(file, paginator.page_request, read, CouponSerializer.to_representation)
+            return answer_csv(file.content(), "coupons.csv")
         page = await database.run(list_coupons, user, paginator.page_request)
         return answer_json(paginator.get_paginated_body(page, CouponSerializer.to_representation))
 
@@ -155,10 +166,19 @@ class CouponRedemptionListView(OrderAPIView):
         """
         user = caller(request)
         paginator = KeysetPaginator(request, RedemptionFilterSet, [NEWEST], NEWEST)
-        page = await database.run(list_redemptions, user, code, paginator.page_request)
-        return answer_json(
-            paginator.get_paginated_body(page, lambda row: RedemptionSerializer.to_representation(row, user.role))
-        )
+        read = partial(list_redemptions, user, code)
+
+        def representation(row: RedemptionRow) -> dict[str, Any]:
+            return RedemptionSerializer.to_representation(row, user.role)
+
+        if paginator.format == "csv":
+            hidden = () if user.role == "admin" else RedemptionSerializer.FOR_ADMINS
+            columns: list[str] = [*RedemptionSerializer().fields.keys()]
+            file = CSVWriter([name for name in columns if name not in hidden], FREE_TEXT)
+            await write_list(file, paginator.page_request, read, representation)
+            return answer_csv(file.content(), f"redemptions_{code}.csv")
+        page = await database.run(read, paginator.page_request)
+        return answer_json(paginator.get_paginated_body(page, representation))
 
 
 class CouponHistoryView(OrderAPIView):

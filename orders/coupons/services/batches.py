@@ -88,7 +88,7 @@ def change_batch(
     batch = CouponBatch.objects.visible_to(caller).select_for_update(no_key=True).filter(id=batch_id).first()
     if batch is None:
         raise NotFound()
-    locked = lock_coupons(coupons=Coupon.objects.visible_to(caller).filter(batch_id=batch_id))
+    locked = lock_coupons(coupons=Coupon.objects.visible_to(caller).filter(batch_id=batch_id), given=given.keys())
     changed = change_locked(rows=locked, given=given, actor=Actor.of(caller, request_id))
     if given.get("name", batch.name) != batch.name:
         batch.name = given["name"]

@@ -1,7 +1,7 @@
 """Changes of coupons: one by its code, or several in one step."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from orders.domain.errors import NotFound
 from orders.store.changes import Tags, check_version, database_time
 from orders.store.list_query import EqualsAny
 
-READ = ("id", "version", "updated_at", *DEFAULTS)
+PRODUCTS = ("product_ids", "get_product_ids")
 
 Row = dict[str, Any]
 
@@ -30,7 +30,7 @@ def change_coupon(*, caller: Caller, code: str, given: Mapping[str, Any], if_mat
 
     Raises NotFound, PreconditionFailed, Invalid.
     """
-    locked = lock_coupons(coupons=Coupon.objects.visible_to(caller).filter(code=code))
+    locked = lock_coupons(coupons=Coupon.objects.visible_to(caller).filter(code=code), given=given.keys())
     if not locked:
         raise NotFound()
     check_version(if_match=if_match, version=locked[0]["version"])
@@ -41,7 +41,7 @@ def change_coupon(*, caller: Caller, code: str, given: Mapping[str, Any], if_mat
 @transaction.atomic
 def delete_coupon(*, caller: Caller, code: str, if_match: Tags, request_id: str) -> None:
     """Delete the coupon: its row is kept, its code is free. Raises NotFound, PreconditionFailed."""
-    locked = lock_coupons(coupons=Coupon.objects.visible_to(caller).filter(code=code))
+    locked = lock_coupons(coupons=Coupon.objects.visible_to(caller).filter(code=code), given=frozenset())
     if not locked:
         raise NotFound()
     [coupon] = locked
@@ -52,9 +52,14 @@ def delete_coupon(*, caller: Caller, code: str, if_match: Tags, request_id: str)
     history.record(history.DELETED, [entry], actor=Actor.of(caller, request_id), at=at)
 
 
-def lock_coupons(*, coupons: CouponQuerySet) -> list[Row]:
-    """Return the terms of these coupons, locked against changes until the transaction ends; orders can still use them."""
-    return list(coupons.select_for_update(no_key=True).order_by("id").values(*READ))
+def lock_coupons(*, coupons: CouponQuerySet, given: Set[str]) -> list[Row]:
+    """Return the terms of these coupons, locked against changes until the transaction ends; orders can still use them.
+
+    Lists of products are long: they are read for a change of these only, and contradict no other terms.
+    """
+    names = [name for name in DEFAULTS if name not in PRODUCTS or not given.isdisjoint(PRODUCTS)]
+    locked = coupons.select_for_update(no_key=True).order_by("id")
+    return list(locked.values("id", "version", "updated_at", *names))
 
 
 def time_of_change(*, rows: Sequence[Row]) -> datetime:
@@ -73,7 +78,7 @@ def change_locked(*, rows: Sequence[Row], given: Mapping[str, Any], actor: Actor
     terms: Mapping[str, Any] = {}
     known: dict[tuple[Any, ...], tuple[Mapping[str, Any], dict[str, Any]]] = {}
     for row in rows:
-        key = tuple(tuple(value) if isinstance(value := row[name], list) else value for name in DEFAULTS)
+        key = tuple(tuple(value) if isinstance(value := row.get(name), list) else value for name in DEFAULTS)
         if key not in known:
             known[key] = _change(row, given)
         terms, changes = known[key]

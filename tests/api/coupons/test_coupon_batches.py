@@ -50,10 +50,11 @@ def test_a_batch_has_coupons_of_the_same_terms_with_its_prefix_and_12_random_cha
 def test_a_batch_without_a_prefix_has_codes_of_12_characters(world: World) -> None:
     admin = world.admin()
     body: dict[str, Any] = {"count": 2, "coupon": {**TERMS["percentage"], "usage_limit": 5, "name": None}}
-    for n, prefix in enumerate(({}, {"prefix": ""}, {"prefix": None})):
+    prefixes: list[dict[str, Any]] = [{}, {"prefix": ""}, {"prefix": None}]
+    for prefix in prefixes:
         key = str(uuid.uuid4())
         made = admin.post("/coupon-batches", {**body, **prefix}, Idempotency_Key=key).json()
-        assert (made["prefix"], made["name"]) == ("", ""), n
+        assert (made["prefix"], made["name"]) == ("", "")
         assert all(CODE.fullmatch(row["code"]) and row["usage_limit"] == 5 for row in coupons_of(admin, made))
 
 
@@ -103,7 +104,7 @@ def test_a_key_is_required(world: World) -> None:
 
 def test_a_repeated_request_is_answered_as_the_first_one(world: World, second_world: World) -> None:
     admin, key = world.admin(), str(uuid.uuid4())
-    body = {"count": 2, "prefix": "AB-", "coupon": {**TERMS["percentage"], "name": "First"}}
+    body: dict[str, Any] = {"count": 2, "prefix": "AB-", "coupon": {**TERMS["percentage"], "name": "First"}}
     first = admin.post("/coupon-batches", body, Idempotency_Key=key)
     made = first.json()
     use(world, coupons_of(admin, made)[0])
