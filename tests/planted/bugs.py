@@ -52,9 +52,9 @@ def an_order_is_answered_though_the_database_refused_it(write: Any) -> Any:
 @bug(
     "P1",
     "orders.store.order_writer:OrderWriter.write",
-    f"{FAULTS}postgres.py::test_no_order_is_lost_when_postgresql_crashes_and_restarts",
+    f"{INTEGRATION}writer.py::test_orders_whose_lock_times_out_are_refused_as_unavailable",
 )
-def an_order_is_answered_though_the_database_was_away(write: Any) -> Any:
+def an_order_is_answered_though_its_write_timed_out(write: Any) -> Any:
     return an_order_is_answered_though_the_database_refused_it(write)
 
 
@@ -347,7 +347,7 @@ def unknown_fields_of_a_body_are_not_refused(_: Any) -> Any:
 def an_internal_error_tells_its_cause(failure: Any) -> Any:
     def wrong(path: str, error: BaseException) -> Any:
         response = failure(path, error)
-        response.content = response.content.replace(b"Something", str(error).encode())
+        response.content = response.content.replace(b"Internal", str(error).encode())
         return response
 
     return wrong
