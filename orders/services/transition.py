@@ -10,9 +10,16 @@ from typing import Any
 from django.db import connection
 from django.db.models import F
 
+from orders.coupons import redemptions
 from orders.domain.callers import Actor
 from orders.domain.errors import NotFound, PreconditionFailed
-from orders.domain.lifecycle import OrderStatus, VendorOrderStatus, check_order_step, check_vendor_order_step
+from orders.domain.lifecycle import (
+    TERMINATED,
+    OrderStatus,
+    VendorOrderStatus,
+    check_order_step,
+    check_vendor_order_step,
+)
 from orders.outbox import queue
 from orders.outbox.effects import Effect, publish
 from orders.outbox.messages import order_event
@@ -47,6 +54,10 @@ class OrderTransition:
         check_order_step(self.order.status, wanted)
         self._record(f"order.{wanted}", self.order.status, wanted, data)
         self.order.status = wanted
+        if self.order.coupons and wanted == OrderStatus.CONFIRMED:
+            redemptions.redeem(order_id=self.order.id, at=self.at)
+        if self.order.coupons and wanted in TERMINATED:
+            redemptions.release(order_id=self.order.id, at=self.at)
         if wanted == OrderStatus.CONFIRMED:  # visible to vendors, so their vendor orders have changed
             self.order.vendor_orders.update(version=F("version") + 1, updated_at=self.at)
 
