@@ -186,7 +186,11 @@ SPECTACULAR_SETTINGS = {
     "SECURITY": [{"token": []}],
     "ENUM_SUFFIX": "",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "PATH_CONVERTER_OVERRIDES": {"any_case_uuid": {"type": "string", "format": "uuid"}},
+    "PATH_CONVERTER_OVERRIDES": {
+        "any_case_uuid": {"type": "string", "format": "uuid"},
+        "coupon_code": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{2,49}$"},
+    },
+    "COMPONENT_SPLIT_PATCH": False,  # all fields of a change are optional anyway
     "ENUM_NAME_OVERRIDES": {
         "DeadLetterSource": "orders.api.admin.serializers.DEAD_LETTER_SOURCES",
         "OrderAction": "orders.api.orders.serializers.ORDER_ACTIONS",
@@ -194,6 +198,12 @@ SPECTACULAR_SETTINGS = {
         "VendorOrderAction": "orders.api.vendor_orders.serializers.VENDOR_ORDER_ACTIONS",
         "OrderStatus": "orders.domain.lifecycle.ORDER_STATUSES",
         "VendorOrderStatus": "orders.domain.lifecycle.VENDOR_ORDER_STATUSES",
+        "CouponKind": "orders.coupons.rules.Kind",
+        "FundedBy": "orders.coupons.rules.FundedBy",
+        "CouponState": "orders.coupons.states.State",
+        "CouponEventType": "orders.coupons.history.EVENT_TYPES",
+        "CouponManager": "orders.coupons.api.serializers.MANAGERS",
+        "RedemptionStatus": "orders.coupons.models.CouponRedemption.Status",
         "PaymentStatus": "orders.domain.lifecycle.PAYMENT_STATUSES",
     },
 }

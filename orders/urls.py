@@ -7,6 +7,8 @@ from orders.api.admin import views as admin
 from orders.api.orders import streams
 from orders.api.orders import views as orders
 from orders.api.vendor_orders import views as vendor_orders
+from orders.coupons.api import views as coupons
+from orders.coupons.codes import CODE, in_capitals
 
 
 class AnyCaseUUIDConverter(UUIDConverter):
@@ -15,7 +17,22 @@ class AnyCaseUUIDConverter(UUIDConverter):
     regex = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
 
+class CouponCodeConverter:
+    """Accept the codes of coupons in any case, and pass them on in capitals."""
+
+    regex = CODE
+
+    def to_python(self, value: str) -> str:
+        """Return the code in capitals."""
+        return in_capitals(value)
+
+    def to_url(self, value: str) -> str:
+        """Return the code."""
+        return value
+
+
 register_converter(AnyCaseUUIDConverter, "any_case_uuid")
+register_converter(CouponCodeConverter, "coupon_code")
 
 urlpatterns = [
     path("orders", orders.OrderListView.as_view()),
@@ -33,6 +50,10 @@ urlpatterns = [
     path("vendor-orders/<any_case_uuid:vendor_order_id>/deliver", vendor_orders.DeliverVendorOrderView.as_view()),
     path("vendor-orders/<any_case_uuid:vendor_order_id>/cancel", vendor_orders.CancelVendorOrderView.as_view()),
     path("vendor-orders/<any_case_uuid:vendor_order_id>/stream", streams.VendorOrderStreamView.as_view()),
+    path("coupons", coupons.CouponListView.as_view()),
+    path("coupons/<coupon_code:code>", coupons.CouponDetailView.as_view()),
+    path("coupons/<coupon_code:code>/redemptions", coupons.CouponRedemptionListView.as_view()),
+    path("coupons/<coupon_code:code>/history", coupons.CouponHistoryView.as_view()),
     path("admin/dead-letters", admin.DeadLetterListView.as_view()),
     path("admin/dead-letters/<any_case_uuid:dead_letter_id>/retry", admin.RetryDeadLetterView.as_view()),
 ]

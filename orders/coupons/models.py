@@ -31,6 +31,16 @@ class ManagedQuerySet(models.QuerySet[Managed]):
         return self.none()
 
 
+class CouponQuerySet(ManagedQuerySet["Coupon"]):
+    """A queryset of coupons."""
+
+    def visible_to(self, caller: Caller) -> "CouponQuerySet":
+        """Return the coupons that this caller manages; deleted ones are visible to nobody."""
+        visible = super().visible_to(caller).filter(deleted_at=None)
+        assert isinstance(visible, CouponQuerySet)
+        return visible
+
+
 class CouponBatch(models.Model):
     """Coupons of the same terms with generated codes. The id is derived from the caller and the Idempotency-Key."""
 
@@ -90,7 +100,7 @@ class Coupon(models.Model):
     updated_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)
 
-    objects = ManagedQuerySet["Coupon"].as_manager()
+    objects = CouponQuerySet.as_manager()
 
     class Meta:
         db_table = "coupons"
@@ -115,6 +125,21 @@ class Coupon(models.Model):
                 F("id").desc(),
                 condition=Q(deleted_at=None),
                 name="coupons_of_vendor",
+            ),
+            Index(
+                F("vendor_id").desc(),
+                F("funded_by"),
+                F("created_at").desc(),
+                F("id").desc(),
+                condition=Q(deleted_at=None),
+                name="coupons_funded_by_vendor",
+            ),
+            Index(
+                F("vendor_id"),
+                F("funded_by").desc(),
+                F("code"),
+                condition=Q(deleted_at=None),
+                name="coupons_codes_of_vendor",
             ),
             Index(F("batch"), F("created_at").desc(), F("id").desc(), name="coupons_of_batch"),
         ]

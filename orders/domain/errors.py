@@ -140,6 +140,12 @@ class CouponUnavailable(OrderError):
         super().__init__(detail, coupon_code=coupon_code, reason=reason, **extra)
 
 
+class CodeTaken(OrderError):
+    """A coupon with this code exists, whoever manages it."""
+
+    code = "code_taken"
+
+
 class PreconditionFailed(OrderError):
     """If-Match does not match the current version."""
 

@@ -39,3 +39,8 @@ def read_timestamp(text: str) -> datetime:
 def _microseconds(fraction: str) -> int:
     """Return the digits after the point in microseconds, rounded up."""
     return int(fraction[:6].ljust(6, "0")) + bool(fraction[6:].strip("0"))
+
+
+def write_timestamp(at: datetime) -> str:
+    """Return a UTC datetime in RFC 3339, as responses have it: 2026-11-22T10:00:00.104512Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

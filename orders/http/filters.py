@@ -6,6 +6,7 @@ by the planner of `orders/store/order_lists.py`, which receives the cleaned valu
 """
 
 import re
+import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import cache
@@ -24,11 +25,14 @@ from orders.http.problems import pointer
 
 MAX_TEXT_LENGTH = 100
 PLAIN_OFFSET = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
+UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Error = dict[str, str]
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH}
+BOOLEAN: Schema = {"type": "boolean"}
+IDENTIFIER: Schema = {"type": "string", "format": "uuid"}
 TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
 AMOUNT: Schema = {"type": "string", "pattern": r"^-?[0-9]{1,16}(\.[0-9]{1,4})?$"}
 
@@ -55,6 +59,20 @@ def searchable_text(text: str) -> str:
     if not 1 <= len(text) <= MAX_TEXT_LENGTH or "\0" in text:
         raise ValueError(f"Not 1 to {MAX_TEXT_LENGTH} characters without NUL.")
     return text
+
+
+def boolean(text: str) -> bool:
+    """Parse true or false."""
+    if text not in ("true", "false"):
+        raise ValueError("Not true or false.")
+    return text == "true"
+
+
+def identifier(text: str) -> uuid.UUID:
+    """Parse a UUID in any case (RFC 9562, section 4)."""
+    if not UUID.fullmatch(text):
+        raise ValueError("Not a UUID.")
+    return uuid.UUID(text)
 
 
 class ParameterField(Field):
@@ -139,6 +157,20 @@ class AmountFilter(ListFilter):
 
     schema = AMOUNT
     parse = staticmethod(read_amount)
+
+
+class BooleanFilter(ListFilter):
+    """True or false."""
+
+    schema = BOOLEAN
+    parse = staticmethod(boolean)
+
+
+class IdentifierFilter(ListFilter):
+    """The id of another resource."""
+
+    schema = IDENTIFIER
+    parse = staticmethod(identifier)
 
 
 class ListFilterSet(FilterSet):  # type: ignore[misc]

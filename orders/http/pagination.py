@@ -6,10 +6,10 @@ is visible to the caller, so the position needs no secrecy. Caller and list are 
 
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -19,10 +19,11 @@ from django.http import HttpRequest
 from orders.domain.errors import Invalid
 from orders.http.filters import ListFilterSet, ParameterField, check_known, clean_parameters, refusal
 from orders.http.headers import caller
-from orders.store.paging import NEWEST, ORDERINGS, Page, PageRequest, Position
+from orders.store.paging import NEWEST, ORDERINGS, VALUE_TYPES, Page, PageRequest, Position
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 PAGING = ("limit", "cursor", "ordering")
+FORMATS = ("json", "csv")
 SALT = "orders.api.cursors"  # part of the signature of the cursors that clients hold
 SEPARATOR = "."
 
@@ -34,26 +35,49 @@ def limit(text: str) -> int:
     raise ValueError(f"Not a whole number from 1 to {MAX_LIMIT}.")
 
 
-def ordering(text: str) -> str:
-    """Parse the name of an ordering."""
-    if text in ORDERINGS:
-        return text
-    raise ValueError(f"Not one of {', '.join(ORDERINGS)}.")
+def one_of(known: Sequence[str]) -> Callable[[str], str]:
+    """Return the parser of one of the `known` words."""
+
+    def parse(text: str) -> str:
+        if text in known:
+            return text
+        raise ValueError(f"Not one of {', '.join(known)}.")
+
+    return parse
 
 
-FIELDS = {"limit": ParameterField(limit), "ordering": ParameterField(ordering)}
+@cache
+def fields(orderings: tuple[str, ...]) -> dict[str, ParameterField]:
+    """Return the fields of a page's parameters, built once for all lists with these orderings."""
+    return {
+        "limit": ParameterField(limit),
+        "ordering": ParameterField(one_of(orderings)),
+        "format": ParameterField(one_of(FORMATS)),
+    }
 
 
 class KeysetPaginator:
-    """The paginator of one request: parses the requested page, and links it to the next and the previous one."""
+    """The paginator of one request: parses the requested page, and links it to the next and the previous one.
 
-    def __init__(self, request: HttpRequest, filterset: type[ListFilterSet] = ListFilterSet) -> None:
+    A view admits `ordering` and `format` by its `query_parameters`; `format` is "csv" where the whole list is requested as CSV.
+    """
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        filterset: type[ListFilterSet] = ListFilterSet,
+        orderings: Sequence[str] = ORDERINGS,
+        default: str = NEWEST,
+    ) -> None:
         """Parse `page_request` from the query. Raises Invalid with an entry for each invalid parameter."""
         self.request = request
         filters = filterset.fields()
-        check_known(request, (*PAGING, *filters))
-        values, errors = clean_parameters(request.GET, FIELDS | filters)
-        limit, ordering = values.pop("limit", DEFAULT_LIMIT), values.pop("ordering", NEWEST)
+        check_known(request, (*PAGING, "format", *filters))
+        values, errors = clean_parameters(request.GET, fields(tuple(orderings)) | filters)
+        limit, ordering = values.pop("limit", DEFAULT_LIMIT), values.pop("ordering", default)
+        self.format: str = values.pop("format", "json")
+        if self.format == "csv":
+            errors += [refusal(name, "CSV has no pages.") for name in ("limit", "cursor") if name in request.GET]
         self.page_request = PageRequest(limit, ordering=ordering, filters=values)
         if "cursor" in request.GET and not errors:
             try:
@@ -94,7 +118,7 @@ class KeysetPaginator:
         try:
             encoded = _signer().unsign(belongs_to + cursor)[len(belongs_to) :]
             document = urlsafe_b64decode(encoded + "==")
-            kind = Decimal if self.page_request.column == "total" else datetime
+            kind = VALUE_TYPES.get(self.page_request.column, datetime)
             return Position(*msgspec.json.decode(document, type=tuple[kind, uuid.UUID, bool]))  # type: ignore[valid-type]
         except (BadSignature, msgspec.MsgspecError) as error:
             raise ValueError("Not a cursor of this list.") from error

@@ -36,6 +36,7 @@ STATUSES: Mapping[str, int] = {
     "illegal_transition": 409,
     "not_cancellable": 409,
     "coupon_unavailable": 409,
+    "code_taken": 409,
     "precondition_failed": 412,
     "payload_too_large": 413,
     "unsupported_media_type": 415,

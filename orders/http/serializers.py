@@ -3,15 +3,18 @@
 `Input` validates; `Output` declares the fields for the schema and builds the response in its own `to_representation`.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from orders.domain.money import MAX_MINOR
 from orders.domain.text import has_visible_character
+from orders.domain.timestamps import read_timestamp
 from orders.domain.uris import is_https_uri
 
 
@@ -59,6 +62,28 @@ class StrictIntegerField(serializers.IntegerField):
         if not isinstance(data, int) or isinstance(data, bool):
             raise ValidationError("Not an integer.")
         return int(super().to_internal_value(data))
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """A JSON boolean; strings and numbers are refused."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise ValidationError("Not a boolean.")
+        return data
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class TimestampField(serializers.Field[Any, Any, Any, Any]):
+    """A time (RFC 3339)."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str):
+            raise ValidationError("Not a string.")
+        try:
+            return read_timestamp(data)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
 
 
 class Input(serializers.Serializer[Any]):

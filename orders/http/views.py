@@ -212,5 +212,12 @@ def answer_json(body: Any, status: int = 200) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json")
 
 
+def answer_nothing() -> HttpResponse:
+    """Return 204: done, and there is nothing to return."""
+    response = HttpResponse(status=204)
+    del response["Content-Type"]
+    return response
+
+
 def _improper(view: type, advice: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{view.__module__}.{view.__qualname__}: {advice}.")

@@ -248,6 +248,27 @@ class Migration(migrations.Migration):
                 name="coupons_of_batch",
             ),
         ),
+        migrations.AddIndex(
+            model_name="coupon",
+            index=models.Index(
+                models.OrderBy(models.F("vendor_id"), descending=True),
+                models.F("funded_by"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                condition=models.Q(("deleted_at", None)),
+                name="coupons_funded_by_vendor",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="coupon",
+            index=models.Index(
+                models.F("vendor_id"),
+                models.OrderBy(models.F("funded_by"), descending=True),
+                models.F("code"),
+                condition=models.Q(("deleted_at", None)),
+                name="coupons_codes_of_vendor",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="coupon",
             constraint=models.UniqueConstraint(

@@ -14,7 +14,7 @@ from orders.store.list_filters import RANGES, ListedTable
 from orders.store.paging import PageRequest, from_position
 
 
-class _EqualsAny(Lookup):
+class EqualsAny(Lookup):
     """The condition that a value is in an array. With IN and a subquery, PostgreSQL might scan the whole table."""
 
     prepare_rhs = False
@@ -98,7 +98,7 @@ class ListQuery(Generic[Record]):
         if self.is_sorted:
             return rows[:limit]
         ids = ArraySubquery(rows.values("id")[:limit])
-        return self.table.rows.filter(_EqualsAny(F("id"), ids))[:limit]
+        return self.table.rows.filter(EqualsAny(F("id"), ids))[:limit]
 
 
 def by_index(rows: QuerySet[Any], column: str, value: Any) -> QuerySet[Any]:

@@ -15,13 +15,22 @@ from orders.domain.records import OrderRecord, VendorOrderRecord
 from orders.store.documents import SortKey
 
 COLUMNS = {"created_at": "created_at", "updated_at": "updated_at", "total": "total_value"}
-"""The orderings, and their columns."""
+"""The orderings of orders and vendor orders, and their columns. Other lists order by columns of the same name."""
 
-ORDERINGS = [f"{sign}{name}" for name in COLUMNS for sign in ("-", "")]
+VALUE_TYPES: Mapping[str, type] = {"total": Decimal, "code": str}
+"""The types of the orderings' values; datetime for all others."""
+
+
+def both_ways(*names: str) -> list[str]:
+    """Return the orderings by each of these names, descending and ascending."""
+    return [f"{sign}{name}" for name in names for sign in ("-", "")]
+
+
+ORDERINGS = both_ways(*COLUMNS)
 
 NEWEST = "-created_at"
 
-PositionValue = datetime | Decimal
+PositionValue = datetime | Decimal | str
 Listed = TypeVar("Listed")
 
 
@@ -36,7 +45,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """The requested page: cleaned `filters` by name; `ordering` is one of ORDERINGS."""
+    """The requested page: cleaned `filters` by name; `ordering` is one of the list's orderings."""
 
     limit: int
     position: Position | None = None
@@ -45,7 +54,13 @@ class PageRequest:
 
     @property
     def column(self) -> str:
+        """Return the name of the ordering without its sign."""
         return self.ordering.removeprefix("-")
+
+    @property
+    def sort_column(self) -> str:
+        """Return the column of the database by which the rows are sorted."""
+        return COLUMNS.get(self.column, self.column)
 
     @property
     def descending(self) -> bool:
@@ -71,14 +86,14 @@ class Page(Generic[Listed]):
 def in_order(rows: QuerySet[Any], request: PageRequest) -> QuerySet[Any]:
     """Return the rows in the request's ordering, reversed for a backwards request."""
     sign = "-" if request.descending != request.backwards else ""
-    return rows.order_by(f"{sign}{COLUMNS[request.column]}", f"{sign}id")
+    return rows.order_by(f"{sign}{request.sort_column}", f"{sign}id")
 
 
 def from_position(rows: QuerySet[Any], request: PageRequest) -> QuerySet[Any]:
     """Return the rows beyond the request's position, in order."""
     if (position := request.position) is not None:
         beyond = TupleLessThan if request.descending != request.backwards else TupleGreaterThan
-        rows = rows.filter(beyond((COLUMNS[request.column], "id"), (position.value, position.id)))
+        rows = rows.filter(beyond((request.sort_column, "id"), (position.value, position.id)))
     return in_order(rows, request)
 
 

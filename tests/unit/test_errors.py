@@ -33,7 +33,8 @@ CONTRACT = {
     403: "permission_denied",
     404: "not_found",
     405: "method_not_allowed",
-    409: "cart_changed cart_already_ordered total_changed out_of_stock illegal_transition not_cancellable coupon_unavailable",
+    409: "cart_changed cart_already_ordered total_changed out_of_stock illegal_transition not_cancellable coupon_unavailable"
+    " code_taken",
     412: "precondition_failed",
     413: "payload_too_large",
     415: "unsupported_media_type",

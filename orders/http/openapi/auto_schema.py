@@ -11,12 +11,18 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from orders.http.openapi import extensions as extensions  # drf-spectacular finds its extensions once they are defined
 from orders.http.openapi import problems, written
-from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH
+from orders.http.openapi.parameters import FORMAT, IF_MATCH, IF_NONE_MATCH
 from orders.http.serializers import Input, Output
 
-JSON, EVENT_STREAM = "application/json", "text/event-stream"
+JSON, CSV, EVENT_STREAM = "application/json", "text/csv", "text/event-stream"
 EVENT_STREAM_DESCRIPTION = "The stream; an event's `id` is the `sequence` of the entry, its `data` the entry."
-TAGS = {"orders": "Customers", "vendor-orders": "Vendors", "admin": "Admins"}
+TAGS = {
+    "orders": "Customers",
+    "vendor-orders": "Vendors",
+    "coupons": "Coupons",
+    "coupon-batches": "Coupons",
+    "admin": "Admins",
+}
 """The group of an operation, by the first segment of its path."""
 
 Method = TypeVar("Method")
@@ -26,8 +32,9 @@ Method = TypeVar("Method")
 class endpoint:
     """Decorate a view's method with the parts of its operation that cannot be derived from it.
 
-    `response` None is a stream of Server-Sent Events. `headers` are those of the response. `errors` are the codes besides
-    those implied by the path, the body and the parameters. The examples are in `examples.yaml`.
+    `response` None is a stream of Server-Sent Events, with status 204 no content. `headers` are those of the response.
+    `errors` are the codes besides those implied by the path, the body and the parameters. With the parameter FORMAT, the
+    response may be a file. The examples are in `examples.yaml`; those of files are text.
     """
 
     operation_id: str
@@ -52,11 +59,12 @@ class ViewSchema(AutoSchema):
         operation: dict[str, Any] = super().get_operation(*args) or {}
         endpoint = self._endpoint
         conditional = IF_MATCH in endpoint.parameters or IF_NONE_MATCH in endpoint.parameters
-        headers = ["X-Request-ID", *endpoint.headers, *(["ETag"] if conditional else [])]
+        tagged = conditional and endpoint.status != 204
+        headers = ["X-Request-ID", *endpoint.headers, *(["ETag"] if tagged else [])]
         for response in operation["responses"].values():
             response["headers"] = problems.references("headers", headers)
-            for content in response.get("content", {}).values():
-                content["examples"] = self._examples("responses")
+            for media_type, content in response.get("content", {}).items():
+                content["examples"] = self._examples("files" if media_type == CSV else "responses")
         if endpoint.request:
             operation["requestBody"]["content"][JSON]["examples"] = self._examples("requests")
         operation["responses"] |= problems.responses(
@@ -88,9 +96,13 @@ class ViewSchema(AutoSchema):
 
     def get_response_serializers(self) -> Any:
         endpoint = self._endpoint
+        if endpoint.status == 204:
+            return {(204, JSON): OpenApiResponse(None, "No content.")}
         if endpoint.response is None:
             return {(200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, EVENT_STREAM_DESCRIPTION)}
         responses = {(endpoint.status, JSON): OpenApiResponse(endpoint.response, _docstring(endpoint.response)[0])}
+        if FORMAT in endpoint.parameters:
+            responses[endpoint.status, CSV] = OpenApiResponse(OpenApiTypes.STR, _docstring(endpoint.response)[0])
         if IF_NONE_MATCH in endpoint.parameters:
             responses[304, JSON] = OpenApiResponse(None, "Not modified: the cached response is current.")
         return responses
@@ -110,7 +122,7 @@ class ViewSchema(AutoSchema):
         return list(view.roles[self.method])
 
     def _examples(self, kind: str) -> dict[str, Any]:
-        """Return references to the operation's examples of "requests" or "responses"."""
+        """Return references to the operation's examples of "requests", "responses" or "files"."""
         examples = written.read("examples.yaml")[kind]
         names = [name for name, example in examples.items() if self._endpoint.operation_id in example["in"]]
         return problems.references("examples", names)

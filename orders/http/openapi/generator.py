@@ -40,7 +40,7 @@ class Generator(SchemaGenerator):
         examples = written.read("examples.yaml")
         document["components"]["examples"] = {
             name: {"summary": example["summary"], "value": deepcopy(example["value"])}
-            for name, example in (examples["requests"] | examples["responses"]).items()
+            for name, example in (examples["requests"] | examples["responses"] | examples["files"]).items()
         } | problems.examples(examples["errors"])
         for schema, example in _examples_of_responses(document):
             complete(example, schema, document["components"]["schemas"])

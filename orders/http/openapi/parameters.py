@@ -1,13 +1,15 @@
 """The parameters and headers of the API, each described once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
+from orders.http.csv import MAX_ROWS
 from orders.http.filters import AdminOrderFilterSet, AdminVendorOrderFilterSet, CommonFilterSet, ListFilterSet
 from orders.http.headers import MAX_KEY_LENGTH
-from orders.http.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from orders.http.pagination import DEFAULT_LIMIT, FORMATS, MAX_LIMIT
 from orders.store.paging import NEWEST, ORDERINGS
 
 Schema = dict[str, Any]
@@ -26,7 +28,25 @@ def _component(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _filters(filterset: type[ListFilterSet]) -> list[OpenApiParameter]:
+SCHEMAS: dict[str, Schema] = {}
+"""Schemas that only parameters refer to."""
+
+
+def ordering(component: str, orderings: Sequence[str]) -> OpenApiParameter:
+    """Return the parameter of a list's orderings, whose schema is this component."""
+    SCHEMAS[component] = {
+        "type": "string",
+        "enum": list(orderings),
+        "x-enum-varnames": [
+            f"{name.removeprefix('-').upper()}_{'DESCENDING' if name.startswith('-') else 'ASCENDING'}"
+            for name in orderings
+        ],
+    }
+    text = f"With `-`: the latest or largest first. Without this parameter: `{NEWEST}`."
+    return _query("ordering", _component(component), text)
+
+
+def filters(filterset: type[ListFilterSet]) -> list[OpenApiParameter]:
     """Return the parameters of the declared filters; those of every list come last."""
     filters = sorted(filterset.base_filters.items(), key=lambda item: item[0] in CommonFilterSet.base_filters)
     return [
@@ -58,22 +78,13 @@ PAGING = [
     ),
     _query("cursor", OpenApiTypes.STR, "The cursor of a `next` or `previous` link."),
 ]
-ORDERING = _query(
-    "ordering",
-    _component("Ordering"),
-    f"With `-`: the latest or largest first. Without this parameter: `{NEWEST}`.",
-)
-ORDER_FILTERS = [*_filters(AdminOrderFilterSet), *PAGING, ORDERING]
-VENDOR_ORDER_FILTERS = [*_filters(AdminVendorOrderFilterSet), *PAGING, ORDERING]
+ORDERING = ordering("Ordering", ORDERINGS)
+ORDER_FILTERS = [*filters(AdminOrderFilterSet), *PAGING, ORDERING]
+VENDOR_ORDER_FILTERS = [*filters(AdminVendorOrderFilterSet), *PAGING, ORDERING]
 
-SCHEMAS: dict[str, Schema] = {
-    "Ordering": {
-        "type": "string",
-        "enum": ORDERINGS,
-        "x-enum-varnames": [
-            f"{name.removeprefix('-').upper()}_{'DESCENDING' if name.startswith('-') else 'ASCENDING'}"
-            for name in ORDERINGS
-        ],
-    }
-}
-"""Schemas that only parameters refer to."""
+SCHEMAS["Format"] = {"type": "string", "enum": list(FORMATS)}
+FORMAT = _query(
+    "format",
+    _component("Format"),
+    f"`csv`: the whole list as a file, up to {MAX_ROWS} rows, without `limit` and `cursor`.",
+)
