@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import F
 
 from orders.coupons import redemptions
 from orders.domain.callers import Actor
-from orders.domain.errors import NotFound, PreconditionFailed
+from orders.domain.errors import NotFound
 from orders.domain.lifecycle import (
     TERMINATED,
     OrderStatus,
@@ -23,13 +22,11 @@ from orders.domain.lifecycle import (
 from orders.outbox import queue
 from orders.outbox.effects import Effect, publish
 from orders.outbox.messages import order_event
+from orders.store.changes import database_time
 from orders.store.models import Order, OrderEvent, OrderQuerySet, VendorOrder
 
 CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
 """The columns of an order that change after it is placed."""
-
-Tags = frozenset[str] | None
-"""The entity tags of an If-Match header, quotes included; None allows any version."""
 
 
 @dataclass
@@ -123,23 +120,9 @@ class OrderTransition:
         self.events.append(entry)
 
 
-def database_time() -> datetime:
-    """Return the time of the database's clock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
-
-
 def lock_order(*, orders: OrderQuerySet) -> Order:
     """Return the one order of `orders`, locked until the transaction ends. Raises NotFound."""
     order = orders.select_for_update(of=("self",)).first()
     if order is None:
         raise NotFound()
     return order
-
-
-def check_version(*, if_match: Tags, version: int) -> None:
-    """Raise PreconditionFailed unless If-Match allows the current version."""
-    if if_match is not None and f'"{version}"' not in if_match:
-        raise PreconditionFailed(f"The current version is {version}. Read it before retrying.")
