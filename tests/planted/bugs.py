@@ -6,7 +6,6 @@ the bug's. It may only import what needs no Django, for it is loaded before ever
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from tests.planted.planting import Bug, Wrong
@@ -253,13 +252,47 @@ def an_admin_may_use_every_endpoint(has_permission: Any) -> Any:
 # P8: a coupon is never used beyond its limits
 
 
+USES = f"{INTEGRATION.removesuffix('test_')}coupons/test_redemptions.py::test_"
+
+
 @bug(
     "P8",
-    "orders.services.checkout.checkout_request:check_cart",
-    f"{API}place_order.py::test_an_unknown_coupon_is_refused_and_nothing_is_held[lean]",
+    "orders.coupons.redemptions:lock_usage",
+    f"{USES}concurrent_checkouts_take_exactly_the_uses_that_are_left",
 )
-def a_coupon_that_cannot_be_used_is_ignored(check_cart: Any) -> Any:
-    return lambda *, cart, body: check_cart(cart=cart, body=replace(body, coupon_code=None))
+def a_use_is_taken_without_a_lock(lock_usage: Any) -> Any:
+    def wrong(coupon_ids: Any) -> Any:
+        usage = lock_usage.__globals__["CouponUsage"]
+        return {row.coupon_id: row for row in usage.objects.filter(coupon_id__in=list(coupon_ids))}
+
+    return wrong
+
+
+@bug(
+    "P8",
+    "orders.coupons.redemptions:_lock_customers",
+    f"{USES}of_concurrent_checkouts_with_several_coupons_for_first_orders_one_succeeds",
+)
+def two_first_orders_are_decided_at_once(_: Any) -> Any:
+    return lambda customer_ids: None
+
+
+@bug(
+    "P8",
+    "orders.coupons.redemptions:_Allotments.give_back",
+    f"{USES}a_use_that_an_order_could_not_take_goes_to_the_next_one_of_the_batch",
+)
+def the_use_of_an_order_that_was_not_written_is_lost(_: Any) -> Any:
+    return lambda self, new: None
+
+
+@bug(
+    "P8",
+    "orders.coupons.redemptions:release",
+    f"{USES}a_use_is_free_again_when_the_whole_order_ends_unfulfilled[expired]",
+)
+def an_expired_order_keeps_its_use(_: Any) -> Any:
+    return lambda *, order_id, at: None
 
 
 # P9: every answer comes in time, under overload too
