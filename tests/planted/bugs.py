@@ -286,15 +286,6 @@ def the_use_of_an_order_that_was_not_written_is_lost(_: Any) -> Any:
     return lambda self, new: None
 
 
-@bug(
-    "P8",
-    "orders.coupons.redemptions:release",
-    f"{USES}a_use_is_free_again_when_the_whole_order_ends_unfulfilled[expired]",
-)
-def an_expired_order_keeps_its_use(_: Any) -> Any:
-    return lambda *, order_id, at: None
-
-
 # P9: every answer comes in time, under overload too
 
 
