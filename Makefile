@@ -43,7 +43,7 @@ $(INSTALLED):
 run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: another port)
 	@$(PYTHON_OF_MAKE) -m compose.local run
 
-demo: install ## Show three orders delivered, cancelled and refunded, and expired, on the running stack or a temporary one
+demo: install ## Show orders delivered, cancelled and refunded, with coupons, and expired, on the running stack or a temporary one
 	@$(PYTHON_OF_MAKE) -m compose.demo
 
 test: install ## Run the tests on real servers (ARGS='-k checkout': a selection)
