@@ -1,24 +1,64 @@
 """The coupons that a quote or a checkout names, before stock is reserved: reasons 1 to 7 of the contract (coupons, "Refusal").
 
-Nothing is locked: whether a use is left is decided again when the order is written (`orders.coupons.redemptions`).
+Nothing is locked: whether a use is left is decided again when the order is written (`orders.coupons.redemptions`). One
+statement reads everything, for each checkout with a code runs it (docs/decisions.md).
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, Q
-from django.db.models.functions import Now
+from django.db import connection
 
-from orders.coupons.models import Coupon, CouponRedemption
+from orders.coupons.codes import CODE
 from orders.coupons.rules import FundedBy, Kind, RedeemableCoupon, Terms
+from orders.coupons.states import is_used_up
 from orders.domain.errors import CouponUnavailable
 from orders.domain.lifecycle import TERMINATED
-from orders.store.models import Order
 
-CODE = re.compile(r"[A-Z0-9][A-Z0-9_-]{2,49}")
-"""The form of a code, in capitals."""
+IS_CODE = re.compile(CODE)
+
+
+class _Found(NamedTuple):
+    """A coupon that is active and has begun, its uses, and those of one customer."""
+
+    id: UUID
+    code: str
+    kind: str
+    funded_by: str
+    percent: int | None
+    amount: int | None
+    buy_quantity: int | None
+    get_quantity: int | None
+    currency: str | None
+    vendor_id: str | None
+    product_ids: Sequence[str] | None
+    get_product_ids: Sequence[str] | None
+    minimum_spend: int | None
+    maximum_discount: int | None
+    stackable: bool
+    usage_limit: int | None
+    budget: int | None
+    times_used: int
+    amount_used: int
+    has_ended: bool | None
+    is_at_customer_limit: bool | None
+    is_no_first_order: bool
+
+
+# Inactive coupons and those that have not begun are left out: to customers they are unknown.
+_FIND = """
+    SELECT c.id, c.code, c.kind, c.funded_by, c.percent, c.amount, c.buy_quantity, c.get_quantity, c.currency, c.vendor_id,
+        c.product_ids, c.get_product_ids, c.minimum_spend, c.maximum_discount, c.stackable, c.usage_limit, c.budget,
+        u.times_used, u.amount_used, c.ends_at <= statement_timestamp(),
+        CASE WHEN c.per_customer_limit IS NOT NULL THEN c.per_customer_limit <= (
+            SELECT count(*) FROM coupon_redemptions r
+            WHERE r.coupon_id = c.id AND r.customer_id = %(customer_id)s AND r.status <> 'released') END,
+        c.first_order_only AND EXISTS (
+            SELECT FROM orders o WHERE o.customer_id = %(customer_id)s AND o.status <> ALL(%(terminated)s))
+    FROM coupons c JOIN coupon_usage u ON u.coupon_id = c.id
+    WHERE c.code = ANY(%(codes)s) AND c.deleted_at IS NULL AND c.is_active AND c.starts_at <= statement_timestamp()"""
 
 
 def find_redeemable(*, codes: Sequence[str], customer_id: str, currency: str) -> list[RedeemableCoupon]:
@@ -26,52 +66,35 @@ def find_redeemable(*, codes: Sequence[str], customer_id: str, currency: str) ->
 
     Raises CouponUnavailable with the first reason of the first code that this customer cannot use in a cart of `currency`.
     """
-    found = {
-        coupon.code: coupon for coupon in _usable().filter(code__in=[code for code in codes if CODE.fullmatch(code)])
-    }
-    uses = uses_by_customer(found.values(), [customer_id])
+    found = {coupon.code: coupon for coupon in _find(codes, customer_id)}
     for code in codes:
-        if reason := _refusal(found.get(code), uses, customer_id, currency, len(codes)):
+        if reason := _refusal(found.get(code), currency, len(codes)):
             raise CouponUnavailable(code, reason)
     return sorted((_redeemable(coupon, currency) for coupon in found.values()), key=lambda each: each.terms.rank)
 
 
-def uses_by_customer(coupons: Iterable[Coupon], customer_ids: Iterable[str]) -> Mapping[tuple[UUID, str], int]:
-    """Return how often each customer uses each coupon that has a limit for it, by coupon and customer."""
-    limited = [coupon.id for coupon in coupons if coupon.per_customer_limit is not None]
-    if not limited:
-        return {}
-    uses = CouponRedemption.objects.filter(coupon_id__in=limited, customer_id__in=customer_ids)
-    counts = uses.exclude(status=CouponRedemption.Status.RELEASED).values_list("coupon_id", "customer_id")
-    return {(coupon_id, customer): uses for coupon_id, customer, uses in counts.annotate(Count("id"))}
+def _find(codes: Sequence[str], customer_id: str) -> list[_Found]:
+    parameters: dict[str, Any] = {
+        "codes": [code for code in codes if IS_CODE.fullmatch(code)],
+        "customer_id": customer_id,
+        "terminated": [*TERMINATED],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, parameters)
+        return [_Found(*row) for row in cursor.fetchall()]
 
 
-def customers_with_orders(customer_ids: Iterable[str]) -> set[str]:
-    """Return the customers among these with an order that is neither cancelled nor expired."""
-    orders = Order.objects.filter(customer_id__in=customer_ids).exclude(status__in=TERMINATED)
-    return set(orders.values_list("customer_id", flat=True).distinct())
-
-
-def _usable() -> Any:
-    """Return the coupons that are active and have begun: the others are unknown to customers."""
-    has_ended = ExpressionWrapper(Q(ends_at__lte=Now(), ends_at__isnull=False), output_field=BooleanField())
-    coupons = Coupon.objects.filter(deleted_at=None, is_active=True, starts_at__lte=Now())
-    return coupons.select_related("usage").annotate(has_ended=has_ended)
-
-
-def _refusal(
-    coupon: Any, uses: Mapping[tuple[UUID, str], int], customer_id: str, currency: str, named: int
-) -> str | None:
+def _refusal(coupon: _Found | None, currency: str, named: int) -> str | None:
     """Return the first of the reasons 1 to 7 that applies."""
     if coupon is None:
         return "unknown"
     if coupon.has_ended:
         return "expired"
-    if is_used_up(coupon, coupon.usage.times_used, coupon.usage.amount_used):
+    if is_used_up(coupon.usage_limit, coupon.times_used, coupon.budget, coupon.amount_used):
         return "used_up"
-    if coupon.per_customer_limit is not None and uses.get((coupon.id, customer_id), 0) >= coupon.per_customer_limit:
+    if coupon.is_at_customer_limit:
         return "customer_limit"
-    if coupon.first_order_only and customers_with_orders([customer_id]):
+    if coupon.is_no_first_order:
         return "first_order_only"
     if coupon.currency not in (None, currency):
         return "currency"
@@ -80,14 +103,7 @@ def _refusal(
     return None
 
 
-def is_used_up(coupon: Coupon, times_used: int, amount_used: int) -> bool:
-    """Return whether the coupon's usage limit is reached or its budget spent."""
-    return (coupon.usage_limit is not None and times_used >= coupon.usage_limit) or (
-        coupon.budget is not None and amount_used >= coupon.budget
-    )
-
-
-def _redeemable(coupon: Coupon, currency: str) -> RedeemableCoupon:
+def _redeemable(coupon: _Found, currency: str) -> RedeemableCoupon:
     terms = Terms(
         code=coupon.code,
         kind=Kind(coupon.kind),
@@ -106,7 +122,7 @@ def _redeemable(coupon: Coupon, currency: str) -> RedeemableCoupon:
         terms=terms,
         currency=currency,
         minimum_spend=coupon.minimum_spend,
-        budget_left=None if coupon.budget is None else coupon.budget - coupon.usage.amount_used,
+        budget_left=None if coupon.budget is None else coupon.budget - coupon.amount_used,
     )
 
 

@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Count, F
 
-from orders.coupons.lookup import customers_with_orders, is_used_up, uses_by_customer
 from orders.coupons.models import Coupon, CouponRedemption, CouponUsage
+from orders.coupons.states import is_used_up
 from orders.domain.errors import CouponUnavailable
 from orders.domain.ids import ids_of_parts
-from orders.domain.lifecycle import OrderStatus
+from orders.domain.lifecycle import TERMINATED, OrderStatus
 from orders.domain.records import AppliedCoupon
+from orders.store.models import Order
 from orders.store.order_writer import NewOrder, Outcome, insert, move
 
 RESERVED, REDEEMED, RELEASED = CouponRedemption.Status
@@ -36,8 +37,9 @@ class _Allotments:
         first_orders = [new.order.customer_id for new in batch if self._first_order_only(new)]
         _lock_customers(first_orders)
         self._usage = lock_usage(ids)
-        self._uses = Counter(uses_by_customer(self._coupons.values(), customers))
-        self._with_orders = Counter(customers_with_orders(first_orders) if first_orders else ())
+        limited = [coupon.id for coupon in self._coupons.values() if coupon.per_customer_limit is not None]
+        self._uses = _uses_by_customer(limited, customers) if limited else Counter()
+        self._with_orders = Counter(_customers_with_orders(first_orders) if first_orders else ())
 
     def take(self, new: NewOrder) -> CouponUnavailable | None:
         """Take the uses of this order; return the refusal, having taken none, when one is not left."""
@@ -58,7 +60,7 @@ class _Allotments:
 
     def _refusal(self, applied: AppliedCoupon, customer_id: str) -> str | None:
         coupon, usage = self._coupons[applied.coupon_id], self._usage[applied.coupon_id]
-        if is_used_up(coupon, usage.times_used, usage.amount_used):
+        if is_used_up(coupon.usage_limit, usage.times_used, coupon.budget, usage.amount_used):
             return "used_up"
         limit = coupon.per_customer_limit
         if limit is not None and self._uses[coupon.id, customer_id] >= limit:
@@ -161,6 +163,19 @@ def lock_usage(coupon_ids: Iterable[UUID]) -> dict[UUID, CouponUsage]:
     """Return the usage of these coupons, locked until the transaction ends."""
     rows = CouponUsage.objects.filter(coupon_id__in=list(coupon_ids)).order_by("coupon_id")
     return {usage.coupon_id: usage for usage in rows.select_for_update()}
+
+
+def _uses_by_customer(coupon_ids: Iterable[UUID], customer_ids: Iterable[str]) -> Counter[tuple[UUID, str]]:
+    """Count the uses of each of these coupons by each of these customers."""
+    uses = CouponRedemption.objects.filter(coupon_id__in=coupon_ids, customer_id__in=customer_ids)
+    found = uses.exclude(status=RELEASED).values_list("coupon_id", "customer_id").annotate(Count("id"))
+    return Counter({(coupon_id, customer_id): uses for coupon_id, customer_id, uses in found})
+
+
+def _customers_with_orders(customer_ids: Iterable[str]) -> set[str]:
+    """Return the customers among these with an order that is neither cancelled nor expired."""
+    orders = Order.objects.filter(customer_id__in=customer_ids).exclude(status__in=TERMINATED)
+    return set(orders.values_list("customer_id", flat=True).distinct())
 
 
 def _lock_customers(customer_ids: Iterable[str]) -> None:
