@@ -169,7 +169,7 @@ def checkouts_from_different_carts(
     """
     ada, mug = world.shopper(), world.product()
     answers = []
-    with world.sandbox.fault("product", kind="delay", value=1, call="ReserveStock"):
+    with world.sandbox.fault("product", kind="delay", value=1.5, call="ReserveStock"):
         for place, code in enumerate(codes):
             world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 2}])
             answers.append(checkout_up_to_the_reservation(crowd, at((world, second_world)[place % 2], ada), code))
@@ -218,17 +218,17 @@ def test_concurrent_checkouts_of_one_customer_respect_the_limit(
     world: World, second_world: World, crowd: ThreadPoolExecutor, terms: dict[str, Any], reason: str
 ) -> None:
     code = world.coupon(**terms)
-    answers = checkouts_from_different_carts(world, second_world, crowd, [code] * 6)
-    assert outcomes(answers) == {"201": 1, reason: 5}
+    answers = checkouts_from_different_carts(world, second_world, crowd, [code] * 4)
+    assert outcomes(answers) == {"201": 1, reason: 3}
     assert used(world, code)[0] == 1
 
 
 def test_of_concurrent_checkouts_with_several_coupons_for_first_orders_one_succeeds(
     world: World, second_world: World, crowd: ThreadPoolExecutor
 ) -> None:
-    codes = [world.coupon(first_order_only=True) for _ in range(6)]
+    codes = [world.coupon(first_order_only=True) for _ in range(4)]
     answers = checkouts_from_different_carts(world, second_world, crowd, codes)
-    assert outcomes(answers) == {"201": 1, "first_order_only": 5}
+    assert outcomes(answers) == {"201": 1, "first_order_only": 3}
 
 
 def test_twenty_copies_of_one_key_take_one_use(world: World, second_world: World, crowd: ThreadPoolExecutor) -> None:
