@@ -43,7 +43,7 @@ from orders.services.checkout.new_order import new_order
 from orders.services.checkout.reservations import Reservation, StockReservations
 from orders.store import database
 from orders.store.order_queries import as_placed, find_by_ids, find_order_of_cart
-from orders.store.order_writer import OrderWriter, insert_orders
+from orders.store.order_writer import NewOrder, OrderWriter, insert_orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,9 @@ class CheckoutService:
         cart = check_cart(cart=cart, body=request.body)
         try:
             coupons = await redeemable_coupons(customer_id=request.caller.id, cart=cart, body=request.body)
+        except CouponUnavailable as refusal:
+            return await _replay_or_refuse(request, refusal, cart)
+        try:
             async with self._reservations.reserve(
                 order_id=request.order_id, lines=cart.lines, deadline=deadline
             ) as reservation:
@@ -136,7 +139,7 @@ class CheckoutService:
         except HoldCommitted:
             sold = DependencyUnavailable("product", "the order's stock has already been sold")
             return await _replay_or_refuse(request, sold, cart)
-        except (CouponUnavailable, OutOfStock) as error:
+        except OutOfStock as error:
             return await _replay_or_refuse(request, error, cart)
 
     async def _write(
@@ -165,12 +168,24 @@ class CheckoutService:
             coupon_code=next(iter(request.body.coupon_codes), None),
             coupons=applied_coupons(coupons=coupons, pricing=pricing),
         )
-        writer = self._coupon_writer if coupons else self._writer
-        if await writer.write(order):
-            reservation.keep()
-            return PlacedOrder(order.record, replayed=False)
-        ended = DependencyUnavailable("database", "another order of this cart was just terminated")
-        return await _replay_or_refuse(request, ended, cart)
+        return await self._store(request, cart, order, reservation)
+
+    async def _store(
+        self, request: CheckoutRequest, cart: Cart, order: NewOrder, reservation: Reservation
+    ) -> PlacedOrder:
+        """Write the order and keep its reservation, or return the order that a repeated request has placed meanwhile."""
+        writer = self._coupon_writer if order.order.coupons else self._writer
+        refusal: OrderError = DependencyUnavailable("database", "another order of this cart was just terminated")
+        try:
+            if await writer.write(order):
+                reservation.keep()
+                return PlacedOrder(order.record, replayed=False)
+        except CouponUnavailable as error:
+            refusal = error
+        placed = await _replay_or_refuse(request, refusal, cart)
+        if placed.order.row.stock_revision == reservation.revision:
+            reservation.keep()  # the order is this one: it was written twice because the first response was lost
+        return placed
 
 
 async def _find(request: CheckoutRequest) -> OrderRecord | None:
