@@ -4,42 +4,79 @@ A use locks the coupon's row of `coupon_usage`, so the limits are compared with 
 are written in batches, as all orders are: a batch locks each row once and updates it once, so that the uses of one code do
 not wait for each other's commits. Orders without a coupon never get here.
 
-Locks are taken in one order everywhere: customers with a coupon for first orders, rows of `coupon_usage` by coupon, orders.
+Locks are taken in one order everywhere: rows of `coupon_usage` by coupon, customers of first orders, orders. The statements
+of a batch are SQL: Django's queries would hold the lock of a hot code several times as long (docs/decisions.md).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, F
+from django.db.models import F
 
-from orders.coupons.models import Coupon, CouponRedemption, CouponUsage
+from orders.coupons.models import CouponRedemption, CouponUsage
 from orders.coupons.states import is_used_up
 from orders.domain.errors import CouponUnavailable
 from orders.domain.ids import ids_of_parts
 from orders.domain.lifecycle import TERMINATED, OrderStatus
 from orders.domain.records import AppliedCoupon
-from orders.store.models import Order
 from orders.store.order_writer import NewOrder, Outcome, insert, move
 
 RESERVED, REDEEMED, RELEASED = CouponRedemption.Status
+
+_LOCK = """
+    SELECT u.coupon_id, c.usage_limit, c.per_customer_limit, c.budget, c.first_order_only, c.currency IS NOT NULL,
+        u.times_used, u.amount_used
+    FROM coupon_usage u JOIN coupons c ON c.id = u.coupon_id
+    WHERE u.coupon_id = ANY(%s) ORDER BY u.coupon_id FOR UPDATE OF u"""
+_LOCK_CUSTOMERS = """
+    SELECT pg_advisory_xact_lock(hashtextextended('first order of ' || customer_id, 0))
+    FROM unnest(%s::text[]) AS customer_id"""
+_USES_OF_CUSTOMERS = """
+    SELECT coupon_id, customer_id, count(*) FROM coupon_redemptions
+    WHERE coupon_id = ANY(%s) AND customer_id = ANY(%s) AND status <> 'released' GROUP BY coupon_id, customer_id"""
+_CUSTOMERS_WITH_ORDERS = """
+    SELECT DISTINCT customer_id FROM orders WHERE customer_id = ANY(%s) AND status <> ALL(%s)"""
+_SAVE = """
+    UPDATE coupon_usage u SET times_used = now.times_used, amount_used = now.amount_used
+    FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS now (coupon_id, times_used, amount_used)
+    WHERE u.coupon_id = now.coupon_id"""
+_INSERT = """
+    INSERT INTO coupon_redemptions
+        (id, coupon_id, order_id, vendor_order_id, customer_id, discount, currency, status, reserved_at, redeemed_at)
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::text[], %s::text[],
+        %s::timestamptz[], %s::timestamptz[])"""
+
+
+class _Limits(NamedTuple):
+    """The limits of a coupon, and its uses when its row was locked."""
+
+    usage_limit: int | None
+    per_customer_limit: int | None
+    budget: int | None
+    first_order_only: bool
+    has_currency: bool
+    times_used: int
+    amount_used: int
 
 
 class _Allotments:
     """What is left of the coupons of a batch, while it is written. The rows of `coupon_usage` are locked."""
 
     def __init__(self, batch: Sequence[NewOrder]) -> None:
-        customers = {new.order.customer_id for new in batch}
-        ids = {applied.coupon_id for new in batch for applied in new.order.coupons}
-        self._coupons = {coupon.id: coupon for coupon in Coupon.objects.filter(id__in=ids)}
-        first_orders = [new.order.customer_id for new in batch if self._first_order_only(new)]
-        _lock_customers(first_orders)
-        self._usage = lock_usage(ids)
-        limited = [coupon.id for coupon in self._coupons.values() if coupon.per_customer_limit is not None]
-        self._uses = _uses_by_customer(limited, customers) if limited else Counter()
-        self._with_orders = Counter(_customers_with_orders(first_orders) if first_orders else ())
+        ids = list({applied.coupon_id for new in batch for applied in new.order.coupons})
+        self._limits = {coupon_id: _Limits(*limits) for coupon_id, *limits in _rows(_LOCK, ids)}
+        self._times_used = {coupon_id: limits.times_used for coupon_id, limits in self._limits.items()}
+        self._amount_used = {coupon_id: limits.amount_used for coupon_id, limits in self._limits.items()}
+        self._with_orders = self._lock_first_orders(batch)
+        self._uses: Counter[tuple[UUID, str]] = Counter()
+        if limited := [coupon_id for coupon_id in ids if self._limits[coupon_id].per_customer_limit is not None]:
+            customers = [new.order.customer_id for new in batch]
+            for coupon_id, customer_id, uses in _rows(_USES_OF_CUSTOMERS, limited, customers):
+                self._uses[coupon_id, customer_id] = uses
 
     def take(self, new: NewOrder) -> CouponUnavailable | None:
         """Take the uses of this order; return the refusal, having taken none, when one is not left."""
@@ -55,33 +92,45 @@ class _Allotments:
 
     def save(self) -> None:
         """Write the new numbers of uses."""
-        for usage in self._usage.values():
-            usage.save(update_fields=["times_used", "amount_used"])
+        ids = list(self._limits)
+        amounts = [self._amount_used[coupon_id] for coupon_id in ids]
+        _execute(_SAVE, ids, [self._times_used[coupon_id] for coupon_id in ids], amounts)
+
+    def _lock_first_orders(self, batch: Sequence[NewOrder]) -> Counter[str]:
+        """Return the customers of first orders that have an order, or will have; one transaction at a time decides on each.
+
+        They may have no row that could be locked.
+        """
+        customers = sorted({new.order.customer_id for new in batch if self._is_first_order(new)})
+        if not customers:
+            return Counter()
+        _rows(_LOCK_CUSTOMERS, customers)
+        return Counter(customer_id for (customer_id,) in _rows(_CUSTOMERS_WITH_ORDERS, customers, [*TERMINATED]))
 
     def _refusal(self, applied: AppliedCoupon, customer_id: str) -> str | None:
-        coupon, usage = self._coupons[applied.coupon_id], self._usage[applied.coupon_id]
-        if is_used_up(coupon.usage_limit, usage.times_used, coupon.budget, usage.amount_used):
+        limits, amount_used = self._limits[applied.coupon_id], self._amount_used[applied.coupon_id]
+        if is_used_up(limits.usage_limit, self._times_used[applied.coupon_id], limits.budget, amount_used):
             return "used_up"
-        limit = coupon.per_customer_limit
-        if limit is not None and self._uses[coupon.id, customer_id] >= limit:
+        limit = limits.per_customer_limit
+        if limit is not None and self._uses[applied.coupon_id, customer_id] >= limit:
             return "customer_limit"
-        if coupon.first_order_only and self._with_orders[customer_id]:
+        if limits.first_order_only and self._with_orders[customer_id]:
             return "first_order_only"
-        if coupon.budget is not None and usage.amount_used + applied.discount > coupon.budget:
+        if limits.budget is not None and amount_used + applied.discount > limits.budget:
             return "used_up"
         return None
 
     def _count(self, new: NewOrder, uses: int) -> None:
         for applied in new.order.coupons:
-            coupon, usage = self._coupons[applied.coupon_id], self._usage[applied.coupon_id]
-            usage.times_used += uses
-            usage.amount_used += uses * applied.discount if coupon.currency else 0
-            self._uses[coupon.id, new.order.customer_id] += uses
-        if self._first_order_only(new):
+            self._times_used[applied.coupon_id] += uses
+            if self._limits[applied.coupon_id].has_currency:
+                self._amount_used[applied.coupon_id] += uses * applied.discount
+            self._uses[applied.coupon_id, new.order.customer_id] += uses
+        if self._is_first_order(new):
             self._with_orders[new.order.customer_id] += uses
 
-    def _first_order_only(self, new: NewOrder) -> bool:
-        return any(self._coupons[applied.coupon_id].first_order_only for applied in new.order.coupons)
+    def _is_first_order(self, new: NewOrder) -> bool:
+        return any(self._limits[applied.coupon_id].first_order_only for applied in new.order.coupons)
 
 
 def insert_with_coupons(batch: Sequence[NewOrder]) -> list[Outcome]:
@@ -113,33 +162,22 @@ def _insert_while_uses_are_left(
         rest = [new for new in rest if new.order.id in refusals]
         if not (conflicting and rest):
             break
-    allotments.save()
-    CouponRedemption.objects.bulk_create(
-        redemption
-        for new in batch
-        if new.order.id in written
-        for redemption in _redemptions(new, written[new.order.id])
-    )
+    redemptions = [row for new in batch if new.order.id in written for row in _redemptions(new, written[new.order.id])]
+    if redemptions:
+        allotments.save()
+        _execute(_INSERT, *(list(column) for column in zip(*redemptions, strict=True)))
     return written, refusals
 
 
-def _redemptions(new: NewOrder, difference: timedelta) -> Iterable[CouponRedemption]:
+def _redemptions(new: NewOrder, difference: timedelta) -> Iterator[tuple[Any, ...]]:
     order = new.order
     at, is_confirmed = order.created_at + difference, order.status == OrderStatus.CONFIRMED
+    status, redeemed_at = (REDEEMED, at) if is_confirmed else (RESERVED, None)
     parts = {part.vendor_id: part.id for part in new.vendor_orders}
     for id_, applied in zip(ids_of_parts(order.id, len(order.coupons)), order.coupons, strict=True):
-        yield CouponRedemption(
-            id=id_,
-            coupon_id=applied.coupon_id,
-            order_id=order.id,
-            vendor_order_id=applied.vendor_id and parts[applied.vendor_id],
-            customer_id=order.customer_id,
-            discount=applied.discount,
-            currency=order.currency,
-            status=REDEEMED if is_confirmed else RESERVED,
-            reserved_at=at,
-            redeemed_at=at if is_confirmed else None,
-        )
+        part = applied.vendor_id and parts[applied.vendor_id]
+        of_order = (order.id, part, order.customer_id, applied.discount, order.currency)
+        yield (id_, applied.coupon_id, *of_order, str(status), at, redeemed_at)
 
 
 def redeem(*, order_id: UUID, at: datetime) -> None:
@@ -159,27 +197,19 @@ def release(*, order_id: UUID, at: datetime) -> None:
     CouponRedemption.objects.filter(id__in=[use.id for use in uses]).update(status=RELEASED, released_at=at)
 
 
-def lock_usage(coupon_ids: Iterable[UUID]) -> dict[UUID, CouponUsage]:
-    """Return the usage of these coupons, locked until the transaction ends."""
-    rows = CouponUsage.objects.filter(coupon_id__in=list(coupon_ids)).order_by("coupon_id")
-    return {usage.coupon_id: usage for usage in rows.select_for_update()}
+def lock_usage(coupon_ids: Iterable[UUID]) -> None:
+    """Lock the uses of these coupons until the transaction ends, in the order in which a checkout locks them."""
+    if ids := list(coupon_ids):
+        _rows(_LOCK, ids)
 
 
-def _uses_by_customer(coupon_ids: Iterable[UUID], customer_ids: Iterable[str]) -> Counter[tuple[UUID, str]]:
-    """Count the uses of each of these coupons by each of these customers."""
-    uses = CouponRedemption.objects.filter(coupon_id__in=coupon_ids, customer_id__in=customer_ids)
-    found = uses.exclude(status=RELEASED).values_list("coupon_id", "customer_id").annotate(Count("id"))
-    return Counter({(coupon_id, customer_id): uses for coupon_id, customer_id, uses in found})
-
-
-def _customers_with_orders(customer_ids: Iterable[str]) -> set[str]:
-    """Return the customers among these with an order that is neither cancelled nor expired."""
-    orders = Order.objects.filter(customer_id__in=customer_ids).exclude(status__in=TERMINATED)
-    return set(orders.values_list("customer_id", flat=True).distinct())
-
-
-def _lock_customers(customer_ids: Iterable[str]) -> None:
-    """Let one transaction at a time decide on the first order of each of these customers, who may have no row yet."""
+def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        for customer_id in sorted(set(customer_ids)):
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"first order of {customer_id}"])
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _execute(statement: str, *parameters: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
