@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists clean
+.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists coupon-rush clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -43,7 +43,7 @@ $(INSTALLED):
 run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: another port)
 	@$(PYTHON_OF_MAKE) -m compose.local run
 
-demo: install ## Show three orders delivered, cancelled and refunded, and expired, on the running stack or a temporary one
+demo: install ## Show orders delivered, cancelled and refunded, with coupons, and expired, on the running stack or a temporary one
 	@$(PYTHON_OF_MAKE) -m compose.demo
 
 test: install ## Run the tests on real servers (ARGS='-k checkout': a selection)
@@ -86,6 +86,9 @@ load: install ## Run the load test on the running stack or a temporary one (USER
 
 lists: install ## Measure the pages of lists with 20 thousand and 2 million orders (ARGS='--plans', '--writes')
 	$(BIN)/python -m tests.load.lists $(ARGS)
+
+coupon-rush: install ## Measure how many uses of one coupon two servers take in a minute (ARGS='--orders 3000 --rounds 3')
+	@$(PYTHON_OF_MAKE) -m tests.load.coupon_rush $(ARGS)
 
 clean: install ## Delete the local stack's state and all caches
 	@$(BIN)/python -m compose.local forget

@@ -31,6 +31,17 @@ class DemoClient:
         headers = {"Idempotency-Key": key} if key else {}
         return _content(self._service.request(method, path, json=body, headers=headers))
 
+    def refusal(self, method: str, path: str, *, body: Json, key: str | None = None) -> Json:
+        """Call the service's API and return the problem. Raise StepError unless the call is refused."""
+        headers = {"Idempotency-Key": key} if key else {}
+        response = self._service.request(method, path, json=body, headers=headers)
+        if not response.is_client_error:
+            raise StepError(
+                f"{method} {path} should be refused, but returned {response.status_code}: {response.text[:500]}"
+            )
+        problem: Json = response.json()
+        return problem
+
     def control(self, method: str, path: str, body: Json | None = None) -> Json:
         """Call the sandbox's control API. Raise StepError unless the call succeeds."""
         return _content(self._control.request(method, path, json=body))

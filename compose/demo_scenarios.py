@@ -1,5 +1,5 @@
-"""The lifecycles of three orders: delivered; cancelled and refunded; expired. The service and the neighbours' ledgers confirm
-each step."""
+"""The lifecycles of four orders: delivered; cancelled and refunded; with coupons; expired. The service and the neighbours'
+ledgers confirm each step."""
 
 import uuid
 from collections.abc import Sequence
@@ -71,16 +71,45 @@ def show_expiry(info: ConnectionInfo, progress: Progress) -> None:
         step.note = f"Product has {units(hold)} available again"
 
 
-def place_order(customer: DemoClient) -> Json:
+def show_coupons(info: ConnectionInfo, progress: Progress) -> None:
+    """Show an order with a vendor's coupon and one of the platform, which runs out; a cancelled order gives its use back."""
+    progress.print("\nAda uses two coupons, and takes the last use of one\n", "bold")
+    olga = DemoClient(info, progress, "admin", "olga")
+    vera = DemoClient(info, progress, "vendor", "vera", "v-atelier")
+    ada, grace = DemoClient(info, progress, "customer", "ada"), DemoClient(info, progress, "customer", "grace")
+    with progress.step("Coupons") as step:
+        five = {"kind": "fixed_amount", "amount": "5.00", "currency": "EUR", "usage_limit": 1, "stackable": True}
+        last = olga.call("POST", "/coupons", body=five)["code"]
+        own = vera.call("POST", "/coupons", body={"kind": "percentage", "percent": "15.00", "stackable": True})["code"]
+        step.note = f"{last}: 5.00 off, funded by the platform, once; {own}: 15 % off, funded by v-atelier"
+    order = place_order(ada, last, own)
+    with progress.step("Discount") as step:
+        step.note = ", ".join(f"{each['code']} takes off {each['discount']}" for each in order["coupons"])
+    with progress.step("Vendor") as step:
+        [part] = vera.call("GET", f"/vendor-orders?q={order['number']}")["results"]
+        step.note = f"v-atelier sees {part['coupons'][0]['code']} only; the platform bears {part['platform_discount']}"
+    grace.control("POST", "/carts/grace/refill")
+    with progress.step("Refusal") as step:
+        refused = grace.refusal("POST", "/orders", body={"coupon_code": last}, key=str(uuid.uuid4()))
+        step.note = f"Grace names {last}: {refused['reason']}"
+    with progress.step("Cancel") as step:
+        ada.call("POST", f"/orders/{order['id']}/cancel")
+        uses = olga.call("GET", f"/coupons/{last}")["times_used"]
+        step.note = f"Ada's order is cancelled: {last} has {uses} uses and is free again"
+
+
+def place_order(customer: DemoClient, *coupon_codes: str) -> Json:
     """Fill the cart and check out; return the pending order."""
+    coupons: Json = {"coupon_codes": list(coupon_codes)}
     with customer.progress.step("Cart") as step:
         cart = customer.control("POST", f"/carts/{customer.name}/refill")
         step.note = "filled with " + ", ".join(f"{item['quantity']} {item['product_id']}" for item in cart["items"])
     with customer.progress.step("Quote") as step:
-        quote = customer.call("POST", "/orders/quote", body={})
+        quote = customer.call("POST", "/orders/quote", body=coupons)
         step.note = f"would cost {money(quote)}; nothing is held"
     with customer.progress.step("Checkout") as step:
-        order = customer.call("POST", "/orders", body={"expected_total": quote["total"]}, key=str(uuid.uuid4()))
+        body = {**coupons, "expected_total": quote["total"]}
+        order = customer.call("POST", "/orders", body=body, key=str(uuid.uuid4()))
         vendors = " and ".join(vendor_ids(order))
         step.note = f"order {order['number']} is {order['status']}: {money(order)}, from {vendors}"
         if order["status"] != "pending":

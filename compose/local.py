@@ -20,6 +20,7 @@ from compose.errors import ComposeError, StackError
 from compose.ports import Ports
 from compose.processes import launch_command
 from compose.progress import Progress
+from compose.sandbox.coupons import seed_coupons
 from compose.stack import CHECKOUT, DATA, Stack, throwaway_stack
 
 USAGE = "Usage: python -m compose.local run | during COMMAND ARGUMENT… | forget"
@@ -37,6 +38,9 @@ def run() -> int:
     progress.print("Order Service: starting all of it on this machine\n")
     with Stack(DATA, ports=lambda: Ports.from_environment(os.environ), progress=progress) as stack:
         try:
+            with progress.step("Coupons") as step:
+                codes = seed_coupons(stack.url, stack.token("admin", "olga"))
+                step.note = ", ".join(codes)
             print_banner(progress, stack.connection_info, stack.logs)
             while True:
                 time.sleep(CHECK_SECONDS)

@@ -7,11 +7,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from orders.coupons.rules import Kind
 from orders.domain.addresses import MAX_LENGTHS
 from orders.domain.lifecycle import VendorOrderStatus
 from orders.domain.money import to_decimal_string
 from orders.domain.pricing import Pricing
-from orders.domain.records import OrderItemRow, OrderRow, VendorOrderRow
+from orders.domain.records import AppliedCoupon, OrderItemRow, OrderRow, VendorOrderRow
 from orders.http.serializers import Output, money
 
 
@@ -85,6 +86,22 @@ class OrderItemSerializer(ProductSerializer):
             "unit_price": to_decimal_string(item.unit_price, currency),
             "total": to_decimal_string(item.total, currency),
             "discount": to_decimal_string(item.discount, currency),
+        }
+
+
+class AppliedCouponSerializer(Output):
+    """A coupon of an order or a quote."""
+
+    code = serializers.CharField()
+    kind = serializers.ChoiceField(list(Kind))
+    discount = money("What it takes off.")
+
+    @staticmethod
+    def to_representation(coupon: AppliedCoupon, currency: str) -> dict[str, Any]:
+        return {
+            "code": coupon.code,
+            "kind": coupon.kind,
+            "discount": to_decimal_string(coupon.discount, currency),
         }
 
 

@@ -1,12 +1,15 @@
 """The calculation of coupons (contract: coupons, "Calculation"). Pure: whole numbers of minor units, no I/O.
 
-A coupon is one adjuster of `orders.domain.pricing.price`: `partial(discounts, terms)`. The lines are the cart's, in its order.
+A coupon is one adjuster of `orders.domain.pricing.price`: `RedeemableCoupon.adjust`. The lines are the cart's, in its order.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
+from orders.domain.errors import CouponUnavailable
+from orders.domain.money import to_decimal_string
 from orders.domain.pricing import PricedLine
 
 WHOLE = 10_000
@@ -65,9 +68,35 @@ class Terms:
         return self.vendor_id is None or line.product.vendor_id == self.vendor_id
 
 
-def in_order_of_application(coupons: Iterable[Terms]) -> list[Terms]:
-    """Return the coupons in the order in which they are applied, whatever order they were named in."""
-    return sorted(coupons, key=lambda terms: terms.rank)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeemableCoupon:
+    """A coupon that a customer may use in a cart of this currency, as far as that is known before the prices."""
+
+    coupon_id: UUID
+    terms: Terms
+    currency: str
+    minimum_spend: int | None = None
+    budget_left: int | None = None
+
+    def adjust(self, lines: Sequence[PricedLine]) -> list[int]:
+        """Return the coupon's discount of each line. Raises CouponUnavailable: reasons 8 and 9 of the contract, then 3."""
+        total = eligible_total(self.terms, lines)
+        if not is_applicable(self.terms, lines):
+            raise CouponUnavailable(self.terms.code, "not_applicable")
+        if self.minimum_spend is not None and total < self.minimum_spend:
+            raise CouponUnavailable(
+                self.terms.code,
+                "minimum_spend",
+                minimum_spend=to_decimal_string(self.minimum_spend, self.currency),
+                eligible_total=to_decimal_string(total, self.currency),
+                currency=self.currency,
+            )
+        shares = discounts(self.terms, lines)
+        if not any(shares):  # a use is never spent for nothing
+            raise CouponUnavailable(self.terms.code, "not_applicable")
+        if self.budget_left is not None and sum(shares) > self.budget_left:
+            raise CouponUnavailable(self.terms.code, "used_up")
+        return shares
 
 
 def eligible_total(terms: Terms, lines: Iterable[PricedLine]) -> int:

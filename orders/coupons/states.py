@@ -32,6 +32,11 @@ def state_at(
         return State.EXPIRED
     if now < starts_at:
         return State.SCHEDULED
-    if (usage_limit is not None and times_used >= usage_limit) or (budget is not None and amount_used >= budget):
+    if is_used_up(usage_limit, times_used, budget, amount_used):
         return State.USED_UP
     return State.ACTIVE
+
+
+def is_used_up(usage_limit: int | None, times_used: int, budget: int | None, amount_used: int) -> bool:
+    """Return whether the usage limit is reached or the budget spent."""
+    return (usage_limit is not None and times_used >= usage_limit) or (budget is not None and amount_used >= budget)

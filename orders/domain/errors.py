@@ -4,7 +4,7 @@ Each class has a stable `code`, on which clients branch (contract: REST API, "Er
 HTTP statuses. `extra` has the further members of the problem, as they are sent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 
@@ -118,9 +118,26 @@ class NotCancellable(OrderError):
 
 
 class CouponUnavailable(OrderError):
-    """The coupon cannot be applied to this order."""
+    """The coupon cannot be applied to this order. Carries `coupon_code` and `reason` (contract: coupons, "Refusal")."""
 
     code = "coupon_unavailable"
+
+    REASONS: ClassVar[Mapping[str, str]] = {
+        "unknown": "is not valid. Check its spelling, or order without it.",
+        "expired": "has expired. Order without it.",
+        "used_up": "has been used up. Order without it.",
+        "customer_limit": "has reached its limit for this customer. Order without it.",
+        "first_order_only": "is for a first order. Order without it.",
+        "currency": "is for another currency than the cart's. Order without it.",
+        "not_stackable": "cannot be combined with other coupons. Name one coupon only.",
+        "not_applicable": "takes nothing off this cart. Order without it.",
+        "minimum_spend": "requires a higher total of the eligible items: see minimum_spend. Add items, or order without it.",
+    }
+
+    def __init__(self, coupon_code: str, reason: str, **extra: Any) -> None:
+        self.reason = reason
+        detail = f"The coupon {coupon_code} {self.REASONS[reason]}"
+        super().__init__(detail, coupon_code=coupon_code, reason=reason, **extra)
 
 
 class CodeTaken(OrderError):

@@ -39,7 +39,9 @@ class PricedLine:
 
 
 Adjuster = Callable[[Sequence[PricedLine]], Sequence[int]]
-"""A pure function that returns one further discount for each line; the lines have the discounts of earlier adjusters."""
+"""A pure function that returns one further discount for each line, whose lines have the discounts of earlier adjusters.
+
+It may raise an OrderError: then nothing is priced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Pricing:
     shares: Mapping[str, Share]
     subtotal: int
     discount: int
+    adjustments: tuple[int, ...] = ()
+    """The discount of each adjuster, in the order of their application."""
 
     @property
     def total(self) -> int:
@@ -86,15 +90,17 @@ def price(
     """Price `lines` (product id → quantity) by `products`, which must cover every line, then apply `adjusters` in turn.
 
     Raises CurrencyMismatch when a product isn't priced in the cart's currency, CartTooLarge for an amount above MAX_MINOR,
-    ValueError for an adjuster's discount that is negative or exceeds the rest of a line.
+    ValueError for an adjuster's discount that is negative or exceeds the rest of a line, and the adjusters' own refusals.
     """
     priced = [_priced(products[product_id], quantity, currency) for product_id, quantity in lines.items()]
     if sum(line.total for line in priced) > MAX_MINOR:
         raise CartTooLarge("The total exceeds the largest amount of an order. Split the order.")
+    adjustments = []
     for adjust in adjusters:
         discounts = adjust(tuple(priced))
         priced = [_discounted(line, discount) for line, discount in zip(priced, discounts, strict=True)]
-    return _summed_up(currency, tuple(priced))
+        adjustments.append(sum(discounts))
+    return _summed_up(currency, tuple(priced), tuple(adjustments))
 
 
 def _priced(product: Product, quantity: int, currency: str) -> PricedLine:
@@ -111,7 +117,7 @@ def _discounted(line: PricedLine, discount: int) -> PricedLine:
     return replace(line, discount=line.discount + discount)
 
 
-def _summed_up(currency: str, lines: tuple[PricedLine, ...]) -> Pricing:
+def _summed_up(currency: str, lines: tuple[PricedLine, ...], adjustments: tuple[int, ...]) -> Pricing:
     subtotals: dict[str, int] = {}
     discounts: dict[str, int] = {}
     for line in lines:
@@ -119,4 +125,4 @@ def _summed_up(currency: str, lines: tuple[PricedLine, ...]) -> Pricing:
         subtotals[vendor_id] = subtotals.get(vendor_id, 0) + line.total
         discounts[vendor_id] = discounts.get(vendor_id, 0) + line.discount
     shares = {vendor_id: Share(subtotals[vendor_id], discounts[vendor_id]) for vendor_id in sorted(subtotals)}
-    return Pricing(currency, lines, shares, sum(subtotals.values()), sum(discounts.values()))
+    return Pricing(currency, lines, shares, sum(subtotals.values()), sum(discounts.values()), adjustments)

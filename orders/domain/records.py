@@ -7,6 +7,7 @@ reads return them, so one representation serves both.
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -100,7 +101,7 @@ class OrderEventRow(Struct, kw_only=True):
     actor_role: str
     actor_id: str | None
     request_id: str
-    data: dict[str, str]
+    data: dict[str, Any]
     at: datetime
 
 
@@ -122,3 +123,15 @@ class VendorOrderRecord(Struct):
     row: VendorOrderRow
     items: Sequence[OrderItemRow]
     order: OrderRow
+
+    @property
+    def coupons(self) -> list[AppliedCoupon]:
+        """Return the coupons that its vendor funds: they take nothing off the items of others."""
+        return [
+            each for each in self.order.coupons if each.funded_by == "vendor" and each.vendor_id == self.row.vendor_id
+        ]
+
+    @property
+    def platform_discount(self) -> int:
+        """Return the part of the discount that the platform bears."""
+        return self.row.discount - sum(each.discount for each in self.coupons)

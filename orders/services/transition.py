@@ -7,22 +7,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import F
 
+from orders.coupons import redemptions
 from orders.domain.callers import Actor
-from orders.domain.errors import NotFound, PreconditionFailed
-from orders.domain.lifecycle import OrderStatus, VendorOrderStatus, check_order_step, check_vendor_order_step
+from orders.domain.errors import NotFound
+from orders.domain.lifecycle import (
+    TERMINATED,
+    OrderStatus,
+    VendorOrderStatus,
+    check_order_step,
+    check_vendor_order_step,
+)
 from orders.outbox import queue
 from orders.outbox.effects import Effect, publish
 from orders.outbox.messages import order_event
+from orders.store.changes import database_time
 from orders.store.models import Order, OrderEvent, OrderQuerySet, VendorOrder
 
 CHANGING = ("status", "payment_status", "version", "event_count", "updated_at")
 """The columns of an order that change after it is placed."""
-
-Tags = frozenset[str] | None
-"""The entity tags of an If-Match header, quotes included; None allows any version."""
 
 
 @dataclass
@@ -47,6 +51,10 @@ class OrderTransition:
         check_order_step(self.order.status, wanted)
         self._record(f"order.{wanted}", self.order.status, wanted, data)
         self.order.status = wanted
+        if self.order.coupons and wanted == OrderStatus.CONFIRMED:
+            redemptions.redeem(order_id=self.order.id, at=self.at)
+        if self.order.coupons and wanted in TERMINATED:
+            redemptions.release(order_id=self.order.id, at=self.at)
         if wanted == OrderStatus.CONFIRMED:  # visible to vendors, so their vendor orders have changed
             self.order.vendor_orders.update(version=F("version") + 1, updated_at=self.at)
 
@@ -112,23 +120,9 @@ class OrderTransition:
         self.events.append(entry)
 
 
-def database_time() -> datetime:
-    """Return the time of the database's clock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
-
-
 def lock_order(*, orders: OrderQuerySet) -> Order:
     """Return the one order of `orders`, locked until the transaction ends. Raises NotFound."""
     order = orders.select_for_update(of=("self",)).first()
     if order is None:
         raise NotFound()
     return order
-
-
-def check_version(*, if_match: Tags, version: int) -> None:
-    """Raise PreconditionFailed unless If-Match allows the current version."""
-    if if_match is not None and f'"{version}"' not in if_match:
-        raise PreconditionFailed(f"The current version is {version}. Read it before retrying.")

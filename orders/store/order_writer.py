@@ -11,7 +11,7 @@ the two clocks. A wrong clock would hide the order from a client that polls with
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -22,6 +22,7 @@ from django.db import DatabaseError, OperationalError, connection, models
 from django.db.backends.utils import CursorWrapper
 from msgspec import Struct
 
+from orders.domain.errors import OrderError
 from orders.domain.records import OrderEventRow, OrderItemRow, OrderRecord, OrderRow, VendorOrderRow
 from orders.runtime import commit_signal
 from orders.store import database
@@ -73,10 +74,18 @@ _MODELS: dict[str, type[models.Model]] = {
 }
 
 
-class OrderWriter:
-    """The writer of one process, which collects new orders and writes them in batches. Bound to one event loop."""
+Outcome = bool | OrderError
+"""The outcome of one order: whether it was written or conflicts with another one, or its refusal."""
 
-    def __init__(self) -> None:
+Insert = Callable[[Sequence[NewOrder]], Sequence[Outcome]]
+"""A function that inserts a batch in one transaction and returns the outcome of each order."""
+
+
+class OrderWriter:
+    """A writer of one process, which collects new orders and writes them in batches. Bound to one event loop."""
+
+    def __init__(self, insert: Insert, max_concurrent: int = MAX_CONCURRENT_WRITES) -> None:
+        self._insert, self._max_concurrent = insert, max_concurrent
         self._waiting: deque[tuple[NewOrder, asyncio.Future[bool]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()  # the event loop keeps weak references only
         self._writing = 0
@@ -84,11 +93,11 @@ class OrderWriter:
     async def write(self, order: NewOrder) -> bool:
         """Write `order` atomically. Return False for a conflict with another order of its id or its cart version.
 
-        Raises DependencyUnavailable("database") when it is unknown whether it was written.
+        Raises the refusal of `insert`, or DependencyUnavailable("database") when it is unknown whether it was written.
         """
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((order, written))
-        if self._writing < MAX_CONCURRENT_WRITES:
+        if self._writing < self._max_concurrent:
             self._writing += 1
             task = asyncio.create_task(self._flush())
             self._tasks.add(task)
@@ -106,8 +115,9 @@ class OrderWriter:
     async def _write_all(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
+            outcomes: Sequence[Outcome | Exception]
             try:
-                outcomes = await database.run(_write_or_each, [order for order, _ in batch])
+                outcomes = await database.run(_write_or_each, self._insert, [order for order, _ in batch])
             except Exception as error:  # every order of the batch must get an outcome
                 outcomes = [error] * len(batch)
             for (_, written), outcome in zip(batch, outcomes, strict=True):
@@ -119,31 +129,48 @@ class OrderWriter:
                     written.set_result(outcome)
 
 
-def _write_or_each(batch: list[NewOrder]) -> list[bool | Exception]:
+def _write_or_each(insert: Insert, batch: Sequence[NewOrder]) -> Sequence[Outcome | Exception]:
     """Write the batch; when the database refuses it, write each order alone, so that an invalid one does not fail the others.
 
     An error of the connection is raised: `database.run` repeats the whole batch on another connection.
     """
     try:
-        written = insert(batch)
+        return insert(batch)
     except DatabaseError as error:
         if len(batch) == 1 or is_of_the_connection(error):
             raise
-        return [_write_alone(order) for order in batch]
-    return [new.order.id in written for new in batch]
+        return [_write_alone(insert, order) for order in batch]
 
 
-def _write_alone(order: NewOrder) -> bool | Exception:
+def _write_alone(insert: Insert, order: NewOrder) -> Outcome | Exception:
     try:
-        return bool(insert([order]))
+        [outcome] = insert([order])
+        return outcome
     except DatabaseError as error:
         if is_of_the_connection(error):
             raise
         return database.unavailable(error) if isinstance(error, OperationalError) else error
 
 
-def insert(batch: Iterable[NewOrder]) -> set[uuid.UUID]:
-    """Insert the orders of `batch` that conflict with no other order, in one statement; return their ids."""
+def insert_orders(batch: Sequence[NewOrder]) -> list[Outcome]:
+    """Insert the orders of `batch` that conflict with no other order."""
+    written = insert(batch)
+    move(batch, written)
+    return [new.order.id in written for new in batch]
+
+
+def move(batch: Iterable[NewOrder], written: Mapping[uuid.UUID, timedelta]) -> None:
+    """Give the records of the written orders the times of the database, once their transaction has committed."""
+    for new in batch:
+        if new.order.id in written:
+            new.move(written[new.order.id])
+
+
+def insert(batch: Iterable[NewOrder]) -> dict[uuid.UUID, timedelta]:
+    """Insert the orders of `batch` that conflict with no other order, in one statement.
+
+    Return the ids of the inserted orders, each with the difference between the database's clock and this process's.
+    """
     # Conflicts are between orders of one customer: a common order prevents deadlocks between batches.
     in_order = sorted(batch, key=lambda new: (new.order.customer_id, new.order.id))
     rows: dict[str, Any] = {table: [row for new in in_order for row in getattr(new, table)] for table in PARTS}
@@ -151,11 +178,7 @@ def insert(batch: Iterable[NewOrder]) -> set[uuid.UUID]:
     cursor: CursorWrapper
     with connection.cursor() as cursor:
         cursor.execute(_statement(), [msgspec.json.encode(document).decode()])
-        written: dict[uuid.UUID, timedelta] = dict(cursor.fetchall())
-    for new in in_order:
-        if new.order.id in written:
-            new.move(written[new.order.id])
-    return set(written)
+        return dict(cursor.fetchall())
 
 
 @cache

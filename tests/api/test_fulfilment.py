@@ -1,27 +1,22 @@
 """POST /api/v1/vendor-orders/{id}/accept, ship, deliver and cancel; and the whole order, which follows its vendor orders."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from functools import partial
 from itertools import product
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from tests.support.invariants import check_at_rest
 from tests.support.market import REACHES, ROLL_UP, SHIPMENT, WAY, Market
+from tests.support.records import published
 from tests.support.world import World, eventually
 
 
 def announced(world: World, order_id: str) -> list[str]:
     """Return the types of the messages about an order in the stream `orders.events`."""
-    with closing(Redis.from_url(world.stack.redis.url)) as redis:
-        entries: Any = redis.xrange("orders.events")
-    messages = [json.loads(fields[b"message"]) for _, fields in entries]
-    return [str(message["type"]) for message in messages if message["order_id"] == order_id]
+    return [str(message["type"]) for message in published(world, order_id)]
 
 
 @pytest.fixture

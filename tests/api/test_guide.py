@@ -47,6 +47,7 @@ def test_each_line_of_the_guide_gets_the_response_that_the_guide_states(world: W
         "SANDBOX": world.stack.control_url,
         "KEY": str(uuid.uuid4()),
         "SECOND_KEY": str(uuid.uuid4()),
+        "THIRD_KEY": str(uuid.uuid4()),
         "no_proxy": "*",
         **{name: bearer(person) for name, person in [("CUSTOMER", ada), ("VENDOR", vera), ("ADMIN", world.admin())]},
     }

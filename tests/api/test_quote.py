@@ -28,6 +28,7 @@ def test_a_quote_has_exactly_the_fields_of_the_contract(either_world: World) -> 
                 "quantity": 2,
                 "unit_price": "10.00",
                 "total": "20.00",
+                "discount": "0.00",
                 "available": 7,
             }
         ],
@@ -35,6 +36,7 @@ def test_a_quote_has_exactly_the_fields_of_the_contract(either_world: World) -> 
         "discount": "0.00",
         "total": "20.00",
         "coupon_code": None,
+        "coupons": [],
         "cart_version": cart["version"],
         "shortages": [],
     }
@@ -122,7 +124,13 @@ def test_a_quote_may_be_repeated(either_world: World) -> None:
         (lambda world: world.customer([(world.product(), 1)], "GBP"), {}, 422, "currency_mismatch", ()),
         (lambda world: world.shopper(), {"cart_version": 99}, 409, "cart_changed", ("current_version",)),
         (lambda world: world.shopper(price=7), {"expected_total": "1"}, 409, "total_changed", ("current_total",)),
-        (lambda world: world.shopper(), {"coupon_code": "NO-SUCH-COUPON"}, 409, "coupon_unavailable", ()),
+        (
+            lambda world: world.shopper(),
+            {"coupon_code": "NO-SUCH-COUPON"},
+            409,
+            "coupon_unavailable",
+            ("coupon_code", "reason"),
+        ),
     ],
 )
 def test_a_refusal_of_the_checkout_is_a_refusal_of_its_quote(

@@ -50,6 +50,21 @@ def test_a_checkout_whose_commit_gets_no_response_places_one_order(fleet: Fleet,
     assert len(world.sql("SELECT id FROM orders WHERE customer_id = %s", ada.id)) == 1
     ada.order_becomes(answer.json()["id"], status="confirmed")
     check_at_rest(world, answer.json()["id"])
+    assert world.sandbox.ledger("product", answer.json()["id"])["releases"] == 0
+
+
+def test_a_checkout_with_a_coupon_whose_commit_gets_no_response_takes_one_use(fleet: Fleet, world: World) -> None:
+    ada, note = world.shopper(), str(uuid.uuid4())
+    once = world.coupon(usage_limit=1, per_customer_limit=1, first_order_only=True)
+    with fleet.postgres.losing_the_answer_to(note.encode(), b"COMMIT") as trap:
+        answer = ada.checkout({"note": note, "coupon_code": once}, key="k")
+    assert trap.sprung.is_set()
+    assert answer.status_code == 201, answer.text
+    assert ada.checkout({"note": note, "coupon_code": once}, key="k").json() == answer.json()
+    assert world.admin().get(f"/coupons/{once}").json()["times_used"] == 1
+    ada.order_becomes(answer.json()["id"], status="confirmed")
+    check_at_rest(world, answer.json()["id"])
+    assert world.sandbox.ledger("product", answer.json()["id"])["releases"] == 0
 
 
 def test_a_cancellation_whose_commit_gets_no_response_cancels_once(fleet: Fleet, world: World, client: Client) -> None:

@@ -6,7 +6,6 @@ the bug's. It may only import what needs no Django, for it is loaded before ever
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from tests.planted.planting import Bug, Wrong
@@ -52,9 +51,9 @@ def an_order_is_answered_though_the_database_refused_it(write: Any) -> Any:
 @bug(
     "P1",
     "orders.store.order_writer:OrderWriter.write",
-    f"{FAULTS}postgres.py::test_no_order_is_lost_when_postgresql_crashes_and_restarts",
+    f"{INTEGRATION}writer.py::test_orders_whose_lock_times_out_are_refused_as_unavailable",
 )
-def an_order_is_answered_though_the_database_was_away(write: Any) -> Any:
+def an_order_is_answered_though_its_write_timed_out(write: Any) -> Any:
     return an_order_is_answered_though_the_database_refused_it(write)
 
 
@@ -253,13 +252,34 @@ def an_admin_may_use_every_endpoint(has_permission: Any) -> Any:
 # P8: a coupon is never used beyond its limits
 
 
+USES = f"{INTEGRATION.removesuffix('test_')}coupons/test_redemptions.py::test_"
+
+
 @bug(
     "P8",
-    "orders.services.checkout.checkout_request:check_cart",
-    f"{API}place_order.py::test_an_unknown_coupon_is_refused_and_nothing_is_held[lean]",
+    "orders.coupons.redemptions:_LOCK",
+    f"{USES}concurrent_checkouts_take_exactly_the_uses_that_are_left",
 )
-def a_coupon_that_cannot_be_used_is_ignored(check_cart: Any) -> Any:
-    return lambda *, cart, body: check_cart(cart=cart, body=replace(body, coupon_code=None))
+def a_use_is_taken_without_a_lock(statement: str) -> str:
+    return statement.replace("FOR UPDATE OF u", "")
+
+
+@bug(
+    "P8",
+    "orders.coupons.redemptions:_LOCK_CUSTOMERS",
+    f"{USES}of_concurrent_checkouts_with_several_coupons_for_first_orders_one_succeeds",
+)
+def two_first_orders_are_decided_at_once(_: str) -> str:
+    return "SELECT %s::text[]"
+
+
+@bug(
+    "P8",
+    "orders.coupons.redemptions:_Allotments.give_back",
+    f"{USES}a_use_that_an_order_could_not_take_goes_to_the_next_one_of_the_batch",
+)
+def the_use_of_an_order_that_was_not_written_is_lost(_: Any) -> Any:
+    return lambda self, new: None
 
 
 # P9: every answer comes in time, under overload too
@@ -347,7 +367,7 @@ def unknown_fields_of_a_body_are_not_refused(_: Any) -> Any:
 def an_internal_error_tells_its_cause(failure: Any) -> Any:
     def wrong(path: str, error: BaseException) -> Any:
         response = failure(path, error)
-        response.content = response.content.replace(b"Something", str(error).encode())
+        response.content = response.content.replace(b"Internal", str(error).encode())
         return response
 
     return wrong

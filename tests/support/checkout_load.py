@@ -117,6 +117,11 @@ class Load:
     ) -> None:
         self._world, self._urls = world, urls
         self._products = [world.product(stock=STOCK, vendor=vendor, price=700) for vendor in VENDORS]
+        of_vendor = {"kind": "fixed_amount", "amount": "1.00", "currency": "EUR", "vendor_id": VENDORS[0]}
+        self._coupons = [
+            (world.coupon(stackable=True, usage_limit=STOCK, per_customer_limit=1), None),
+            (world.coupon(stackable=True, **of_vendor), self._products[0]),
+        ]
         self.purchases: list[Purchase] = []
         self.broken: list[BaseException] = []
         self.lost = 0
@@ -151,10 +156,14 @@ class Load:
         return [purchase for purchase in self.purchases if purchase.order]
 
     def prepare(self, rng: Random) -> Purchase:
-        """Return a purchase of a new customer; now and then one that expects another total, and is refused."""
-        purchase = Purchase(body={"note": "wrong", "expected_total": "1.00"} if rng.random() < 0.1 else {})
-        self._world.sandbox.put_user(purchase.customer)
+        """Return a purchase of a new customer, some with one or two coupons; now and then one that expects another total, and
+        is refused.
+        """
         bought = rng.sample(self._products, rng.randint(1, 2))
+        codes = [code for code, product in self._coupons if product is None or product in bought]
+        body: dict[str, Any] = {"coupon_codes": rng.sample(codes, rng.randint(0, len(codes)))}
+        purchase = Purchase(body=body | ({"expected_total": "1.00"} if rng.random() < 0.1 else {}))
+        self._world.sandbox.put_user(purchase.customer)
         self._world.sandbox.put_cart(
             purchase.customer, [{"product_id": product, "quantity": rng.randint(1, 3)} for product in bought]
         )
@@ -187,7 +196,7 @@ class Load:
 
     def _buy(self, client: Client, purchase: Purchase, rng: Random) -> None:
         answer = client.buy(purchase)
-        if purchase.body and answer.status_code == 409:
+        if "expected_total" in purchase.body and answer.status_code == 409:
             return
         ensure_status(answer, 201)
         purchase.order = answer.json()

@@ -1,4 +1,4 @@
-"""Invariants of the whole database that hold after any test (promise P6), each a query for the rows that break it.
+"""Invariants of the whole database that hold after any test (promises P6 and P8), each a query for the rows that break it.
 
 `check_at_rest` adds the invariants of the neighbours' ledgers, which hold once no effect is pending (P3, P4).
 """
@@ -97,6 +97,37 @@ BROKEN = {
             (status IN ('shipped', 'delivered')) <> (shipped_at IS NOT NULL)
             OR (status IN ('shipped', 'delivered')) <> (carrier IS NOT NULL AND tracking_number IS NOT NULL)
             OR (status = 'delivered') <> (delivered_at IS NOT NULL))""",
+    "the uses of a coupon are not those of its live orders": """
+        SELECT u.coupon_id, u.times_used, u.amount_used, uses.* FROM coupon_usage u JOIN coupons c ON c.id = u.coupon_id
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS n, coalesce(sum(r.discount), 0)::bigint AS amount FROM coupon_redemptions r
+            JOIN orders o ON o.id = r.order_id
+            WHERE r.coupon_id = u.coupon_id AND o.status NOT IN ('cancelled', 'expired')) uses
+        WHERE u.times_used <> uses.n OR u.amount_used <> CASE WHEN c.currency IS NULL THEN 0 ELSE uses.amount END""",
+    "a coupon is used beyond its limit or its budget": """
+        SELECT c.code, u.times_used, u.amount_used FROM coupon_usage u JOIN coupons c ON c.id = u.coupon_id
+        WHERE c.version = 1 AND (u.times_used > c.usage_limit OR u.amount_used > c.budget)""",
+    "a customer uses a coupon beyond the customer's limit": """
+        SELECT c.code, r.customer_id FROM coupon_redemptions r JOIN coupons c ON c.id = r.coupon_id
+        WHERE c.version = 1 AND r.status <> 'released'
+        GROUP BY c.id, r.customer_id HAVING count(*) > c.per_customer_limit""",
+    "a redemption does not follow its order": """
+        SELECT r.id, r.status, o.status AS of_order FROM coupon_redemptions r JOIN orders o ON o.id = r.order_id
+        WHERE r.status <> CASE o.status
+            WHEN 'pending' THEN 'reserved' WHEN 'cancelled' THEN 'released' WHEN 'expired' THEN 'released' ELSE 'redeemed' END
+        OR (r.status = 'released') <> (r.released_at IS NOT NULL) OR (r.status = 'redeemed' AND r.redeemed_at IS NULL)
+        OR r.customer_id <> o.customer_id OR r.currency <> o.currency""",
+    "the coupons of an order are not its discount": """
+        SELECT o.id FROM orders o WHERE discount <> (
+            SELECT coalesce(sum((applied->>'discount')::bigint), 0) FROM jsonb_array_elements(o.coupons) applied)
+        OR (coupon_code IS NULL) <> (coupons = '[]')""",
+    "an order's coupons and redemptions differ": """
+        SELECT o.id FROM orders o WHERE coupons <> '[]' AND (
+            SELECT jsonb_agg(jsonb_build_array(r.coupon_id, r.discount, v.vendor_id) ORDER BY r.coupon_id)
+            FROM coupon_redemptions r LEFT JOIN vendor_orders v ON v.id = r.vendor_order_id WHERE r.order_id = o.id)
+        IS DISTINCT FROM (
+            SELECT jsonb_agg(jsonb_build_array(e->'coupon_id', e->'discount', e->'vendor_id') ORDER BY (e->>'coupon_id')::uuid)
+            FROM jsonb_array_elements(o.coupons) e)""",
     "the refunds requested exceed the captures": """
         SELECT o.id FROM orders o WHERE (
             SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id AND status IN ('requested', 'refunded')) > (

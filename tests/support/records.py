@@ -1,10 +1,13 @@
 """Database rows of one order, in the form in which tests compare them, and the neighbours' ledgers of it."""
 
+import json
+from contextlib import closing
 from typing import Any
 
 import grpc
 import httpx
 from celery import Celery
+from redis import Redis
 
 from protos.product.v1 import product_pb2 as pb
 from tests.support.world import PATIENCE_SECONDS, World, eventually
@@ -16,6 +19,14 @@ def trail(world: World, order_id: str) -> list[str]:
     """Return the audit trail as "type by role"."""
     rows = world.sql("SELECT type, actor_role FROM order_events WHERE order_id = %s ORDER BY sequence", order_id)
     return [f"{row['type']} by {row['actor_role']}" for row in rows]
+
+
+def published(world: World, order_id: str) -> list[Row]:
+    """Return the messages about the order in the stream `orders.events`."""
+    with closing(Redis.from_url(world.stack.redis.url)) as redis:
+        entries: Any = redis.xrange("orders.events")
+    messages = [json.loads(fields[b"message"]) for _, fields in entries]
+    return [message for message in messages if message["order_id"] == order_id]
 
 
 def steps(world: World, order_id: str) -> list[str]:

@@ -201,6 +201,14 @@ class World:
         """Return a customer with two of one new product in the cart."""
         return self.customer([(self.product(**product), 2)])
 
+    def coupon(self, code: str | None = None, **terms: Any) -> str:
+        """Create a coupon as an admin, 10 % off unless `terms` name a kind; return its code."""
+        terms = terms if "kind" in terms else {"kind": "percentage", "percent": "10.00", **terms}
+        admin = self.person("admin", "a-coupons")
+        answer = admin.post("/coupons", {"code": code or f"C-{uuid.uuid4().hex[:20]}", **terms})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["code"])
+
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Execute `statement` and return its rows as dicts; changes are committed at once."""
         with psycopg.connect(self.stack.postgres.url, autocommit=True, row_factory=dict_row) as connection:

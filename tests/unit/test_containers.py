@@ -29,7 +29,7 @@ STAGES = {
 
 IMAGES = {
     "production": ("requirements.txt", ["asgi_app.asgi", "asgi_app.urls", "asgi_app.celery", "orders.tasks"]),
-    "sandbox": ("requirements-sandbox.txt", ["compose.sandbox.__main__"]),
+    "sandbox": ("requirements-sandbox.txt", ["compose.sandbox.__main__", "compose.sandbox.coupons"]),
 }
 """By stage: the lock of its packages, and its commands."""
 
@@ -93,7 +93,7 @@ def test_every_variable_of_the_composition_is_in_the_sample() -> None:
 
 def test_each_process_runs_from_the_image_of_its_stage() -> None:
     stages = {name: service["build"]["target"] for name, service in SERVICES.items() if "build" in service}
-    assert stages.pop("sandbox") == "sandbox"
+    assert {stages.pop(name) for name in ("sandbox", "sandbox-coupons")} == {"sandbox"}
     assert set(stages.values()) == {"production"}
     assert SERVICES["sandbox"]["image"] != SERVICES["service"]["image"]
 

@@ -12,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 from clients.tracing import request_id
 from orders.domain import errors
 from orders.domain.errors import (
+    CouponUnavailable,
     DependencyUnavailable,
     IllegalTransition,
     Invalid,
@@ -56,6 +57,7 @@ def an(error: type[OrderError]) -> OrderError:
     """Return an instance of the class."""
     words: dict[type[OrderError], tuple[Any, ...]] = {
         MethodNotAllowed: ("PUT", ["GET"]),
+        CouponUnavailable: ("TEN", "unknown"),
         IllegalTransition: ("pending", "shipped"),
         DependencyUnavailable: ("cart", "it is slow"),
         NotFound: (),
@@ -111,6 +113,7 @@ def test_every_error_becomes_a_complete_problem(error: type[OrderError]) -> None
     [
         (TotalChanged("No.", current_total="20.00"), {"current_total": "20.00"}),
         (OutOfStock("No.", shortages=[{"product_id": "p"}]), {"shortages": [{"product_id": "p"}]}),
+        (CouponUnavailable("TEN", "expired"), {"coupon_code": "TEN", "reason": "expired"}),
         (IllegalTransition("shipped", "cancelled"), {"current": "shipped", "wanted": "cancelled"}),
         (DependencyUnavailable("cart", "it is slow"), {"dependency": "cart"}),
         (Invalid("No.", errors=[{"pointer": "/note"}]), {"errors": [{"pointer": "/note"}]}),

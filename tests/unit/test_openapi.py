@@ -131,15 +131,21 @@ def test_an_example_fits_its_schema(schema: dict[str, Any], value: Any) -> None:
     Draft202012Validator(whole, format_checker=validator_for(whole).FORMAT_CHECKER).validate(value)
 
 
-def test_an_example_gets_an_empty_value_for_a_required_field_that_it_lacks() -> None:
-    fields = {"gift": {"type": "boolean"}, "tags": {"type": "array"}, "until": {"type": ["string", "null"]}}
-    schemas = {"Item": {"properties": fields, "required": list(fields)}}
+def test_an_example_gets_a_sample_of_each_required_field_that_it_lacks() -> None:
+    amount = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]{2,4})?$"}
+    fields = {
+        "gift": {"type": "boolean"},
+        "tip": amount,
+        "kind": {"$ref": "#/components/schemas/Kind"},
+        "until": {"type": ["string", "null"]},
+    }
+    schemas = {"Item": {"properties": fields, "required": list(fields)}, "Kind": {"enum": ["card", "voucher"]}}
     page = {"properties": {"results": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}}
     example: dict[str, Any] = {"results": [{"gift": True}, {"until": "2026-11-22T10:00:00Z"}]}
     complete(example, page, schemas)
     assert example["results"] == [
-        {"gift": True, "tags": [], "until": None},
-        {"gift": False, "tags": [], "until": "2026-11-22T10:00:00Z"},
+        {"gift": True, "tip": "0.00", "kind": "card", "until": None},
+        {"gift": False, "tip": "0.00", "kind": "card", "until": "2026-11-22T10:00:00Z"},
     ]
 
 

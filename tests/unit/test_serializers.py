@@ -15,7 +15,7 @@ from orders.api.vendor_orders import serializers as vendor_orders
 from orders.coupons.api import serializers as coupons
 from orders.coupons.records import BatchRow, CouponRow, EventRow, RedemptionRow
 from orders.domain.pricing import PricedLine, Pricing, Product
-from orders.domain.records import OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
+from orders.domain.records import AppliedCoupon, OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
 from orders.http.serializers import Output, PageOutput, ShortageSerializer
 from orders.services.checkout.quote import Quote, Shortage
 from orders.services.reading.history import Tracked
@@ -23,6 +23,7 @@ from orders.services.reading.summary import Summary
 from orders.store.models import OrderEvent
 
 NOW, ID = datetime.now(UTC), uuid.uuid4()
+COUPON = AppliedCoupon(coupon_id=ID, code="TEN", kind="percentage", funded_by="vendor", vendor_id="v", discount=100)
 ROW = OrderRow(
     id=ID,
     number="7KQM-3XPA-9T2F",
@@ -34,7 +35,7 @@ ROW = OrderRow(
     discount=0,
     total=1000,
     coupon_code=None,
-    coupons=[],
+    coupons=[COUPON],
     note="",
     shipping_address={"name": "Ada Lovelace"},
     cart_version=1,
@@ -101,12 +102,14 @@ RECORDS: dict[type[Output], tuple[Any, ...]] = {
     shared.ShippingAddressSerializer: ({},),
     shared.VendorOrderOverviewSerializer: (PART,),
     ShortageSerializer: (SHORTAGE,),
+    shared.AppliedCouponSerializer: (COUPON, "EUR"),
+    vendor_orders.FundedCouponSerializer: (COUPON, "EUR"),
     orders.HistoryEntrySerializer: (EVENT, "admin"),
     orders.OrderHistorySerializer: ([EVENT], "admin"),
     orders.OrderSerializer: (ORDER, "customer"),
     orders.OrderTrackingSerializer: (Tracked(ORDER, [EVENT]),),
     orders.QuoteItemSerializer: (LINE, "EUR"),
-    orders.QuoteSerializer: (Quote(Pricing("EUR", (LINE,), {}, 1000, 0), 1, [SHORTAGE]),),
+    orders.QuoteSerializer: (Quote(Pricing("EUR", (LINE,), {}, 1000, 0), 1, [SHORTAGE], "TEN", [COUPON]),),
     orders.ShipmentSerializer: (PART, [ITEM]),
     orders.TimelineEntrySerializer: (EVENT,),
     vendor_orders.VendorOrderSerializer: (VendorOrderRecord(PART, [ITEM], ROW),),

@@ -4,14 +4,17 @@
 # Each to_representation takes the data of its own response (orders.http.serializers.Output).
 
 from collections.abc import Sequence
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from clients.carts import MAX_VERSION
 from orders.api.serializers import (
     AmountsSerializer,
+    AppliedCouponSerializer,
     OrderItemSerializer,
     ParcelSerializer,
     ProductSerializer,
@@ -36,6 +39,7 @@ from orders.http.serializers import (
     ShortageSerializer,
     StrictCharField,
     StrictIntegerField,
+    money,
 )
 from orders.services.checkout.quote import Quote
 from orders.services.reading.history import Tracked
@@ -43,6 +47,13 @@ from orders.store.models import OrderEvent
 
 EVENT_TYPE = r"^(order|vendor_order|payment)\.[a-z_]+$"
 ORDER_ACTIONS = ["cancel"]
+
+MAX_CODE_LENGTH = 50
+CAPITALS = str.maketrans(ascii_lowercase, ascii_uppercase)
+"""Of the letters of codes: other scripts have no codes, and some of their letters have the same capital."""
+
+FIRST_CODE = "The first code that the request named."
+APPLIED = "In the order in which they were applied."
 
 
 def _address_text(name: str, required: bool = True, **options: Any) -> StrictCharField:
@@ -73,14 +84,48 @@ class ShippingAddressInput(Input):
         return address
 
 
+@extend_schema_field({"type": "string", "description": "1 to 50 characters without blanks around them, in any case."})
+class CouponCodeField(serializers.CharField):
+    """The code of a coupon, returned in capitals. Any text is accepted: one that cannot be a code is unknown."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.validators = []  # those of CharField refuse texts, such as one with NUL
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise ValidationError("Not a string.")
+        code = data.strip()
+        if len(code) > MAX_CODE_LENGTH:
+            raise ValidationError(f"More than {MAX_CODE_LENGTH} characters.")
+        return code.translate(CAPITALS)
+
+
 class CheckoutInput(Input):
     """The body of a checkout or a quote; all fields are optional."""
 
     shipping_address = ShippingAddressInput(required=False, default=None, allow_null=True)
     cart_version = StrictIntegerField(required=False, default=None, allow_null=True, min_value=0, max_value=MAX_VERSION)
     expected_total = StrictCharField(required=False, default=None, validators=[MONEY])
-    coupon_code = StrictCharField(required=False, default=None, max_length=50)
+    coupon_code = CouponCodeField(
+        required=False, default=None, allow_null=True, allow_blank=True, help_text="Instead of `coupon_codes`."
+    )
+    coupon_codes = serializers.ListField(
+        child=CouponCodeField(), max_length=5, required=False, default=None, allow_null=True
+    )
     note = StrictCharField(required=False, default="", max_length=500, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the body with one list of codes, from whichever of the two fields it was given in."""
+        code, codes = attrs.pop("coupon_code"), attrs["coupon_codes"]
+        if code is not None and codes is not None:
+            raise ValidationError({"coupon_codes": "Send either coupon_code or coupon_codes."})
+        attrs["coupon_codes"] = codes = ([code] if code else codes) or []
+        if repeated := {
+            str(place): "Given more than once." for place, code in enumerate(codes) if code in codes[:place]
+        }:
+            raise ValidationError({"coupon_codes": repeated})
+        return attrs
 
 
 class CancelInput(Input):
@@ -98,7 +143,8 @@ class OrderSerializer(AmountsSerializer):
     status = serializers.ChoiceField(list(OrderStatus))
     payment_status = serializers.ChoiceField(list(PaymentStatus))
     currency = currency()
-    coupon_code = serializers.CharField(allow_null=True)
+    coupon_code = serializers.CharField(allow_null=True, help_text=FIRST_CODE)
+    coupons = AppliedCouponSerializer(many=True, help_text=APPLIED)
     note = serializers.CharField(allow_blank=True)
     items = OrderItemSerializer(many=True)
     vendor_orders = VendorOrderOverviewSerializer(many=True)
@@ -122,6 +168,7 @@ class OrderSerializer(AmountsSerializer):
             "currency": currency,
             **AmountsSerializer.to_representation(row),
             "coupon_code": row.coupon_code,
+            "coupons": [AppliedCouponSerializer.to_representation(coupon, currency) for coupon in row.coupons],
             "note": row.note,
             "items": [OrderItemSerializer.to_representation(item, currency) for item in order.items],
             "vendor_orders": [VendorOrderOverviewSerializer.to_representation(part) for part in order.vendor_orders],
@@ -143,6 +190,7 @@ class OrderPageSerializer(PageOutput):
 class QuoteItemSerializer(ProductSerializer):
     """A product of the cart at its current price."""
 
+    discount = money("This item's share of all discounts.")
     available = serializers.IntegerField(min_value=0, help_text="Units in stock.")
 
     @staticmethod
@@ -156,6 +204,7 @@ class QuoteItemSerializer(ProductSerializer):
             "quantity": line.quantity,
             "unit_price": to_decimal_string(product.unit_price, currency),
             "total": to_decimal_string(line.total, currency),
+            "discount": to_decimal_string(line.discount, currency),
             "available": product.available,
         }
 
@@ -165,7 +214,8 @@ class QuoteSerializer(AmountsSerializer):
 
     currency = currency()
     items = QuoteItemSerializer(many=True)
-    coupon_code = serializers.CharField(allow_null=True)
+    coupon_code = serializers.CharField(allow_null=True, help_text=FIRST_CODE)
+    coupons = AppliedCouponSerializer(many=True, help_text=APPLIED)
     cart_version = serializers.IntegerField(
         help_text="Send it with the checkout, which fails when the cart has changed."
     )
@@ -181,7 +231,8 @@ class QuoteSerializer(AmountsSerializer):
             "currency": currency,
             "items": [QuoteItemSerializer.to_representation(line, currency) for line in pricing.lines],
             **AmountsSerializer.to_representation(pricing),
-            "coupon_code": None,
+            "coupon_code": quote.coupon_code,
+            "coupons": [AppliedCouponSerializer.to_representation(coupon, currency) for coupon in quote.coupons],
             "cart_version": quote.cart_version,
             "shortages": [ShortageSerializer.to_representation(shortage) for shortage in quote.shortages],
         }

@@ -25,7 +25,7 @@ from orders.domain.lifecycle import (
     vendor_order_actions,
 )
 from orders.domain.money import to_decimal_string
-from orders.domain.records import VendorOrderRecord
+from orders.domain.records import AppliedCoupon, VendorOrderRecord
 from orders.http.serializers import Input, Output, PageOutput, StrictCharField, https_uri, money
 from orders.services.reading.summary import Summary
 
@@ -46,6 +46,17 @@ class ShipInput(Input):
     )
 
 
+class FundedCouponSerializer(Output):
+    """A coupon that the vendor funds."""
+
+    code = serializers.CharField()
+    discount = money("What it takes off.")
+
+    @staticmethod
+    def to_representation(coupon: AppliedCoupon, currency: str) -> dict[str, Any]:
+        return {"code": coupon.code, "discount": to_decimal_string(coupon.discount, currency)}
+
+
 class VendorOrderSerializer(AmountsSerializer, ParcelSerializer):
     """The part of an order that one vendor fulfils; other vendors' parts are not disclosed."""
 
@@ -58,6 +69,8 @@ class VendorOrderSerializer(AmountsSerializer, ParcelSerializer):
     vendor_id = serializers.CharField()
     status = serializers.ChoiceField(list(VendorOrderStatus))
     currency = currency()
+    platform_discount = money("The part of `discount` that the platform bears: the payout is `total` plus it.")
+    coupons = FundedCouponSerializer(many=True, help_text="Those that this vendor funds.")
     items = OrderItemSerializer(many=True)
     shipping_address = ShippingAddressSerializer(
         allow_null=True, help_text="Null until the order is confirmed, and once the vendor order is cancelled."
@@ -85,6 +98,8 @@ class VendorOrderSerializer(AmountsSerializer, ParcelSerializer):
             "status": row.status,
             "currency": row.currency,
             **AmountsSerializer.to_representation(row),
+            "platform_discount": to_decimal_string(record.platform_discount, row.currency),
+            "coupons": [FundedCouponSerializer.to_representation(each, row.currency) for each in record.coupons],
             "items": [OrderItemSerializer.to_representation(item, row.currency) for item in record.items],
             "shipping_address": (
                 ShippingAddressSerializer.to_representation(order.shipping_address) if confirmed else None

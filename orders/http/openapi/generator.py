@@ -9,8 +9,19 @@ from rest_framework.request import Request
 
 from orders.http.openapi import parameters, problems, written
 
-EMPTY: dict[Any, Any] = {"string": "", "integer": 0, "boolean": False, "array": [], "object": {}}
-"""The value of an example's missing field, by its type; null where none or several are declared."""
+SAMPLES: dict[Any, Any] = {
+    "integer": 1,
+    "boolean": False,
+    "array": [],
+    "object": {},
+    "string": "",
+    "uuid": "1f2e3d4c-5b6a-4798-8a9b-0c1d2e3f4a5b",
+    "date-time": "2026-11-22T10:00:00.104512Z",
+    "uri": "https://example.com/",
+}
+"""The value of an example's missing field, by its format or its type."""
+AMOUNT = "0.00"
+"""That of a text with a pattern: amounts are the patterns that most fields have."""
 
 
 class Generator(SchemaGenerator):
@@ -46,11 +57,11 @@ def _examples_of_responses(document: dict[str, Any]) -> Iterator[tuple[dict[str,
 
 
 def complete(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Add the required fields that `value` lacks, at any depth, each with an empty value of its type.
+    """Add the required fields that `value` lacks, at any depth, each with a sample of its type.
 
     A new field of a response is thereby valid in every example; examples.yaml gives it a better value.
     """
-    schema = schemas[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+    schema = _resolved(schema, schemas)
     if isinstance(value, list):
         for each in value:
             complete(each, schema.get("items", {}), schemas)
@@ -58,9 +69,25 @@ def complete(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> Non
         properties = schema.get("properties", {})
         for name in schema.get("required", ()):
             if name not in value:
-                value[name] = deepcopy(EMPTY.get(str(properties[name].get("type"))))
+                value[name] = _sample(_resolved(properties[name], schemas))
         for name in value.keys() & properties.keys():
             complete(value[name], properties[name], schemas)
+
+
+def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref") or (schema.get("allOf") or [{}])[0].get("$ref")
+    resolved: dict[str, Any] = schemas[reference.rsplit("/", 1)[1]] if reference else schema
+    return resolved
+
+
+def _sample(schema: dict[str, Any]) -> Any:
+    """Return a value of this schema; null where that is one."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type")
+    if not isinstance(kind, str):
+        return None
+    return AMOUNT if "pattern" in schema else deepcopy(SAMPLES[schema.get("format", kind)])
 
 
 def _merge(document: dict[str, Any], more: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ customer and the Idempotency-Key, so a repeated request finds the existing order
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,9 +15,12 @@ from clients.carts import Cart
 from clients.deadline import Deadline
 from clients.errors import HoldCommitted
 from clients.service_clients import ServiceClients
+from orders.coupons.redemptions import insert_with_coupons
+from orders.coupons.rules import RedeemableCoupon
 from orders.domain.callers import Actor
 from orders.domain.errors import (
     CartAlreadyOrdered,
+    CouponUnavailable,
     DependencyUnavailable,
     IdempotencyKeyReused,
     OrderError,
@@ -28,16 +32,18 @@ from orders.runtime.concurrency import ConcurrencyLimiter
 from orders.runtime.metrics import CHECKOUTS_IN_FLIGHT
 from orders.services.checkout.checkout_request import (
     CheckoutRequest,
+    applied_coupons,
     check_cart,
     check_total,
     customer_and_cart,
     delivery_address,
+    redeemable_coupons,
 )
 from orders.services.checkout.new_order import new_order
 from orders.services.checkout.reservations import Reservation, StockReservations
 from orders.store import database
 from orders.store.order_queries import as_placed, find_by_ids, find_order_of_cart
-from orders.store.order_writer import OrderWriter
+from orders.store.order_writer import NewOrder, OrderWriter, insert_orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,9 @@ class CheckoutService:
 
     def __init__(self, services: ServiceClients) -> None:
         self._services = services
-        self._writer = OrderWriter()
+        self._writer = OrderWriter(insert_orders)
+        # Batches of one coupon wait for each other anyway: a second one would only occupy a database thread.
+        self._coupon_writer = OrderWriter(insert_with_coupons, max_concurrent=1)
         self._in_flight: dict[UUID, _InFlight] = {}
         self._reservations = StockReservations(services.products, self._in_flight.__contains__)
         self.limiter = ConcurrencyLimiter(settings.CHECKOUTS_IN_FLIGHT, settings.CHECKOUT_QUEUE_MS / 1000)
@@ -120,10 +128,14 @@ class CheckoutService:
         address = delivery_address(body=request.body, customer=customer)
         cart = check_cart(cart=cart, body=request.body)
         try:
+            coupons = await redeemable_coupons(customer_id=request.caller.id, cart=cart, body=request.body)
+        except CouponUnavailable as refusal:
+            return await _replay_or_refuse(request, refusal, cart)
+        try:
             async with self._reservations.reserve(
                 order_id=request.order_id, lines=cart.lines, deadline=deadline
             ) as reservation:
-                return await self._write(request, cart, address, reservation)
+                return await self._write(request, cart, address, coupons, reservation)
         except HoldCommitted:
             sold = DependencyUnavailable("product", "the order's stock has already been sold")
             return await _replay_or_refuse(request, sold, cart)
@@ -131,10 +143,16 @@ class CheckoutService:
             return await _replay_or_refuse(request, error, cart)
 
     async def _write(
-        self, request: CheckoutRequest, cart: Cart, address: dict[str, str], reservation: Reservation
+        self,
+        request: CheckoutRequest,
+        cart: Cart,
+        address: dict[str, str],
+        coupons: Sequence[RedeemableCoupon],
+        reservation: Reservation,
     ) -> PlacedOrder:
         try:
-            pricing = price(cart.lines, reservation.products, cart.currency)
+            adjusters = [coupon.adjust for coupon in coupons]
+            pricing = price(cart.lines, reservation.products, cart.currency, adjusters)
             check_total(body=request.body, pricing=pricing)
         except OrderError as refusal:
             return await _replay_or_refuse(request, refusal)
@@ -147,12 +165,27 @@ class CheckoutService:
             cart_version=cart.version,
             request_hash=request.hash,
             stock_revision=reservation.revision,
+            coupon_code=next(iter(request.body.coupon_codes), None),
+            coupons=applied_coupons(coupons=coupons, pricing=pricing),
         )
-        if await self._writer.write(order):
-            reservation.keep()
-            return PlacedOrder(order.record, replayed=False)
-        ended = DependencyUnavailable("database", "another order of this cart was just terminated")
-        return await _replay_or_refuse(request, ended, cart)
+        return await self._store(request, cart, order, reservation)
+
+    async def _store(
+        self, request: CheckoutRequest, cart: Cart, order: NewOrder, reservation: Reservation
+    ) -> PlacedOrder:
+        """Write the order and keep its reservation, or return the order that a repeated request has placed meanwhile."""
+        writer = self._coupon_writer if order.order.coupons else self._writer
+        refusal: OrderError = DependencyUnavailable("database", "another order of this cart was just terminated")
+        try:
+            if await writer.write(order):
+                reservation.keep()
+                return PlacedOrder(order.record, replayed=False)
+        except CouponUnavailable as error:
+            refusal = error
+        placed = await _replay_or_refuse(request, refusal, cart)
+        if placed.order.row.stock_revision == reservation.revision:
+            reservation.keep()  # the order is this one: it was written twice because the first response was lost
+        return placed
 
 
 async def _find(request: CheckoutRequest) -> OrderRecord | None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -12,12 +14,13 @@ from clients.carts import Cart
 from clients.deadline import Deadline
 from clients.service_clients import ServiceClients
 from clients.users import Customer
+from orders.coupons.lookup import find_redeemable
+from orders.coupons.rules import RedeemableCoupon
 from orders.domain.addresses import read_address
 from orders.domain.callers import Caller
 from orders.domain.errors import (
     AddressRequired,
     CartChanged,
-    CouponUnavailable,
     CustomerInactive,
     EmptyCart,
     TotalChanged,
@@ -25,20 +28,34 @@ from orders.domain.errors import (
 from orders.domain.ids import earlier_order_id_of, order_id_of
 from orders.domain.money import same_amount, to_decimal_string
 from orders.domain.pricing import Pricing, check_size
+from orders.domain.records import AppliedCoupon
+from orders.store import database
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutBody:
     """The body of a checkout or a quote; absent values are None.
 
-    The fields and their defaults are part of `CheckoutRequest.hash`, which is compared with the hashes of existing orders.
+    The fields and their defaults are part of `hashed`, whose hash is compared with those of existing orders.
     """
 
     shipping_address: dict[str, str] | None
     cart_version: int | None
     expected_total: str | None
-    coupon_code: str | None
+    coupon_codes: Sequence[str]
+    """In capitals, in the order in which they were named."""
     note: str
+
+    @property
+    def hashed(self) -> dict[str, Any]:
+        """Return the body with its defaults, as it is hashed: one code in either of the two fields is the same request."""
+        return {
+            "shipping_address": self.shipping_address,
+            "cart_version": self.cart_version,
+            "expected_total": self.expected_total,
+            "coupon_code": self.coupon_codes or None,
+            "note": self.note,
+        }
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,7 @@ class CheckoutRequest:
     @cached_property
     def hash(self) -> str:
         """Return the SHA-256 of the body with its defaults, which distinguishes a retry from another request under the key."""
-        return "\\x" + hashlib.sha256(msgspec.json.encode(self.body, order="deterministic")).hexdigest()
+        return "\\x" + hashlib.sha256(msgspec.json.encode(self.body.hashed, order="deterministic")).hexdigest()
 
 
 async def customer_and_cart(
@@ -103,7 +120,7 @@ def delivery_address(*, body: CheckoutBody, customer: Customer) -> dict[str, str
 
 
 def check_cart(*, cart: Cart | None, body: CheckoutBody) -> Cart:
-    """Return the cart. Raises EmptyCart, CartChanged or CouponUnavailable when the body does not allow to order it."""
+    """Return the cart. Raises EmptyCart, CartTooLarge or CartChanged when the body does not allow to order it."""
     if cart is None:
         raise EmptyCart("The cart is empty. Add an item first.")
     check_size(cart.lines)
@@ -112,9 +129,29 @@ def check_cart(*, cart: Cart | None, body: CheckoutBody) -> Cart:
             f"The cart is at version {cart.version}, not {body.cart_version}. Review it before ordering.",
             current_version=cart.version,
         )
-    if body.coupon_code is not None:
-        raise CouponUnavailable(f"The coupon {body.coupon_code} cannot be used. Order without it.")
     return cart
+
+
+async def redeemable_coupons(*, customer_id: str, cart: Cart, body: CheckoutBody) -> list[RedeemableCoupon]:
+    """Return the body's coupons in the order of their application. Raises CouponUnavailable for one that cannot be used."""
+    if not body.coupon_codes:
+        return []
+    return await database.run(find_redeemable, codes=body.coupon_codes, customer_id=customer_id, currency=cart.currency)
+
+
+def applied_coupons(*, coupons: Sequence[RedeemableCoupon], pricing: Pricing) -> list[AppliedCoupon]:
+    """Return the coupons with their discounts, as an order keeps them."""
+    return [
+        AppliedCoupon(
+            coupon_id=coupon.coupon_id,
+            code=coupon.terms.code,
+            kind=coupon.terms.kind,
+            funded_by=coupon.terms.funded_by,
+            vendor_id=coupon.terms.vendor_id,
+            discount=discount,
+        )
+        for coupon, discount in zip(coupons, pricing.adjustments, strict=True)
+    ]
 
 
 def check_total(*, body: CheckoutBody, pricing: Pricing) -> None:

@@ -1,6 +1,6 @@
 """The rows of a new order: the order, its parts, its first audit entries and its first effects."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,9 @@ from django.conf import settings
 from orders.domain.callers import Actor
 from orders.domain.ids import ids_of_parts, number_of
 from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus
+from orders.domain.money import to_decimal_string
 from orders.domain.pricing import Pricing, Share
-from orders.domain.records import OrderEventRow, OrderItemRow, OrderRow, VendorOrderRow
+from orders.domain.records import AppliedCoupon, OrderEventRow, OrderItemRow, OrderRow, VendorOrderRow
 from orders.outbox.effects import clear_cart, commit_stock, publish
 from orders.outbox.messages import order_event, payment_command
 from orders.store.order_writer import NewOrder
@@ -27,10 +28,12 @@ def new_order(
     cart_version: int,
     request_hash: str,
     stock_revision: int,
+    coupon_code: str | None = None,
+    coupons: Sequence[AppliedCoupon] = (),
 ) -> NewOrder:
     """Return all rows of the order, for one insert. An order with a zero total is confirmed from the start."""
     now = datetime.now(UTC)
-    events = _events(order_id, actor, pricing, now)
+    events = _events(order_id, actor, pricing, coupons, now)
     order = OrderRow(
         id=order_id,
         number=number_of(order_id),
@@ -41,8 +44,8 @@ def new_order(
         subtotal=pricing.subtotal,
         discount=pricing.discount,
         total=pricing.total,
-        coupon_code=None,
-        coupons=(),
+        coupon_code=coupon_code,
+        coupons=coupons,
         note=note,
         shipping_address=address,
         cart_version=cart_version,
@@ -106,8 +109,14 @@ def _items(ids: Iterator[UUID], vendor_orders: Mapping[str, VendorOrderRow], pri
     ]
 
 
-def _events(order_id: UUID, actor: Actor, pricing: Pricing, now: datetime) -> list[OrderEventRow]:
+def _events(
+    order_id: UUID, actor: Actor, pricing: Pricing, coupons: Sequence[AppliedCoupon], now: datetime
+) -> list[OrderEventRow]:
     system = Actor("system", None, actor.request_id)
+    discounts = [
+        {"code": each.code, "discount": to_decimal_string(each.discount, pricing.currency)} for each in coupons
+    ]
+    data = {"coupons": discounts} if discounts else {}
     steps: list[tuple[Actor, str, str | None, str]] = [(actor, "order.placed", None, OrderStatus.PENDING)]
     if not pricing.total:
         steps += [
@@ -124,7 +133,7 @@ def _events(order_id: UUID, actor: Actor, pricing: Pricing, now: datetime) -> li
             actor_role=by.role,
             actor_id=by.id,
             request_id=by.request_id,
-            data={},
+            data=data if type_ == "order.placed" else {},
             at=now,
         )
         for sequence, (by, type_, from_status, to_status) in enumerate(steps, start=1)

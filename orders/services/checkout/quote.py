@@ -9,7 +9,15 @@ from clients.deadline import Deadline
 from clients.service_clients import ServiceClients
 from orders.domain.callers import Caller
 from orders.domain.pricing import Pricing, price
-from orders.services.checkout.checkout_request import CheckoutBody, check_cart, check_total, customer_and_cart
+from orders.domain.records import AppliedCoupon
+from orders.services.checkout.checkout_request import (
+    CheckoutBody,
+    applied_coupons,
+    check_cart,
+    check_total,
+    customer_and_cart,
+    redeemable_coupons,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class Quote:
     pricing: Pricing
     cart_version: int
     shortages: list[Shortage]
+    coupon_code: str | None
+    coupons: list[AppliedCoupon]
 
 
 async def quote(*, caller: Caller, body: CheckoutBody, services: ServiceClients) -> Quote:
@@ -35,8 +45,10 @@ async def quote(*, caller: Caller, body: CheckoutBody, services: ServiceClients)
     deadline = Deadline.after(settings.CHECKOUT_BUDGET_SECONDS)
     _, cart = await customer_and_cart(customer_id=caller.id, services=services, deadline=deadline)
     cart = check_cart(cart=cart, body=body)
+    coupons = await redeemable_coupons(customer_id=caller.id, cart=cart, body=body)
     products = await services.products.prices(cart.lines, deadline)
-    pricing = price(_known(cart.lines, products), products, cart.currency)
+    adjusters = [coupon.adjust for coupon in coupons]
+    pricing = price(_known(cart.lines, products), products, cart.currency, adjusters)
     check_total(body=body, pricing=pricing)
     available = {product_id: product.available for product_id, product in products.items()}
     shortages = [
@@ -44,7 +56,8 @@ async def quote(*, caller: Caller, body: CheckoutBody, services: ServiceClients)
         for product_id, quantity in cart.lines.items()
         if available.get(product_id, 0) < quantity
     ]
-    return Quote(pricing, cart.version, shortages)
+    applied = applied_coupons(coupons=coupons, pricing=pricing)
+    return Quote(pricing, cart.version, shortages, next(iter(body.coupon_codes), None), applied)
 
 
 def _known(lines: Mapping[str, int], products: Mapping[str, object]) -> dict[str, int]:

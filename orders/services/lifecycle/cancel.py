@@ -11,7 +11,8 @@ from orders.domain.lifecycle import OrderStatus, VendorOrderStatus, cancellation
 from orders.domain.records import OrderRecord
 from orders.outbox.effects import release_stock, restock_items
 from orders.services.payments.refunds import return_or_cancel_payment
-from orders.services.transition import OrderTransition, Tags, check_version, lock_order
+from orders.services.transition import OrderTransition, lock_order
+from orders.store.changes import Tags, check_version
 from orders.store.models import Order, VendorOrder
 from orders.store.order_queries import read_order
 

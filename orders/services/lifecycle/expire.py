@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.db.models.functions import Now
 
+from orders.coupons.redemptions import lock_usage
 from orders.domain.callers import Actor
 from orders.domain.lifecycle import OrderStatus
 from orders.outbox.effects import release_stock
@@ -20,6 +21,8 @@ def expire_overdue(*, request_id: str) -> int:
     """Expire up to BATCH_SIZE overdue orders and return their number. Locked orders are left to the next run."""
     overdue = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=Now()).order_by("expires_at")
     orders = list(overdue.select_for_update(skip_locked=True)[:BATCH_SIZE])
+    # All locked before the first order is updated, in the order in which a checkout locks them: no deadlock.
+    lock_usage(applied["coupon_id"] for order in orders for applied in order.coupons)
     for order in orders:
         _expire(OrderTransition(order, Actor("system", None, request_id)))
     return len(orders)

@@ -16,7 +16,8 @@ from orders.domain.records import VendorOrderRecord
 from orders.outbox.effects import restock_items
 from orders.services.payments.ledger import ledger_of
 from orders.services.payments.refunds import request_due_refund
-from orders.services.transition import OrderTransition, Tags, check_version, lock_order
+from orders.services.transition import OrderTransition, lock_order
+from orders.store.changes import Tags, check_version
 from orders.store.models import Order, VendorOrder
 from orders.store.order_queries import read_vendor_order
 

@@ -11,7 +11,7 @@ from orders.outbox.dead_letters import OUTBOX, PAYMENT_EVENTS
 from orders.outbox.effects import Effect, Kind
 from orders.runtime import commit_signal
 from orders.services.payments.refunds import DEAD_LETTERS, retry_refund
-from orders.services.transition import database_time
+from orders.store.changes import database_time
 from orders.store.models import DeadLetter, Order, OutboxMessage
 
 

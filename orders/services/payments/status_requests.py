@@ -12,7 +12,7 @@ from orders.outbox.effects import publish
 from orders.outbox.messages import payment_command
 from orders.services.payments.ledger import ledgers_of
 from orders.services.payments.refunds import repeat_refund_request
-from orders.services.transition import database_time
+from orders.store.changes import database_time
 from orders.store.models import Order, Refund
 
 BATCH_SIZE = 100

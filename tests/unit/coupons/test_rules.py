@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.coupons.rules import FundedBy, Kind, Terms, discounts, eligible_total, in_order_of_application
+from orders.coupons.rules import FundedBy, Kind, Terms, discounts, eligible_total
 from orders.domain.pricing import PricedLine, Product, price
 
 
@@ -47,7 +47,7 @@ def apply(coupons: Sequence[Terms], lines: Sequence[PricedLine]) -> dict[str, li
         {each.product.product_id: each.quantity for each in lines},
         {each.product.product_id: each.product for each in lines},
         "EUR",
-        [partial(adjuster, terms) for terms in in_order_of_application(coupons)],
+        [partial(adjuster, terms) for terms in sorted(coupons, key=lambda terms: terms.rank)],
     )
     return taken
 
@@ -92,7 +92,7 @@ def test_coupons_of_one_funder_are_applied_by_kind_then_by_code() -> None:
         fixed(1, code="V", funded_by=FundedBy.VENDOR, vendor_id="v"),
     ]
 
-    assert [terms.code for terms in in_order_of_application(coupons)] == ["V", "Z9", "Z", "A", "B"]
+    assert [terms.code for terms in sorted(coupons, key=lambda terms: terms.rank)] == ["V", "Z9", "Z", "A", "B"]
 
 
 def test_a_unit_of_the_got_products_is_free_once_and_only_as_many_as_are_in_the_cart() -> None:
