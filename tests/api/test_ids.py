@@ -57,12 +57,15 @@ def test_every_id_of_a_new_order_carries_its_customers_bits(world: World) -> Non
 
 
 def test_no_other_table_refers_to_an_order(world: World) -> None:
-    """A new table that refers to an order must be added to the test above; the tables here hold messages."""
+    """A new table that refers to an order must be added to the test above; the others hold messages and coupons."""
     rows = world.sql(
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'id'"
         " AND data_type = 'uuid' ORDER BY 1"
     )
-    assert [row["table_name"] for row in rows] == ["dead_letters", "order_items", "orders", "refunds", "vendor_orders"]
+    assert [row["table_name"] for row in rows] == [
+        *("coupon_batches", "coupon_redemptions", "coupons"),
+        *("dead_letters", "order_items", "orders", "refunds", "vendor_orders"),
+    ]
 
 
 def test_a_key_used_before_the_upgrade_returns_its_order(world: World, earlier_world: World) -> None:

@@ -5,6 +5,7 @@ Each response must be documented, is never a 500, and never accepts invalid inpu
 have tests of their own.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -27,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from compose.stack import CHECKOUT, Stack
+from tests.support.coupons import batch, coupon
 from tests.support.invariants import check_invariants
 from tests.support.world import Person, Sandbox, World
 
@@ -65,6 +67,7 @@ PERSONS: dict[str, Callable[[World], Person]] = {
 BEFORE = {"ship": ["accept"], "deliver": ["accept", "ship"]}
 """The actions on a vendor order before an action can succeed."""
 
+CODE = "[A-Za-z0-9][A-Za-z0-9_-]{2,49}"
 PARCEL = {"carrier": "La Poste", "tracking_number": "6A1"}
 TIMEOUT_SECONDS = 10
 
@@ -122,12 +125,16 @@ class Caller:
             self._orders.pop(case.operation.path, None)
 
     def prepare(self, case: Case) -> None:
-        """Fill the cart for a checkout; replace a valid id by that of the order."""
+        """Fill the cart for a checkout; replace a valid id by that of the order, a valid code by that of a new coupon."""
         path = case.operation.path
         if path.startswith("/api/v1/orders") and "{" not in path and case.operation.method == "post":
             self._fill_cart()
         if "dead_letter_id" in path and is_uuid(*case.path_parameters.values()):
             case.path_parameters = {"dead_letter_id": self.world.dead_letter("no message")}
+        elif "{code}" in path and self.person and re.fullmatch(CODE, str(case.path_parameters["code"])):
+            case.path_parameters = {"code": coupon(self.person)["code"]}
+        elif "{batch_id}" in path and self.person and is_uuid(*case.path_parameters.values()):
+            case.path_parameters = {"batch_id": batch(self.person)["id"]}
         elif "{" in path and is_uuid(*case.path_parameters.values()):
             if path not in self._orders:
                 self._orders[path] = self._paid_order(BEFORE.get(path.rpartition("/")[2], []))

@@ -12,6 +12,8 @@ TERMS: dict[str, dict[str, Any]] = {
 }
 """The least terms of each kind."""
 
+TIMES = ["reserved_at", "redeemed_at", "released_at"]
+
 LATE = "2099-01-01T00:00:00Z"
 
 
@@ -57,28 +59,36 @@ def codes(person: Person, **query: Any) -> list[str]:
     return [row["code"] for row in answer.json()["results"]]
 
 
-def use(world: World, coupon: dict[str, Any], **columns: Any) -> dict[str, Any]:
-    """Insert a redemption of the coupon by a new order, and count it unless it is released; return its columns."""
-    order = world.shopper(vendor=coupon["vendor_id"] or "v-1").place()
-    part = order["vendor_orders"][0]["id"] if coupon["vendor_id"] else None
-    row: dict[str, Any] = {
-        "id": str(uuid.uuid4()),
-        "coupon_id": coupon["id"],
+def use(
+    world: World,
+    coupon: dict[str, Any],
+    status: str = "reserved",
+    customer_id: str | None = None,
+    currency: str = "EUR",
+) -> dict[str, Any]:
+    """Place an order of 20.00 EUR (2000 JPY) with the coupon; return the redemption as admins see it, once it has this status."""
+    customer = world.customer() if customer_id is None else world.person("customer", customer_id)
+    world.sandbox.put_user(customer.id)
+    product = world.product(vendor=coupon["vendor_id"] or "v-1", currency=currency)
+    world.sandbox.put_cart(customer.id, [{"product_id": product, "quantity": 2}], currency)
+    order = customer.place({"coupon_code": coupon["code"]})
+    if status == "redeemed":
+        amount = int(order["total"].replace(".", ""))
+        world.sandbox.pay(order["id"], "capture", amount_minor=amount, currency=currency)
+        customer.order_becomes(order["id"], status="confirmed")
+    if status == "released":
+        assert customer.post(f"/orders/{order['id']}/cancel").status_code == 200
+    [row] = world.sql("SELECT * FROM coupon_redemptions WHERE order_id = %s", order["id"])
+    assert row["status"] == status
+    times = {name: row[name] and row[name].isoformat().replace("+00:00", "Z") for name in TIMES}
+    return {
+        "id": str(row["id"]),
         "order_id": order["id"],
-        "vendor_order_id": part,
-        "customer_id": order["customer_id"],
-        "discount": 150,
-        "currency": "EUR",
-        "status": "reserved",
-        "reserved_at": order["created_at"],
-        **columns,
+        "order_number": order["number"],
+        "customer_id": customer.id,
+        "vendor_order_id": order["vendor_orders"][0]["id"] if coupon["vendor_id"] else None,
+        "discount": order["discount"],
+        "currency": currency,
+        "status": status,
+        **times,
     }
-    names, places = ", ".join(row), ", ".join(["%s"] * len(row))
-    world.sql(f"INSERT INTO coupon_redemptions ({names}) VALUES ({places})", *row.values())
-    if row["status"] != "released":
-        amount = row["discount"] if coupon["currency"] else 0
-        world.sql(
-            "UPDATE coupon_usage SET times_used = times_used + 1, amount_used = amount_used + %s WHERE coupon_id = %s",
-            *(amount, coupon["id"]),
-        )
-    return {**row, "order_number": order["number"]}

@@ -90,7 +90,7 @@ COUPON_FIELDS = {
 }
 LETTER = SimpleNamespace(id=ID, source="outbox", reason="…", shown="…", order_id=None, attempts=1, created_at=NOW)
 
-COUPON = CouponRow._make({**dict.fromkeys(CouponRow._fields), **COUPON_FIELDS}.values())
+COUPON_ROW = CouponRow._make({**dict.fromkeys(CouponRow._fields), **COUPON_FIELDS}.values())
 REDEMPTION = RedemptionRow(ID, ID, "7KQM-3XPA-9T2F", "ada", None, 100, "EUR", "reserved", NOW, None, None)
 COUPON_EVENT = EventRow(1, "coupon.created", "admin", "a-1", NOW, {})
 BATCH = BatchRow(ID, 2, "", "", NOW, 0)
@@ -118,7 +118,7 @@ RECORDS: dict[type[Output], tuple[Any, ...]] = {
     coupons.CouponBatchSerializer: (BATCH,),
     coupons.CouponEventSerializer: (COUPON_EVENT, "admin"),
     coupons.CouponHistorySerializer: ([COUPON_EVENT], "admin"),
-    coupons.CouponSerializer: (COUPON,),
+    coupons.CouponSerializer: (COUPON_ROW,),
     coupons.RedemptionSerializer: (REDEMPTION, "admin"),
     admin.DeadLetterRetrySerializer: (ID,),
     admin.DeadLetterSerializer: (LETTER,),

@@ -116,23 +116,16 @@ def test_a_page_stays_correct_while_coupons_are_created_and_deleted(world: World
 
 
 def test_redemptions_are_listed_newest_first_with_the_customer_for_admins_only(either_world: World) -> None:
-    vendor_id = f"v-{uuid.uuid4()}"
-    vendor, admin = either_world.vendor(vendor_id), either_world.admin()
+    vendor, admin = either_world.vendor(f"v-{uuid.uuid4()}"), either_world.admin()
     made = coupon(vendor)
-    uses = [use(either_world, made), use(either_world, made, currency="JPY", discount=200)]
-    uses[0] |= {"discount": "1.50"}
-    uses[1] |= {"discount": "200"}
-    names = ["id", "order_id", "order_number", "customer_id", "vendor_order_id", "discount", "currency", "status"]
-    expected = [
-        {name: row[name] for name in [*names, "reserved_at"]} | {"redeemed_at": None, "released_at": None}
-        for row in uses[::-1]
-    ]
+    uses = [use(either_world, made), use(either_world, made, currency="JPY")]
+    assert [row["discount"] for row in uses] == ["3.00", "300"]
     answer = admin.get(f"/coupons/{made['code']}/redemptions")
-    assert answer.json() == {"next": None, "previous": None, "results": expected}
+    assert answer.json() == {"next": None, "previous": None, "results": uses[::-1]}
     assert answer.headers["cache-control"] == "no-store"
-    for row in expected:
+    for row in uses:
         del row["customer_id"]
-    assert vendor.get(f"/coupons/{made['code']}/redemptions").json()["results"] == expected
+    assert vendor.get(f"/coupons/{made['code']}/redemptions").json()["results"] == uses[::-1]
 
 
 def test_a_redemption_of_a_coupon_without_a_vendor_names_no_vendor_order(world: World) -> None:
@@ -146,13 +139,7 @@ def test_a_redemption_of_a_coupon_without_a_vendor_names_no_vendor_order(world: 
 def test_redemptions_by_status_a_page_at_a_time(world: World) -> None:
     admin = world.admin()
     made = coupon(admin)
-    now = "2026-11-22T10:00:00Z"
-    later: dict[str, dict[str, Any]] = {
-        "reserved": {},
-        "redeemed": {"redeemed_at": now},
-        "released": {"released_at": now},
-    }
-    uses = [use(world, made, status=status, **later[status]) for status in [*later] * 3]
+    uses = [use(world, made, status) for status in ["reserved", "redeemed", "released"] * 3]
     path = f"/coupons/{made['code']}/redemptions"
     for wanted in ("reserved", "released", "reserved,redeemed", "released,reserved", "redeemed,released,reserved"):
         expected = [row["id"] for row in uses[::-1] if row["status"] in wanted.split(",")]

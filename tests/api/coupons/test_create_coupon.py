@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.coupons import LATE, TERMS, a_code, coupon, history, read
+from tests.support.coupons import TERMS, a_code, coupon, history, read, use
 from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 
@@ -224,23 +224,26 @@ def test_of_concurrent_requests_for_one_code_one_succeeds(world: World, second_w
 
 def test_the_state_is_the_first_that_holds(world: World) -> None:
     admin = world.admin()
-    fields: dict[str, Any] = {
-        "is_active": False,
-        "starts_at": PAST,
-        "ends_at": "2021-01-01T00:00:00Z",
-        "usage_limit": 1,
-    }
-    ended = coupon(admin, **fields)
-    assert ended["state"] == "disabled"
-    world.sql("UPDATE coupon_usage SET times_used = 1 WHERE coupon_id = %s", ended["id"])
-    assert admin.patch(f"/coupons/{ended['code']}", {"is_active": True}).json()["state"] == "expired"
-    later = {"starts_at": SOON, "ends_at": LATE}
-    assert admin.patch(f"/coupons/{ended['code']}", later).json()["state"] == "scheduled"
-    assert admin.patch(f"/coupons/{ended['code']}", {"starts_at": PAST}).json()["state"] == "used_up"
-    assert admin.patch(f"/coupons/{ended['code']}", {"usage_limit": 2}).json()["state"] == "active"
-    spent = coupon(admin, "fixed_amount", budget="10.00")
-    world.sql("UPDATE coupon_usage SET amount_used = 999 WHERE coupon_id = %s", spent["id"])
-    assert (read(admin, spent["code"])["state"], read(admin, spent["code"])["amount_used"]) == ("active", "9.99")
-    world.sql("UPDATE coupon_usage SET amount_used = 1000 WHERE coupon_id = %s", spent["id"])
-    assert read(admin, spent["code"])["state"] == "used_up"
-    assert read(admin, spent["code"])["version"] == 1
+    made = coupon(admin, usage_limit=1, starts_at=PAST)
+    states = [made["state"]]
+    use(world, made)
+    states.append(read(admin, made["code"])["state"])
+    for change in (
+        {"starts_at": SOON},
+        {"starts_at": PAST, "ends_at": "2021-01-01T00:00:00Z"},
+        {"is_active": False},
+        {"ends_at": None, "is_active": True, "usage_limit": 2},
+    ):
+        states.append(admin.patch(f"/coupons/{made['code']}", change).json()["state"])
+    assert states == ["active", "used_up", "scheduled", "expired", "disabled", "active"]
+
+
+def test_a_coupon_whose_budget_is_spent_is_used_up(world: World) -> None:
+    admin = world.admin()
+    made = coupon(admin, "fixed_amount", budget="10.00")
+    seen = []
+    for _ in range(2):
+        use(world, made)
+        now = read(admin, made["code"])
+        seen.append((now["times_used"], now["amount_used"], now["state"], now["version"]))
+    assert seen == [(1, "5.00", "active", 1), (2, "10.00", "used_up", 1)]
