@@ -37,6 +37,21 @@ def batch(person: Person, count: int = 2, prefix: str = "", key: str | None = No
     return dict(answer.json())
 
 
+def multiply(world: World, coupon: dict[str, Any], count: int) -> None:
+    """Insert copies of the coupon with codes of their own; the first one is inactive, and each is a microsecond older."""
+    world.sql(
+        """
+        WITH made AS (
+            INSERT INTO coupons (id, code, kind, percent, vendor_id, funded_by, starts_at, is_active, name, version,
+                created_at, updated_at, first_order_only, stackable)
+            SELECT gen_random_uuid(), upper(left(md5(n || code), 30)), kind, percent, vendor_id, funded_by, starts_at, n > 1,
+                name, 1, created_at - n * interval '1 microsecond', updated_at, first_order_only, stackable
+            FROM coupons, generate_series(1, %s) AS n WHERE code = %s RETURNING id)
+        INSERT INTO coupon_usage (coupon_id) SELECT id FROM made""",
+        *(count, coupon["code"]),
+    )
+
+
 def read(person: Person, code: str) -> dict[str, Any]:
     """GET /coupons/{code}, which must exist."""
     answer = person.get(f"/coupons/{code}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.coupons import LATE, batch, coupon, use
+from tests.support.coupons import LATE, batch, coupon, multiply, use
 from tests.support.lists import refused
 from tests.support.world import Person, World
 
@@ -109,16 +109,6 @@ def test_a_file_of_more_than_a_hundred_thousand_rows_is_refused(world: World) ->
     vendor = world.vendor(f"v-{uuid.uuid4()}")
     vendor.http.timeout = 60
     made = coupon(vendor)
-    world.sql(
-        """
-        WITH made AS (
-            INSERT INTO coupons (id, code, kind, percent, vendor_id, funded_by, starts_at, is_active, name, version,
-                created_at, updated_at, first_order_only, stackable)
-            SELECT gen_random_uuid(), upper(left(md5(n || code), 30)), kind, percent, vendor_id, funded_by, starts_at, n > 1,
-                name, 1, created_at, updated_at, first_order_only, stackable
-            FROM coupons, generate_series(1, 100000) AS n WHERE code = %s RETURNING id)
-        INSERT INTO coupon_usage (coupon_id) SELECT id FROM made""",
-        made["code"],
-    )
+    multiply(world, made, 100_000)
     assert refused(vendor, "/coupons", format="csv") == ["/format"]
     assert len(table(vendor, "/coupons", "coupons.csv", is_active="false")) == 2

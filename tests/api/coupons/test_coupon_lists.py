@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.coupons import a_code, codes, coupon, use
+from tests.support.coupons import a_code, codes, coupon, multiply, use
 from tests.support.lists import ids_of, pages, refused
 from tests.support.world import Person, World
 
@@ -113,6 +113,26 @@ def test_a_page_stays_correct_while_coupons_are_created_and_deleted(world: World
     rest = vendor.http.get(page["next"]).json()
     assert [ids_of(page), ids_of(rest)] == [[made[3]["id"], made[2]["id"]], [made[0]["id"]]]
     assert rest["next"] is None
+
+
+def test_pages_of_more_coupons_than_one_page_reads_lead_to_each_of_them(world: World) -> None:
+    """A page checks filters on 10 000 coupons at most: it may be empty, and the next one continues."""
+    vendor_id = f"v-{uuid.uuid4()}"
+    vendor, admin = world.vendor(vendor_id), world.admin()
+    rare = coupon(vendor, "fixed_amount", code=a_code("ZZZ"))["code"]
+    multiply(world, coupon(vendor, is_active=True), 10_050)
+    ordered = world.sql("SELECT code FROM coupons WHERE vendor_id = %s ORDER BY code LIMIT 20", vendor_id)
+    for person, whose in ((vendor, {}), (admin, {"vendor_id": vendor_id})):
+        first = person.get("/coupons", params={"ordering": "code", **whose}).json()
+        assert [row["code"] for row in first["results"]] == [row["code"] for row in ordered]
+        assert first["next"]
+        for query in ({}, {"ordering": "code"}, {"ordering": "-code"}, {"ordering": "created_at"}):
+            for filters, found in (({"kind": "fixed_amount"}, 1), ({"is_active": "false"}, 1), ({"q": "ZZZ"}, 1)):
+                walk = list(pages(person, "/coupons", limit=100, **query, **filters, **whose))
+                rows = [row for page in walk for row in page["results"]]
+                assert len(rows) == found, (query, filters)
+                assert "is_active" in filters or rows[0]["code"] == rare
+    assert len(list(pages(vendor, "/coupons", limit=100, kind="buy_x_get_y"))) == 2
 
 
 def test_redemptions_are_listed_newest_first_with_the_customer_for_admins_only(either_world: World) -> None:
