@@ -7,6 +7,7 @@ both).
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -30,6 +31,13 @@ WARM_UP_CUSTOMERS = 30
 
 WARM_UP_DELAY = 0.3
 """Seconds that User and Cart take meanwhile, so that the calls of all customers are under way at the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests in this folder as serial: they load the service, and hold it to its times of recovery (P10)."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.serial)
 
 
 @pytest.fixture(scope="session")
