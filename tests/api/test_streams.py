@@ -50,7 +50,7 @@ def server(stack: Stack) -> Iterator[tuple[Process, str]]:
     url = f"http://{HOST}:{port}"
     try:
         process.wait_ready(
-            lambda: httpx.get(f"{url}/readyz", trust_env=False).raise_for_status(), errors=httpx.HTTPError
+            lambda: httpx.get(f"{url}/readyz", trust_env=False, verify=False).raise_for_status(), errors=httpx.HTTPError
         )
         yield process, url
     finally:
