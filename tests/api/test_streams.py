@@ -338,6 +338,7 @@ def test_a_client_library_receives_the_same_entries(market: Market) -> None:
         assert next(source.iter_sse()).id == "6"
 
 
+@pytest.mark.serial
 def test_heartbeats_reveal_nothing_of_other_vendors(brisk: Market) -> None:
     """Heartbeats follow a clock that starts with the stream, whatever wakes the stream meanwhile."""
     market, sale = brisk, brisk.sell()
@@ -356,6 +357,7 @@ def test_heartbeats_reveal_nothing_of_other_vendors(brisk: Market) -> None:
         assert BRISK_SECONDS - 0.2 < listening.result() < BRISK_SECONDS + 0.9
 
 
+@pytest.mark.serial
 def test_heartbeats_come_between_entries_too(brisk: Market) -> None:
     market, sale = brisk, brisk.sell()
     began = time.monotonic()

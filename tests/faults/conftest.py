@@ -7,7 +7,6 @@ both).
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -34,9 +33,9 @@ WARM_UP_DELAY = 0.3
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests in this folder as serial: they load the service, and hold it to its times of recovery (P10)."""
+    """Mark the tests that use the fleet as serial: they load the service, and measure its recovery (P10)."""
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
+        if "fleet" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.serial)
 
 

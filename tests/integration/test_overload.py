@@ -21,6 +21,8 @@ from tests.support.world import Person, Sandbox, World, eventually
 
 SETTINGS = {"CHECKOUTS_IN_FLIGHT": "4", "CHECKOUT_QUEUE_MS": "100", "REQUESTS_IN_FLIGHT": "4"}
 
+pytestmark = pytest.mark.serial
+
 
 @pytest.fixture
 def small(stack: Stack, sandbox: Sandbox) -> Iterator[World]:
