@@ -434,6 +434,7 @@ async def first_lines(url: str, authorization: str, path: str) -> AsyncIterator[
         writer.close()
 
 
+@pytest.mark.serial
 def test_two_hundred_clients_receive_every_entry_and_leave_nothing_behind(market: Market) -> None:
     sale = market.sell()
     authorization = market.customer.http.headers["authorization"]

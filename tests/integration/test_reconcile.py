@@ -233,9 +233,9 @@ def test_an_effect_that_is_being_tried_is_shown_and_left_alone(world: World) -> 
         assert world.admin().post(f"/orders/{order['id']}/cancel").status_code == 200
         eventually(lambda: waiting(world, order["id"]) == ["release_stock"], "the release to wait")
         world.sql(
-            "UPDATE outbox SET available_at = now() + interval '10 s', created_at = now() - interval '3 hours'"
+            "UPDATE outbox SET available_at = now() + interval '20 s', created_at = now() - interval '3 hours'"
             " WHERE order_id = %s",
-            order["id"],
+            order["id"],  # the lease of a claim just made
         )
         due = world.sql("SELECT available_at FROM outbox WHERE order_id = %s", order["id"])
         status, output = reconcile(world, "--order", order["id"])
