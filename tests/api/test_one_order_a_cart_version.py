@@ -14,7 +14,7 @@ from tests.support.world import Person, World, eventually
 
 
 def refill(world: World, person: Person, product_id: str, version: int) -> None:
-    """Put the ordered cart back, version included: a Cart that was restored. The order's effects must be done, or clear it again."""
+    """Put the ordered cart back, version included: a Cart that was restored. Pending effects of the order clear it again."""
     world.sandbox.put_cart(person.id, [{"product_id": product_id, "quantity": 1}], version=version)
 
 

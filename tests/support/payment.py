@@ -73,7 +73,7 @@ class Payment:
         return message
 
     def stream(self, name: str, order_id: str) -> list[Message]:
-        """Return the messages about an order in the stream `name`, oldest first; their entries must have the one field `message`."""
+        """Return the messages about an order in the stream `name`, oldest first; their entries have the one field `message`."""
         entries: Any = self.bus.xrange(name)
         about = [fields for _, fields in entries if order_id.encode() in b"".join(fields.values())]
         assert all(fields.keys() == {b"message"} for fields in about)
