@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from compose import ports
 from compose.stack import Stack
@@ -26,6 +27,10 @@ SETTINGS = {
     "RATE_LIMITS": "off",
     "CIRCUIT_FAILURE_RATIO": "2",  # tests break the neighbours all the time; those of the circuit breakers have their own server
 }
+
+# Without limits on an example's duration: the other process may have the core.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
