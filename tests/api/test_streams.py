@@ -27,6 +27,9 @@ from tests.support.streams import StreamClient, open_stream
 from tests.support.world import Person, Sandbox, World, eventually
 
 CROWD = 200
+OPENING = 10
+"""Streams that a server opens at once: it refuses those that wait for two seconds."""
+
 BRISK_SECONDS = 2
 """Seconds between the heartbeats of `tests.support.impatient_client`."""
 
@@ -434,7 +437,6 @@ async def first_lines(url: str, authorization: str, path: str) -> AsyncIterator[
         writer.close()
 
 
-@pytest.mark.serial
 def test_two_hundred_clients_receive_every_entry_and_leave_nothing_behind(market: Market) -> None:
     sale = market.sell()
     authorization = market.customer.http.headers["authorization"]
@@ -462,12 +464,16 @@ async def _open_crowd(url: str, authorization: str, sale: Sale, count: Callable[
     """Open CROWD streams, write two entries, and return the value of `count` while all streams were open."""
     path = f"/orders/{sale.id}/stream"
     there, everyone = 0, asyncio.Event()
+    opening = asyncio.Semaphore(OPENING)
 
     async def one() -> None:
         nonlocal there
         lines: list[bytes] = []
+        await opening.acquire()
         async for line in first_lines(url, authorization, path):
             lines.append(line)
+            if line.startswith(b"id: 1"):
+                opening.release()
             if line.startswith(b"id: 3"):
                 there += 1
                 if there == CROWD:
