@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -165,8 +166,9 @@ class Stack:
         service = self._start("service", composition.service(self.ports.service), grace=30)
         worker = self._start("worker", composition.WORKER, grace=10)
         beat = self._start("beat", composition.BEAT, grace=5)
-        with self._progress.step("Service") as step:
-            service.wait_ready(self._probe_service, errors=(NotReadyError, httpx.TransportError))
+        # One client: a new one reads the system's certificates, which takes longer than the probe.
+        with self._progress.step("Service") as step, httpx.Client(timeout=5, trust_env=False) as client:
+            service.wait_ready(partial(self._probe_service, client), errors=(NotReadyError, httpx.TransportError))
             step.note = f"port {self.ports.service}"
         with self._progress.step("Jobs") as step:
             worker.wait_ready(self._probe_worker, errors=(NotReadyError, redis.RedisError))
@@ -203,8 +205,8 @@ class Stack:
         for port in (self.ports.user, self.ports.cart, self.ports.product, self.ports.control):
             socket.create_connection((HOST, port), timeout=2).close()
 
-    def _probe_service(self) -> None:
-        response = httpx.get(f"http://{HOST}:{self.ports.service}/readyz", timeout=5, trust_env=False)
+    def _probe_service(self, client: httpx.Client) -> None:
+        response = client.get(f"http://{HOST}:{self.ports.service}/readyz")
         if response.status_code != httpx.codes.OK:
             raise NotReadyError(f"/readyz returns {response.status_code}: {response.text[:300]}")
 

@@ -5,11 +5,14 @@ that uses a world, the invariants are checked over the whole database.
 """
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from compose import ports
 from compose.stack import Stack
 from tests.support.invariants import check_invariants
 from tests.support.server import server
@@ -24,6 +27,17 @@ SETTINGS = {
     "RATE_LIMITS": "off",
     "CIRCUIT_FAILURE_RATIO": "2",  # tests break the neighbours all the time; those of the circuit breakers have their own server
 }
+
+# Without limits on an example's duration: the other process may have the core.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
+def pytest_configure() -> None:
+    """Give each process of pytest-xdist ports of its own: one that is free is not taken until its server listens."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # gw0, gw1 …
+        number, count = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        ports.FREE_RANGE = ports.FREE_RANGE[number::count]
 
 
 def pytest_collection_finish() -> None:

@@ -312,6 +312,7 @@ def test_a_cancellation_concurrent_with_the_capture_refunds_it(world: World) -> 
     assert {sale.money()["refunds"] for sale in sales} == {1}
 
 
+@pytest.mark.serial  # a request waits for a row's lock for a second at most
 def test_a_cancellation_concurrent_with_the_expiry_releases_the_stock_once(world: World) -> None:
     market = Market(world, 1000, 333)
     sales = [market.place() for _ in range(3 * RACES)]

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.ids import UNKNOWN_ID
 from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 
@@ -52,8 +53,8 @@ def test_an_unknown_address_outside_the_api_is_not_found(either_world: World, pa
         ("PATCH", "/orders", {"GET", "POST"}),
         ("DELETE", "/orders", {"GET", "POST"}),
         ("GET", "/orders/quote", {"POST"}),
-        ("POST", f"/orders/{uuid.uuid4()}", {"GET"}),
-        ("DELETE", f"/orders/{uuid.uuid4()}", {"GET"}),
+        ("POST", f"/orders/{UNKNOWN_ID}", {"GET"}),
+        ("DELETE", f"/orders/{UNKNOWN_ID}", {"GET"}),
         ("PROPFIND", "/orders", {"GET", "POST"}),
     ],
 )
@@ -340,7 +341,7 @@ def raw(world: World, target: bytes, token: str) -> tuple[bytes, bytes]:
 # --- the request's id -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request_id", ["1", "x" * 200, "with spaces, and ~!{}[]\"'", str(uuid.uuid4())])
+@pytest.mark.parametrize("request_id", ["1", "x" * 200, "with spaces, and ~!{}[]\"'", UNKNOWN_ID])
 def test_the_callers_request_id_is_returned(either_world: World, request_id: str) -> None:
     ada = either_world.customer()
     headers = {"X-Request-ID": request_id}

@@ -1,13 +1,13 @@
 """GET /api/v1/orders: the caller's orders, newest first, in pages that stay right while orders arrive."""
 
 import json
-import uuid
 from base64 import urlsafe_b64encode
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.support.ids import UNKNOWN_ID
 from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 
@@ -182,11 +182,11 @@ def cursor(*words: object) -> str:
         urlsafe_b64encode(b"[" * 5000).decode(),
         urlsafe_b64encode(b"\xff\xfe").decode(),
         cursor("2026-01-01T00:00:00Z", "not an id", False),
-        cursor("2026-01-01T00:00:00", str(uuid.uuid4()), False),
-        cursor("yesterday", str(uuid.uuid4()), False),
-        cursor(5, str(uuid.uuid4()), False),
-        cursor("2026-01-01T00:00:00Z", str(uuid.uuid4()), "no"),
-        cursor("2026-01-01T00:00:00Z", str(uuid.uuid4())),
+        cursor("2026-01-01T00:00:00", UNKNOWN_ID, False),
+        cursor("yesterday", UNKNOWN_ID, False),
+        cursor(5, UNKNOWN_ID, False),
+        cursor("2026-01-01T00:00:00Z", UNKNOWN_ID, "no"),
+        cursor("2026-01-01T00:00:00Z", UNKNOWN_ID),
     ],
 )
 def test_a_forged_cursor_is_refused(world: World, forged: str) -> None:

@@ -32,6 +32,13 @@ WARM_UP_DELAY = 0.3
 """Seconds that User and Cart take meanwhile, so that the calls of all customers are under way at the same time."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the fleet as serial: they load the service, and measure its recovery (P10)."""
+    for item in items:
+        if "fleet" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.serial)
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Yield a stack whose PostgreSQL and Redis are durable, and the neighbours."""

@@ -29,7 +29,9 @@ def server(stack: Stack, name: str, **settings: str) -> Iterator[tuple[Process, 
     process.start()
     try:
         url = f"http://{HOST}:{port}/readyz"
-        process.wait_ready(lambda: httpx.get(url, trust_env=False).raise_for_status(), errors=httpx.HTTPError)
+        process.wait_ready(
+            lambda: httpx.get(url, trust_env=False, verify=False).raise_for_status(), errors=httpx.HTTPError
+        )
         yield process, port
     finally:
         process.stop()

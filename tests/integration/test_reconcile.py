@@ -233,9 +233,9 @@ def test_an_effect_that_is_being_tried_is_shown_and_left_alone(world: World) -> 
         assert world.admin().post(f"/orders/{order['id']}/cancel").status_code == 200
         eventually(lambda: waiting(world, order["id"]) == ["release_stock"], "the release to wait")
         world.sql(
-            "UPDATE outbox SET available_at = now() + interval '10 s', created_at = now() - interval '3 hours'"
+            "UPDATE outbox SET available_at = now() + interval '20 s', created_at = now() - interval '3 hours'"
             " WHERE order_id = %s",
-            order["id"],
+            order["id"],  # the lease of a claim just made
         )
         due = world.sql("SELECT available_at FROM outbox WHERE order_id = %s", order["id"])
         status, output = reconcile(world, "--order", order["id"])
@@ -257,10 +257,16 @@ def make_old(world: World, *order_ids: str) -> None:
     world.sql("UPDATE orders SET updated_at = now() - interval '1 hour' WHERE id = ANY(%s::uuid[])", list(order_ids))
 
 
+def make_others_recent(world: World, *order_ids: str) -> None:
+    """Change the other tests' orders just now, so that no run examines these thousands."""
+    world.sql("UPDATE orders SET updated_at = now() WHERE id <> ALL(%s::uuid[])", list(order_ids))
+
+
 def test_without_an_order_id_recent_orders_are_examined_once_they_are_at_rest(world: World) -> None:
     old, young, ancient = (pending(world)[1]["id"] for _ in range(3))
     for order_id in (old, young, ancient):
         lose_hold(world, order_id)
+    make_others_recent(world, old, young, ancient)
     make_old(world, old)
     world.sql("UPDATE orders SET updated_at = now() - interval '9 days' WHERE id = %s", ancient)
     _, output = reconcile(world, "--dry-run")
@@ -276,9 +282,8 @@ def test_the_regular_job_repairs_differences(world: World) -> None:
     orders = [pending(world)[1]["id"] for _ in range(3)]
     for order_id in orders:
         lose_hold(world, order_id)
-    # The other tests' orders have just been changed, so one short run examines no others: a long one, or several,
-    # would keep the stack's one worker process from the jobs of the tests that follow.
-    world.sql("UPDATE orders SET updated_at = now() WHERE id <> ALL(%s::uuid[])", orders)
+    # One short run: a long one, or several, would keep the stack's one worker process from the jobs of the tests that follow.
+    make_others_recent(world, *orders)
     for hours, order_id in zip((1, 20, 40), orders, strict=True):
         world.sql(f"UPDATE orders SET updated_at = now() - interval '{hours} hours' WHERE id = %s", order_id)
     start_job(world, "orders.reconcile")

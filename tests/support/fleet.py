@@ -48,7 +48,7 @@ class Server(Process):
         self.wait_ready(lambda: self.get("/readyz").raise_for_status(), errors=httpx.HTTPError, limit=RECOVERY_SECONDS)
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", trust_env=False, timeout=10)
+        return httpx.get(f"{self.url}{path}", trust_env=False, verify=False, timeout=10)
 
     def tasks(self) -> int:
         """Return the number of tasks in its event loop, the one that serves this request included."""

@@ -6,6 +6,9 @@ import uuid
 NAMESPACE = uuid.UUID("8f6a1c52-0c5e-4d0b-9a58-5a0a3c1f7e21")
 """Namespace of the ids that are made of a customer and an Idempotency-Key; it outlives every version of the service."""
 
+UNKNOWN_ID = "5b8e2a1c-94d7-4f36-8c0e-7a19d3f5b264"
+"""The id of no order, for parameters: pytest-xdist needs the same names of tests in all of its processes."""
+
 
 def bits(data: bytes) -> str:
     """`data` as zeros and ones."""

@@ -73,10 +73,11 @@ class Payment:
         return message
 
     def stream(self, name: str, order_id: str) -> list[Message]:
-        """Return the messages about an order in the stream `name`, oldest first; each entry must have the one field `message`."""
+        """Return the messages about an order in the stream `name`, oldest first; their entries have the one field `message`."""
         entries: Any = self.bus.xrange(name)
-        assert all(fields.keys() == {b"message"} for _, fields in entries)
-        messages = [json.loads(fields[b"message"]) for _, fields in entries if order_id.encode() in fields[b"message"]]
+        about = [fields for _, fields in entries if order_id.encode() in b"".join(fields.values())]
+        assert all(fields.keys() == {b"message"} for fields in about)
+        messages = [json.loads(fields[b"message"]) for fields in about]
         return [message for message in messages if message["order_id"] == order_id]
 
     def wait_for(self, name: str, order_id: str, number: int) -> list[Message]:

@@ -19,9 +19,9 @@ SECONDS = 60
 
 
 def reconcile(world: World, *arguments: str) -> tuple[int, str]:
-    """Run the command; return its exit status and its output."""
+    """Run the command, without Django's checks, which take a third of its time; return its exit status and its output."""
     done = subprocess.run(
-        [sys.executable, "manage.py", "reconcile", *arguments],
+        [sys.executable, "manage.py", "reconcile", "--skip-checks", *arguments],
         cwd=CHECKOUT,
         env=dict(world.stack.environment),
         capture_output=True,

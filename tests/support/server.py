@@ -1,4 +1,7 @@
-"""One more server process of the same service, with settings of its own."""
+"""One more server process of the same service, with settings of its own.
+
+Requests that are repeated until a server is ready do without certificates, which take longer to read than the request.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +24,7 @@ def server(stack: Stack, name: str, application: str = "asgi_app.asgi:applicatio
     try:
         url = f"http://{HOST}:{port}"
         process.wait_ready(
-            lambda: httpx.get(f"{url}/readyz", trust_env=False).raise_for_status(), errors=httpx.HTTPError
+            lambda: httpx.get(f"{url}/readyz", trust_env=False, verify=False).raise_for_status(), errors=httpx.HTTPError
         )
         yield url
     finally:
@@ -36,8 +39,8 @@ def away(stack: Stack, name: str, **settings: str) -> Iterator[Path]:
     process.start()
     try:
         url = f"http://{HOST}:{port}"
-        process.wait_ready(lambda: httpx.get(f"{url}/healthz", trust_env=False), errors=httpx.HTTPError)
-        assert httpx.get(f"{url}/readyz", trust_env=False, timeout=10).status_code == 503
+        process.wait_ready(lambda: httpx.get(f"{url}/healthz", trust_env=False, verify=False), errors=httpx.HTTPError)
+        assert httpx.get(f"{url}/readyz", trust_env=False, verify=False, timeout=10).status_code == 503
         yield process.log
     finally:
         process.stop()

@@ -196,7 +196,7 @@ async def test_behaviours_decide_the_outcome_of_a_new_payment(redis: Redis, paym
 
 
 async def test_a_capture_is_delayed_and_a_cancel_meanwhile_voids_it(redis: Redis, payments: Payments) -> None:
-    payments.settings.set({"capture_after": 0.1})
+    payments.settings.set({"capture_after": 0.5})  # longer than the first event takes to be seen
     await send(redis, command("requested", "slow"))
     await send(redis, command("requested", "cancelled"))
     await send(redis, command("cancel_requested", "cancelled"))
