@@ -58,7 +58,7 @@ test-faults: install ## Kill and stall processes, cut connections, repeatedly (K
 test-planted: install ## Plant known bugs at run time, one at a time: a test must fail for each (ARGS='--list', '--only P3')
 	$(BIN)/python -m tests.planted $(ARGS)
 
-test-mutation: install ## Mutate the rules in orders/domain: report how many mutants the unit tests kill, and the survivors
+test-mutation: install ## Mutate the rules of orders and coupons: report how many mutants the unit tests kill, and the survivors
 	rm -rf mutants
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
