@@ -183,7 +183,8 @@ class CheckoutService:
         except CouponUnavailable as error:
             refusal = error
         placed = await _replay_or_refuse(request, refusal, cart)
-        if placed.order.row.stock_revision == reservation.revision:
+        row = placed.order.row
+        if (row.id, row.stock_revision) == (request.order_id, reservation.revision):
             reservation.keep()  # the order is this one: it was written twice because the first response was lost
         return placed
 
