@@ -11,6 +11,7 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
+from orders.outbox.queue import _CLAIM
 from tests.support.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
 from tests.support.processes import frozen, process
 from tests.support.records import (
@@ -353,3 +354,16 @@ def test_while_redis_is_unavailable_orders_are_placed_and_their_effects_follow(w
     everything_works(world, payment)
     groups: Any = payment.bus.xinfo_groups(EVENTS)
     assert [group["name"] for group in groups] == [GROUP.encode()]
+
+
+def test_a_claim_compares_no_row_with_every_other_though_the_statistics_say_that_the_outbox_is_empty(
+    world: World,
+) -> None:
+    with psycopg.connect(world.stack.postgres.url) as session:
+        session.execute("UPDATE pg_class SET reltuples = 1, relpages = 900 WHERE relname = 'outbox'")
+        plan = session.execute(b"EXPLAIN " + _CLAIM.encode(), [20, True, True, 200]).fetchall()
+        session.rollback()
+    nodes = "\n".join(line for (line,) in plan)
+    assert "outbox_order_id" in nodes
+    assert "Join" not in nodes, nodes
+    assert "Nested Loop" not in nodes, nodes
