@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
-from orders.outbox.queue import _CLAIM
+from compose.stack import CHECKOUT
 from tests.support.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
 from tests.support.processes import frozen, process
 from tests.support.records import (
@@ -359,11 +361,21 @@ def test_while_redis_is_unavailable_orders_are_placed_and_their_effects_follow(w
 def test_a_claim_compares_no_row_with_every_other_though_the_statistics_say_that_the_outbox_is_empty(
     world: World,
 ) -> None:
+    claim = service_python(world, "from orders.outbox.queue import _CLAIM; print(_CLAIM)")
     with psycopg.connect(world.stack.postgres.url) as session:
         session.execute("UPDATE pg_class SET reltuples = 1, relpages = 900 WHERE relname = 'outbox'")
-        plan = session.execute(b"EXPLAIN " + _CLAIM.encode(), [20, True, True, 200]).fetchall()
+        plan = session.execute(f"EXPLAIN {claim}".encode(), [20, True, True, 200]).fetchall()
         session.rollback()
     nodes = "\n".join(line for (line,) in plan)
     assert "outbox_order_id" in nodes
     assert "Join" not in nodes, nodes
     assert "Nested Loop" not in nodes, nodes
+
+
+def service_python(world: World, code: str) -> str:
+    """Return the output of Python code that uses the service's modules."""
+    command = [sys.executable, "-c", f"import django; django.setup(); {code}"]
+    environment = {**world.stack.environment, "DJANGO_SETTINGS_MODULE": "asgi_app.settings"}
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
