@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.domain.ids import NUMBER_ALPHABET, earlier_order_id_of, ids_of_parts, number_of, order_id_of, shard_of
+from orders.domain.ids import (
+    NUMBER_ALPHABET,
+    coupon_batch_id_of,
+    earlier_order_id_of,
+    ids_of_parts,
+    number_of,
+    order_id_of,
+    shard_of,
+)
 from tests.support import ids
 
 CUSTOMERS, KEYS = st.text(min_size=1, max_size=64), st.text("abc-_~!", min_size=1, max_size=255)
@@ -74,3 +82,12 @@ def test_every_letter_of_a_number_but_the_first_two_takes_every_value() -> None:
     numbers = [number_of(order_id).replace("-", "") for _ in range(1000)]
     for place in range(2, 12):
         assert {number[place] for number in numbers} == set(NUMBER_ALPHABET)
+
+
+def test_the_id_of_a_batch_never_changes_and_is_that_of_one_caller_and_key() -> None:
+    callers = [("admin", "ada", "k"), ("vendor", "ada", "k"), ("admin", "bob", "k"), ("admin", "ada", "l")]
+    found = [coupon_batch_id_of(*caller) for caller in callers]
+    assert len(set(found)) == len(callers)
+    assert str(found[0]) == "03c4c3b1-7803-8799-878e-95dbec30b6fa"
+    assert found[0].version == 8
+    assert found[0] != order_id_of("ada", "k")

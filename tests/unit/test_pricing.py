@@ -105,6 +105,7 @@ def test_an_adjuster_sees_what_those_before_it_have_left() -> None:
     half = taking([Fraction(1, 2)])
     pricing = price({"p": 1}, {"p": product("p", 1001)}, "EUR", [half, half])
     assert (pricing.discount, pricing.total) == (500 + 250, 251)
+    assert pricing.adjustments == (500, 250)
 
 
 def test_an_order_may_be_discounted_to_nothing() -> None:
