@@ -38,17 +38,7 @@ def add(order: Order, request_id: str, effects: Iterable[Effect]) -> None:
     transaction.on_commit(commit_signal.notify)
 
 
-# An array, and OFFSET, so that PostgreSQL makes no join of it. While its statistics say that the table is empty, as they do
-# when thousands of rows arrive after a quiet time, it would join by comparing each row with every other (docs/decisions.md).
-_CLAIM = """
-    UPDATE outbox SET attempts = attempts + 1, available_at = now() + make_interval(secs => %s)
-    WHERE id = ANY(ARRAY(
-        SELECT id FROM outbox AS due
-        WHERE available_at <= now() AND (kind = 'publish') = %s AND (lane = 'events') = %s AND NOT EXISTS (
-            SELECT 1 FROM outbox AS earlier
-            WHERE earlier.order_id = due.order_id AND earlier.lane = due.lane AND earlier.id < due.id OFFSET 0)
-        ORDER BY available_at LIMIT %s FOR UPDATE SKIP LOCKED))
-    RETURNING id, payload::text"""
+_CLAIM = "SELECT * FROM claim_outbox(%s, %s, %s, %s)"  # migration 0008: a plan that uses indexes alone
 
 _PUT_BACK = """
     UPDATE outbox SET available_at = now() + make_interval(secs => least(2 ^ least(attempts, 10), %s)) WHERE id = ANY(%s)"""

@@ -142,8 +142,12 @@ def an_effect_that_failed_counts_as_done(run_effect: Any) -> Any:
     "orders.outbox.queue:_CLAIM",
     f"{INTEGRATION}outbox.py::test_a_row_that_another_relay_is_claiming_delays_no_other_row_and_is_left_to_it",
 )
-def two_relays_claim_the_same_rows(statement: str) -> str:
-    return statement.replace(" FOR UPDATE SKIP LOCKED", "")
+def two_relays_claim_the_same_rows(_: str) -> str:
+    return """
+        UPDATE outbox SET attempts = attempts + 1, available_at = now() + make_interval(secs => %s)
+        WHERE id IN (
+            SELECT id FROM outbox WHERE available_at <= now() AND (kind = 'publish') = %s AND (lane = 'events') = %s LIMIT %s)
+        RETURNING id, payload::text"""
 
 
 @bug(
