@@ -34,8 +34,8 @@ RECOVERY_SECONDS = 30
 
 CLAIM = "SELECT * FROM claim_outbox(20, true, true, 200)"
 BACKLOG = """
-    INSERT INTO outbox (order_id, kind, lane, payload, request_id)
-    SELECT gen_random_uuid(), 'publish', 'events', '{}', 'r' FROM generate_series(1, 10000)"""
+    INSERT INTO outbox (order_id, kind, lane, payload, request_id, available_at)
+    SELECT gen_random_uuid(), 'publish', 'events', '{}', 'r', now() FROM generate_series(1, 10000)"""
 """Ten thousand events of orders that do not exist, which only a commit would refuse."""
 
 
