@@ -1,17 +1,13 @@
-"""Orders, quotes, tracking and history: request bodies and responses."""
+"""Orders, quotes, tracking and history: responses."""
 
 # mypy: disable-error-code="override"
 # Each to_representation takes the data of its own response (orders.http.serializers.Output).
 
 from collections.abc import Sequence
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 
-from clients.carts import MAX_VERSION
 from orders.api.serializers import (
     AmountsSerializer,
     AppliedCouponSerializer,
@@ -25,20 +21,15 @@ from orders.api.serializers import (
     order_number,
     version,
 )
-from orders.domain.addresses import MAX_LENGTHS, read_address
 from orders.domain.callers import Role
 from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatus, order_actions
 from orders.domain.money import to_decimal_string
 from orders.domain.pricing import PricedLine
 from orders.domain.records import OrderItemRow, OrderRecord, VendorOrderRow
 from orders.http.serializers import (
-    MONEY,
-    Input,
     Output,
     PageOutput,
     ShortageSerializer,
-    StrictCharField,
-    StrictIntegerField,
     money,
 )
 from orders.services.checkout.quote import Quote
@@ -48,90 +39,8 @@ from orders.store.models import OrderEvent
 EVENT_TYPE = r"^(order|vendor_order|payment)\.[a-z_]+$"
 ORDER_ACTIONS = ["cancel"]
 
-MAX_CODE_LENGTH = 50
-CAPITALS = str.maketrans(ascii_lowercase, ascii_uppercase)
-"""Of the letters of codes: other scripts have no codes, and some of their letters have the same capital."""
-
 FIRST_CODE = "The first code that the request named."
 APPLIED = "In the order in which they were applied."
-
-
-def _address_text(name: str, required: bool = True, **options: Any) -> StrictCharField:
-    """Return a field of an address for the schema; `read_address` validates it."""
-    if not required:
-        options |= {"required": False, "allow_blank": True}
-    return StrictCharField(max_length=MAX_LENGTHS[name], **options)
-
-
-class ShippingAddressInput(Input):
-    """A delivery address."""
-
-    name = _address_text("name")
-    line1 = _address_text("line1")
-    line2 = _address_text("line2", required=False)
-    city = _address_text("city")
-    state = _address_text("state", required=False, help_text="State, province or region.")
-    postal_code = _address_text("postal_code", required=False, help_text="Required unless the country has none.")
-    country = _address_text("country", help_text="ISO 3166-1 alpha-2", pattern="^[A-Z]{2}$")
-    phone = _address_text("phone", required=False)
-
-    def to_internal_value(self, data: Any) -> dict[str, str]:
-        """Return the address with all its fields; absent ones are empty."""
-        self.check_names(data)
-        address, errors = read_address(data)
-        if errors:
-            raise ValidationError(errors)
-        return address
-
-
-@extend_schema_field({"type": "string", "description": "1 to 50 characters without blanks around them, in any case."})
-class CouponCodeField(serializers.CharField):
-    """The code of a coupon, returned in capitals. Any text is accepted: one that cannot be a code is unknown."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.validators = []  # those of CharField refuse texts, such as one with NUL
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            raise ValidationError("Not a string.")
-        code = data.strip()
-        if len(code) > MAX_CODE_LENGTH:
-            raise ValidationError(f"More than {MAX_CODE_LENGTH} characters.")
-        return code.translate(CAPITALS)
-
-
-class CheckoutInput(Input):
-    """The body of a checkout or a quote; all fields are optional."""
-
-    shipping_address = ShippingAddressInput(required=False, default=None, allow_null=True)
-    cart_version = StrictIntegerField(required=False, default=None, allow_null=True, min_value=0, max_value=MAX_VERSION)
-    expected_total = StrictCharField(required=False, default=None, validators=[MONEY])
-    coupon_code = CouponCodeField(
-        required=False, default=None, allow_null=True, allow_blank=True, help_text="Instead of `coupon_codes`."
-    )
-    coupon_codes = serializers.ListField(
-        child=CouponCodeField(), max_length=5, required=False, default=None, allow_null=True
-    )
-    note = StrictCharField(required=False, default="", max_length=500, allow_blank=True)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Return the body with one list of codes, from whichever of the two fields it was given in."""
-        code, codes = attrs.pop("coupon_code"), attrs["coupon_codes"]
-        if code is not None and codes is not None:
-            raise ValidationError({"coupon_codes": "Send either coupon_code or coupon_codes."})
-        attrs["coupon_codes"] = codes = ([code] if code else codes) or []
-        if repeated := {
-            str(place): "Given more than once." for place, code in enumerate(codes) if code in codes[:place]
-        }:
-            raise ValidationError({"coupon_codes": repeated})
-        return attrs
-
-
-class CancelInput(Input):
-    """The reason of a cancellation."""
-
-    reason = StrictCharField(required=False, default="", max_length=200, allow_blank=True)
 
 
 class OrderSerializer(AmountsSerializer):

@@ -7,9 +7,8 @@ from django.http import HttpRequest, HttpResponse
 
 from clients.service_clients import ServiceClients
 from clients.tracing import request_id
+from orders.api.orders.inputs import CancelInput, CheckoutInput
 from orders.api.orders.serializers import (
-    CancelInput,
-    CheckoutInput,
     OrderHistorySerializer,
     OrderPageSerializer,
     OrderSerializer,
