@@ -56,6 +56,17 @@ def test_every_breach_of_new_terms_is_named_once_below_its_place(given: dict[str
     assert sorted(pointers(error)) == [f"/coupon{pointer}" for pointer in refused]
 
 
+def test_got_products_are_others_than_the_bought_ones() -> None:
+    got = new_terms({**BUY, "product_ids": ["a"], "get_product_ids": ["b"]}, now=NOW)
+    assert (got["product_ids"], got["get_product_ids"]) == (["a"], ["b"])
+    for given in ({"product_ids": ["a", "b"], "get_product_ids": ["b", "c"]}, {"get_product_ids": ["b"]}):
+        with pytest.raises(Invalid) as error:
+            new_terms({**BUY, **given}, now=NOW)
+        [entry] = error.value.extra["errors"]
+        assert (entry["pointer"], entry["code"]) == ("/get_product_ids", "invalid")
+        assert entry["detail"]
+
+
 def test_the_end_is_exclusive_so_it_must_be_later_than_the_start() -> None:
     assert new_terms({**PERCENTAGE, "ends_at": NOW + timedelta(microseconds=1)}, now=NOW)["starts_at"] == NOW
     with pytest.raises(Invalid):
