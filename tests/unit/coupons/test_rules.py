@@ -1,6 +1,8 @@
 """The calculation of discounts: the worked amounts of the contract, and an independent model on random carts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.coupons.rules import FundedBy, Kind, Terms, discounts, eligible_total
+from orders.domain.money import to_decimal_string
 from orders.domain.pricing import PricedLine, Product, price
 
 
@@ -226,3 +229,21 @@ def test_the_result_does_not_depend_on_the_order_in_which_codes_are_named(
     random.shuffle(again)
 
     assert apply(again, lines) == apply(named, lines)
+
+
+@given(several, carts(), st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
+def test_the_amounts_of_an_order_add_up_as_decimals_in_currencies_of_every_exponent(
+    named: tuple[Terms, ...], lines: list[PricedLine], currency: str
+) -> None:
+    products = {each.product.product_id: replace(each.product, currency=currency) for each in lines}
+    quantities = {each.product.product_id: each.quantity for each in lines}
+    adjusters = [partial(discounts, terms) for terms in sorted(named, key=lambda terms: terms.rank)]
+    pricing = price(quantities, products, currency, adjusters)
+
+    def shown(minor: int) -> Decimal:
+        return Decimal(to_decimal_string(minor, currency))
+
+    assert shown(pricing.discount) == sum(map(shown, pricing.adjustments))
+    assert shown(pricing.discount) == sum(shown(line.discount) for line in pricing.lines)
+    assert shown(pricing.discount) == sum(shown(share.discount) for share in pricing.shares.values())
+    assert shown(pricing.total) == sum(shown(line.left) for line in pricing.lines)
