@@ -64,7 +64,7 @@ class _Limits(NamedTuple):
 
 
 class _Allotments:
-    """What is left of the coupons of a batch, while it is written. The rows of `coupon_usage` are locked."""
+    """The remaining uses and budgets of a batch's coupons while it is written. The rows of `coupon_usage` are locked."""
 
     def __init__(self, batch: Sequence[NewOrder]) -> None:
         ids = list({applied.coupon_id for new in batch for applied in new.order.coupons})

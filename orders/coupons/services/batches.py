@@ -24,7 +24,8 @@ from orders.store.changes import database_time
 from orders.store.paging import Page, PageRequest, from_position, page_of
 
 COPY_WAIT_MS = 2500
-"""How long a copy of a request in another process waits: longer than 10 000 coupons take, shorter than a statement may."""
+"""The maximum wait of a copy of a request in another process: longer than the insert of 10 000 coupons takes, shorter than
+`statement_timeout`."""
 
 
 @dataclass(frozen=True, slots=True)
