@@ -1,5 +1,19 @@
 """All models, re-exported where Django discovers them."""
 
+from orders.analytics.models import (
+    CohortSum,
+    CouponSum,
+    CustomerSum,
+    EntryRange,
+    FunnelSum,
+    Generation,
+    NewCustomerSum,
+    OrderCountSum,
+    PaymentSum,
+    ProductSum,
+    SalesSum,
+    VendorSalesSum,
+)
 from orders.coupons.models import Coupon, CouponBatch, CouponEvent, CouponRedemption, CouponUsage
 from orders.store.models import (
     DeadLetter,
@@ -13,17 +27,29 @@ from orders.store.models import (
 )
 
 __all__ = [
+    "CohortSum",
     "Coupon",
     "CouponBatch",
     "CouponEvent",
     "CouponRedemption",
+    "CouponSum",
     "CouponUsage",
+    "CustomerSum",
     "DeadLetter",
+    "EntryRange",
+    "FunnelSum",
+    "Generation",
+    "NewCustomerSum",
     "Order",
+    "OrderCountSum",
     "OrderEvent",
     "OrderItem",
     "OutboxMessage",
     "PaymentEvent",
+    "PaymentSum",
+    "ProductSum",
     "Refund",
+    "SalesSum",
     "VendorOrder",
+    "VendorSalesSum",
 ]

@@ -1,0 +1,128 @@
+"""The kept sums: each table with the query that books its rows, and the statement that adds new entries to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection, models
+
+from orders.analytics import bookings
+from orders.analytics.models import (
+    CohortSum,
+    CouponSum,
+    CustomerSum,
+    EntryRange,
+    FunnelSum,
+    NewCustomerSum,
+    OrderCountSum,
+    PaymentSum,
+    ProductSum,
+    SalesSum,
+    Span,
+    VendorSalesSum,
+)
+
+MERGES = {
+    "sum": "k.{0} + excluded.{0}",
+    "min": "LEAST(k.{0}, excluded.{0})",
+    "max": "GREATEST(k.{0}, excluded.{0})",
+}
+
+
+@dataclass(frozen=True)
+class KeptSums:
+    """A table of sums. `booked` is the query of its rows, one a fact; a column that is not summed up has its `aggregate`."""
+
+    model: type[models.Model]
+    booked: str
+    aggregates: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def table(self) -> str:
+        return str(self.model._meta.db_table)
+
+    @property
+    def key(self) -> list[str]:
+        """Return the columns of the primary key without `generation`."""
+        key: Any = self.model._meta.pk
+        return [name for name in key.field_names if name != "generation"]
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the columns besides the primary key."""
+        names = [f.column for f in self.model._meta.concrete_fields if f.column not in ("generation", "pk", *self.key)]
+        return [str(name) for name in names]
+
+    def merge(self) -> str:
+        """Return the statement that adds the booked rows to those of a generation.
+
+        Rows of the key's order, so that two writers would not wait for each other in a circle.
+        """
+        key, columns = ", ".join(self.key), self.columns
+        kind = {name: self.aggregates.get(name, "sum") for name in columns}
+        totals = ", ".join(f"{kind[name]}({name})" for name in columns)
+        updates = ", ".join(f"{name} = {MERGES[kind[name]].format(name)}" for name in columns)
+        return (
+            f"INSERT INTO {self.table} AS k (generation, {key}, {', '.join(columns)})"
+            f" SELECT %(generation)s::integer, {key}, {totals} FROM ({self.booked}) AS booked GROUP BY {key} ORDER BY {key}"
+            f" ON CONFLICT (generation, {key}) DO UPDATE SET {updates}"
+        )
+
+
+def _by_span(booked: str) -> str:
+    """Return rows of facts as rows of their day and of their month."""
+    days = ", ".join(f"('{span}', date_trunc('{span}', at, 'UTC'))" for span in Span.values)
+    return f"SELECT span, start, facts.* FROM ({booked}) AS facts CROSS JOIN LATERAL (VALUES {days}) AS spans (span, start)"
+
+
+OF_ENTRIES = (
+    KeptSums(SalesSum, bookings.SALES),
+    KeptSums(VendorSalesSum, bookings.VENDOR_SALES),
+    KeptSums(ProductSum, _by_span(bookings.PRODUCTS), {"latest_event_id": "max"}),
+    KeptSums(CouponSum, _by_span(bookings.COUPONS), dict.fromkeys(("code", "funded_by", "vendor_id"), "max")),
+    KeptSums(FunnelSum, bookings.FUNNEL),
+    KeptSums(EntryRange, bookings.ENTRY_RANGES, {"first_event_id": "min", "last_event_id": "max"}),
+)
+"""The sums of the audit trail, except those of customers."""
+
+OF_PAYMENTS = (KeptSums(PaymentSum, bookings.PAYMENTS),)
+
+OF_CUSTOMERS = (
+    KeptSums(NewCustomerSum, bookings.NEW_CUSTOMERS),
+    KeptSums(OrderCountSum, bookings.ORDER_COUNTS),
+    KeptSums(CohortSum, bookings.COHORTS),
+)
+"""What follows from the customers' sums, and is written in the same statement."""
+
+TABLES: tuple[type[models.Model], ...] = (
+    *(kept.model for kept in (*OF_ENTRIES, *OF_PAYMENTS, *OF_CUSTOMERS)),
+    CustomerSum,
+)
+
+_KEEP_CUSTOMERS = """
+    kept AS (
+        INSERT INTO analytics_customers AS k (generation, customer_id, first_at, first_order_id, orders, months)
+        SELECT %(generation)s::integer, customer_id, first_at, first_order_id, orders, months FROM after ORDER BY customer_id
+        ON CONFLICT (generation, customer_id) DO UPDATE SET first_at = excluded.first_at,
+            first_order_id = excluded.first_order_id, orders = excluded.orders, months = excluded.months)"""
+
+
+def add_entries(*, generation: int, after: int, upto: int) -> None:
+    """Add the trail's entries of these ids, of which none has been added."""
+    new = "entries AS (SELECT * FROM order_events WHERE id > %(after)s::bigint AND id <= %(upto)s::bigint)"
+    parameters = {"generation": generation, "after": after, "upto": upto}
+    with connection.cursor() as cursor:
+        for kept in OF_ENTRIES:
+            cursor.execute(f"WITH {new} {kept.merge()}", parameters)
+        *others, last = OF_CUSTOMERS
+        writes = ", ".join(f"kept_{kept.table} AS ({kept.merge()})" for kept in others)
+        cursor.execute(f"WITH {new}, {bookings.CUSTOMERS}, {_KEEP_CUSTOMERS}, {writes} {last.merge()}", parameters)
+
+
+def add_payments(*, generation: int, after: int, upto: int) -> None:
+    """Add the ledger's events of these ids, of which none has been added and all have their order."""
+    new = "payments AS (SELECT * FROM payment_events WHERE id > %(after)s::bigint AND id <= %(upto)s::bigint)"
+    parameters = {"generation": generation, "after": after, "upto": upto}
+    with connection.cursor() as cursor:
+        for kept in OF_PAYMENTS:
+            cursor.execute(f"WITH {new} {kept.merge()}", parameters)

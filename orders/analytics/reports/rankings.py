@@ -1,0 +1,176 @@
+"""Reports that rank products or coupons over a range.
+
+Whole months and days of UTC are read from the kept sums, the rest of the range is counted from the trail, whose entries of
+a quarter hour are found by their ids (`EntryRange`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from orders.analytics import bookings
+from orders.analytics.models import Span
+from orders.analytics.reports.snapshot import Snapshot, snapshot
+from orders.analytics.time_ranges import TimeRange, add_months
+
+_DAY = timedelta(days=1)
+
+PRODUCT_ORDERINGS = {
+    "revenue": "gross - discount - cancelled",
+    "quantity": "quantity",
+    "orders": "orders",
+}
+
+_PRODUCT_SUMS = ("orders", "quantity", "gross", "discount", "cancelled_quantity", "cancelled")
+_COUPON_SUMS = ("redemptions", "discount", "gross", "net")
+
+_SPANS = "unnest(%(spans)s::text[], %(starts)s::timestamptz[]) AS s (span, start)"
+_OF_SPAN = "k.generation = %(generation)s AND k.span = s.span AND k.start = s.start"
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a range: the beginnings of its whole spans, and its edges (from, to before)."""
+
+    spans: Sequence[tuple[Span, datetime]]
+    edges: Sequence[tuple[datetime, datetime]]
+
+
+def parts(start: datetime, end: datetime) -> Parts:
+    """Return the range as whole months, whole days and edges of less than a day, in UTC."""
+    first_day, last_day = _midnight(start + _DAY - timedelta.resolution), _midnight(end)
+    if first_day >= last_day:
+        return Parts([], [(start, end)])
+    edges = [edge for edge in ((start, first_day), (last_day, end)) if edge[0] < edge[1]]
+    return Parts(list(_spans(first_day, last_day)), edges)
+
+
+def top_products(
+    *, vendor_id: str | None, range_: TimeRange, currency: str | None, by: str, limit: int
+) -> Sequence[Record]:
+    """Return the first products of each currency by `by`, then by product. Amounts in minor units."""
+    owned = "TRUE" if vendor_id is None else "vendor_id = %(vendor_id)s"
+    names = ", ".join(_PRODUCT_SUMS)
+    with snapshot() as now:
+        entries, parameters = _entries(now, range_)
+        found = now.rows(
+            f"""WITH {entries}, facts AS (
+                SELECT currency, product_id, vendor_id, {names}, latest_event_id
+                FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN} WHERE {owned}
+                UNION ALL
+                SELECT currency, product_id, vendor_id, {names}, latest_event_id FROM ({bookings.PRODUCTS}) AS booked
+                WHERE {owned}),
+            totals AS (
+                SELECT currency, product_id, vendor_id, {_totals(_PRODUCT_SUMS)}, max(latest_event_id) AS latest_event_id
+                FROM facts WHERE {_in_currency(currency)} GROUP BY 1, 2, 3)
+            {_first_of_each_currency(f"{PRODUCT_ORDERINGS[by]} DESC, product_id, vendor_id")}""",
+            **parameters,
+            vendor_id=vendor_id,
+            currency=currency,
+            limit=limit,
+        )
+        return [{**each, **_named(now, each, range_)} for each in found]
+
+
+def top_coupons(*, vendor_id: str | None, range_: TimeRange, currency: str | None, limit: int) -> Sequence[Record]:
+    """Return the first coupons of each currency by discount, then by code. Amounts in minor units.
+
+    A vendor's are those that it funds, and the amounts those of its vendor orders.
+    """
+    owned, gross, net = "TRUE", "gross", "net"
+    if vendor_id is not None:
+        owned, gross, net = "funded_by = 'vendor' AND vendor_id = %(vendor_id)s", "vendor_gross", "vendor_net"
+    columns = f"currency, coupon_id, code, funded_by, vendor_id, redemptions, discount, {gross} AS gross, {net} AS net"
+    with snapshot() as now:
+        entries, parameters = _entries(now, range_)
+        return now.rows(
+            f"""WITH {entries}, facts AS (
+                SELECT {columns} FROM {_SPANS} JOIN analytics_coupons k ON {_OF_SPAN} WHERE {owned}
+                UNION ALL
+                SELECT {columns} FROM ({bookings.COUPONS}) AS booked WHERE {owned}),
+            totals AS (
+                SELECT currency, coupon_id, code, funded_by, vendor_id, {_totals(_COUPON_SUMS)}
+                FROM facts WHERE {_in_currency(currency)} GROUP BY 1, 2, 3, 4, 5)
+            {_first_of_each_currency("discount DESC, code, coupon_id")}""",
+            **parameters,
+            vendor_id=vendor_id,
+            currency=currency,
+            limit=limit,
+        )
+
+
+def _totals(names: Sequence[str]) -> str:
+    return ", ".join(f"sum({name})::bigint AS {name}" for name in names)
+
+
+def _in_currency(currency: str | None) -> str:
+    return "TRUE" if currency is None else "currency = %(currency)s"
+
+
+def _first_of_each_currency(ordering: str) -> str:
+    """Return the query of the first `limit` of `totals`; texts are compared as bytes."""
+    ordering = re.sub(r"\b(product_id|vendor_id|code)\b", r'\1 COLLATE "C"', ordering)
+    return f"""
+        SELECT * FROM (
+            SELECT *, row_number() OVER (PARTITION BY currency ORDER BY {ordering}) AS place FROM totals) AS ranked
+        WHERE place <= %(limit)s ORDER BY currency, place"""
+
+
+def _named(now: Snapshot, product: Record, range_: TimeRange) -> Record:
+    """Return name and sku of the product's latest sale in the range, or else before it."""
+    latest = "e.id = %(latest_event_id)s"
+    if product["latest_event_id"] is None:
+        latest = f"{bookings.SOLD} AND e.at < %(end)s"
+    return now.row(
+        f"""SELECT i.name, i.sku FROM order_items i JOIN order_events e ON e.order_id = i.order_id
+        WHERE i.product_id = %(product_id)s AND i.vendor_id = %(vendor_id)s AND {latest} ORDER BY e.at DESC, e.id DESC LIMIT 1""",
+        **{**product, "end": range_.end},
+    )
+
+
+def _entries(now: Snapshot, range_: TimeRange) -> tuple[str, dict[str, Any]]:
+    """Return the entries to count from the trail, as a part of a WITH clause, and the parameters of the query."""
+    divided = parts(range_.start, range_.end)
+    parameters: dict[str, Any] = {
+        "spans": [span for span, _ in divided.spans],
+        "starts": [start for _, start in divided.spans],
+        "start": range_.start,
+        "end": range_.end,
+    }
+    sources = ["SELECT * FROM order_events WHERE id > %(last_event_id)s::bigint AND at >= %(start)s AND at < %(end)s"]
+    for number, (start, end) in enumerate(divided.edges):
+        ids = now.row(
+            """SELECT min(first_event_id) AS first, max(last_event_id) AS last FROM analytics_entries
+            WHERE generation = %(generation)s AND quarter >= %(start)s AND quarter < %(end)s""",
+            start=start,
+            end=end,
+        )
+        names = {"start": start, "end": end, "first": ids["first"], "last": ids["last"]}
+        parameters |= {f"edge{number}_{name}": value for name, value in names.items()}
+        sources.append(
+            f"SELECT * FROM order_events WHERE id BETWEEN %(edge{number}_first)s::bigint AND %(edge{number}_last)s::bigint"
+            f" AND at >= %(edge{number}_start)s AND at < %(edge{number}_end)s"
+        )
+    booked = ", ".join(f"'{type_}'" for type_ in bookings.BOOKED_TYPES)
+    union = " UNION ALL ".join(f"{source} AND type IN ({booked})" for source in sources)
+    return f"entries AS ({union})", parameters
+
+
+def _spans(start: datetime, end: datetime) -> Iterator[tuple[Span, datetime]]:
+    """Yield the months and days from one midnight to another."""
+    while start < end:
+        following = datetime.combine(add_months(start.date(), 1), time(), UTC)
+        if start.day == 1 and following <= end:
+            yield Span.MONTH, start
+            start = following
+        else:
+            yield Span.DAY, start
+            start += _DAY
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
