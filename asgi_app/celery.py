@@ -59,6 +59,7 @@ app.conf.update(
             "schedule": settings.RECONCILE_SECONDS,
             "options": {"expires": settings.RECONCILE_SECONDS},
         },
+        "sum up analytics": {"task": "orders.sum_up_analytics", "schedule": 10.0, "options": {"expires": 10}},
         "delete expired rows": {"task": "orders.delete_expired_rows", "schedule": 3600.0},
     },
 )

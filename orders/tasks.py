@@ -12,6 +12,7 @@ from celery import shared_task
 from celery.signals import worker_process_shutdown
 
 from clients.service_clients import ServiceClients, open_service_clients
+from orders.analytics.services.sum_up import sum_up
 from orders.domain.errors import DependencyUnavailable
 from orders.services.lifecycle import expire
 from orders.services.operations import effects, reconciliation, retention
@@ -88,6 +89,12 @@ def reconcile_some() -> None:
         await reconciliation.reconcile_some(services=_Process.services)
 
     _Process.run(work())
+
+
+@shared_task(name="orders.sum_up_analytics")
+def sum_up_analytics() -> None:
+    """Add the newest entries of audit trail and ledger to the sums of analytics."""
+    _Process.run(_work_off(sum_up))
 
 
 @shared_task(name="orders.delete_expired_rows")

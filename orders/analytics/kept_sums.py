@@ -41,24 +41,12 @@ class KeptSums:
     def table(self) -> str:
         return str(self.model._meta.db_table)
 
-    @property
-    def key(self) -> list[str]:
-        """Return the columns of the primary key without `generation`."""
-        key: Any = self.model._meta.pk
-        return [name for name in key.field_names if name != "generation"]
-
-    @property
-    def columns(self) -> list[str]:
-        """Return the columns besides the primary key."""
-        names = [f.column for f in self.model._meta.concrete_fields if f.column not in ("generation", "pk", *self.key)]
-        return [str(name) for name in names]
-
     def merge(self) -> str:
         """Return the statement that adds the booked rows to those of a generation.
 
         Rows of the key's order, so that two writers would not wait for each other in a circle.
         """
-        key, columns = ", ".join(self.key), self.columns
+        key, columns = ", ".join(key_of(self.model)), columns_of(self.model)
         kind = {name: self.aggregates.get(name, "sum") for name in columns}
         totals = ", ".join(f"{kind[name]}({name})" for name in columns)
         updates = ", ".join(f"{name} = {MERGES[kind[name]].format(name)}" for name in columns)
@@ -67,6 +55,18 @@ class KeptSums:
             f" SELECT %(generation)s::integer, {key}, {totals} FROM ({self.booked}) AS booked GROUP BY {key} ORDER BY {key}"
             f" ON CONFLICT (generation, {key}) DO UPDATE SET {updates}"
         )
+
+
+def key_of(model: type[models.Model]) -> list[str]:
+    """Return the columns of the primary key without `generation`."""
+    key: Any = model._meta.pk
+    return [name for name in key.field_names if name != "generation"]
+
+
+def columns_of(model: type[models.Model]) -> list[str]:
+    """Return the columns besides the primary key."""
+    columns = [str(field.column) for field in model._meta.concrete_fields]
+    return [name for name in columns if name not in ("generation", *key_of(model))]
 
 
 def _by_span(booked: str) -> str:

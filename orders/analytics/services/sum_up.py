@@ -26,13 +26,13 @@ _WRITERS = """
 
 
 @transaction.atomic
-def sum_up(*, batch_size: int = BATCH_SIZE) -> int:
-    """Add up to `batch_size` new entries of the trail, and as many of the ledger, to the active sums; return their number.
+def sum_up() -> bool:
+    """Add up to BATCH_SIZE new entries of the trail, and of the ledger, to the active sums; return whether there are more.
 
     Repeatable. One process does it at a time; for the others there is nothing to do.
     """
     active = Generation.objects.select_for_update(skip_locked=True).filter(is_active=True).first()
-    return add_to(active, upto=settled(), batch_size=batch_size) if active else 0
+    return active is not None and add_to(active, upto=settled(), batch_size=BATCH_SIZE) >= BATCH_SIZE
 
 
 def add_to(generation: Generation, *, upto: Mapping[str, int], batch_size: int) -> int:
