@@ -44,7 +44,7 @@ VENDOR_SALES = f"""
 
 PRODUCTS = f"""
     SELECT i.vendor_id, i.product_id, v.currency, e.at, 1 AS orders, i.quantity, i.total AS gross, i.discount,
-        0 AS cancelled_quantity, 0 AS cancelled, e.id AS latest_event_id
+        0 AS cancelled_quantity, 0 AS cancelled, ARRAY[(extract(epoch FROM e.at) * 1000000)::bigint, e.id] AS latest_sale
     FROM entries e JOIN vendor_orders v ON v.order_id = e.order_id JOIN order_items i ON i.vendor_order_id = v.id WHERE {SOLD}
     UNION ALL
     SELECT i.vendor_id, i.product_id, v.currency, e.at, 0, 0, 0, 0, i.quantity, i.total - i.discount, NULL

@@ -78,7 +78,7 @@ def _by_span(booked: str) -> str:
 OF_ENTRIES = (
     KeptSums(SalesSum, bookings.SALES),
     KeptSums(VendorSalesSum, bookings.VENDOR_SALES),
-    KeptSums(ProductSum, _by_span(bookings.PRODUCTS), {"latest_event_id": "max"}),
+    KeptSums(ProductSum, _by_span(bookings.PRODUCTS), {"latest_sale": "max"}),
     KeptSums(CouponSum, _by_span(bookings.COUPONS), dict.fromkeys(("code", "funded_by", "vendor_id"), "max")),
     KeptSums(FunnelSum, bookings.FUNNEL),
     KeptSums(EntryRange, bookings.ENTRY_RANGES, {"first_event_id": "min", "last_event_id": "max"}),

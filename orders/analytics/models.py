@@ -114,7 +114,8 @@ class Span(models.TextChoices):
 
 
 class ProductSum(Sums):
-    """Sales and cancellations of a product. `latest_event_id` is the trail's entry of its latest sale, for its name."""
+    """Sales and cancellations of a product. `latest_sale` is the time of the latest one, in microseconds since 1970, and the id of
+    its entry in the trail, which leads to the product's name."""
 
     pk = CompositePrimaryKey("generation", "span", "start", "vendor_id", "product_id", "currency")
     span = models.CharField(max_length=5)
@@ -128,7 +129,7 @@ class ProductSum(Sums):
     discount = models.BigIntegerField()
     cancelled_quantity = models.BigIntegerField()
     cancelled = models.BigIntegerField()
-    latest_event_id = models.BigIntegerField(null=True)
+    latest_sale = ArrayField(models.BigIntegerField(), size=2, null=True)
 
     class Meta:
         db_table = "analytics_products"

@@ -222,7 +222,10 @@ class Migration(migrations.Migration):
                 ("discount", models.BigIntegerField()),
                 ("cancelled_quantity", models.BigIntegerField()),
                 ("cancelled", models.BigIntegerField()),
-                ("latest_event_id", models.BigIntegerField(null=True)),
+                (
+                    "latest_sale",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), null=True, size=2),
+                ),
             ],
             options={
                 "db_table": "analytics_products",

@@ -99,10 +99,10 @@ class Life:
                 status = str(reached)
             yield statements
         statuses = {part["status"] for part in self.parts.values()}
-        if status in ("confirmed", "processing") and statuses <= {"pending", "processing", "cancelled"}:
-            if self.random.random() < 0.4:
-                self._pass()
-                yield [*self._cancel_parts("admin"), self._entry("order.cancelled", "admin")]
+        is_cancellable = status in ("confirmed", "processing") and not statuses & {"shipped", "delivered"}
+        if is_cancellable and self.random.random() < 0.4:
+            self._pass()
+            yield [*self._cancel_parts("admin"), self._entry("order.cancelled", "admin")]
         if self.total and self.random.random() < 0.5:
             yield from self._refunds()
 

@@ -59,13 +59,13 @@ def top_products(
         entries, parameters = _entries(now, range_)
         found = now.rows(
             f"""WITH {entries}, facts AS (
-                SELECT currency, product_id, vendor_id, {names}, latest_event_id
+                SELECT currency, product_id, vendor_id, {names}, latest_sale
                 FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN} WHERE {owned}
                 UNION ALL
-                SELECT currency, product_id, vendor_id, {names}, latest_event_id FROM ({bookings.PRODUCTS}) AS booked
+                SELECT currency, product_id, vendor_id, {names}, latest_sale FROM ({bookings.PRODUCTS}) AS booked
                 WHERE {owned}),
             totals AS (
-                SELECT currency, product_id, vendor_id, {_totals(_PRODUCT_SUMS)}, max(latest_event_id) AS latest_event_id
+                SELECT currency, product_id, vendor_id, {_totals(_PRODUCT_SUMS)}, max(latest_sale) AS latest_sale
                 FROM facts WHERE {_in_currency(currency)} GROUP BY 1, 2, 3)
             {_first_of_each_currency(f"{PRODUCT_ORDERINGS[by]} DESC, product_id, vendor_id")}""",
             **parameters,
@@ -122,13 +122,17 @@ def _first_of_each_currency(ordering: str) -> str:
 
 def _named(now: Snapshot, product: Record, range_: TimeRange) -> Record:
     """Return name and sku of the product's latest sale in the range, or else before it."""
-    latest = "e.id = %(latest_event_id)s"
-    if product["latest_event_id"] is None:
+    if product["latest_sale"]:
+        latest = "e.id = %(event_id)s"
+    else:
         latest = f"{bookings.SOLD} AND e.at < %(end)s"
     return now.row(
         f"""SELECT i.name, i.sku FROM order_items i JOIN order_events e ON e.order_id = i.order_id
         WHERE i.product_id = %(product_id)s AND i.vendor_id = %(vendor_id)s AND {latest} ORDER BY e.at DESC, e.id DESC LIMIT 1""",
-        **{**product, "end": range_.end},
+        product_id=product["product_id"],
+        vendor_id=product["vendor_id"],
+        event_id=product["latest_sale"] and product["latest_sale"][1],
+        end=range_.end,
     )
 
 
