@@ -73,7 +73,8 @@ def top_products(
             currency=currency,
             limit=limit,
         )
-        return [{**each, **_named(now, each, range_)} for each in found]
+        names_of = _names(now, found, range_)
+        return [{**each, **names_of[_key(each)]} for each in found]
 
 
 def top_coupons(*, vendor_id: str | None, range_: TimeRange, currency: str | None, limit: int) -> Sequence[Record]:
@@ -120,20 +121,36 @@ def _first_of_each_currency(ordering: str) -> str:
         WHERE place <= %(limit)s ORDER BY currency, place"""
 
 
-def _named(now: Snapshot, product: Record, range_: TimeRange) -> Record:
-    """Return name and sku of the product's latest sale in the range, or else before it."""
-    if product["latest_sale"]:
-        latest = "e.id = %(event_id)s"
-    else:
-        latest = f"{bookings.SOLD} AND e.at < %(end)s"
-    return now.row(
-        f"""SELECT i.name, i.sku FROM order_items i JOIN order_events e ON e.order_id = i.order_id
-        WHERE i.product_id = %(product_id)s AND i.vendor_id = %(vendor_id)s AND {latest} ORDER BY e.at DESC, e.id DESC LIMIT 1""",
-        product_id=product["product_id"],
-        vendor_id=product["vendor_id"],
-        event_id=product["latest_sale"] and product["latest_sale"][1],
-        end=range_.end,
+def _names(now: Snapshot, products: Sequence[Record], range_: TimeRange) -> dict[tuple[str, str, str], Record]:
+    """Return by currency, vendor and product name and sku of the latest sale in the range, or else before it."""
+    of_range = [each for each in products if each["latest_sale"]]
+    found = now.rows(
+        """SELECT wanted.currency, i.vendor_id, i.product_id, i.name, i.sku
+        FROM unnest(%(ids)s::bigint[], %(currencies)s::text[], %(vendors)s::text[], %(products)s::text[])
+            AS wanted (event_id, currency, vendor_id, product_id)
+        JOIN order_events e ON e.id = wanted.event_id
+        JOIN order_items i ON i.order_id = e.order_id AND i.vendor_id = wanted.vendor_id AND i.product_id = wanted.product_id""",
+        ids=[each["latest_sale"][1] for each in of_range],
+        currencies=[each["currency"] for each in of_range],
+        vendors=[each["vendor_id"] for each in of_range],
+        products=[each["product_id"] for each in of_range],
     )
+    for product in products:
+        if not product["latest_sale"]:  # only cancelled in the range
+            found += now.rows(
+                f"""SELECT v.currency, i.vendor_id, i.product_id, i.name, i.sku
+                FROM order_items i JOIN vendor_orders v ON v.id = i.vendor_order_id JOIN order_events e ON e.order_id = i.order_id
+                WHERE i.product_id = %(product_id)s AND i.vendor_id = %(vendor_id)s AND v.currency = %(currency)s
+                    AND {bookings.SOLD} AND e.at < %(end)s
+                ORDER BY e.at DESC, e.id DESC LIMIT 1""",
+                **{name: product[name] for name in ("currency", "vendor_id", "product_id")},
+                end=range_.end,
+            )
+    return {_key(each): {"name": each["name"], "sku": each["sku"]} for each in found}
+
+
+def _key(product: Record) -> tuple[str, str, str]:
+    return product["currency"], product["vendor_id"], product["product_id"]
 
 
 def _entries(now: Snapshot, range_: TimeRange) -> tuple[str, dict[str, Any]]:
