@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import UUIDConverter
 
+from orders.analytics.api import views as analytics
 from orders.api.admin import views as admin
 from orders.api.orders import streams
 from orders.api.orders import views as orders
@@ -57,6 +58,14 @@ urlpatterns = [
     path("coupons/<coupon_code:code>/history", coupons.CouponHistoryView.as_view()),
     path("coupon-batches", coupon_batches.CouponBatchListView.as_view()),
     path("coupon-batches/<any_case_uuid:batch_id>", coupon_batches.CouponBatchDetailView.as_view()),
+    path("analytics/sales", analytics.SalesView.as_view()),
+    path("analytics/top-products", analytics.TopProductsView.as_view()),
+    path("analytics/bought-together", analytics.BoughtTogetherView.as_view()),
+    path("analytics/customers", analytics.CustomersView.as_view()),
+    path("analytics/cohorts", analytics.CohortsView.as_view()),
+    path("analytics/funnel", analytics.FunnelView.as_view()),
+    path("analytics/coupons", analytics.CouponsView.as_view()),
+    path("analytics/payments", analytics.PaymentsView.as_view()),
     path("admin/dead-letters", admin.DeadLetterListView.as_view()),
     path("admin/dead-letters/<any_case_uuid:dead_letter_id>/retry", admin.RetryDeadLetterView.as_view()),
 ]

@@ -105,27 +105,33 @@ def read_zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(data, key=name)
 
 
-def read_range(start: str | None, end: str | None, zone: ZoneInfo, now: datetime) -> TimeRange:
+def read_range(
+    start: str | None, end: str | None, zone: ZoneInfo, now: datetime, max_dates: int | None = None
+) -> TimeRange:
     """Return the range of `from` and `to`, each a date or a time on a quarter hour; None is its default.
 
-    Raises RangeError.
+    Raises RangeError, also for a range of more than `max_dates`.
     """
-    until = _read_bound("to", end, zone) if end else first_instant(zone, _tomorrow(zone, now))
-    if start:
-        since = _read_bound("from", start, zone)
-    else:
+    until = first_instant(zone, _tomorrow(zone, now)) if end is None else _read_bound("to", end, zone)
+    if start is None:
         since = first_instant(zone, until.astimezone(zone).date() - timedelta(days=DEFAULT_DAYS))
+        _ensure_year("from", since, zone)
+    else:
+        since = _read_bound("from", start, zone)
     if since >= until:
         raise RangeError("from", "`from` must be before `to`.")
-    if local(until, zone) > _years_later(local(since, zone), MAX_YEARS):
+    first, last = _clock(since, zone), _clock(until, zone)
+    if last > _years_later(first, MAX_YEARS):
         raise RangeError("from", f"`from` and `to` are at most {MAX_YEARS} years apart.")
+    if max_dates is not None and last > first + timedelta(days=max_dates):
+        raise RangeError("from", f"`from` and `to` are at most {max_dates} dates apart.")
     return TimeRange(since, until, zone)
 
 
 def read_months(start: str | None, end: str | None, now: datetime) -> MonthRange:
     """Return the months of `from` and `to`, like 2026-01; None is its default. Raises RangeError."""
-    last = _read_month("to", end) if end else now.astimezone(UTC).date().replace(day=1)
-    first = _read_month("from", start) if start else add_months(last, 1 - DEFAULT_MONTHS)
+    last = _read_month("to", end) if end is not None else now.astimezone(UTC).date().replace(day=1)
+    first = _read_month("from", start) if start is not None else add_months(last, 1 - DEFAULT_MONTHS)
     if first > last:
         raise RangeError("from", "`from` must not be after `to`.")
     if months_between(first, last) >= MAX_MONTHS:
@@ -221,12 +227,15 @@ def _hour(at: datetime, zone: ZoneInfo) -> tuple[date, int, timedelta | None]:
 def _read_bound(parameter: str, text: str, zone: ZoneInfo) -> datetime:
     try:
         at = _read_date(text, zone) if _DATE.fullmatch(text) else _read_quarter(text)
-        year = local(at, zone).year
+        _ensure_year(parameter, at, zone)
     except (ValueError, OverflowError) as error:
         raise RangeError(parameter, str(error)) from error
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise RangeError(parameter, f"Not within the years {FIRST_YEAR} to {LAST_YEAR}.")
     return at
+
+
+def _ensure_year(parameter: str, at: datetime, zone: ZoneInfo) -> None:
+    if not FIRST_YEAR <= local(at, zone).year <= LAST_YEAR:
+        raise RangeError(parameter, f"Not within the years {FIRST_YEAR} to {LAST_YEAR}.")
 
 
 def _read_date(text: str, zone: ZoneInfo) -> datetime:
@@ -240,9 +249,10 @@ def _read_date(text: str, zone: ZoneInfo) -> datetime:
 
 
 def _read_quarter(text: str) -> datetime:
-    at = read_timestamp(text)
-    if not _QUARTER_HOUR.fullmatch(text) or at.minute % 15:
-        raise ValueError("Not on a quarter hour, without a fraction, like 2026-11-22T10:15:00Z; or a date.")
+    if not _QUARTER_HOUR.fullmatch(text) or (at := read_timestamp(text)).minute % 15:
+        raise ValueError(
+            "Not a date, or an RFC 3339 time on a quarter hour without a fraction, like 2026-11-22T10:15:00Z."
+        )
     return at
 
 
@@ -260,6 +270,12 @@ def _read_month(parameter: str, text: str) -> date:
 
 def _tomorrow(zone: ZoneInfo, now: datetime) -> date:
     return now.astimezone(zone).date() + timedelta(days=1)
+
+
+def _clock(at: datetime, zone: ZoneInfo) -> datetime:
+    """Return what the zone's clocks show; at the beginning of a day that is midnight, also where they skip it."""
+    day = at.astimezone(zone).date()
+    return datetime.combine(day, time()) if first_instant(zone, day) == at else local(at, zone)
 
 
 def _years_later(at: datetime, years: int) -> datetime:

@@ -80,8 +80,8 @@ class ParameterField(Field):
 
     widget = MultipleHiddenInput  # returns every value of the parameter
 
-    def __init__(self, parse: Callable[[str], Any], **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, parse: Callable[[str], Any], *, required: bool = False, **options: Any) -> None:
+        super().__init__(required=required, **options)
         self.parse = parse
 
     def clean(self, value: list[str]) -> Any:
@@ -118,8 +118,9 @@ class ListFilter(Filter):  # type: ignore[misc]
     """Further arguments of its OpenApiParameter."""
     parse: Callable[[str], Any]
 
-    def __init__(self, help_text: str) -> None:
-        super().__init__(help_text=help_text, parse=self.parse)
+    def __init__(self, help_text: str, *, required: bool = False, initial: Any = None) -> None:
+        """`initial` is the value of an absent parameter where a view has use for one."""
+        super().__init__(help_text=help_text, parse=self.parse, required=required, initial=initial)
 
     def filter(self, qs: Any, value: Any) -> NoReturn:
         """Raise TypeError: rows are not filtered here."""
@@ -225,7 +226,7 @@ class AdminVendorOrderFilterSet(VendorOrderFilterSet):
 
 
 def clean_parameters(query: QueryDict, fields: Mapping[str, Field]) -> tuple[dict[str, Any], list[Error]]:
-    """Return the cleaned values of the sent parameters, and an entry for each invalid one."""
+    """Return the cleaned values of the sent parameters, and an entry for each one that is invalid, or required and absent."""
     values: dict[str, Any] = {}
     errors: list[Error] = []
     for name, field in fields.items():
@@ -234,6 +235,8 @@ def clean_parameters(query: QueryDict, fields: Mapping[str, Field]) -> tuple[dic
                 values[name] = field.clean(query.getlist(name))
             except ValidationError as error:
                 errors.append(refusal(name, str(error.message)))
+        elif field.required:
+            errors.append(refusal(name, "Required."))
     return values, errors
 
 

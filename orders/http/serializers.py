@@ -142,6 +142,7 @@ class ShortageSerializer(Output):
         }
 
 
-def money(help_text: str = "", **options: Any) -> serializers.RegexField:
-    """Return the field of an amount in a response."""
-    return serializers.RegexField(r"^[0-9]+(\.[0-9]{2,4})?$", help_text=help_text, **options)
+def money(help_text: str = "", *, signed: bool = False, **options: Any) -> serializers.RegexField:
+    """Return the field of an amount in a response; `signed`: it may be below 0."""
+    pattern = r"[0-9]+(\.[0-9]{2,4})?$"
+    return serializers.RegexField(f"^-?{pattern}" if signed else f"^{pattern}", help_text=help_text, **options)

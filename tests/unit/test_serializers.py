@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 
+from orders.analytics.api import serializers as analytics
+from orders.analytics.reports.bought_together import BoughtTogether
+from orders.analytics.reports.cohorts import Cohort
+from orders.analytics.reports.funnel import Step
+from orders.analytics.reports.series import MONEY, SALES, CustomerReport, Series
+from orders.analytics.time_ranges import Interval, read_months, read_range, read_zone, rows
 from orders.api import serializers as shared
 from orders.api.admin import serializers as admin
 from orders.api.orders import serializers as orders
@@ -95,6 +101,20 @@ REDEMPTION = RedemptionRow(ID, ID, "7KQM-3XPA-9T2F", "ada", None, 100, "EUR", "r
 COUPON_EVENT = EventRow(1, "coupon.created", "admin", "a-1", NOW, {})
 BATCH = BatchRow(ID, 2, "", "", NOW, 0)
 
+RANGE = read_range("2026-11-21", "2026-11-22", read_zone("UTC"), NOW)
+[ROW_TIMES] = analytics.row_bodies(RANGE, rows(RANGE, Interval.DAY), NOW)
+SOLD, PAID = dict.fromkeys(SALES, 1), dict.fromkeys(MONEY, 1)
+VISITED = {"orders": 1, "new_customers": 1}
+PRODUCT = {
+    **dict.fromkeys(("orders", "quantity", "gross", "discount", "cancelled_quantity", "cancelled"), 1),
+    **{"currency": "EUR", "product_id": "mug", "vendor_id": "v", "name": "Mug", "sku": "MUG"},
+}
+USED = {
+    **dict.fromkeys(("redemptions", "discount", "gross", "net"), 1),
+    **{"coupon_id": ID, "code": "TEN", "funded_by": "vendor", "vendor_id": "v", "currency": "EUR"},
+}
+COHORT = Cohort(NOW.date(), [1])
+
 RECORDS: dict[type[Output], tuple[Any, ...]] = {
     shared.AmountsSerializer: (ROW,),
     shared.OrderItemSerializer: (ITEM, "EUR"),
@@ -120,6 +140,31 @@ RECORDS: dict[type[Output], tuple[Any, ...]] = {
     coupons.CouponHistorySerializer: ([COUPON_EVENT], "admin"),
     coupons.CouponSerializer: (COUPON_ROW,),
     coupons.RedemptionSerializer: (REDEMPTION, "admin"),
+    analytics.BoughtTogetherReportSerializer: (RANGE, BoughtTogether(1, [PRODUCT])),
+    analytics.CohortReportSerializer: (read_months(None, None, NOW), [COHORT]),
+    analytics.CohortSerializer: (COHORT,),
+    analytics.CompanionSerializer: (PRODUCT, 1),
+    analytics.CustomerFiguresSerializer: (VISITED,),
+    analytics.CustomerReportSerializer: (RANGE, CustomerReport(Series("", [VISITED]), {}), [ROW_TIMES]),
+    analytics.CustomerRowSerializer: (VISITED, ROW_TIMES),
+    analytics.DurationsSerializer: (Step(),),
+    analytics.FunnelCancellationsSerializer: ({},),
+    analytics.FunnelReportSerializer: (RANGE, {}),
+    analytics.FunnelStepsSerializer: ({}, 0),
+    analytics.FunnelTimesSerializer: ({},),
+    analytics.OrderCountSerializer: (1, 1),
+    analytics.PaymentFiguresSerializer: (PAID, "EUR"),
+    analytics.PaymentReportSerializer: (RANGE, [Series("EUR", [PAID])], [ROW_TIMES]),
+    analytics.PaymentRowSerializer: (PAID, "EUR", ROW_TIMES),
+    analytics.PaymentTotalsSerializer: (PAID, "EUR"),
+    analytics.SalesFiguresSerializer: (SOLD, "EUR"),
+    analytics.SalesReportSerializer: (RANGE, [Series("EUR", [SOLD])], [ROW_TIMES]),
+    analytics.SalesRowSerializer: (SOLD, "EUR", ROW_TIMES),
+    analytics.SalesTotalsSerializer: (SOLD, "EUR"),
+    analytics.TopCouponSerializer: (USED,),
+    analytics.TopCouponsReportSerializer: (RANGE, [USED]),
+    analytics.TopProductSerializer: (PRODUCT,),
+    analytics.TopProductsReportSerializer: (RANGE, [PRODUCT]),
     admin.DeadLetterRetrySerializer: (ID,),
     admin.DeadLetterSerializer: (LETTER,),
 }

@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from orders.http.openapi import extensions as extensions  # drf-spectacular finds its extensions once they are defined
 from orders.http.openapi import problems, written
-from orders.http.openapi.parameters import FORMAT, IF_MATCH, IF_NONE_MATCH
+from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH
 from orders.http.serializers import Input, Output
 
 JSON, CSV, EVENT_STREAM = "application/json", "text/csv", "text/event-stream"
@@ -21,6 +21,7 @@ TAGS = {
     "vendor-orders": "Vendors",
     "coupons": "Coupons",
     "coupon-batches": "Coupons",
+    "analytics": "Analytics",
     "admin": "Admins",
 }
 """The group of an operation, by the first segment of its path."""
@@ -33,7 +34,7 @@ class endpoint:
     """Decorate a view's method with the parts of its operation that cannot be derived from it.
 
     `response` None is a stream of Server-Sent Events, with status 204 no content. `headers` are those of the response.
-    `errors` are the codes besides those implied by the path, the body and the parameters. With the parameter FORMAT, the
+    `errors` are the codes besides those implied by the path, the body and the parameters. With a parameter `format`, the
     response may be a file. The examples are in `examples.yaml`; those of files are text.
     """
 
@@ -60,9 +61,11 @@ class ViewSchema(AutoSchema):
         endpoint = self._endpoint
         conditional = IF_MATCH in endpoint.parameters or IF_NONE_MATCH in endpoint.parameters
         tagged = conditional and endpoint.status != 204
-        headers = ["X-Request-ID", *endpoint.headers, *(["ETag"] if tagged else [])]
+        headers = problems.references("headers", ["X-Request-ID", *endpoint.headers])
+        if tagged:
+            headers["ETag"] = {"$ref": f"#/components/headers/{'ETagOfJSON' if self._has_file else 'ETag'}"}
         for response in operation["responses"].values():
-            response["headers"] = problems.references("headers", headers)
+            response["headers"] = headers
             for media_type, content in response.get("content", {}).items():
                 content["examples"] = self._examples("files" if media_type == CSV else "responses")
         if endpoint.request:
@@ -101,7 +104,7 @@ class ViewSchema(AutoSchema):
         if endpoint.response is None:
             return {(200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, EVENT_STREAM_DESCRIPTION)}
         responses = {(endpoint.status, JSON): OpenApiResponse(endpoint.response, _docstring(endpoint.response)[0])}
-        if FORMAT in endpoint.parameters:
+        if self._has_file:
             responses[endpoint.status, CSV] = OpenApiResponse(OpenApiTypes.STR, _docstring(endpoint.response)[0])
         if IF_NONE_MATCH in endpoint.parameters:
             responses[304, JSON] = OpenApiResponse(None, "Not modified: the cached response is current.")
@@ -115,6 +118,10 @@ class ViewSchema(AutoSchema):
     def _endpoint(self) -> endpoint:
         described: endpoint = self._method.endpoint
         return described
+
+    @property
+    def _has_file(self) -> bool:
+        return any(parameter.name == "format" for parameter in self._endpoint.parameters)
 
     @property
     def _roles(self) -> list[str]:

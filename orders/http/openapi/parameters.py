@@ -50,7 +50,13 @@ def filters(filterset: type[ListFilterSet]) -> list[OpenApiParameter]:
     """Return the parameters of the declared filters; those of every list come last."""
     filters = sorted(filterset.base_filters.items(), key=lambda item: item[0] in CommonFilterSet.base_filters)
     return [
-        OpenApiParameter(name, filter_.schema, description=filter_.extra["help_text"], **filter_.style)
+        OpenApiParameter(
+            name,
+            filter_.schema,
+            required=filter_.extra["required"],
+            description=filter_.extra["help_text"],
+            **filter_.style,
+        )
         for name, filter_ in filters
     ]
 
