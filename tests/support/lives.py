@@ -40,7 +40,7 @@ class Life:
         self.at = self.placed_at
         self.currency = self.random.choice(CURRENCIES)
         self.customer = self.random.choice(CUSTOMERS)
-        self.parts = {
+        self.parts: dict[str, dict[str, Any]] = {
             vendor: {"id": uuid.uuid4(), "items": self._items(vendor), "status": "pending"}
             for vendor in self.random.sample(VENDORS, self.random.randint(1, 3))
         }
@@ -116,11 +116,16 @@ class Life:
             yield [self._paid(type_, amount, refund_id if "refund" in type_ else None, occurred_at)]
 
     def _items(self, vendor: str) -> list[dict[str, Any]]:
-        items = []
+        items: list[dict[str, Any]] = []
         for product_id in self.random.sample(PRODUCTS[vendor], self.random.randint(1, 3)):
             quantity, price = self.random.randint(1, 3), self.random.choice([0, 1, 999, 12_345])
-            items.append({"product_id": product_id, "quantity": quantity, "price": price, "total": quantity * price})
-            items[-1] |= {"discount": 0, "name": self.random.choice(NAMES), "sku": self.random.choice(["A", "-1"])}
+            amounts = {"quantity": quantity, "price": price, "total": quantity * price, "discount": 0}
+            texts = {
+                "product_id": product_id,
+                "name": self.random.choice(NAMES),
+                "sku": self.random.choice(["A", "-1"]),
+            }
+            items.append({**texts, **amounts})
         return items
 
     def _use_coupon(self, funder: str, items: list[dict[str, Any]]) -> None:

@@ -199,7 +199,7 @@ class Facts:
     def cohort(self, month: date, present: date) -> Row:
         """Return the cohort of a month."""
         members = {customer for customer, unit in self.first_sales().items() if _month(unit) == month}
-        months, active = month, []
+        months, active = month, list[int]()
         while months <= present or not active:
             buyers = {u.order["customer_id"] for u in self.sales(lambda at: True) if _month(u) == months}
             active.append(len(members & buyers))
@@ -274,7 +274,8 @@ class Facts:
                 changes = {"captures": 1, "captured": event["amount"]}
             else:
                 known = heard[event["order_id"], event["refund_id"]]
-                old, _ = made(known), known.append(event)
+                old = made(known)
+                known.append(event)
                 new = made(known)
                 changes = {"refunds": len(new) - len(old), "refunded": sum(new) - sum(old)}
             for name, change in changes.items() if within(event["received_at"]) else ():

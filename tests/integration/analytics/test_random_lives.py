@@ -28,8 +28,10 @@ MOMENTS = [  # changes of the offset, double and skipped midnights, the ends of 
 ]
 ZONES = ["UTC", "Europe/Paris", "America/Santiago", "America/Havana", "Australia/Lord_Howe", "Asia/Kathmandu"]
 MAX_OPEN = 3
-MONEY = ("gross", "discount", "platform_discount", "cancelled", "returned", "revenue", "average_order", "net")
-MONEY += ("captured", "refunded", "kept")
+MONEY = {
+    *("gross", "discount", "platform_discount", "cancelled", "returned", "revenue", "average_order", "net"),
+    *("captured", "refunded", "kept"),
+}
 
 
 def in_currency(row: Row) -> Row:
@@ -39,6 +41,11 @@ def in_currency(row: Row) -> Row:
         name: to_decimal_string(value, currency) if name in MONEY and value is not None else value
         for name, value in row.items()
     }
+
+
+def between(start: datetime, end: datetime) -> Within:
+    """Return whether a time is in a range."""
+    return lambda at: start <= at < end
 
 
 class Writers:
@@ -108,9 +115,7 @@ def check_reports(market: Market, chance: random.Random, moment: datetime) -> No
     days = (until - since).days
     interval = chance.choice(["hour", "day", "week", "month"] if days < 30 else ["day", "week", "month"])
 
-    def within(at: datetime) -> bool:
-        return since <= at < until
-
+    within = between(since, until)
     for vendor_id in (None, chance.choice(VENDORS)):
         facts = Facts(market.address, vendor_id)
         scope = {**asked, "vendor_id": vendor_id}
@@ -133,7 +138,7 @@ def check_rows(results: list[Row], totals: Row, expected: Callable[[Within], Row
     for row in results:
         start, end = (datetime.fromisoformat(row[name]) for name in ("start", "end"))
         figures = {name: value for name, value in row.items() if name not in ("start", "end", "complete")}
-        assert figures == expected(lambda at, start=start, end=end: start <= at < end), row["start"]
+        assert figures == expected(between(start, end)), row["start"]
     assert totals == expected(within)
 
 
