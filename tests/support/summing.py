@@ -1,4 +1,6 @@
-"""`python -m tests.support.summing`: the summing up of analytics, once for each line `sum_up` of its input.
+"""`python -m tests.support.summing SECONDS`: the summing up of analytics, once for each line of its input.
+
+It waits for SECONDS at most for the transactions that are writing.
 
 A program of its own, because Django is set up once a process and the tests use the service from outside.
 """
@@ -14,7 +16,7 @@ django.setup()
 from orders.analytics.services import sum_up  # noqa: E402
 
 if __name__ == "__main__":
-    sum_up.WRITERS_SECONDS = 0.05  # the tests' writers wait for this process
+    sum_up.WRITERS_SECONDS = float(sys.argv[1])
     sum_up.BATCH_SIZE = 40
-    for line in sys.stdin:
-        print(getattr(sum_up, line.strip())(), flush=True)
+    for _ in sys.stdin:
+        print(sum_up.sum_up(), flush=True)

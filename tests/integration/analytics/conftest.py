@@ -83,7 +83,7 @@ def market(stack: Stack) -> Iterator[Market]:
         with psycopg.connect(address) as connection:  # so that `clear` can empty them
             for trail in ("order_events", "coupon_events"):
                 connection.execute(f"ALTER TABLE {trail} DISABLE TRIGGER USER".encode())
-        program = [sys.executable, "-m", "tests.support.summing"]
+        program = [sys.executable, "-m", "tests.support.summing", "0.05"]  # the test's writers wait for it
         headers = {"Authorization": f"Bearer {stack.token('admin', 'reports', None)}"}
         with (
             server(stack, "reports", DATABASE_URL=address) as url,

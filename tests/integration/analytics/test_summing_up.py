@@ -135,20 +135,20 @@ def test_a_check_prints_each_difference_and_a_rebuild_removes_it(market: Market)
 
 
 @pytest.fixture
-def _writing(market: Market) -> Iterator[list[int]]:
+def sums(market: Market) -> Iterator[list[int]]:
     """Sell orders one after another; yield the sums of their sales, one after each commit."""
-    sums, stopping = [0], threading.Event()
+    committed, stopping = [0], threading.Event()
 
     def work() -> None:
         chance = random.Random(7)
         while not stopping.is_set():
             life = sold(chance.randrange(10**6))
-            sums.append(sums[-1] + life.subtotal)
+            committed.append(committed[-1] + life.subtotal)
             sell(market, life)
 
     writer = threading.Thread(target=work)
     writer.start()
-    yield sums
+    yield committed
     stopping.set()
     writer.join()
 
@@ -163,33 +163,33 @@ def exact_reports(market: Market, sums: list[int], seconds: float) -> int:
     return reports
 
 
-def test_reports_are_exact_during_a_rebuild(market: Market, _writing: list[int]) -> None:
-    exact_reports(market, _writing, 1)
+def test_reports_are_exact_during_a_rebuild(market: Market, sums: list[int]) -> None:
+    exact_reports(market, sums, 1)
     market.sum_up()
     command = [sys.executable, "manage.py", "rebuild_analytics"]
     for _ in range(2):
         with subprocess.Popen(command, cwd=CHECKOUT, env=market.environment) as rebuilding:
             while rebuilding.poll() is None:
-                exact_reports(market, _writing, 0.05)
+                exact_reports(market, sums, 0.05)
         assert rebuilding.returncode == 0
     with market.connect() as connection:
         [(generations,)] = connection.execute("SELECT count(*) FROM analytics_generations").fetchall()
     assert generations == 1
 
 
-def test_reports_are_exact_when_the_worker_is_killed(market: Market, _writing: list[int]) -> None:
-    command = [sys.executable, "-m", "tests.support.summing"]
+def test_reports_are_exact_when_the_worker_is_killed(market: Market, sums: list[int]) -> None:
+    command = [sys.executable, "-m", "tests.support.summing", "1"]
     for _ in range(4):
         with subprocess.Popen(
             command, cwd=CHECKOUT, env=market.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as summing:
             assert summing.stdin and summing.stdout
-            summing.stdin.write(b"sum_up\n" * 1000)
+            summing.stdin.write(b"\n" * 1000)
             summing.stdin.flush()
             summing.stdout.readline()
-            exact_reports(market, _writing, random.uniform(0, 0.3))  # the moment of the kill
+            exact_reports(market, sums, random.uniform(0, 0.3))  # the moment of the kill
             summing.send_signal(signal.SIGKILL)
-        exact_reports(market, _writing, 0.1)
+        exact_reports(market, sums, 0.1)
     assert kept(market) > 0
     assert market.manage("rebuild_analytics", "--check").returncode == 0
 
