@@ -1,4 +1,4 @@
-"""`make demo`: the lifecycles of four orders, step by step (`demo_scenarios.py`).
+"""`make demo`: the lifecycles of four orders, step by step, and their sales (`demo_scenarios.py`).
 
 It uses the running stack of this checkout, or starts one. The demo of an expiry needs a short one: where the running stack
 has a longer expiry, a second stack is started for it.
@@ -11,7 +11,7 @@ import httpx
 from compose.command_line import run_command
 from compose.connection_info import ConnectionInfo, find_running
 from compose.demo_client import TIMEOUT_SECONDS
-from compose.demo_scenarios import show_cancellation, show_coupons, show_delivery, show_expiry
+from compose.demo_scenarios import show_cancellation, show_coupons, show_delivery, show_expiry, show_sales
 from compose.errors import StepError
 from compose.progress import Progress
 from compose.stack import DATA, throwaway_stack
@@ -48,6 +48,7 @@ def show_paid(info: ConnectionInfo, progress: Progress) -> None:
     show_delivery(info, progress)
     show_cancellation(info, progress)
     show_coupons(info, progress)
+    show_sales(info, progress)
 
 
 def reason(running: ConnectionInfo | None) -> str:

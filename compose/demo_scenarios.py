@@ -3,6 +3,7 @@ ledgers confirm each step."""
 
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from compose.connection_info import ConnectionInfo
 from compose.demo_client import TIMEOUT_SECONDS, DemoClient, Json
@@ -14,6 +15,9 @@ PARCELS = {
     "v-books": {"carrier": "DHL", "tracking_number": "JD014600003828", "tracking_url": "https://www.dhl.com/track"},
 }
 """The shipments by the vendors of Ada's cart."""
+
+SCOPES = {"all vendors": None, "v-atelier": "v-atelier", "v-books": "v-books"}
+SALES = ("orders", "items", "gross", "discount", "cancelled", "revenue")
 
 
 def show_delivery(info: ConnectionInfo, progress: Progress) -> None:
@@ -47,6 +51,27 @@ def show_cancellation(info: ConnectionInfo, progress: Progress) -> None:
         )
         step.note = f"Product has {units(back)} available again"
     show_history(grace, order["id"])
+
+
+def show_sales(info: ConnectionInfo, progress: Progress) -> None:
+    """Show today's sales, as an admin's report and as those of the vendors."""
+    progress.print("\nOlga looks at today's sales\n", "bold")
+    olga = DemoClient(info, progress, "admin", "olga")
+    with progress.step("Report") as step:
+        reports = {who: sales_today(olga, vendor_id) for who, vendor_id in SCOPES.items()}
+        step.note = "what is cancelled is taken off on the day of the cancellation"
+    progress.print("      " + "".join(f"{name:>12}" for name in ("", "currency", *SALES)), "bright_black")
+    for who, totals in reports.items():
+        for row in totals:
+            figures = "".join(f"{row[name]:>12}" for name in ("currency", *SALES))
+            progress.print(f"      {who:>12}{figures}")
+
+
+def sales_today(admin: DemoClient, vendor_id: str | None) -> Sequence[Json]:
+    """Return the totals of today in UTC, one for each currency; of all vendors or of one."""
+    scope = f"&vendor_id={vendor_id}" if vendor_id else ""
+    totals: Sequence[Json] = admin.call("GET", f"/analytics/sales?from={datetime.now(UTC):%Y-%m-%d}{scope}")["totals"]
+    return totals
 
 
 def show_expiry(info: ConnectionInfo, progress: Progress) -> None:
