@@ -16,8 +16,9 @@ from orders.api.orders.serializers import (
     QuoteSerializer,
 )
 from orders.domain.callers import Role
+from orders.http.caching import etag, revalidated
 from orders.http.filters import AdminOrderFilterSet, OrderFilterSet
-from orders.http.headers import caller, etag, idempotency_key, if_match, not_modified, set_cache_headers
+from orders.http.headers import caller, idempotency_key, if_match
 from orders.http.openapi.auto_schema import endpoint
 from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH, KEY, ORDER_FILTERS
 from orders.http.pagination import PAGING, KeysetPaginator
@@ -138,13 +139,11 @@ class OrderDetailView(OrderAPIView):
         """
         user = caller(request)
         order = await database.run(read_order, user, order_id)
-        tag = etag(order.row.version)
-        if not_modified(request, tag):
-            response = HttpResponse(status=304)
-        else:
-            response = answer_json(OrderSerializer.to_representation(order, user.role))
-        set_cache_headers(response, tag)
-        return response
+        return revalidated(
+            request,
+            etag(order.row.version),
+            lambda: answer_json(OrderSerializer.to_representation(order, user.role)),
+        )
 
 
 class CancelOrderView(OrderAPIView):
@@ -186,14 +185,18 @@ class OrderTrackingView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @endpoint("track_order", response=OrderTrackingSerializer)
+    @endpoint("track_order", response=OrderTrackingSerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Track an order.
 
         Returns the parcels, one shipment for each vendor order, and the timeline.
         """
         tracked = await database.run(track, caller=caller(request), order_id=order_id)
-        return answer_json(OrderTrackingSerializer.to_representation(tracked))
+        return revalidated(
+            request,
+            etag(tracked.order.row.version),
+            lambda: answer_json(OrderTrackingSerializer.to_representation(tracked)),
+        )
 
 
 class OrderHistoryView(OrderAPIView):
@@ -202,12 +205,16 @@ class OrderHistoryView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @endpoint("read_order_history", response=OrderHistorySerializer)
+    @endpoint("read_order_history", response=OrderHistorySerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Read the audit trail of an order.
 
         The oldest entry first. Only admins see `actor_id`, `request_id` and `data`.
         """
         user = caller(request)
-        entries = await database.run(history, caller=user, order_id=order_id)
-        return answer_json(OrderHistorySerializer.to_representation(entries, user.role))
+        trail = await database.run(history, caller=user, order_id=order_id)
+        return revalidated(
+            request,
+            etag(trail.version),
+            lambda: answer_json(OrderHistorySerializer.to_representation(trail.entries, user.role)),
+        )

@@ -27,15 +27,26 @@ class Tracked:
     timeline: Sequence[OrderEvent]
 
 
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The audit trail of a version of an order, oldest first."""
+
+    version: int
+    entries: Sequence[OrderEvent]
+
+
 def track(*, caller: Caller, order_id: uuid.UUID) -> Tracked:
     """Return the order's shipments and timeline. Raises NotFound."""
-    return Tracked(read_order(caller, order_id), entries(order_id=order_id))
+    order = read_order(caller, order_id)
+    return Tracked(order, entries(order_id=order_id, until=order.row.event_count))
 
 
-def history(*, caller: Caller, order_id: uuid.UUID) -> Sequence[OrderEvent]:
-    """Return the order's audit trail, oldest first. Raises NotFound."""
-    ensure_order_visible(caller=caller, order_id=order_id)
-    return entries(order_id=order_id)
+def history(*, caller: Caller, order_id: uuid.UUID) -> Trail:
+    """Return the order's audit trail. Raises NotFound."""
+    visible = Order.objects.visible_to(caller).filter(id=order_id)
+    for version, event_count in visible.values_list("version", "event_count"):
+        return Trail(version, entries(order_id=order_id, until=event_count))
+    raise NotFound()
 
 
 def ensure_order_visible(*, caller: Caller, order_id: uuid.UUID) -> None:
@@ -53,9 +64,15 @@ def ensure_vendor_order_visible(*, caller: Caller, vendor_order_id: uuid.UUID) -
     return order_id
 
 
-def entries(*, order_id: uuid.UUID, after: int = 0) -> list[OrderEvent]:
-    """Return the order's entries after sequence `after`, oldest first."""
-    return list(OrderEvent.objects.filter(order_id=order_id, sequence__gt=after).order_by("sequence")[:MAX_ENTRIES])
+def entries(*, order_id: uuid.UUID, after: int = 0, until: int | None = None) -> list[OrderEvent]:
+    """Return the order's entries after sequence `after`, oldest first; with `until`, up to that one.
+
+    The `event_count` of an order that was read before is the end of its trail in that version, which its entity tag names.
+    """
+    found = OrderEvent.objects.filter(order_id=order_id, sequence__gt=after)
+    if until is not None:
+        found = found.filter(sequence__lte=until)
+    return list(found.order_by("sequence")[:MAX_ENTRIES])
 
 
 def vendor_order_entries(*, vendor_order_id: uuid.UUID, after: int) -> tuple[list[OrderEvent], int]:
