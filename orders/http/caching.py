@@ -4,7 +4,6 @@ Every other response is `no-store`, the default of asgi_app/server/response_head
 """
 
 import hashlib
-from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
@@ -23,8 +22,8 @@ def etag_of(content: bytes) -> str:
     return f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
 
 
-def not_modified(request: HttpRequest, tag: str) -> bool:
-    """Return whether the client's copy is current; by weak comparison, as If-None-Match requires (RFC 9110, 13.1.2).
+def is_current(request: HttpRequest, tag: str) -> bool:
+    """Return whether the client has the response of this tag; by weak comparison, as If-None-Match requires (RFC 9110, 13.1.2).
 
     A malformed tag matches nothing.
     """
@@ -35,18 +34,20 @@ def not_modified(request: HttpRequest, tag: str) -> bool:
     return tags == ["*"] or tag in {one.removeprefix("W/") for one in tags}
 
 
-def revalidated(request: HttpRequest, tag: str, respond: Callable[[], HttpResponse]) -> HttpResponse:
-    """Return the response of `respond`, or 304 when the client has it, for private caches (contract: limits and caching).
+def not_modified(request: HttpRequest, tag: str) -> HttpResponse | None:
+    """Return 304 if the client has the response of this tag, else None. Call it once the caller may see the resource."""
+    return cached(HttpResponseNotModified(), tag) if is_current(request, tag) else None
 
-    Call it when the caller may see the resource. `Vary`, because the caller's role decides on the fields.
-    """
-    response = HttpResponseNotModified() if not_modified(request, tag) else respond()
+
+def cached(response: HttpResponse, tag: str) -> HttpResponse:
+    """Let private caches keep the response, and revalidate it before each use. `Vary`: its fields depend on the caller."""
     response["ETag"] = tag
     response["Cache-Control"] = f"private, {REVALIDATED}"
     response["Vary"] = "Authorization"
     return response
 
 
-def revalidated_by_content(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Return `response`, or 304 when the client has its body, for private caches. For resources without a version."""
-    return revalidated(request, etag_of(response.content), lambda: response)
+def cached_by_content(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return `response`, for private caches, or 304 if the client has its body. For a resource without a version."""
+    tag = etag_of(response.content)
+    return not_modified(request, tag) or cached(response, tag)

@@ -10,7 +10,7 @@ from functools import cache
 import brotli
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 
-from orders.http.caching import etag_of, not_modified
+from orders.http.caching import etag_of, is_current
 
 IDENTITY = "identity"
 CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
@@ -51,7 +51,7 @@ class StaticFile:
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """Return the file in the client's preferred coding, or 304 when the client has this form."""
         form = await self._form(preferred_coding(request.META.get("HTTP_ACCEPT_ENCODING", IDENTITY)))
-        if not_modified(request, form.etag):
+        if is_current(request, form.etag):
             response: HttpResponse = HttpResponseNotModified()
         else:
             response = HttpResponse(form.content, content_type=self._content_type)

@@ -16,7 +16,7 @@ from orders.api.orders.serializers import (
     QuoteSerializer,
 )
 from orders.domain.callers import Role
-from orders.http.caching import etag, revalidated
+from orders.http.caching import cached, etag, not_modified
 from orders.http.filters import AdminOrderFilterSet, OrderFilterSet
 from orders.http.headers import caller, idempotency_key, if_match
 from orders.http.openapi.auto_schema import endpoint
@@ -28,7 +28,7 @@ from orders.services.checkout.checkout import CheckoutService
 from orders.services.checkout.checkout_request import CheckoutBody, CheckoutRequest
 from orders.services.checkout.quote import quote
 from orders.services.lifecycle.cancel import cancel_order
-from orders.services.reading.history import ensure_order_visible, history, track
+from orders.services.reading.history import ensure_order_visible, trail_of
 from orders.store import database
 from orders.store.order_lists import list_orders
 from orders.store.order_queries import read_order
@@ -139,11 +139,10 @@ class OrderDetailView(OrderAPIView):
         """
         user = caller(request)
         order = await database.run(read_order, user, order_id)
-        return revalidated(
-            request,
-            etag(order.row.version),
-            lambda: answer_json(OrderSerializer.to_representation(order, user.role)),
-        )
+        tag = etag(order.row.version)
+        if response := not_modified(request, tag):
+            return response
+        return cached(answer_json(OrderSerializer.to_representation(order, user.role)), tag)
 
 
 class CancelOrderView(OrderAPIView):
@@ -191,12 +190,12 @@ class OrderTrackingView(OrderAPIView):
 
         Returns the parcels, one shipment for each vendor order, and the timeline.
         """
-        tracked = await database.run(track, caller=caller(request), order_id=order_id)
-        return revalidated(
-            request,
-            etag(tracked.order.row.version),
-            lambda: answer_json(OrderTrackingSerializer.to_representation(tracked)),
-        )
+        order = await database.run(read_order, caller(request), order_id)
+        tag = etag(order.row.version)
+        if response := not_modified(request, tag):
+            return response
+        timeline = await database.run(trail_of, order=order)
+        return cached(answer_json(OrderTrackingSerializer.to_representation(order, timeline)), tag)
 
 
 class OrderHistoryView(OrderAPIView):
@@ -212,9 +211,9 @@ class OrderHistoryView(OrderAPIView):
         The oldest entry first. Only admins see `actor_id`, `request_id` and `data`.
         """
         user = caller(request)
-        trail = await database.run(history, caller=user, order_id=order_id)
-        return revalidated(
-            request,
-            etag(trail.version),
-            lambda: answer_json(OrderHistorySerializer.to_representation(trail.entries, user.role)),
-        )
+        order = await database.run(read_order, user, order_id)
+        tag = etag(order.row.version)
+        if response := not_modified(request, tag):
+            return response
+        trail = await database.run(trail_of, order=order)
+        return cached(answer_json(OrderHistorySerializer.to_representation(trail, user.role)), tag)

@@ -16,7 +16,7 @@ from orders.api.vendor_orders.serializers import (
 )
 from orders.domain.callers import Role
 from orders.domain.records import VendorOrderRecord
-from orders.http.caching import etag, revalidated
+from orders.http.caching import cached, etag, not_modified
 from orders.http.filters import AdminVendorOrderFilterSet, VendorOrderFilterSet
 from orders.http.headers import caller, if_match
 from orders.http.openapi.auto_schema import endpoint
@@ -89,9 +89,10 @@ class VendorOrderDetailView(OrderAPIView):
         Another vendor's is not found.
         """
         record = await database.run(read_vendor_order, caller(request), vendor_order_id)
-        return revalidated(
-            request, etag(record.row.version), lambda: answer_json(VendorOrderSerializer.to_representation(record))
-        )
+        tag = etag(record.row.version)
+        if response := not_modified(request, tag):
+            return response
+        return cached(answer_json(VendorOrderSerializer.to_representation(record)), tag)
 
 
 class AcceptVendorOrderView(OrderAPIView):
