@@ -72,13 +72,12 @@ async def test_concurrent_first_requests_read_and_compress_once() -> None:
 
 
 async def test_a_file_that_could_not_be_read_is_read_again() -> None:
-    contents = iter([OSError("no file"), b"text"])
+    failures = [OSError("no file")]
 
     def read() -> bytes:
-        content = next(contents)
-        if isinstance(content, OSError):
-            raise content
-        return content
+        if failures:
+            raise failures.pop()
+        return b"text"
 
     file = StaticFile(read, "text/plain", "no-cache")
     with pytest.raises(OSError, match="no file"):
