@@ -57,14 +57,19 @@ def test_the_coding_of_the_highest_quality_is_preferred_and_what_is_refused_or_m
 
 async def test_concurrent_first_requests_read_and_compress_once() -> None:
     reads: list[str] = []
+    all_wait = threading.Event()
 
     def read() -> bytes:
         reads.append(threading.current_thread().name)
+        assert all_wait.wait(timeout=5)
         return b"text " * 1000
 
     file = StaticFile(read, "text/plain", "no-cache")
     codings = ["br", "gzip", "identity"] * 10
-    answers = await asyncio.gather(*(file.respond(REQUESTS.get("/", headers={"Accept-Encoding": c})) for c in codings))
+    asked = asyncio.gather(*(file.respond(REQUESTS.get("/", headers={"Accept-Encoding": c})) for c in codings))
+    await asyncio.sleep(0)  # every request has begun
+    all_wait.set()
+    answers = await asked
     assert len(reads) == 1
     assert reads[0] != threading.main_thread().name
     forms = {(answer.get("Content-Encoding", "identity"), answer["ETag"], answer.content) for answer in answers}
