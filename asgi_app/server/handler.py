@@ -74,7 +74,7 @@ async def _disconnected(receive: ASGIReceiveCallable) -> None:
 
 async def _send(response: HttpResponse, send: ASGISendCallable, *, is_head: bool) -> None:
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
-    if response.status_code != 204:  # which must not have it (RFC 9110, 8.6)
+    if response.status_code not in (204, 304):  # it would be wrong there (RFC 9110, 8.6)
         headers.append((b"Content-Length", str(len(response.content)).encode()))
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers, "trailers": False})
     body = b"" if is_head else response.content

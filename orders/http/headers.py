@@ -1,8 +1,8 @@
-"""The caller of a request, and the headers for idempotency, entity tags (RFC 9110) and streams."""
+"""The caller of a request, and the request headers for idempotency, If-Match (RFC 9110, 13.1.1) and streams."""
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from orders.domain.callers import Caller
 from orders.domain.errors import IdempotencyKeyRequired, Invalid
@@ -46,27 +46,6 @@ def idempotency_key(request: HttpRequest) -> str:
         errors = [_error("Idempotency-Key", f"Not 1 to {MAX_KEY_LENGTH} visible ASCII characters.")]
         raise Invalid("Invalid Idempotency-Key header.", errors=errors)
     return key
-
-
-def etag(version: int) -> str:
-    """Return the strong entity tag of a version."""
-    return f'"{version}"'
-
-
-def not_modified(request: HttpRequest, tag: str) -> bool:
-    """Return whether the cached response is current; by weak comparison, as RFC 9110 requires for If-None-Match."""
-    tags = _tags(request.META.get("HTTP_IF_NONE_MATCH", ""))
-    return tags == {"*"} or tag in {one.removeprefix("W/") for one in tags}
-
-
-def set_cache_headers(response: HttpResponse, tag: str) -> None:
-    """Allow private caching of the response, with revalidation by its tag before each use (RFC 9111, 5.2.2).
-
-    Callers may see different parts of the version that a tag identifies, so a cached response is valid for one caller.
-    """
-    response["ETag"] = tag
-    response["Cache-Control"] = "private, no-cache"
-    response["Vary"] = "Authorization"
 
 
 def if_match(request: HttpRequest) -> frozenset[str] | None:

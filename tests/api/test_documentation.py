@@ -1,5 +1,6 @@
 """/api/schema and /api/doc: the API in OpenAPI 3.1, and Swagger UI served entirely by the service. No token is needed."""
 
+import gzip
 import json
 import re
 import uuid
@@ -7,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
+import brotli
 import httpx
 import jsonschema
 import pytest
@@ -142,6 +144,71 @@ def test_the_documentation_forbids_the_browser_to_load_from_other_origins(either
     policy = either_world.customer().http.get("/api/doc").headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "http" not in policy
+
+
+TEXTS = ["/api/doc", "/api/schema", "/api/doc/swagger-ui-bundle.js", "/api/doc/swagger-ui.css", "/api/doc/start.js"]
+
+
+def coded(client: httpx.Client, path: str, coding: str, **headers: str) -> tuple[httpx.Response, bytes]:
+    """Return the response of this content coding, and its body as it was sent."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    with client.stream("GET", path, headers={"Accept-Encoding": coding, **sent}) as answer:
+        return answer, b"".join(answer.iter_raw())
+
+
+@pytest.mark.parametrize("path", TEXTS)
+def test_each_form_is_the_same_text_with_a_tag_of_its_own(either_world: World, path: str) -> None:
+    client = either_world.customer().http
+    forms = {coding: coded(client, path, coding) for coding in ("identity", "gzip", "br")}
+    plain = forms["identity"][1]
+    assert gzip.decompress(forms["gzip"][1]) == brotli.decompress(forms["br"][1]) == plain
+    assert len(forms["br"][1]) < len(forms["gzip"][1]) < len(plain)
+    assert "content-encoding" not in forms["identity"][0].headers
+    for coding in ("gzip", "br"):
+        assert forms[coding][0].headers["content-encoding"] == coding
+        assert forms[coding][0].headers["content-type"] == forms["identity"][0].headers["content-type"]
+    tags = {coding: answer.headers["etag"] for coding, (answer, _) in forms.items()}
+    assert len(set(tags.values())) == 3
+    for coding in forms:
+        for known, tag in tags.items():
+            answer, body = coded(client, path, coding, If_None_Match=tag)
+            assert (answer.status_code, body) == ((304, b"") if known == coding else (200, forms[coding][1]))
+
+
+def test_a_file_that_compression_would_enlarge_is_sent_as_it_is(world: World) -> None:
+    client = world.customer().http
+    answers = [coded(client, "/api/doc/favicon-32x32.png", coding) for coding in ("identity", "gzip", "br")]
+    assert len({(answer.headers["etag"], body) for answer, body in answers}) == 1
+    assert all("content-encoding" not in answer.headers for answer, _ in answers)
+
+
+def test_processes_give_a_form_the_same_tag(world: World, second_world: World) -> None:
+    for path in TEXTS:
+        for coding in ("identity", "gzip", "br"):
+            first, second = (coded(one.customer().http, path, coding)[0] for one in (world, second_world))
+            assert first.headers["etag"] == second.headers["etag"]
+
+
+def test_a_client_without_accept_encoding_gets_the_plain_form(world: World) -> None:
+    client = world.customer().http
+    del client.headers["Accept-Encoding"]
+    assert "content-encoding" not in client.get("/api/schema").headers
+
+
+def test_answers_of_the_api_are_not_compressed(either_world: World) -> None:
+    ada = either_world.shopper()
+    ada.place()
+    for path in ("/orders", "/orders?limit=0"):
+        assert "content-encoding" not in ada.get(path, headers={"Accept-Encoding": "br, gzip"}).headers
+
+
+def test_a_304_keeps_the_policy_of_the_page(either_world: World) -> None:
+    """A browser replaces the headers of its copy by those of the 304: with the default policy the page would stop working."""
+    client = either_world.customer().http
+    page = client.get("/api/doc")
+    known = client.get("/api/doc", headers={"If-None-Match": page.headers["etag"]})
+    assert known.status_code == 304
+    assert known.headers["content-security-policy"] == page.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(

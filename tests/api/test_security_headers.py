@@ -32,8 +32,6 @@ def assert_security_headers(answer: httpx.Response) -> None:
         ("GET", "/healthz", 200),
         ("GET", "/readyz", 200),
         ("GET", "/metrics", 200),
-        ("GET", "/api/schema", 200),
-        ("GET", "/api/doc", 200),
     ],
 )
 def test_a_response_is_neither_stored_nor_framed_nor_sniffed(
@@ -59,21 +57,11 @@ def test_a_placed_order_is_not_stored(either_world: World) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_an_order_is_stored_privately_and_revalidated(either_world: World) -> None:
-    ada = either_world.shopper(vendor="v-kept")
-    order = ada.place()
-    vendor = either_world.vendor("v-kept")
-    for person, path in (
-        (ada, f"/orders/{order['id']}"),
-        (vendor, f"/vendor-orders/{order['vendor_orders'][0]['id']}"),
-    ):
-        fresh = person.get(path)
-        known = person.get(path, headers={"If-None-Match": fresh.headers["etag"]})
-        assert (fresh.status_code, known.status_code) == (200, 304)
-        for answer in (fresh, known):
-            assert_security_headers(answer)
-            assert answer.headers["cache-control"] == "private, no-cache"
-            assert answer.headers["vary"] == "Authorization"
+def test_a_304_has_the_security_headers(either_world: World) -> None:
+    ada = either_world.shopper()
+    answer = ada.get(f"/orders/{ada.place()['id']}", headers={"If-None-Match": "*"})
+    assert answer.status_code == 304
+    assert_security_headers(answer)
 
 
 def test_a_stream_is_not_stored(either_world: World) -> None:
@@ -84,7 +72,6 @@ def test_a_stream_is_not_stored(either_world: World) -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
-def test_assets_of_the_documentation_may_be_stored_and_contain_no_customer_data(either_world: World) -> None:
-    answer = either_world.customer().http.get("/api/doc/swagger-ui-bundle.js")
-    assert_security_headers(answer)
-    assert answer.headers["cache-control"] == "public, max-age=3600"
+@pytest.mark.parametrize("path", ["/api/doc", "/api/schema", "/api/doc/swagger-ui-bundle.js"])
+def test_the_documentation_has_the_security_headers(either_world: World, path: str) -> None:
+    assert_security_headers(either_world.customer().http.get(path))

@@ -101,6 +101,17 @@ class DocsPage:
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
 
+    def statuses(self) -> dict[str, int]:
+        """Return the last status that the service sent for each address, since the last call of this or `requests`."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = {
+            m["params"]["requestId"]: m["params"]["request"]["url"]
+            for m in messages
+            if m["method"] == "Network.requestWillBeSent"
+        }
+        received = [m["params"] for m in messages if m["method"] == "Network.responseReceivedExtraInfo"]
+        return {sent[one["requestId"]]: one["statusCode"] for one in received if one["requestId"] in sent}
+
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[webdriver.Chrome]:
@@ -134,6 +145,16 @@ def test_the_page_loads_without_console_messages_and_from_its_own_origin_alone(p
     asked = page.requests()
     assert f"{page.url}/api/schema" in asked
     assert all(address.startswith((f"{page.url}/", "data:")) for address in asked), asked
+
+
+def test_the_browser_revalidates_its_copy_of_the_page_which_still_works(page: DocsPage) -> None:
+    page.statuses()
+    page.open()
+    page.unfold("Customers-place_order")
+    assert page.console_messages() == []
+    statuses = page.statuses()
+    assert statuses[f"{page.url}/api/doc"] == statuses[f"{page.url}/api/schema"] == 304
+    assert f"{page.url}/api/doc/swagger-ui-bundle.js" not in statuses  # kept for an hour
 
 
 def test_every_endpoint_is_on_the_page_in_its_group(page: DocsPage, world: World) -> None:

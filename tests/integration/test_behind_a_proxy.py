@@ -72,6 +72,11 @@ def test_the_documentation_finds_its_assets_below_a_root_path(shop: World) -> No
     assert client.get("/api/schema").json()["servers"][0]["url"] == ROOT
 
 
+def test_the_schema_below_a_root_path_is_another_one(shop: World, world: World) -> None:
+    here, there = (one.customer().http.get("/api/schema").headers["etag"] for one in (shop, world))
+    assert here != there
+
+
 @pytest.mark.parametrize("kind", ["a plain request", "an unusual one"])
 def test_load_is_shed_below_a_root_path(stack: Stack, kind: str) -> None:
     path = {"a plain request": "/api/v1/orders", "an unusual one": "/api/v1/%6Frders"}[kind]

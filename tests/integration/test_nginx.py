@@ -160,6 +160,27 @@ def test_an_unreachable_service_is_503_with_retry_after(nginx: Nginx, shopper: P
         assert answer.headers["Retry-After"] == "1"
 
 
+def test_forms_and_their_tags_pass_unchanged(nginx: Nginx, shopper: Person) -> None:
+    order = f"/api/v1/orders/{shopper.get('/orders').json()['results'][0]['id']}"
+    with through(nginx(), shopper) as client:
+        for path in ("/api/doc", "/api/schema", "/api/doc/swagger-ui-bundle.js", order):
+            for coding in ("identity", "gzip", "br"):
+                accepting = {"Accept-Encoding": coding}
+                direct, answer = (one.get(path, headers=accepting) for one in (shopper.http, client))
+                kept = (
+                    "content-encoding",
+                    "etag",
+                    "cache-control",
+                    "vary",
+                    "content-length",
+                    "content-security-policy",
+                )
+                assert [answer.headers.get(name) for name in kept] == [direct.headers.get(name) for name in kept]
+                assert answer.content == direct.content
+                known = client.get(path, headers={**accepting, "If-None-Match": answer.headers["etag"]})
+                assert (known.status_code, known.headers["etag"]) == (304, answer.headers["etag"])
+
+
 FIRST = "weight=100 max_fails=0"
 """Of a replica: hardly any request tries the other one first."""
 

@@ -1,18 +1,32 @@
-"""Routes, compared with the table of the roles that may use them."""
+"""Routes, compared with the tables of the roles that may use them and of the caching of their responses."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+from django.urls import URLResolver, get_resolver
+
 from orders.urls import urlpatterns
+from tests.support import caching
 from tests.support.roles import METHODS, TABLE
 
 
 def test_the_table_of_roles_has_a_row_for_every_route() -> None:
-    routes: list[Any] = urlpatterns
-    found = {
-        (method, "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(route.pattern)))
-        for route in routes
-        for method in METHODS
-        if method != "OPTIONS" and hasattr(route.callback.view_class, method.lower())
-    }
-    assert found == set(TABLE)
+    assert set(endpoints(urlpatterns, "/")) == set(TABLE)
+
+
+def test_the_table_of_caching_has_a_row_for_every_route() -> None:
+    found = set(endpoints(get_resolver("asgi_app.urls").url_patterns, "/"))
+    assert found - {("GET", "/")} == set(caching.TABLE)  # the last pattern is every other path's, which is 404
+
+
+def endpoints(patterns: list[Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the method and the path of each route; HEAD is GET's."""
+    for pattern in patterns:
+        route = prefix + re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            yield from endpoints(pattern.url_patterns, route)
+        elif view := getattr(pattern.callback, "view_class", None):
+            yield from ((method, route) for method in METHODS if method != "OPTIONS" and hasattr(view, method.lower()))
+        else:
+            yield "GET", route

@@ -24,7 +24,6 @@ from orders.domain.pricing import PricedLine, Pricing, Product
 from orders.domain.records import AppliedCoupon, OrderItemRow, OrderRecord, OrderRow, VendorOrderRecord, VendorOrderRow
 from orders.http.serializers import Output, PageOutput, ShortageSerializer
 from orders.services.checkout.quote import Quote, Shortage
-from orders.services.reading.history import Tracked
 from orders.services.reading.summary import Summary
 from orders.store.models import OrderEvent
 
@@ -127,7 +126,7 @@ RECORDS: dict[type[Output], tuple[Any, ...]] = {
     orders.HistoryEntrySerializer: (EVENT, "admin"),
     orders.OrderHistorySerializer: ([EVENT], "admin"),
     orders.OrderSerializer: (ORDER, "customer"),
-    orders.OrderTrackingSerializer: (Tracked(ORDER, [EVENT]),),
+    orders.OrderTrackingSerializer: (ORDER, [EVENT]),
     orders.QuoteItemSerializer: (LINE, "EUR"),
     orders.QuoteSerializer: (Quote(Pricing("EUR", (LINE,), {}, 1000, 0), 1, [SHORTAGE], "TEN", [COUPON]),),
     orders.ShipmentSerializer: (PART, [ITEM]),

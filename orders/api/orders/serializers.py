@@ -33,7 +33,6 @@ from orders.http.serializers import (
     money,
 )
 from orders.services.checkout.quote import Quote
-from orders.services.reading.history import Tracked
 from orders.store.models import OrderEvent
 
 EVENT_TYPE = r"^(order|vendor_order|payment)\.[a-z_]+$"
@@ -199,8 +198,7 @@ class OrderTrackingSerializer(Output):
     timeline = TimelineEntrySerializer(many=True)
 
     @staticmethod
-    def to_representation(tracked: Tracked) -> dict[str, Any]:
-        order = tracked.order
+    def to_representation(order: OrderRecord, timeline: Sequence[OrderEvent]) -> dict[str, Any]:
         return {
             "order_id": order.row.id,
             "number": order.row.number,
@@ -211,7 +209,7 @@ class OrderTrackingSerializer(Output):
                 )
                 for part in order.vendor_orders
             ],
-            "timeline": [TimelineEntrySerializer.to_representation(entry) for entry in tracked.timeline],
+            "timeline": [TimelineEntrySerializer.to_representation(entry) for entry in timeline],
         }
 
 

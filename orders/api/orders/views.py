@@ -16,8 +16,9 @@ from orders.api.orders.serializers import (
     QuoteSerializer,
 )
 from orders.domain.callers import Role
+from orders.http.caching import cached, etag, not_modified
 from orders.http.filters import AdminOrderFilterSet, OrderFilterSet
-from orders.http.headers import caller, etag, idempotency_key, if_match, not_modified, set_cache_headers
+from orders.http.headers import caller, idempotency_key, if_match
 from orders.http.openapi.auto_schema import endpoint
 from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH, KEY, ORDER_FILTERS
 from orders.http.pagination import PAGING, KeysetPaginator
@@ -27,7 +28,7 @@ from orders.services.checkout.checkout import CheckoutService
 from orders.services.checkout.checkout_request import CheckoutBody, CheckoutRequest
 from orders.services.checkout.quote import quote
 from orders.services.lifecycle.cancel import cancel_order
-from orders.services.reading.history import ensure_order_visible, history, track
+from orders.services.reading.history import ensure_order_visible, trail_of
 from orders.store import database
 from orders.store.order_lists import list_orders
 from orders.store.order_queries import read_order
@@ -139,12 +140,9 @@ class OrderDetailView(OrderAPIView):
         user = caller(request)
         order = await database.run(read_order, user, order_id)
         tag = etag(order.row.version)
-        if not_modified(request, tag):
-            response = HttpResponse(status=304)
-        else:
-            response = answer_json(OrderSerializer.to_representation(order, user.role))
-        set_cache_headers(response, tag)
-        return response
+        if response := not_modified(request, tag):
+            return response
+        return cached(answer_json(OrderSerializer.to_representation(order, user.role)), tag)
 
 
 class CancelOrderView(OrderAPIView):
@@ -186,14 +184,18 @@ class OrderTrackingView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @endpoint("track_order", response=OrderTrackingSerializer)
+    @endpoint("track_order", response=OrderTrackingSerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Track an order.
 
         Returns the parcels, one shipment for each vendor order, and the timeline.
         """
-        tracked = await database.run(track, caller=caller(request), order_id=order_id)
-        return answer_json(OrderTrackingSerializer.to_representation(tracked))
+        order = await database.run(read_order, caller(request), order_id)
+        tag = etag(order.row.version)
+        if response := not_modified(request, tag):
+            return response
+        timeline = await database.run(trail_of, order=order)
+        return cached(answer_json(OrderTrackingSerializer.to_representation(order, timeline)), tag)
 
 
 class OrderHistoryView(OrderAPIView):
@@ -202,12 +204,16 @@ class OrderHistoryView(OrderAPIView):
     ensure_visible: ClassVar = staticmethod(ensure_order_visible)
     roles: ClassVar = {"GET": READERS}
 
-    @endpoint("read_order_history", response=OrderHistorySerializer)
+    @endpoint("read_order_history", response=OrderHistorySerializer, parameters=[IF_NONE_MATCH])
     async def get(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         """Read the audit trail of an order.
 
         The oldest entry first. Only admins see `actor_id`, `request_id` and `data`.
         """
         user = caller(request)
-        entries = await database.run(history, caller=user, order_id=order_id)
-        return answer_json(OrderHistorySerializer.to_representation(entries, user.role))
+        order = await database.run(read_order, user, order_id)
+        tag = etag(order.row.version)
+        if response := not_modified(request, tag):
+            return response
+        trail = await database.run(trail_of, order=order)
+        return cached(answer_json(OrderHistorySerializer.to_representation(trail, user.role)), tag)

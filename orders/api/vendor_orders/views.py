@@ -16,8 +16,9 @@ from orders.api.vendor_orders.serializers import (
 )
 from orders.domain.callers import Role
 from orders.domain.records import VendorOrderRecord
+from orders.http.caching import cached, etag, not_modified
 from orders.http.filters import AdminVendorOrderFilterSet, VendorOrderFilterSet
-from orders.http.headers import caller, etag, if_match, not_modified, set_cache_headers
+from orders.http.headers import caller, if_match
 from orders.http.openapi.auto_schema import endpoint
 from orders.http.openapi.parameters import IF_MATCH, IF_NONE_MATCH, VENDOR_ORDER_FILTERS
 from orders.http.pagination import PAGING, KeysetPaginator
@@ -89,12 +90,9 @@ class VendorOrderDetailView(OrderAPIView):
         """
         record = await database.run(read_vendor_order, caller(request), vendor_order_id)
         tag = etag(record.row.version)
-        if not_modified(request, tag):
-            response = HttpResponse(status=304)
-        else:
-            response = answer_json(VendorOrderSerializer.to_representation(record))
-        set_cache_headers(response, tag)
-        return response
+        if response := not_modified(request, tag):
+            return response
+        return cached(answer_json(VendorOrderSerializer.to_representation(record)), tag)
 
 
 class AcceptVendorOrderView(OrderAPIView):

@@ -24,8 +24,9 @@ from orders.coupons.services.change import change_coupon, delete_coupon
 from orders.coupons.services.create import create_coupon
 from orders.coupons.services.reading import coupon_history, ensure_coupon_visible, read_coupon
 from orders.domain.callers import Role
+from orders.http.caching import etag
 from orders.http.csv import CSVWriter, answer_csv, write_list
-from orders.http.headers import caller, etag, if_match
+from orders.http.headers import caller, if_match
 from orders.http.openapi.auto_schema import endpoint
 from orders.http.openapi.parameters import FORMAT, IF_MATCH, PAGING, filters, ordering
 from orders.http.pagination import PAGING as PAGING_NAMES

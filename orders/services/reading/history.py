@@ -1,17 +1,14 @@
-"""An order's audit trail: the whole history, the timeline for tracking, and the new entries for streams."""
+"""An order's audit trail: that of one version of the order, and the new entries for streams."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from orders.domain.callers import Caller
 from orders.domain.errors import NotFound
 from orders.domain.lifecycle import OrderStatus, VendorOrderStatus
 from orders.domain.records import OrderRecord
 from orders.store.models import Order, OrderEvent, VendorOrder
-from orders.store.order_queries import read_order
 
 CONFIRMED = f"order.{OrderStatus.CONFIRMED}"
 
@@ -19,23 +16,9 @@ MAX_ENTRIES = 1000
 """Maximum entries of one read; far above the length of any trail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """An order and its audit trail, oldest first."""
-
-    order: OrderRecord
-    timeline: Sequence[OrderEvent]
-
-
-def track(*, caller: Caller, order_id: uuid.UUID) -> Tracked:
-    """Return the order's shipments and timeline. Raises NotFound."""
-    return Tracked(read_order(caller, order_id), entries(order_id=order_id))
-
-
-def history(*, caller: Caller, order_id: uuid.UUID) -> Sequence[OrderEvent]:
-    """Return the order's audit trail, oldest first. Raises NotFound."""
-    ensure_order_visible(caller=caller, order_id=order_id)
-    return entries(order_id=order_id)
+def trail_of(*, order: OrderRecord) -> list[OrderEvent]:
+    """Return the audit trail of this version of the order, oldest first: without what has happened since it was read."""
+    return list(_entries(order.row.id).filter(sequence__lte=order.row.event_count)[:MAX_ENTRIES])
 
 
 def ensure_order_visible(*, caller: Caller, order_id: uuid.UUID) -> None:
@@ -53,9 +36,9 @@ def ensure_vendor_order_visible(*, caller: Caller, vendor_order_id: uuid.UUID) -
     return order_id
 
 
-def entries(*, order_id: uuid.UUID, after: int = 0) -> list[OrderEvent]:
+def entries(*, order_id: uuid.UUID, after: int) -> list[OrderEvent]:
     """Return the order's entries after sequence `after`, oldest first."""
-    return list(OrderEvent.objects.filter(order_id=order_id, sequence__gt=after).order_by("sequence")[:MAX_ENTRIES])
+    return list(_entries(order_id).filter(sequence__gt=after)[:MAX_ENTRIES])
 
 
 def vendor_order_entries(*, vendor_order_id: uuid.UUID, after: int) -> tuple[list[OrderEvent], int]:
@@ -65,10 +48,13 @@ def vendor_order_entries(*, vendor_order_id: uuid.UUID, after: int) -> tuple[lis
     which no vendor acts: it is one entry of the order's trail, common to all of its vendors.
     """
     (order_id, event_count) = VendorOrder.objects.values_list("order_id", "order__event_count").get(id=vendor_order_id)
-    trail = OrderEvent.objects.filter(order_id=order_id).order_by("sequence")
-    own = trail.filter(Q(vendor_order_id=vendor_order_id) | Q(type=CONFIRMED))[:MAX_ENTRIES]
+    own = _entries(order_id).filter(Q(vendor_order_id=vendor_order_id) | Q(type=CONFIRMED))[:MAX_ENTRIES]
     numbered = (_numbered(entry, number) for number, entry in enumerate(own, start=1))
     return [entry for entry in numbered if entry.sequence > after], event_count
+
+
+def _entries(order_id: uuid.UUID) -> QuerySet[OrderEvent]:
+    return OrderEvent.objects.filter(order_id=order_id).order_by("sequence")
 
 
 def _numbered(entry: OrderEvent, number: int) -> OrderEvent:
