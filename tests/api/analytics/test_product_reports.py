@@ -110,6 +110,16 @@ def test_vendors_see_their_own_products_alone_and_admins_those_of_a_vendor(shop:
     assert {row["vendor_id"] for row in everything} == {shop.vendor_id, shop.other_id}
 
 
+def test_nothing_of_another_vendor_is_in_any_report_of_a_vendor(shop: Shop) -> None:
+    for name in ("sales", "top-products", "bought-together", "funnel", "coupons"):
+        for format_ in ("json", "csv"):
+            query = {**FILE, "format": format_, **({"product_id": shop.mug} if name == "bought-together" else {})}
+            answer = shop.vendor.get(f"/analytics/{name}", params=query)
+            assert answer.status_code == 200
+            assert shop.other_id not in answer.text
+            assert shop.book not in answer.text
+
+
 def test_bought_together_has_the_other_products_of_the_same_sales(shop: Shop) -> None:
     found = report(shop.admin, "bought-together", *DAYS, product_id=shop.mug)
     assert list(found) == ["from", "to", "timezone", "orders", "results"]
