@@ -123,6 +123,11 @@ def test_a_generated_client_takes_an_order_from_checkout_to_delivery(world: Worl
     page = customer("list_orders", limit=1, ordering=model("Ordering").TOTAL_DESCENDING, q=order.number).parsed
     assert [found.status for found in page.results] == ["delivered"]
 
+    report = vendor("report_sales", timezone="Europe/Paris", interval=model("Interval").MONTH, currency="EUR").parsed
+    assert report.totals[0].revenue == "20.00"
+    assert report.results[-1].end == report.to
+    assert vendor("report_funnel").parsed.steps.delivered == 1
+
 
 def test_a_generated_client_reads_every_refusal_as_a_problem(world: World, api: MakeApi) -> None:
     product = world.product(stock=1)
