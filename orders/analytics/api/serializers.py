@@ -24,6 +24,8 @@ Figures = Mapping[str, int]
 Record = Mapping[str, Any]
 
 FUNDERS = ["vendor", "platform"]
+"""As coupons have them (`orders.coupons.rules.FundedBy`): one capability imports nothing of another."""
+
 STEPS = ("placed", "confirmed", "processing", "shipped", "delivered", "cancelled", "expired")
 TIMED_STEPS = ("confirmed", "processing", "shipped", "delivered")
 CANCELLERS = ("customer", "vendor", "admin", "system")
