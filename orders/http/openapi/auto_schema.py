@@ -60,7 +60,7 @@ class ViewSchema(AutoSchema):
         endpoint = self._endpoint
         conditional = IF_MATCH in endpoint.parameters or IF_NONE_MATCH in endpoint.parameters
         tagged = conditional and endpoint.status != 204
-        headers = ["X-Request-ID", *endpoint.headers, *(["ETag"] if tagged else [])]
+        headers = ["X-Request-ID", *problems.RATE_LIMITS, *endpoint.headers, *(["ETag"] if tagged else [])]
         for response in operation["responses"].values():
             response["headers"] = problems.references("headers", headers)
             for media_type, content in response.get("content", {}).items():
