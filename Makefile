@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists coupon-rush clean
+.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists coupon-rush limits-cost clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -92,6 +92,9 @@ lists: install ## Measure the pages of lists with 20 thousand and 2 million orde
 
 coupon-rush: install ## Measure how many uses of one coupon two servers take in a minute (ARGS='--orders 3000 --rounds 3')
 	@$(PYTHON_OF_MAKE) -m tests.load.coupon_rush $(ARGS)
+
+limits-cost: install ## Measure what the rate limits cost a checkout at 32 at once (ARGS='--orders 1500 --rounds 8')
+	@$(PYTHON_OF_MAKE) -m tests.load.rate_limit_cost $(ARGS)
 
 clean: install ## Delete the local stack's state and all caches
 	@$(BIN)/python -m compose.local forget

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compose.stack import CHECKOUT, Stack
-from orders.http.throttling.buckets import Buckets, Draw, cost, level
+from orders.http.throttling.buckets import Buckets, Draw, level
 from orders.http.throttling.policies import Policy
 from tests.support.rate_limits import left, refused
 from tests.support.server import server
@@ -114,7 +114,7 @@ def test_the_script_draws_as_the_buckets_of_a_process_do(stack: Stack, looks: li
     keys, buckets = [f"test:{uuid.uuid4()}".encode() for _ in SLOW], Buckets()
     made = [[Draw(SLOW[place], keys[place], *change) for place, change in look] for look in looks]
     flat = list(itertools.chain.from_iterable(made))
-    arguments = [struct.pack("<dddd", draw.policy.quota, cost(draw.policy), draw.taken, draw.held) for draw in flat]
+    arguments = [struct.pack("<dddd", draw.policy.quota, draw.policy.cost, draw.taken, draw.held) for draw in flat]
     with redis.Redis.from_url(stack.environment["REDIS_URL"]) as client:
         reply: Any = iter(client.eval(script, len(flat), *(draw.key for draw in flat), *arguments, *map(len, made)))
         for look in made:

@@ -182,5 +182,5 @@ def test_nothing_of_a_caller_is_readable_in_a_key() -> None:
 
 
 def test_a_policy_is_written_as_a_structured_field() -> None:
-    assert DEFAULTS["checkout"].field == '"checkout";q=30;w=60'
-    assert DEFAULTS["streams"].field == '"streams";q=20;qu="concurrent-requests"'
+    assert DEFAULTS["checkout"].member == '"checkout";q=30;w=60'
+    assert DEFAULTS["streams"].member == '"streams";q=20;qu="concurrent-requests"'

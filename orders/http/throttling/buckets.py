@@ -49,14 +49,9 @@ class Look(NamedTuple):
     levels: Sequence[Level]
 
 
-def cost(policy: Policy) -> int:
-    """Return the credit that one unit costs."""
-    return (policy.window or 0) * SECOND
-
-
 def level(policy: Policy, credit: int, held: int) -> Level:
     """Return the level of a bucket with this credit, of which the units held are taken off already."""
-    unit = cost(policy)
+    unit = policy.cost
     remaining = max(0, credit // unit)
     if credit >= policy.quota * unit:
         return Level(policy, remaining)
@@ -90,7 +85,7 @@ class Buckets:
         """Make all draws or, when a bucket does not have enough units, none. `now` is in µs."""
         found = [self._find(draw, now) for draw in draws]
         is_allowed = all(
-            draw.taken + draw.held <= max(0, bucket.credit // cost(draw.policy) - bucket.held)
+            draw.taken + draw.held <= max(0, bucket.credit // draw.policy.cost - bucket.held)
             for draw, bucket in zip(draws, found, strict=True)
             if draw.taken + draw.held > 0
         )
@@ -102,14 +97,14 @@ class Buckets:
         return Look(
             is_allowed,
             [
-                level(draw.policy, bucket.credit - bucket.held * cost(draw.policy), bucket.held)
+                level(draw.policy, bucket.credit - bucket.held * draw.policy.cost, bucket.held)
                 for draw, bucket in zip(draws, found, strict=True)
             ],
         )
 
     def _find(self, draw: Draw, now: int) -> _Bucket:
         """Return the bucket as it is now."""
-        full = draw.policy.quota * cost(draw.policy)
+        full = draw.policy.quota * draw.policy.cost
         if draw.key not in self._buckets:
             return _Bucket(full, now, 0, 0)
         self._buckets.move_to_end(draw.key)
@@ -118,7 +113,7 @@ class Buckets:
         return _Bucket(credit, now, held if now < held_until else 0, held_until)
 
     def _change(self, draw: Draw, bucket: _Bucket) -> _Bucket:
-        credit = max(0, bucket.credit - draw.taken * cost(draw.policy))
+        credit = max(0, bucket.credit - draw.taken * draw.policy.cost)
         held_until = bucket.at + HOLD_SECONDS * SECOND if draw.held > 0 else bucket.held_until
         changed = _Bucket(credit, bucket.at, max(0, bucket.held + draw.held), held_until)
         self._buckets[draw.key] = changed

@@ -18,10 +18,10 @@ from typing import Any
 import hiredis
 import structlog
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from orders.http.metrics import RATE_LIMIT_SECONDS, RATE_LIMIT_STORE_UP
-from orders.http.throttling.buckets import Buckets, Draw, Look, cost, level
+from orders.http.throttling.buckets import Buckets, Draw, Look, level
 from orders.http.throttling.policies import Policy
 
 MAX_SECONDS = 0.05
@@ -33,8 +33,6 @@ BUSY_TURNS = 10
 CONNECT_SECONDS = 3
 MAX_PAUSE_SECONDS = 10
 PROBE = Draw(Policy("probe", 1, 1), b"rate-limits:probe")
-
-FAILURES = (RedisError, OSError, TimeoutError)
 
 _SCRIPT = Path(__file__).with_name("buckets.lua").read_text()
 _SCRIPT_SHA = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -49,7 +47,7 @@ class RateLimiter:
     """The rate limits of one process. `run` is its background task."""
 
     def __init__(self, connection: AbstractConnection) -> None:
-        self.streams = OpenStreams()
+        self.streams = CallerStreams()
         self._connection = connection
         self._buckets = Buckets()
         self._is_up = False
@@ -120,7 +118,7 @@ class RateLimiter:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._connection.connect()  # type: ignore[no-untyped-call]
             await self._ask([[PROBE]])
-        except FAILURES:
+        except Exception:  # any error: the next attempt repeats it
             return False
         return True
 
@@ -138,11 +136,11 @@ class RateLimiter:
         return self._buckets.look(draws, time.monotonic_ns() // 1000)
 
     async def _ask(self, looks: Sequence[Sequence[Draw]]) -> list[Look]:
-        """Return the looks made in Redis. Raises one of FAILURES."""
+        """Return the looks made in Redis. Raises RedisError, OSError or TimeoutError."""
         draws = list(itertools.chain.from_iterable(looks))
         arguments: list[bytes | int] = [
             *(draw.key for draw in draws),
-            *(_pack(draw.policy.quota, cost(draw.policy), draw.taken, draw.held) for draw in draws),
+            *(_pack(draw.policy.quota, draw.policy.cost, draw.taken, draw.held) for draw in draws),
             *map(len, looks),
         ]
         async with _TimeLimit():
@@ -183,7 +181,7 @@ class _TimeLimit:
             self._timeout.reschedule(self._loop.time())
 
 
-class OpenStreams:
+class CallerStreams:
     """The open streams of each caller in this process."""
 
     def __init__(self) -> None:

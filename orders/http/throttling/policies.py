@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orders.http import paths
 
@@ -21,11 +21,16 @@ class Policy:
     window: int | None
     """Seconds; None for a limit of concurrent requests."""
 
-    @property
-    def field(self) -> str:
-        """Return the policy's member of RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers, RFC 9651)."""
+    member: str = field(init=False)
+    """The policy's member of RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers, RFC 9651)."""
+
+    cost: int = field(init=False)
+    """The credit that a unit costs (`orders/http/throttling/buckets.py`): the window in µs."""
+
+    def __post_init__(self) -> None:
         unit = 'qu="concurrent-requests"' if self.window is None else f"w={self.window}"
-        return f'"{self.name}";q={self.quota};{unit}'
+        object.__setattr__(self, "member", f'"{self.name}";q={self.quota};{unit}')
+        object.__setattr__(self, "cost", 1_000_000 * (self.window or 0))
 
 
 DEFAULTS: Mapping[str, Policy] = {

@@ -15,7 +15,7 @@ CONCURRENT_RETRY_SECONDS = 10
 
 def set_fields(response: HttpResponseBase, levels: Sequence[Level]) -> None:
     """Set the fields of the policies that a request belongs to (draft-ietf-httpapi-ratelimit-headers, RFC 9651)."""
-    response["RateLimit-Policy"] = ", ".join(level.policy.field for level in levels)
+    response["RateLimit-Policy"] = ", ".join(level.policy.member for level in levels)
     response["RateLimit"] = ", ".join(map(_member, levels))
 
 
