@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists coupon-rush caching clean
+.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists coupon-rush limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -95,6 +95,9 @@ coupon-rush: install ## Measure how many uses of one coupon two servers take in 
 
 caching: install ## Measure bytes and CPU of each response that clients keep, for 200 and for 304 (ARGS='--requests 2000 --rounds 3')
 	@$(PYTHON_OF_MAKE) -m tests.load.caching $(ARGS)
+
+limits-cost: install ## Measure what the rate limits cost a checkout at 32 at once (ARGS='--orders 1500 --rounds 8')
+	@$(PYTHON_OF_MAKE) -m tests.load.rate_limit_cost $(ARGS)
 
 clean: install ## Delete the local stack's state and all caches
 	@$(BIN)/python -m compose.local forget

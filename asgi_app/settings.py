@@ -6,8 +6,9 @@ invalid one.
 
 from django.core.exceptions import ImproperlyConfigured
 
-from asgi_app import addresses, limits, logs
+from asgi_app import addresses, logs
 from asgi_app.environment import Env, is_public_key, placeholders
+from orders.http.throttling import policies
 
 env = Env()
 
@@ -58,7 +59,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
-MIDDLEWARE = ["orders.http.middleware.identify_request", "orders.http.middleware.authenticate"]
+MIDDLEWARE = [  # in the order of the contract: 401, 429, then what a view refuses
+    "orders.http.middleware.identify_request",
+    "orders.http.throttling.middleware.limit_failed_authentication",
+    "orders.http.middleware.authenticate",
+    "orders.http.throttling.middleware.limit_rate",
+    "orders.http.middleware.validate_host",
+]
 SILENCED_SYSTEM_CHECKS = [
     # Django's own middleware uses a thread for each request: asgi_app/server/response_headers.py replaces it.
     "security.W001",  # SecurityMiddleware
@@ -158,9 +165,8 @@ OUTBOX_GIVE_UP_SECONDS = env.int("OUTBOX_GIVE_UP_SECONDS", default=24 * 3600)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=60)
 STREAMS_IN_FLIGHT = env.int("STREAMS_IN_FLIGHT", default=500)
 SHUTDOWN_DRAIN_SECONDS = env.int("SHUTDOWN_DRAIN_SECONDS", default=0, least=0)
-RATE_LIMITS = env.str("RATE_LIMITS", default="on")
 try:
-    STREAMS_PER_CALLER = limits.streams_per_caller(RATE_LIMITS)
+    RATE_LIMITS = policies.parse(env.str("RATE_LIMITS", default="on"))
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from None
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), in_capitals=True)

@@ -6,7 +6,7 @@ new connection checks that its server is the primary, and after a failure all co
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import redis.asyncio as redis
 from django.conf import settings
@@ -35,13 +35,25 @@ def connect(url: str = "") -> redis.Redis:
 
     It never retries a command: a repeated write would be a second message.
     """
-    return redis.Redis.from_url(
-        url or settings.REDIS_URL,
-        socket_connect_timeout=settings.REDIS_CONNECT_TIMEOUT_SECONDS,
-        socket_timeout=settings.REDIS_READ_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-        redis_connect_func=_on_connect,
-    )
+    return redis.Redis.from_url(url or settings.REDIS_URL, **_options(settings.REDIS_READ_TIMEOUT_SECONDS))
+
+
+def connection() -> AbstractConnection:
+    """Return a connection to REDIS_URL that is not open yet, for a caller that limits the time of each reply itself.
+
+    The client's own time limits, and its pool, take longer than the reply (docs/decisions.md).
+    """
+    pool = redis.ConnectionPool.from_url(settings.REDIS_URL, **_options(None))
+    return cast(AbstractConnection, pool.make_connection())  # type: ignore[no-untyped-call]
+
+
+def _options(read_seconds: float | None) -> dict[str, Any]:
+    return {
+        "socket_connect_timeout": settings.REDIS_CONNECT_TIMEOUT_SECONDS,
+        "socket_timeout": read_seconds,
+        "retry": Retry(NoBackoff(), 0),
+        "redis_connect_func": _on_connect,
+    }
 
 
 async def check(client: redis.Redis) -> None:

@@ -23,6 +23,7 @@ from messaging import bus
 from messaging.relay import Relay
 from messaging.subscriber import Subscriber
 from orders.http.authentication import JWTAuthenticator
+from orders.http.throttling.limiter import RateLimiter
 from orders.runtime.loop_health import LoopHealth
 from orders.services.checkout.checkout import CheckoutService
 from orders.services.reading.order_events import OpenStreams, OrderEventNotifier
@@ -76,7 +77,7 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
             closing.push_async_callback(published.close)
             published.start()
         subscriber, relay = Subscriber(), Relay()
-        notifier = OrderEventNotifier(OpenStreams(settings.STREAMS_IN_FLIGHT, settings.STREAMS_PER_CALLER))
+        notifier = OrderEventNotifier(OpenStreams(settings.STREAMS_IN_FLIGHT))
         closing.push_async_callback(subscriber.close)
         closing.push_async_callback(relay.close)
         loops = {
@@ -86,6 +87,11 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
             "relay": _loop(relay.run(), *relay.health.values()),
             "watch": _loop(notifier.run(), notifier.health),
         }
+        limiter = RateLimiter(bus.connection())
+        closing.push_async_callback(limiter.close)
+        if settings.RATE_LIMITS:
+            await limiter.open()
+            loops["rate limits"] = _loop(limiter.run())
         closing.push_async_callback(end_tasks, [loop.task for loop in loops.values()])
         checkout, authenticator = CheckoutService(clients), JWTAuthenticator(published)
         closing.push_async_callback(_finish, checkout, relay, loops["relay"].task)
@@ -93,7 +99,7 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
         if published:
             readiness.checks["identity"] = published.check
         closing.push_async_callback(readiness.close)
-        yield ServerState(clients, checkout, authenticator, notifier, readiness)
+        yield ServerState(clients, checkout, authenticator, notifier, readiness, limiter)
 
 
 def check_root_path(root_path: str) -> None:

@@ -16,7 +16,8 @@ from asgi_app.server.graceful_shutdown import GracefulShutdown
 from asgi_app.server.handler import read_body
 from asgi_app.server.response_headers import CONNECTION_CLOSE, HEADERS, with_headers
 from orders.domain.errors import Overloaded
-from orders.http.middleware import API, request_id_of
+from orders.http import paths
+from orders.http.middleware import request_id_of
 from orders.http.problems import problem_body
 from orders.http.state import RequestState, state_in
 from orders.runtime.concurrency import ConcurrencyLimiter
@@ -25,8 +26,6 @@ from orders.services.checkout.checkout import CheckoutService
 from orders.services.reading.order_events import OrderEventNotifier
 
 Kind = Literal["checkout", "request", "stream"]
-
-CHECKOUT = "POST", f"{API}orders"
 
 MAX_OPENING_STREAMS, OPENING_SECONDS = 10, 2
 """Streams that open concurrently, and how long the next ones wait: after a restart all clients reconnect at the same time."""
@@ -143,11 +142,11 @@ class Slot:
 
 def kind_of(method: str, path: str) -> Kind | None:
     """Return the limit against which a request counts; None for requests that are always admitted."""
-    if not path.startswith(API):
+    if not path.startswith(paths.API):
         return None
-    if path.endswith("/stream") and method in ("GET", "HEAD"):
+    if paths.opens_stream(method, path):
         return "stream"
-    return "checkout" if (method, path) == CHECKOUT else "request"
+    return "checkout" if (method, path) == ("POST", paths.CHECKOUT) else "request"
 
 
 def _releasing(slot: Slot, send: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 from asgi_app.health import Readiness
 from clients.service_clients import ServiceClients
 from orders.http.authentication import JWTAuthenticator
+from orders.http.throttling.limiter import RateLimiter
 from orders.services.checkout.checkout import CheckoutService
 from orders.services.reading.order_events import OrderEventNotifier
 
@@ -19,6 +20,7 @@ class ServerState:
     authenticator: JWTAuthenticator
     notifier: OrderEventNotifier
     readiness: Readiness
+    limiter: RateLimiter
 
     def by_class(self) -> dict[str, Any]:
         """Return the entries of the ASGI scope's state."""

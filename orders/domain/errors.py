@@ -189,10 +189,13 @@ class IdempotencyKeyReused(OrderError):
 
 
 class RateLimited(OrderError):
-    """The caller exceeds a limit that applies to each caller."""
+    """The caller has used up the quota of a policy. Carries `violated-policies`, their names."""
 
     code = "rate_limited"
-    retry_after = 10
+
+    def __init__(self, detail: str, policies: Iterable[str] = (), retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail, **{"violated-policies": [*policies]})
 
 
 class DependencyUnavailable(OrderError):

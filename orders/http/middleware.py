@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
 from clients import tracing
-from orders.domain.errors import NotAuthenticated, OrderError
+from orders.domain.errors import Invalid, NotAuthenticated, OrderError
+from orders.http import paths
 from orders.http.authentication import JWTAuthenticator
 from orders.http.headers import lines
 from orders.http.hosts import check_host
@@ -21,7 +22,6 @@ from orders.http.state import RequestState, state_of
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 MAX_ID_LENGTH = 200
-API = "/api/v1/"
 
 log = structlog.get_logger()
 
@@ -54,24 +54,42 @@ def identify_request(get_response: View) -> View:
 
 @async_only_middleware
 def authenticate(get_response: View) -> View:
-    """Refuse requests to the API without a valid token or for another host; set `request.user` and `request.auth`.
+    """Refuse requests to the API without a valid token; set `request.user` and `request.auth`.
 
     Here and not in DRF's authentication: it waits for the issuer's keys, and a path that does not exist needs a token too.
     """
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(API):
+        if request.path_info.startswith(paths.API):
             try:
                 authorization = _authorization(request)
                 slot_released = state_of(request, RequestState).slot_released
                 authenticator = state_of(request, JWTAuthenticator)
-                request.user = await authenticator.caller(authorization, slot_released)  # type: ignore[assignment]
-                request.auth = authorization.partition(" ")[2]  # type: ignore[attr-defined]
-                check_host(request)
+                user = await authenticator.caller(authorization, slot_released)
+                if paths.opens_stream(request.method, request.path_info) and user.expires_at <= time.time():
+                    # The leeway is for clocks that differ, not for a stream that would end immediately.
+                    raise NotAuthenticated("Invalid token: it has expired. Request a new one.")
             except OrderError as error:
                 return problem(request.path, error)
             except Exception as error:  # any error: the client gets a problem response
                 return failure(request.path, error)
+            request.user = user  # type: ignore[assignment]
+            request.auth = authorization.partition(" ")[2]  # type: ignore[attr-defined]
+        return await get_response(request)
+
+    return middleware
+
+
+@async_only_middleware
+def validate_host(get_response: View) -> View:
+    """Refuse requests to the API for another host, once their caller is known and counted."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(paths.API):
+            try:
+                check_host(request)
+            except Invalid as error:
+                return problem(request.path, error)
         return await get_response(request)
 
     return middleware

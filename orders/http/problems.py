@@ -52,7 +52,19 @@ STATUSES: Mapping[str, int] = {
     "overloaded": 503,
 }
 
+QUOTA_EXCEEDED = {
+    "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
+    "title": "Request cannot be satisfied as assigned quota has been exceeded",
+}
+"""The registered problem type of `rate_limited` (draft-ietf-httpapi-ratelimit-headers); those of other codes are generic."""
+
 log = structlog.get_logger()
+
+
+class ProblemResponse(HttpResponse):
+    """A response with a problem, and its error, which is None for a failure."""
+
+    error: OrderError | None = None
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
@@ -91,9 +103,10 @@ def _refusal(error: Exception, method: str, view: Any) -> OrderError | None:
     return None
 
 
-def problem(path: str, error: OrderError) -> HttpResponse:
+def problem(path: str, error: OrderError) -> ProblemResponse:
     """Return the response of `error`."""
     response = _response(path, error.code, str(error), error.extra)
+    response.error = error
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     if error.code == "not_authenticated":
@@ -137,15 +150,20 @@ def pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
+def problem_type(code: str) -> Mapping[str, str]:
+    """Return the type and title of a code's problems (RFC 9457, 4.2.1)."""
+    if code == "rate_limited":
+        return QUOTA_EXCEEDED
+    return {"type": "about:blank", "title": code.replace("_", " ").capitalize()}
+
+
 def _bad_request() -> Invalid:
     return Invalid("Bad request: its host or its format is not allowed.")
 
 
 def _rate_limited(wait: float | None) -> RateLimited:
-    error = RateLimited("Too many requests. Retry after the number of seconds in Retry-After.")
-    if wait is not None:
-        error.retry_after = max(1, math.ceil(wait))
-    return error
+    detail = "Too many requests. Retry after the number of seconds in Retry-After."
+    return RateLimited(detail, retry_after=max(1, math.ceil(wait or 0)))
 
 
 def _pointers(detail: Any, place: str) -> Any:
@@ -164,15 +182,14 @@ def problem_body(path: str, error: OrderError, status: int, request_id: str) -> 
     return _body(path, error.code, str(error), error.extra, status, request_id)
 
 
-def _response(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> HttpResponse:
+def _response(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> ProblemResponse:
     body = _body(path, code, detail, extra, STATUSES[code], request_id.get())
-    return HttpResponse(body, status=STATUSES[code], content_type="application/problem+json")
+    return ProblemResponse(body, status=STATUSES[code], content_type="application/problem+json")
 
 
 def _body(path: str, code: str, detail: str, extra: Mapping[str, Any], status: int, request_id: str) -> bytes:
     body = {
-        "type": "about:blank",
-        "title": code.replace("_", " ").capitalize(),
+        **problem_type(code),
         "status": status,
         "detail": detail,
         "instance": path,

@@ -48,19 +48,21 @@ def test_a_caller_has_a_limit_of_streams_and_a_closed_one_frees_its_slot(limited
     customer, vendor, path = market.customer, market.vendors[0], f"/orders/{sale.id}/stream"
     with open_streams(customer, path, FOR_EACH) as streams:
         refused = customer.get(path)
-        problem(refused, 429, "rate_limited")
+        problem(refused, 429, "rate_limited", "violated-policies")
         assert refused.headers["retry-after"] == "10"
         assert customer.http.head(f"/api/v1{path}").status_code == 429
         other = limited.person("customer", customer.id)  # another token of the same caller
-        problem(other.get(path), 429, "rate_limited")
-        problem(customer.get(f"/vendor-orders/{sale.parts[0]}/stream"), 429, "rate_limited")  # before 403
+        problem(other.get(path), 429, "rate_limited", "violated-policies")
+        problem(
+            customer.get(f"/vendor-orders/{sale.parts[0]}/stream"), 429, "rate_limited", "violated-policies"
+        )  # before 403
         assert customer.get("/orders").status_code == 200
         with open_streams(vendor, f"/vendor-orders/{sale.parts[0]}/stream", 1):
             pass
         streams[0].__exit__(None, None, None)
         eventually(lambda: customer.http.head(f"/api/v1{path}").status_code == 200, "the slot to be free")
         with open_streams(customer, path, 1):
-            problem(customer.get(path), 429, "rate_limited")
+            problem(customer.get(path), 429, "rate_limited", "violated-policies")
 
 
 def test_refused_streams_take_no_slot(limited: World) -> None:
@@ -136,4 +138,4 @@ def test_by_default_a_caller_has_twenty(stack: Stack, sandbox: Sandbox) -> None:
         customer = world.shopper()
         path = f"/orders/{customer.place()['id']}/stream"
         with open_streams(customer, path, 20):
-            problem(customer.get(path), 429, "rate_limited")
+            problem(customer.get(path), 429, "rate_limited", "violated-policies")

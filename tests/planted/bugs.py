@@ -4,6 +4,7 @@ A bug is a function that is given what stands at its target and returns what is 
 the bug's. It may only import what needs no Django, for it is loaded before everything else.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -332,6 +333,18 @@ def the_relay_ends_with_its_first_failure(_: Any) -> Any:
 )
 def what_a_dead_process_had_claimed_waits_for_minutes(lease_seconds: Any) -> Any:
     return 10 * lease_seconds
+
+
+@bug(
+    "P10",
+    "orders.http.throttling.limiter:RateLimiter._reconnect",
+    f"{FAULTS}rate_limits.py::test_limits_are_kept_by_each_process_while_redis_is_terminated",
+)
+def the_rate_limits_are_never_counted_in_redis_again(_: Any) -> Any:
+    async def wrong(self: Any) -> None:
+        await asyncio.Event().wait()
+
+    return wrong
 
 
 # P11: a forged, replayed or malformed message or token changes nothing

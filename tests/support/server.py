@@ -16,15 +16,17 @@ from compose.stack import CHECKOUT, Stack
 
 
 @contextmanager
-def server(stack: Stack, name: str, application: str = "asgi_app.asgi:application", **settings: str) -> Iterator[str]:
-    """Run a server of `application` and yield its address once it is ready; its log is `name`'s in the stack's folder."""
+def server(
+    stack: Stack, name: str, application: str = "asgi_app.asgi:application", probe: str = "/readyz", **settings: str
+) -> Iterator[str]:
+    """Run a server of `application` and yield its address once `probe` succeeds; its log is `name`'s in the stack's folder."""
     port = free_port()
     process = _process(stack, name, port, application, settings)
     process.start()
     try:
         url = f"http://{HOST}:{port}"
         process.wait_ready(
-            lambda: httpx.get(f"{url}/readyz", trust_env=False, verify=False).raise_for_status(), errors=httpx.HTTPError
+            lambda: httpx.get(url + probe, trust_env=False, verify=False).raise_for_status(), errors=httpx.HTTPError
         )
         yield url
     finally:

@@ -104,8 +104,18 @@ def test_every_error_becomes_a_complete_problem(error: type[OrderError]) -> None
     assert fields["detail"] == str(an(error))
     assert fields["instance"] == "/api/v1/orders"
     assert fields["request_id"] == "r-1"
-    assert fields["type"] == "about:blank"
-    assert fields["title"].replace(" ", "_").lower() == error.code
+    if error is not RateLimited:
+        assert fields["type"] == "about:blank"
+        assert fields["title"].replace(" ", "_").lower() == error.code
+
+
+def test_a_used_up_quota_has_its_registered_type() -> None:
+    answer = problem("/", RateLimited("No.", ["checkout", "coupon_guess"], retry_after=60))
+    fields = body(answer)
+    assert answer["Retry-After"] == "60"
+    assert fields["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    assert fields["title"] == "Request cannot be satisfied as assigned quota has been exceeded"
+    assert fields["violated-policies"] == ["checkout", "coupon_guess"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.support.settings import ENOUGH, refusal, start
 NUMBERS = sorted(
     name for name, value in start(ENOUGH).items() if isinstance(value, int | float) and not isinstance(value, bool)
 )
-NOT_SETTINGS = {"DATA_UPLOAD_MAX_MEMORY_SIZE", "STREAMS_PER_CALLER"}
+NOT_SETTINGS = {"DATA_UPLOAD_MAX_MEMORY_SIZE"}
 ZERO_MEANS_NONE = {
     "CHECKOUTS_IN_FLIGHT",
     "REQUESTS_IN_FLIGHT",

@@ -61,7 +61,7 @@ class ViewSchema(AutoSchema):
         endpoint = self._endpoint
         conditional = IF_MATCH in endpoint.parameters or IF_NONE_MATCH in endpoint.parameters
         tagged = conditional and endpoint.status != 204
-        headers = problems.references("headers", ["X-Request-ID", *endpoint.headers])
+        headers = problems.references("headers", ["X-Request-ID", *problems.RATE_LIMITS, *endpoint.headers])
         if tagged:
             headers["ETag"] = {"$ref": f"#/components/headers/{'ETagOfJSON' if self._has_file else 'ETag'}"}
         for response in operation["responses"].values():

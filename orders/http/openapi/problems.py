@@ -8,18 +8,22 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from orders.http.problems import STATUSES
+from orders.http.problems import STATUSES, problem_type
 from orders.http.serializers import ShortageSerializer, money
 
 EVERYWHERE = (
     "invalid",
     "not_authenticated",
+    "rate_limited",
     "permission_denied",
     "internal_error",
     "dependency_unavailable",
     "overloaded",
 )
 """The codes of every endpoint."""
+
+RATE_LIMITS = ("RateLimit-Policy", "RateLimit")
+"""The headers of every response to a caller whose token is valid."""
 
 HEADERS = {
     "not_authenticated": ("WWW-Authenticate",),
@@ -81,6 +85,15 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
     dependency = DependencyField(required=False, help_text="With `dependency_unavailable`: the dependency that failed.")
 
+    def get_fields(self) -> Any:
+        """Return the declared fields, and the one whose name is no name of Python."""
+        policies = serializers.ListField(
+            child=serializers.CharField(),
+            required=False,
+            help_text="With `rate_limited`: the policies without a unit left.",
+        )
+        return {**super().get_fields(), "violated-policies": policies}
+
 
 def responses(schema: AutoSchema, codes: Collection[str]) -> dict[str, Any]:
     """Return the error responses of an operation by status; a response with a single code is a component named by it."""
@@ -96,7 +109,8 @@ def _response(schema: AutoSchema, codes: list[str]) -> dict[str, Any]:
 
     A schema that narrows Problem would be more exact, but client generators can't merge the two and leave the response out.
     """
-    headers = dict.fromkeys(["X-Request-ID", *(header for code in codes for header in HEADERS.get(code, ()))])
+    limits = () if codes == ["not_authenticated"] else RATE_LIMITS
+    headers = dict.fromkeys(["X-Request-ID", *limits, *(header for code in codes for header in HEADERS.get(code, ()))])
     problem = schema.resolve_serializer(ProblemSerializer, "response")
     response = {
         "description": " or ".join(f"`{code}`" for code in codes),
@@ -118,8 +132,7 @@ def examples(errors: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _example(code: str, *, detail: str, **extra: Any) -> dict[str, Any]:
     return {
-        "type": "about:blank",
-        "title": code.replace("_", " ").capitalize(),
+        **problem_type(code),
         "status": STATUSES[code],
         "detail": detail,
         "instance": "/api/v1/orders",

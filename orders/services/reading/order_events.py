@@ -6,7 +6,6 @@ subscriptions of the process together; a commit of this process runs it at once.
 
 import asyncio
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -14,8 +13,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 from django.db import connection
 
-from orders.domain.callers import Caller
-from orders.domain.errors import DependencyUnavailable, Overloaded, RateLimited
+from orders.domain.errors import DependencyUnavailable, Overloaded
 from orders.runtime import commit_signal
 from orders.runtime.loop_health import LoopHealth
 from orders.store import database
@@ -55,34 +53,26 @@ class Subscription:
 
 
 class OpenStreams:
-    """The number of open streams of one process, in total and for each caller. A limit of None means unlimited."""
+    """The number of open streams of one process, which has a limit."""
 
-    def __init__(self, limit: int, limit_for_each: int | None) -> None:
-        self._limit, self._limit_for_each = limit, limit_for_each
-        self._callers: Counter[tuple[str, str]] = Counter()
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._count = 0
 
     def is_full(self) -> bool:
-        """Return whether the process has reached its limit of streams."""
+        """Return whether the process has reached its limit."""
         return self._count >= self._limit
 
     @contextmanager
-    def opened(self, caller: Caller) -> Iterator[None]:
-        """Count a stream of the caller for the duration of the context. Raises Overloaded or RateLimited."""
-        key = caller.role, caller.id
+    def opened(self) -> Iterator[None]:
+        """Count a stream for the duration of the context. Raises Overloaded."""
         if self.is_full():
             raise Overloaded("Too many streams open on this server. Retry the same request in 1 second.")
-        if self._limit_for_each is not None and self._callers.get(key, 0) >= self._limit_for_each:
-            raise RateLimited(f"{self._limit_for_each} streams are open, the maximum for one caller. Close one first.")
-        self._callers[key] += 1
         self._count += 1
         try:
             yield
         finally:
             self._count -= 1
-            self._callers[key] -= 1
-            if not self._callers[key]:
-                del self._callers[key]
 
 
 class OrderEventNotifier:
