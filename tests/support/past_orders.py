@@ -1,7 +1,7 @@
 """Orders with steps at given times, as if they had been placed and paid then: the trail is append-only, so it is inserted whole."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class PastOrder:
     placed_at: str
     lines: list[Line]
     customer_id: str = field(default_factory=lambda: f"c-{uuid.uuid4()}")
-    coupons: list[tuple[Mapping[str, Any], int]] = field(default_factory=list)
+    coupons: Sequence[tuple[Mapping[str, Any], int]] = ()
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def __post_init__(self) -> None:
