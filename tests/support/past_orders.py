@@ -41,7 +41,7 @@ class PastOrder:
     placed_at: str
     lines: list[Line]
     customer_id: str = field(default_factory=lambda: f"c-{uuid.uuid4()}")
-    coupons: Sequence[tuple[Mapping[str, Any], int]] = ()
+    coupons: Sequence[tuple[Mapping[str, Any], int]] = field(default_factory=list)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def __post_init__(self) -> None:
