@@ -28,11 +28,15 @@ SALT = "orders.api.cursors"  # part of the signature of the cursors that clients
 SEPARATOR = "."
 
 
-def limit(text: str) -> int:
-    """Parse the maximum number of results of a page."""
-    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT:
-        return int(text)
-    raise ValueError(f"Not a whole number from 1 to {MAX_LIMIT}.")
+def whole_number(most: int) -> Callable[[str], int]:
+    """Return the parser of a whole number from 1 to `most`."""
+
+    def parse(text: str) -> int:
+        if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= most:
+            return int(text)
+        raise ValueError(f"Not a whole number from 1 to {most}.")
+
+    return parse
 
 
 def one_of(known: Sequence[str]) -> Callable[[str], str]:
@@ -50,7 +54,7 @@ def one_of(known: Sequence[str]) -> Callable[[str], str]:
 def fields(orderings: tuple[str, ...]) -> dict[str, ParameterField]:
     """Return the fields of a page's parameters, built once for all lists with these orderings."""
     return {
-        "limit": ParameterField(limit),
+        "limit": ParameterField(whole_number(MAX_LIMIT)),
         "ordering": ParameterField(one_of(orderings)),
         "format": ParameterField(one_of(FORMATS)),
     }

@@ -1,7 +1,6 @@
 """The parameters of reports, each declared once for validation and for the OpenAPI document."""
 
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from orders.analytics.reports.rankings import PRODUCT_ORDERINGS
@@ -15,9 +14,9 @@ from orders.analytics.time_ranges import (
     read_zone,
 )
 from orders.domain.money import DECIMALS
-from orders.http.filters import PLAIN_OFFSET, ListFilter, ListFilterSet, TextFilter
+from orders.http.filters import PLAIN_OFFSET, ListFilter, ListFilterSet, Schema, TextFilter
 from orders.http.openapi.parameters import SCHEMAS
-from orders.http.pagination import FORMATS, one_of
+from orders.http.pagination import FORMATS, one_of, whole_number
 
 FOR_ADMINS = ("vendor_id",)
 """Parameters that are unknown to vendors."""
@@ -25,23 +24,21 @@ FOR_ADMINS = ("vendor_id",)
 BOUGHT_TOGETHER_DATES = 92
 """The maximum number of dates of `bought-together`, which is counted from the orders themselves."""
 
+CURRENCY: Schema = {"type": "string", "pattern": "^[A-Z]{3}$"}
+ZONE: Schema = {"type": "string", "default": "UTC", "examples": ["Europe/Paris"]}
+BOUND: Schema = {
+    "type": "string",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:(00|15|30|45):00([Zz]|[ +-][0-9]{2}:[0-9]{2}))?$",
+    "examples": ["2026-10-25", "2026-10-25T12:15:00+01:00"],
+}
+MONTH: Schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "examples": ["2026-01"]}
+
 
 def currency_code(text: str) -> str:
     """Parse a currency."""
     if text not in DECIMALS:
         raise ValueError("Not a currency of ISO 4217, like EUR.")
     return text
-
-
-def whole_number(most: int) -> Callable[[str], int]:
-    """Return the parser of a whole number from 1 to `most`."""
-
-    def parse(text: str) -> int:
-        if re.fullmatch("[0-9]{1,3}", text) and 1 <= int(text) <= most:
-            return int(text)
-        raise ValueError(f"Not a whole number from 1 to {most}.")
-
-    return parse
 
 
 class ChoiceFilter(ListFilter):
@@ -67,25 +64,21 @@ class LimitFilter(ListFilter):
 class CurrencyFilter(ListFilter):
     """A currency."""
 
-    schema = {"type": "string", "pattern": "^[A-Z]{3}$"}  # noqa: RUF012
+    schema = CURRENCY
     parse = staticmethod(currency_code)
 
 
 class ZoneFilter(ListFilter):
     """A time zone."""
 
-    schema = {"type": "string", "default": "UTC", "examples": ["Europe/Paris"]}  # noqa: RUF012
+    schema = ZONE
     parse = staticmethod(read_zone)
 
 
 class BoundFilter(ListFilter):
     """The beginning or the end of a range, which is read with the zone; an unescaped + arrives as a space."""
 
-    schema = {  # noqa: RUF012
-        "type": "string",
-        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:(00|15|30|45):00([Zz]|[ +-][0-9]{2}:[0-9]{2}))?$",
-        "examples": ["2026-10-25", "2026-10-25T12:15:00+01:00"],
-    }
+    schema = BOUND
 
     @staticmethod
     def parse(text: str) -> str:
@@ -96,7 +89,7 @@ class BoundFilter(ListFilter):
 class MonthFilter(ListFilter):
     """A month; the range of both is read as a whole."""
 
-    schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "examples": ["2026-01"]}  # noqa: RUF012
+    schema = MONTH
     parse = staticmethod(str)
 
 
