@@ -34,7 +34,7 @@ class Outcome:
 
     def __str__(self) -> str:
         verdict = f"SURVIVES: {self.why}" if self.why else "caught"
-        return f"{self.bug.promise:4} {self.bug.name}: {verdict} ({self.seconds:.0f} s)"
+        return f"{self.bug.promise:9} {self.bug.name}: {verdict} ({self.seconds:.0f} s)"
 
 
 def run(tests: Iterable[str], report: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
@@ -88,7 +88,7 @@ def main() -> int:
     if not bugs:
         parser.error(f"no bug has {arguments.only!r} in it: see --list")
     if arguments.list:
-        print("\n".join(f"{bug.promise:4} {bug.name} ({bug.target})" for bug in bugs))
+        print("\n".join(f"{bug.promise:9} {bug.name} ({bug.target})" for bug in bugs))
         return 0
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         return try_all(bugs, Path(folder) / "report.xml")
