@@ -1,4 +1,5 @@
-"""The bugs that are planted: each breaks one promise (P1 to P12, or those of analytics) by replacing one function, and names a test that must fail.
+"""The bugs that are planted: each breaks one promise (P1 to P12, or those of analytics) by replacing one function, and names a
+test that must fail.
 
 A bug is a function that is given what stands at its target and returns what is to stand there instead; its own name is
 the bug's. It may only import what needs no Django, for it is loaded before everything else.
