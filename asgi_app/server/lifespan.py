@@ -76,6 +76,10 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
         if published:
             closing.push_async_callback(published.close)
             published.start()
+        limiter = RateLimiter(bus.connection())
+        closing.push_async_callback(limiter.close)
+        if settings.RATE_LIMITS:
+            await limiter.open()
         subscriber, relay = Subscriber(), Relay()
         notifier = OrderEventNotifier(OpenStreams(settings.STREAMS_IN_FLIGHT))
         closing.push_async_callback(subscriber.close)
@@ -87,11 +91,6 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
             "relay": _loop(relay.run(), *relay.health.values()),
             "watch": _loop(notifier.run(), notifier.health),
         }
-        limiter = RateLimiter(bus.connection())
-        closing.push_async_callback(limiter.close)
-        if settings.RATE_LIMITS:
-            await limiter.open()
-            loops["rate limits"] = _loop(limiter.run())
         closing.push_async_callback(end_tasks, [loop.task for loop in loops.values()])
         checkout, authenticator = CheckoutService(clients), JWTAuthenticator(published)
         closing.push_async_callback(_finish, checkout, relay, loops["relay"].task)

@@ -5,6 +5,7 @@ this process's own buckets, as are all others until Redis responds again: no req
 """
 
 import asyncio
+import contextvars
 import hashlib
 import itertools
 import struct
@@ -44,7 +45,7 @@ log = structlog.get_logger()
 
 
 class RateLimiter:
-    """The rate limits of one process. `run` is its background task."""
+    """The rate limits of one process."""
 
     def __init__(self, connection: AbstractConnection) -> None:
         self.streams = CallerStreams()
@@ -53,6 +54,7 @@ class RateLimiter:
         self._is_up = False
         self._waiting: list[_Waiting] = []
         self._arrived = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
 
     async def look(self, draws: Sequence[Draw]) -> Look:
         """Make all draws in one atomic step or, when a bucket does not have enough units, none."""
@@ -70,14 +72,18 @@ class RateLimiter:
             RATE_LIMIT_SECONDS.observe(time.perf_counter() - began)
 
     async def open(self) -> None:
-        """Connect to Redis; without it, count in this process."""
+        """Connect to Redis; without it, count in this process until it responds."""
         self._set_up(await self._responds())
+        self._running = asyncio.create_task(self._run(), context=contextvars.Context())
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; count in this process from now on."""
+        if self._running:
+            self._running.cancel()
+            await asyncio.wait([self._running])
         await self._connection.disconnect()
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         """Serve the looks until cancelled."""
         try:
             while True:

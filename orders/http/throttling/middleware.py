@@ -30,7 +30,7 @@ from orders.http.throttling.responses import refusal, set_fields
 
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-HELD_SECONDS, LOOK_AGAIN_SECONDS = 0.5, 0.05
+HELD_SECONDS, LOOK_AGAIN_SECONDS = 2, 0.05
 """How long a request waits for units of `coupon_guess` that the same caller's requests hold, and how often it looks."""
 
 
