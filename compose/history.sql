@@ -21,7 +21,7 @@ RETURN -ln(1 - history.random(key, salt)) * hours * interval '1 hour';
 CREATE FUNCTION history.pick(key bigint, place integer, slots integer, count integer, skew double precision) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN slots * floor(count / slots * power(history.random(key * 8 + place, 31), skew))::integer
-    + (place + floor(slots * history.random(key, 32))::integer) % slots;
+    + (place + floor(slots * power(history.random(key, 32), skew))::integer) % slots;
 
 -- Return a UUIDv8 that ends with the shard (orders/domain/ids.py).
 CREATE FUNCTION history.uuid(key bigint, salt integer, shard integer) RETURNS uuid
@@ -46,9 +46,9 @@ CREATE TABLE history.plan (
     first_order_event bigint, first_payment_event bigint);
 CREATE TABLE history.market (
     currency text, decimals integer, vendors integer, share_from double precision, share_until double precision, address jsonb);
-CREATE TABLE history.vendor (n integer, vendor_id text, currency text, rank integer);
+CREATE TABLE history.vendor (n integer, vendor_id text, currency text, rank integer, products integer);
 CREATE TABLE history.product (
-    n integer, vendor integer, rank integer, products integer, product_id text, name text, sku text, unit_price bigint);
+    n integer, vendor integer, rank integer, product_id text, name text, sku text, unit_price bigint);
 -- `key` says which orders use a coupon: first, platform:<rank>, vendor:<id>; null for single-use codes, whose n is below 0.
 CREATE TABLE history.coupon (
     n bigint, key text, code text, kind text, percent integer, amount bigint, currency text, vendor_id text, funded_by text,
@@ -87,9 +87,9 @@ SELECT k AS n, name.id AS customer_id, market.currency, address || jsonb_build_o
 FROM history.plan, generate_series(1, customers) AS k
 CROSS JOIN LATERAL (SELECT 'c-' || lpad(k::text, 7, '0') AS id,
     (ARRAY['Ada', 'Alan', 'Barbara', 'Claude', 'Dennis', 'Edsger', 'Frances', 'Grace', 'Hedy', 'Jean', 'Kathleen', 'Niklaus'])
-        [1 + floor(12 * history.random(k, 2))] AS given,
+        [1 + floor(12 * history.random(k, 2))::integer] AS given,
     (ARRAY['Allen', 'Bartik', 'Booth', 'Dijkstra', 'Hopper', 'Knuth', 'Lamarr', 'Liskov', 'Lovelace', 'Ritchie', 'Shannon', 'Turing'])
-        [1 + floor(12 * history.random(k, 3))] AS family) AS name
+        [1 + floor(12 * history.random(k, 3))::integer] AS family) AS name
 CROSS JOIN LATERAL sha256(convert_to(name.id, 'UTF8')) AS hash
 JOIN history.market ON history.random(k, 1) >= share_from AND history.random(k, 1) < share_until;
 ANALYZE history.plan, history.market, history.vendor, history.product, history.coupon, history.customer;
@@ -104,10 +104,10 @@ FROM history.plan
 CROSS JOIN LATERAL generate_series(began_at, ended_at - interval '1 hour', interval '1 hour') AS begins
 CROSS JOIN LATERAL (
     SELECT (1 + 0.8 * extract(epoch FROM begins - began_at) / extract(epoch FROM ended_at - began_at))
-        * (ARRAY[1.15, 0.95, 0.9, 0.95, 1, 1.1, 1.2])[1 + extract(dow FROM begins)]
+        * (ARRAY[1.15, 0.95, 0.9, 0.95, 1, 1.1, 1.2])[1 + extract(dow FROM begins)::integer]
         * (ARRAY[3, 2, 1, 1, 1, 2, 4, 7, 9, 10, 11, 12, 12, 11, 10, 10, 11, 12, 14, 16, 16, 13, 9, 5])
-            [1 + extract(hour FROM begins)]
-        * (1 + 1.8 * exp(-((extract(doy FROM begins) - 331) / 4) ^ 2))
+            [1 + extract(hour FROM begins)::integer]
+        * (1 + 1.8 * exp(-power((extract(doy FROM begins) - 331) / 4, 2)))
         * (0.8 + 0.4 * history.random(extract(epoch FROM begins)::bigint / 86400, 1))::numeric AS weight) AS of_hour;
 
 -- Each order with what its customer and Payment do. `is_first`: the customer's first order; the others choose one of the
@@ -178,13 +178,13 @@ CREATE VIEW history.line AS
 SELECT o.n, position::smallint, (position % parts)::smallint AS slot, v.vendor_id, p.n AS product,
     quantity::smallint, quantity * p.unit_price AS total, o.coupon
 FROM history.checkout o
-CROSS JOIN LATERAL generate_series(0, items - 1) AS position
+JOIN generate_series(0, 19) AS position ON position < items
 CROSS JOIN LATERAL (SELECT 1 + (history.random(o.n * 20 + position, 13) < 0.3)::integer
     + (history.random(o.n * 20 + position, 13) < 0.1)::integer AS quantity) AS bought
 JOIN history.vendor v ON v.currency = o.currency
     AND v.rank = history.pick(o.n, position % parts, least(4, o.vendors), o.vendors, 2.5)
 JOIN history.product p ON p.vendor = v.n
-    AND p.rank = history.pick(o.n * 4 + position % parts, position / parts, 5, p.products, 1.5);
+    AND p.rank = history.pick(o.n * 4 + position % parts, position / parts, 5, v.products, 1.5);
 
 CREATE UNLOGGED TABLE history.item (
     n bigint, position smallint, slot smallint, product integer, quantity smallint, total bigint, discount bigint);
@@ -214,7 +214,7 @@ FROM (
     ) AS discounted
 ) AS shared;
 
--- [outcomes]
+-- [vendors]
 -- Each vendor order with what its vendor does until the end: accept, ship, deliver, or cancel before or after accepting.
 CREATE UNLOGGED TABLE history.part AS
 SELECT o.n, slot, history.uuid(key, 103, shard) AS id, v.n AS vendor, vendor_id, subtotal, discount,
@@ -241,6 +241,7 @@ CROSS JOIN LATERAL (SELECT CASE WHEN refuses AND cancel_at < ended_at THEN cance
 ALTER TABLE history.part ADD PRIMARY KEY (n, slot);
 ANALYZE history.part, history.item;
 
+-- [outcomes]
 -- Each order with what follows from its vendor orders (orders/domain/lifecycle.py, `roll_up`).
 CREATE UNLOGGED TABLE history.outcome AS
 SELECT checkout.*, subtotal, summed.discount, processing_at, shipped_at, delivered_at, given_up_at, partially_refunded_at, refunded_at,
@@ -282,6 +283,7 @@ JOIN (
 ALTER TABLE history.outcome ADD PRIMARY KEY (n);
 ANALYZE history.outcome;
 
+-- [entries]
 -- The trails: `slot` is the vendor order whose step it is, or from whose step the order's step follows.
 CREATE UNLOGGED TABLE history.entry AS
 SELECT n, step, slot, at, (row_number() OVER (PARTITION BY n ORDER BY at, step, vendor))::smallint AS sequence
@@ -315,28 +317,30 @@ FROM (
     WHERE at IS NOT NULL
 ) AS taken;
 
--- What Payment told the service.
+-- [messages]
+-- What Payment told the service. `salt`: of the ids of the event and of the refund.
 CREATE UNLOGGED TABLE history.message AS
-SELECT o.n, event_id, type, payment_id, subtotal - discount AS amount, refund_id, reason, at
-FROM history.outcome o
+SELECT n, history.uuid(n, salt, shard) AS event_id, type, payment_id, subtotal - discount AS amount,
+    CASE WHEN type = 'payment.refunded' THEN history.uuid(n, 108, shard) END AS refund_id, reason, at
+FROM history.outcome
 CROSS JOIN LATERAL (VALUES
-    (history.uuid(n, 105, shard), 'payment.failed', NULL::uuid, 'declined', failed_at),
-    (history.uuid(n, 106, shard), 'payment.captured', NULL, NULL, paid_at),
-    (history.uuid(n, 107, shard), 'payment.voided', NULL, NULL, CASE WHEN paid_at IS NULL THEN settled_at END),
-    (history.uuid(n, 107, shard), 'payment.refunded', history.uuid(n, 108, shard), NULL,
-        CASE WHEN paid_at IS NOT NULL THEN settled_at END)) AS told (event_id, type, refund_id, reason, at)
+    (105, 'payment.failed', 'declined', failed_at),
+    (106, 'payment.captured', NULL, paid_at),
+    (107, CASE WHEN paid_at IS NULL THEN 'payment.voided' ELSE 'payment.refunded' END, NULL, settled_at)) AS told (salt, type, reason, at)
 WHERE at IS NOT NULL
 UNION ALL
-SELECT p.n, event_id, type, payment_id, p.subtotal - p.discount, history.uuid(p.n * 4 + slot, 109, shard), reason, at
+SELECT p.n, history.uuid(p.n * 4 + slot, salt, shard), type, payment_id, p.subtotal - p.discount,
+    history.uuid(p.n * 4 + slot, 109, shard), reason, at
 FROM history.part p
 JOIN history.outcome o USING (n)
 CROSS JOIN LATERAL (VALUES
-    (history.uuid(p.n * 4 + slot, 110, shard), 'payment.refunded', NULL, p.refunded_at),
-    (history.uuid(p.n * 4 + slot, 111, shard), 'payment.refund_failed', 'the card is blocked',
+    (110, 'payment.refunded', NULL, p.refunded_at),
+    (111, 'payment.refund_failed', 'the card is blocked',
         CASE WHEN history.random(p.n * 4 + slot, 27) < 0.03 THEN p.cancelled_at + (p.refunded_at - p.cancelled_at) / 3 END)
-) AS told (event_id, type, reason, at)
+) AS told (salt, type, reason, at)
 WHERE p.refunded_at IS NOT NULL AND at IS NOT NULL;
 
+-- [sequences]
 UPDATE history.plan SET
     first_order_event = nextval(pg_get_serial_sequence('order_events', 'id')),
     first_payment_event = nextval(pg_get_serial_sequence('payment_events', 'id'));
@@ -346,7 +350,8 @@ FROM history.plan;
 
 -- [coupons]
 -- A code that exists keeps its coupon.
-UPDATE history.coupon SET id = coupons.id FROM coupons WHERE coupons.code = coupon.code AND deleted_at IS NULL;
+UPDATE history.coupon SET id = coalesce(
+    (SELECT id FROM coupons WHERE coupons.code = coupon.code AND deleted_at IS NULL), coupon.id, gen_random_uuid());
 INSERT INTO coupons (id, code, kind, percent, amount, currency, vendor_id, funded_by, minimum_spend, first_order_only, stackable,
     usage_limit, starts_at, is_active, name, version, created_at, updated_at)
 SELECT id, code, kind, percent, amount, currency, vendor_id, funded_by, minimum_spend, first_order_only, stackable, usage_limit,
