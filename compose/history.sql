@@ -103,12 +103,12 @@ SELECT begins,
 FROM history.plan
 CROSS JOIN LATERAL generate_series(began_at, ended_at - interval '1 hour', interval '1 hour') AS begins
 CROSS JOIN LATERAL (
-    SELECT (1 + 0.8 * extract(epoch FROM begins - began_at) / extract(epoch FROM ended_at - began_at))
+    SELECT round(((1 + 0.8 * date_part('epoch', begins - began_at) / date_part('epoch', ended_at - began_at))
         * (ARRAY[1.15, 0.95, 0.9, 0.95, 1, 1.1, 1.2])[1 + extract(dow FROM begins)::integer]
         * (ARRAY[3, 2, 1, 1, 1, 2, 4, 7, 9, 10, 11, 12, 12, 11, 10, 10, 11, 12, 14, 16, 16, 13, 9, 5])
             [1 + extract(hour FROM begins)::integer]
-        * (1 + 1.8 * exp(-power((extract(doy FROM begins) - 331) / 4, 2)))
-        * (0.8 + 0.4 * history.random(extract(epoch FROM begins)::bigint / 86400, 1))::numeric AS weight) AS of_hour;
+        * (1 + 1.8 / (1 + power((date_part('doy', begins) - 331) / 4, 4)))
+        * (0.8 + 0.4 * history.random(extract(epoch FROM begins)::bigint / 86400, 1)))::numeric, 6) AS weight) AS of_hour;
 
 -- Each order with what its customer and Payment do. `is_first`: the customer's first order; the others choose one of the
 -- customers so far, recent ones more often. The last orders are settled before the end, except for a few pending ones.

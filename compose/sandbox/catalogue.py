@@ -32,7 +32,21 @@ STOCK = 100_000
 _LOWEST_PRICES = {"EUR": 490, "USD": 590, "JPY": 600, "KWD": 1_500}
 _COLOURS = ("Black", "Blue", "Green", "Grey", "Ochre", "Red", "White")
 _MATERIALS = ("bamboo", "brass", "ceramic", "cotton", "felt", "glass", "leather", "linen", "oak", "stone", "wool")
-_THINGS = ("apron", "basket", "bowl", "box", "candle", "clock", "cushion", "jug", "mirror", "plate", "rug", "tray", "vase")
+_THINGS = (
+    "apron",
+    "basket",
+    "bowl",
+    "box",
+    "candle",
+    "clock",
+    "cushion",
+    "jug",
+    "mirror",
+    "plate",
+    "rug",
+    "tray",
+    "vase",
+)
 
 
 def generated_product(vendor_id: str, currency: str, number: int) -> Row:

@@ -11,8 +11,10 @@ import asyncio
 import itertools
 import os
 import queue
+import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -27,12 +29,14 @@ from typing import Any
 import httpx
 import psycopg
 
+from compose.command_line import run_command
 from compose.composition import PYTHON
+from compose.errors import StackError
 from compose.history import PREPARATION, TABLES, Plan, fill_plan, sections
 from compose.progress import Progress
 from compose.sandbox.catalogue import generated_product
 from compose.servers import Postgres
-from compose.stack import CHECKOUT, Stack
+from compose.stack import CHECKOUT, DATA, Stack
 from tests.load.coupon_rush import prepare
 
 SERVER = {
@@ -50,13 +54,20 @@ FACTS = [
     "orders", "vendor_orders", "order_items", "order_events", "payment_events", "refunds", "coupons", "coupon_usage",
     "coupon_events", "coupon_redemptions",
 ]  # fmt: skip
-LONGEST_FIRST = ["order_events", "order_items", *(name for name in TABLES if name not in ("order_events", "order_items"))]
+LONGEST_FIRST = [
+    "order_events",
+    "order_items",
+    *(name for name in TABLES if name not in ("order_events", "order_items")),
+]
 VENDORS = {"EUR": 800, "USD": 120, "JPY": 80}
 PRODUCTS_EACH = 20
 PLATFORM_COUPONS, VENDOR_COUPONS = 100, 200
 SETTINGS = {"RATE_LIMITS": "off", "RECONCILE_SECONDS": "86400"}
 TIMEZONES = ("UTC", "Europe/Paris")
 CHECKOUTS = 300
+BYTES_AN_ORDER = 13_000
+"""Of the disk while 5 million orders are generated: the tables, their indexes and temporary files."""
+
 REPORTS_A_SECOND = 1
 
 
@@ -152,7 +163,11 @@ def without_indexes(session: psycopg.Connection[Any], url: str, progress: Progre
     for name, _ in indexes:
         session.execute(f"DROP INDEX {name}".encode())
     yield
-    keys = {name: f"ALTER TABLE {table} ADD CONSTRAINT {name} {what}" for table, name, what, kind in constraints if kind != "f"}
+    keys = {
+        name: f"ALTER TABLE {table} ADD CONSTRAINT {name} {what}"
+        for table, name, what, kind in constraints
+        if kind != "f"
+    }
     # One statement a table: two constraints of one table would wait for each other's lock.
     by_table: dict[str, list[str]] = {}
     for table, name, _, kind in constraints:
@@ -181,7 +196,10 @@ def reports(end: datetime, product_id: str) -> list[Report]:
     """Return the reports of the promise; `product_id` is a popular product."""
     tomorrow = end.date() + timedelta(days=1)
     until = {"to": str(tomorrow)}
-    year, month = {"from": str(tomorrow - timedelta(days=365)), **until}, {"from": str(tomorrow - timedelta(days=30)), **until}
+    year, month = (
+        {"from": str(tomorrow - timedelta(days=365)), **until},
+        {"from": str(tomorrow - timedelta(days=30)), **until},
+    )
     quarter = {"from": str(tomorrow - timedelta(days=92)), **until}
     return [
         Report("sales", year, 200),
@@ -195,7 +213,9 @@ def reports(end: datetime, product_id: str) -> list[Report]:
     ]
 
 
-def measure(stack: Stack, wanted: Sequence[Report], vendors: Mapping[str, str], requests: int, progress: Progress) -> int:
+def measure(
+    stack: Stack, wanted: Sequence[Report], vendors: Mapping[str, str], requests: int, progress: Progress
+) -> int:
     """Print p50 and p95 of each report for each caller and time zone; return how many miss their limit."""
     callers = {"admin": stack.token("admin", "olga")}
     callers |= {name: stack.token("vendor", "vera", vendor_id) for name, vendor_id in vendors.items()}
@@ -312,7 +332,11 @@ def reporting(stack: Stack, wanted: Sequence[Report]) -> Iterator[None]:
 
 def cpu_of(stack: Stack) -> float:
     """Return the CPU seconds that PostgreSQL and the service have used so far, with those of the reports."""
-    return sum(cpu_of_tree(process.pid) for process in (stack.postgres.process, *stack._processes) if process.name != "neighbours")
+    return sum(
+        cpu_of_tree(process.pid)
+        for process in (stack.postgres.process, *stack._processes)
+        if process.name != "neighbours"
+    )
 
 
 def cpu_of_tree(pid: int) -> float:
@@ -326,10 +350,12 @@ def cpu_of_tree(pid: int) -> float:
 # --- the whole --------------------------------------------------------------------------------------------------------
 def prepare_servers(folder: Path, progress: Progress) -> None:
     """Create the servers' data and the schema, and configure PostgreSQL."""
-    with Stack(folder, settings=SETTINGS, durable=False, service=False, progress=progress) as stack:
-        with psycopg.connect(stack.postgres.url, autocommit=True) as session:
-            for name, value in SERVER.items():
-                session.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+    with (
+        Stack(folder, settings=SETTINGS, durable=False, service=False, progress=progress) as stack,
+        psycopg.connect(stack.postgres.url, autocommit=True) as session,
+    ):
+        for name, value in SERVER.items():
+            session.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
 
 
 def largest_and_typical(url: str) -> tuple[dict[str, str], str]:
@@ -374,19 +400,23 @@ def bench(folder: Path, orders: int, requests: int, rounds: int, only_fill: bool
     return missed
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="make analytics-bench ARGS=…")
     parser.add_argument("--orders", type=int, default=5_000_000)
     parser.add_argument("--requests", type=int, default=40, help="requests of each report, caller and time zone")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of checkouts with and without reports")
-    parser.add_argument("--folder", type=Path, help="keep the data there (40 GB with 5 million orders)")
-    parser.add_argument("--only-fill", action="store_true", help="generate the orders and print the sizes of their tables")
+    parser.add_argument(
+        "--only-fill", action="store_true", help="generate the orders and print the sizes of their tables"
+    )
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="analytics-") as temporary:
-        missed = bench(given.folder or Path(temporary), given.orders, given.requests, given.rounds, given.only_fill)
-    if missed:
-        raise SystemExit(f"\n{missed} reports miss their limit.")
+    DATA.mkdir(exist_ok=True)
+    if shutil.disk_usage(DATA).free < given.orders * BYTES_AN_ORDER:
+        needed = given.orders * BYTES_AN_ORDER / 2**30
+        raise StackError(f"{DATA} needs {needed:,.0f} GiB of free space meanwhile. Choose fewer ORDERS.")
+    with tempfile.TemporaryDirectory(prefix="analytics-", dir=DATA) as folder:
+        missed = bench(Path(folder), given.orders, given.requests, given.rounds, given.only_fill)
+    return int(missed > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))
