@@ -30,7 +30,7 @@ _CANCELLABLE = """
 def hold_and_sell(connection: psycopg.Connection[Any], environment: Mapping[str, str]) -> None:
     """Hold the stock of the pending orders at Product, and sell that of the other recent ones. Raises grpc.RpcError."""
     with grpc.insecure_channel(environment["PRODUCT_SERVICE_ADDR"]) as channel:
-        product = ProductServiceStub(channel)
+        product: Any = ProductServiceStub(channel)  # type: ignore[no-untyped-call]
         for order_id, is_pending, seconds, lines in connection.execute(_RECENT.encode(), [DAYS]).fetchall():
             metadata = (
                 ("authorization", f"Bearer {environment['SERVICE_TOKEN']}"),
