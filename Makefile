@@ -43,7 +43,7 @@ $(INSTALLED):
 	$(ONE_AT_A_TIME) sh -ec '[ ! -e $@ ] || exit 0; echo "Creating .venv with $$("$$0" --version)"; "$$0" -m venv --clear .venv; \
 		$(BIN)/pip --disable-pip-version-check --no-input install --require-hashes -r requirements-dev.txt; touch $@' "$$python"
 
-run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001: another port; HISTORY=1: with a year of orders)
+run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001: another port; HISTORY=1: a year of orders)
 	@$(PYTHON_OF_MAKE) -m compose.local run $(if $(HISTORY),--history)
 
 demo: install ## Show orders delivered, cancelled and refunded, with coupons, and expired, on the running stack or a temporary one

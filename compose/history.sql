@@ -341,6 +341,8 @@ CROSS JOIN LATERAL (VALUES
 WHERE p.refunded_at IS NOT NULL AND at IS NOT NULL;
 
 -- [sequences]
+-- As an insert does, lock the tables before getting their ids: analytics waits for such locks before it takes ids for settled.
+LOCK TABLE order_events, payment_events IN ROW EXCLUSIVE MODE;
 UPDATE history.plan SET
     first_order_event = nextval(pg_get_serial_sequence('order_events', 'id')),
     first_payment_event = nextval(pg_get_serial_sequence('payment_events', 'id'));

@@ -154,7 +154,7 @@ def print_sizes(url: str, progress: Progress) -> None:
     """Print the sizes of the kept sums beside those of the facts."""
     with psycopg.connect(url) as session:
         rows = session.execute(
-            "SELECT relname, reltuples::bigint, pg_table_size(oid), pg_indexes_size(oid), relname LIKE 'analytics%%'"
+            "SELECT relname, greatest(reltuples, 0)::bigint, pg_table_size(oid), pg_indexes_size(oid), relname LIKE 'analytics%%'"
             " FROM pg_class WHERE relkind = 'r' AND (relname LIKE 'analytics%%' OR relname = ANY(%s))"
             " ORDER BY 5, pg_total_relation_size(oid) DESC",
             [FACTS],
