@@ -23,7 +23,7 @@ from tests.support.invariants import check_invariants
 from tests.support.reconciliation import reconcile
 from tests.support.world import Sandbox, World
 
-ORDERS = 500
+ORDERS = 240
 CURRENCIES = {"EUR": 8, "USD": 4, "JPY": 2}
 VENDORS = [(f"v-past-{currency.lower()}-{n}", currency) for currency, count in CURRENCIES.items() for n in range(count)]
 COUPONS: list[dict[str, Any]] = [
@@ -48,7 +48,7 @@ def plan(stack: Stack, sandbox: Sandbox) -> Iterator[Plan]:
         sandbox.put_product(product_id, vendor_id=vendor_id, **listing)
     end = datetime.now(UTC)
     plan = Plan(
-        orders=ORDERS, customers=ORDERS // 4, end=end, days=30, products=products, coupons=COUPONS, single_use=0.1
+        orders=ORDERS, customers=ORDERS // 4, end=end, days=2, products=products, coupons=COUPONS, single_use=0.1
     )
     with psycopg.connect(stack.postgres.url) as connection:
         add_history(connection, plan)
