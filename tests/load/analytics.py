@@ -276,7 +276,9 @@ def bench(folder: Path, orders: int, requests: int, rounds: int, only_fill: bool
             seconds = seconds_of(lambda: subprocess.run(command, cwd=CHECKOUT, env=stack.environment, check=True))
             step.note = f"manage.py rebuild_analytics: {seconds:,.0f} s"
         print_sizes(stack.postgres.url, progress)
-        wanted, by = reports(plan.end), callers(stack)
+        with progress.step("Callers") as step:
+            wanted, by = reports(plan.end), callers(stack)
+            step.note = "an admin, the largest vendor and a typical one"
         missed = measure(stack, wanted, by, requests, progress)
         compare_checkouts(stack, wanted, by[0], rounds, progress)
     return missed
