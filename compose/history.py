@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 
 from compose.sandbox.catalogue import Row
 from compose.sandbox.coupons import COUPONS
-from compose.sandbox.seed import CATALOGUE
+from compose.sandbox.seed import GENERATED, IN_STOCK
 
 DAYS = 365
 ORDERS = 20_000
@@ -71,7 +71,7 @@ class Plan:
     customers: int
     end: datetime
     days: int = DAYS
-    products: Sequence[Row] = CATALOGUE
+    products: Sequence[Row] = (*IN_STOCK, *GENERATED)
     coupons: Sequence[Mapping[str, Any]] = field(
         default_factory=lambda: [coupon for coupon in (*COUPONS, *_MORE_COUPONS) if coupon["kind"] != "buy_x_get_y"]
     )

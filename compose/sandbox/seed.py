@@ -43,7 +43,10 @@ PRODUCTS: tuple[Row, ...] = (
     ("oud", "v-souk", "Oud incense", "SOUK-OUD", 4505, "KWD", 1000),
 )
 
-CATALOGUE: tuple[Row, ...] = (*PRODUCTS, *generated_products(Counter(row[1] for row in PRODUCTS)))
+IN_STOCK = tuple(row for row in PRODUCTS if row[6] >= 100)
+"""The products that many customers can buy."""
+
+GENERATED = tuple(generated_products(Counter(row[1] for row in IN_STOCK)))
 
 CARTS: dict[str, dict[str, Any]] = {
     "ada": {"currency": "EUR", "items": {"mug": 2, "desk-lamp": 1, "time-machine": 1, "bookmark": 3}},
@@ -57,7 +60,7 @@ def seed_all(users: Users, carts: Carts, inventory: Inventory) -> None:
     """Store the whole marketplace."""
     for user_id, given in CUSTOMERS.items():
         users.put(user_id, given)
-    for product_id, vendor_id, name, sku, price, currency, stock in CATALOGUE:
+    for product_id, vendor_id, name, sku, price, currency, stock in (*PRODUCTS, *GENERATED):
         fields = {"vendor_id": vendor_id, "name": name, "sku": sku, "unit_price_minor": price, "currency": currency}
         inventory.put(product_id, {**fields, "stock": stock})
     for customer_id in CARTS:

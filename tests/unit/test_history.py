@@ -7,14 +7,17 @@ from itertools import chain
 from compose.history import PREPARATION, TABLES, Plan, sections
 from compose.sandbox.catalogue import PRODUCTS_EACH, VENDORS, generated_product
 from compose.sandbox.coupons import COUPONS
-from compose.sandbox.seed import CATALOGUE, PRODUCTS
+from compose.sandbox.seed import GENERATED, PRODUCTS
 
 
-def test_the_catalogue_keeps_the_seeded_products_and_gives_each_vendor_as_many() -> None:
-    assert CATALOGUE[: len(PRODUCTS)] == PRODUCTS
-    assert Counter(row[1] for row in CATALOGUE) == {vendor_id: PRODUCTS_EACH for vendor_id, _ in VENDORS}
-    assert {(row[1], row[5]) for row in CATALOGUE} == set(VENDORS)
-    assert len({row[0] for row in CATALOGUE}) == len({row[3] for row in CATALOGUE}) == len(CATALOGUE)
+def test_the_history_is_of_products_in_stock_the_seeded_ones_first_and_each_vendor_has_as_many() -> None:
+    products = Plan.of_a_year(1000).products
+    assert [row for row in products if row in PRODUCTS] == list(products[: len(PRODUCTS) - 1])
+    assert min(row[6] for row in products) >= 100
+    assert Counter(row[1] for row in products) == {vendor_id: PRODUCTS_EACH for vendor_id, _ in VENDORS}
+    assert {(row[1], row[5]) for row in products} == set(VENDORS)
+    ids = [row[0] for row in (*PRODUCTS, *GENERATED)]
+    assert len(set(ids)) == len({row[3] for row in (*PRODUCTS, *GENERATED)}) == len(ids)
 
 
 def test_a_generated_product_is_always_the_same() -> None:
