@@ -111,6 +111,7 @@ def add_history(connection: psycopg.Connection[Any], plan: Plan) -> None:
         connection.execute(statements[name].encode())
         if name == "schema":
             fill_plan(connection, plan)
+    connection.execute(f"ANALYZE {', '.join(TABLES)}".encode())
 
 
 def fill_plan(connection: psycopg.Connection[Any], plan: Plan) -> None:
