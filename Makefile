@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists coupon-rush limits-cost caching clean
+.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists coupon-rush analytics-bench limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -19,11 +19,14 @@ SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular
 # The size of the load test: users and duration.
 USERS ?= 20
 FOR ?= 20s
+# The size of the analytics' bench: orders, and requests of each report by each caller.
+ORDERS ?= 5000000
+REQUESTS ?= 40
 # The size of the fault tests: successive kills.
 KILLS ?= 300
 
 help: ## List the targets
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Create .venv with all dependencies, locked by hash
 
@@ -40,8 +43,8 @@ $(INSTALLED):
 	$(ONE_AT_A_TIME) sh -ec '[ ! -e $@ ] || exit 0; echo "Creating .venv with $$("$$0" --version)"; "$$0" -m venv --clear .venv; \
 		$(BIN)/pip --disable-pip-version-check --no-input install --require-hashes -r requirements-dev.txt; touch $@' "$$python"
 
-run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001 make run: another port)
-	@$(PYTHON_OF_MAKE) -m compose.local run
+run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001: another port; HISTORY=1: a year of orders)
+	@$(PYTHON_OF_MAKE) -m compose.local run $(if $(HISTORY),--history)
 
 demo: install ## Show orders delivered, cancelled and refunded, with coupons, and expired, on the running stack or a temporary one
 	@$(PYTHON_OF_MAKE) -m compose.demo
@@ -98,6 +101,9 @@ caching: install ## Measure bytes and CPU of each response that clients keep, fo
 
 limits-cost: install ## Measure what the rate limits cost a checkout at 32 at once (ARGS='--orders 1500 --rounds 8')
 	@$(PYTHON_OF_MAKE) -m tests.load.rate_limit_cost $(ARGS)
+
+analytics-bench: install ## Measure the analytics with a year of orders on a stack of their own (ORDERS=5000000 REQUESTS=40)
+	@$(PYTHON_OF_MAKE) -m tests.load.analytics --orders $(ORDERS) --requests $(REQUESTS) $(ARGS)
 
 clean: install ## Delete the local stack's state and all caches
 	@$(BIN)/python -m compose.local forget

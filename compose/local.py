@@ -1,6 +1,6 @@
 """`make run`: the whole service on this machine, in the foreground, until Ctrl-C.
 
-python -m compose.local run                  start everything and keep it running; state in `.data/`
+python -m compose.local run [--history]      start everything and keep it running; state in `.data/`
 python -m compose.local during COMMAND …     run a command against the running stack, or one started for it
 python -m compose.local forget               delete the state
 """
@@ -14,16 +14,20 @@ import time
 import uuid
 from pathlib import Path
 
+import psycopg
+
+from compose import history_neighbours
 from compose.command_line import Interrupted, run_command
 from compose.connection_info import ConnectionInfo, find_running, try_lock
 from compose.errors import ComposeError, StackError
+from compose.history import Plan, add_history
 from compose.ports import Ports
 from compose.processes import launch_command
 from compose.progress import Progress
 from compose.sandbox.coupons import seed_coupons
 from compose.stack import CHECKOUT, DATA, Stack, throwaway_stack
 
-USAGE = "Usage: python -m compose.local run | during COMMAND ARGUMENT… | forget"
+USAGE = "Usage: python -m compose.local run [--history] | during COMMAND ARGUMENT… | forget"
 CHECK_SECONDS = 0.2
 ACCOUNTS = (
     ("customer ada", "customer", "ada", None),
@@ -32,12 +36,14 @@ ACCOUNTS = (
 )
 
 
-def run() -> int:
+def run(*, with_history: bool) -> int:
     """Run a stack until a signal, which is its regular end: return 0 if the stack was ready."""
     progress = Progress(visible=True)
     progress.print("Order Service: starting all of it on this machine\n")
     with Stack(DATA, ports=lambda: Ports.from_environment(os.environ), progress=progress) as stack:
         try:
+            if with_history:
+                ensure_history(stack, progress)
             with progress.step("Coupons") as step:
                 codes = seed_coupons(stack.url, stack.token("admin", "olga"))
                 step.note = ", ".join(codes)
@@ -48,6 +54,20 @@ def run() -> int:
         except Interrupted:
             progress.print()
             return 0
+
+
+def ensure_history(stack: Stack, progress: Progress) -> None:
+    """Add a year of orders to a stack without orders; another one stays as it is."""
+    with progress.step("History") as step, psycopg.connect(stack.postgres.url) as connection:
+        if connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone():
+            step.note = "none is added: the stack has orders (make clean deletes them)"
+            return
+        plan = Plan.of_a_year()
+        add_history(connection, plan)
+        history_neighbours.hold_and_sell(connection, stack.environment)
+        connection.commit()
+        history_neighbours.capture(connection, stack.control_url)
+        step.note = f"{plan.orders:,} orders of {plan.days} days"
 
 
 def during(command: list[str]) -> int:
@@ -103,7 +123,9 @@ def print_banner(progress: Progress, info: ConnectionInfo, logs: Path) -> None:
 def main() -> int:
     match sys.argv[1:]:
         case ["run"]:
-            return run()
+            return run(with_history=False)
+        case ["run", "--history"]:
+            return run(with_history=True)
         case ["forget"]:
             return forget()
         case ["during", *command] if command:

@@ -1,8 +1,10 @@
 """The seed data: a small marketplace of customers, vendors' products and filled carts."""
 
+from collections import Counter
 from typing import Any
 
 from compose.sandbox.carts import Carts
+from compose.sandbox.catalogue import Row, generated_products
 from compose.sandbox.inventory import Inventory
 from compose.sandbox.users import Users
 
@@ -25,7 +27,6 @@ CUSTOMERS: dict[str, dict[str, Any]] = {
     "mallory": {"name": "Mallory Shade", "is_active": False},
 }
 
-Row = tuple[str, str, str, str, int, str, int]
 PRODUCTS: tuple[Row, ...] = (
     # id, vendor, name, sku, price in minor units, currency, stock
     ("desk-lamp", "v-atelier", "Oak desk lamp", "ATL-LAMP", 8900, "EUR", 500),
@@ -42,6 +43,11 @@ PRODUCTS: tuple[Row, ...] = (
     ("oud", "v-souk", "Oud incense", "SOUK-OUD", 4505, "KWD", 1000),
 )
 
+IN_STOCK = tuple(row for row in PRODUCTS if row[6] >= 100)
+"""The products that many customers can buy."""
+
+GENERATED = tuple(generated_products(Counter(row[1] for row in IN_STOCK)))
+
 CARTS: dict[str, dict[str, Any]] = {
     "ada": {"currency": "EUR", "items": {"mug": 2, "desk-lamp": 1, "time-machine": 1, "bookmark": 3}},
     "grace": {"currency": "EUR", "items": {"moby-dick": 1, "frankenstein": 1, "tea-towel": 4, "bookends": 1}},
@@ -54,7 +60,7 @@ def seed_all(users: Users, carts: Carts, inventory: Inventory) -> None:
     """Store the whole marketplace."""
     for user_id, given in CUSTOMERS.items():
         users.put(user_id, given)
-    for product_id, vendor_id, name, sku, price, currency, stock in PRODUCTS:
+    for product_id, vendor_id, name, sku, price, currency, stock in (*PRODUCTS, *GENERATED):
         fields = {"vendor_id": vendor_id, "name": name, "sku": sku, "unit_price_minor": price, "currency": currency}
         inventory.put(product_id, {**fields, "stock": stock})
     for customer_id in CARTS:
