@@ -24,7 +24,8 @@ _COUPONS = (
 SALES = f"""
     SELECT o.currency, {_AT} AS quarter, 1 AS orders,
         (SELECT sum(i.quantity) FROM order_items i WHERE i.order_id = o.id) AS items, o.subtotal AS gross, o.discount,
-        (SELECT coalesce(sum(c.discount), 0) FROM {_COUPONS} WHERE c.funded_by = 'platform') AS platform_discount,
+        CASE WHEN o.discount = 0 THEN 0
+            ELSE (SELECT coalesce(sum(c.discount), 0) FROM {_COUPONS} WHERE c.funded_by = 'platform') END AS platform_discount,
         0 AS cancelled
     FROM entries e JOIN orders o ON o.id = e.order_id WHERE {SOLD}
     UNION ALL
@@ -34,8 +35,8 @@ SALES = f"""
 VENDOR_SALES = f"""
     SELECT v.vendor_id, v.currency, {_AT} AS quarter, 1 AS orders,
         (SELECT sum(i.quantity) FROM order_items i WHERE i.vendor_order_id = v.id) AS items, v.subtotal AS gross, v.discount,
-        v.discount - (SELECT coalesce(sum(c.discount), 0) FROM {_COUPONS}
-            WHERE c.funded_by = 'vendor' AND c.vendor_id = v.vendor_id) AS platform_discount,
+        CASE WHEN v.discount = 0 THEN 0 ELSE v.discount - (SELECT coalesce(sum(c.discount), 0) FROM {_COUPONS}
+            WHERE c.funded_by = 'vendor' AND c.vendor_id = v.vendor_id) END AS platform_discount,
         0 AS cancelled
     FROM entries e JOIN vendor_orders v ON v.order_id = e.order_id JOIN orders o ON o.id = e.order_id WHERE {SOLD}
     UNION ALL
@@ -56,8 +57,10 @@ COUPONS = f"""
         o.subtotal AS gross, o.subtotal - o.discount AS net,
         coalesce(v.subtotal, 0) AS vendor_gross, coalesce(v.subtotal - v.discount, 0) AS vendor_net
     FROM entries e JOIN orders o ON o.id = e.order_id CROSS JOIN {_COUPONS}
-    LEFT JOIN vendor_orders v ON v.order_id = o.id AND v.vendor_id = c.vendor_id AND c.funded_by = 'vendor'
-    WHERE {SOLD}"""
+    LEFT JOIN LATERAL (
+        SELECT * FROM vendor_orders p WHERE p.order_id = o.id AND p.vendor_id = c.vendor_id AND c.funded_by = 'vendor' LIMIT 1
+    ) AS v ON TRUE
+    WHERE {SOLD} AND o.discount > 0"""
 
 # A refund counts unless a failure of the same refund, known before, happened later; a failure takes off what had counted.
 PAYMENTS = f"""
@@ -103,7 +106,8 @@ FUNNEL = f"""
                     WHEN 'order.shipped' THEN 'order.processing' WHEN 'order.delivered' THEN 'order.shipped' END) AS seconds
         FROM entries e JOIN orders o ON o.id = e.order_id
         WHERE e.type IN ('order.placed', 'order.confirmed', 'order.processing', 'order.shipped', 'order.delivered',
-            'order.cancelled', 'order.expired')) AS steps"""
+            'order.cancelled', 'order.expired')
+        OFFSET 0) AS steps"""
 
 ENTRY_RANGES = f"""
     SELECT {_AT} AS quarter, e.id AS first_event_id, e.id AS last_event_id

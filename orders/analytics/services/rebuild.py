@@ -15,7 +15,8 @@ from orders.analytics import kept_sums
 from orders.analytics.models import Generation
 from orders.analytics.services.sum_up import add_to, settled
 
-BATCH_SIZE = 50_000
+BATCH_SIZE = 200_000
+"""Entries in one transaction of a rebuild: some seconds. Fewer would update the sums of a month more often."""
 DELETED_ROWS = 20_000
 
 OnProgress = Callable[[int], None]
