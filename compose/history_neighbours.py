@@ -16,22 +16,25 @@ from protos.product.v1.product_pb2_grpc import ProductServiceStub
 DAYS = 4
 """Orders changed within these days are known to Product: reconciliation compares those of the last three."""
 
+CUSTOMERS = "^c-[0-9]{7}$"
+"""The ids of a history's customers (`history.sql`): the orders of others have had calls of their own."""
+
 TIMEOUT_SECONDS = 10
 _RECENT = """
     SELECT o.id, o.status = 'pending', greatest(extract(epoch FROM o.expires_at - now()), 0)::bigint,
         jsonb_object_agg(i.product_id, i.quantity)
     FROM orders o JOIN vendor_orders v ON v.order_id = o.id JOIN order_items i ON i.vendor_order_id = v.id
-    WHERE o.updated_at > now() - %s * interval '1 day' AND v.status <> 'cancelled' GROUP BY o.id"""
+    WHERE o.customer_id ~ %s AND o.updated_at > now() - %s * interval '1 day' AND v.status <> 'cancelled' GROUP BY o.id"""
 _CANCELLABLE = """
     SELECT message FROM payment_events p JOIN orders o ON o.id = p.order_id
-    WHERE p.type = 'payment.captured' AND o.status IN ('confirmed', 'processing')"""
+    WHERE o.customer_id ~ %s AND p.type = 'payment.captured' AND o.status IN ('confirmed', 'processing')"""
 
 
 def hold_and_sell(connection: psycopg.Connection[Any], environment: Mapping[str, str]) -> None:
     """Hold the stock of the pending orders at Product, and sell that of the other recent ones. Raises grpc.RpcError."""
     with grpc.insecure_channel(environment["PRODUCT_SERVICE_ADDR"]) as channel:
         product: Any = ProductServiceStub(channel)  # type: ignore[no-untyped-call]
-        for order_id, is_pending, seconds, lines in connection.execute(_RECENT.encode(), [DAYS]).fetchall():
+        for order_id, is_pending, seconds, lines in connection.execute(_RECENT.encode(), [CUSTOMERS, DAYS]).fetchall():
             metadata = (
                 ("authorization", f"Bearer {environment['SERVICE_TOKEN']}"),
                 ("x-request-id", str(order_id)),
@@ -53,7 +56,7 @@ def capture(connection: psycopg.Connection[Any], control_url: str) -> None:
     The service knows these events, so they must be committed before. Raises httpx.HTTPError.
     """
     with httpx.Client(base_url=control_url, timeout=TIMEOUT_SECONDS, trust_env=False) as control:
-        for (message,) in connection.execute(_CANCELLABLE.encode()).fetchall():
+        for (message,) in connection.execute(_CANCELLABLE.encode(), [CUSTOMERS]).fetchall():
             known = {
                 name: message[name] for name in ("event_id", "payment_id", "amount_minor", "currency", "occurred_at")
             }

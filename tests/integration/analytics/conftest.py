@@ -56,7 +56,7 @@ class Market:
                 "SELECT string_agg(tablename, ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
             ).fetchone()
             assert tables
-            connection.execute(f"TRUNCATE {tables[0]}".encode())
+            connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY".encode())
             connection.execute("INSERT INTO analytics_generations (is_active) VALUES (TRUE)")
 
 
