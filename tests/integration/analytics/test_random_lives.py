@@ -86,7 +86,7 @@ class Writers:
             connection.close()
 
 
-@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])  # a smaller example takes minutes to find
+@settings(max_examples=5, phases=[Phase.explicit, Phase.generate])  # a smaller example takes minutes to find
 @given(chance=st.randoms(use_true_random=False))
 def test_reports_equal_plain_counts(market: Market, chance: random.Random) -> None:
     market.clear()
