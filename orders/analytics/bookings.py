@@ -1,8 +1,9 @@
 """How facts are booked: for each kept sum the query that books entries of the audit trail or of the ledger.
 
-A query reads `entries` (or `payments`), which a report or the summing up defines as a part of `order_events` (or
-`payment_events`), and returns the columns of its table without `generation`. So what is kept and what a report counts
-itself come from one text. An amount is booked with the time of its entry (`at`), and a later step books another amount.
+A query reads FACTS, which are those of `entries`, or it reads `payments`: a report or the summing up defines which part of
+`order_events` or `payment_events` these are. It returns the columns of its table without `generation`. So what is kept and
+what a report counts itself come from one text. An amount is booked with the time of its entry (`at`), and a later step books
+another amount.
 """
 
 from orders.analytics.figures import BOUNDS
@@ -18,49 +19,68 @@ _QUARTER = "date_bin('15 minutes', {}, '2000-01-01T00:00:00Z')"
 _AT = _QUARTER.format("e.at")
 _MONTH = "date_trunc('month', {} AT TIME ZONE 'UTC')::date"
 _COUPONS = (
-    "jsonb_to_recordset(o.coupons) AS c (coupon_id uuid, code text, funded_by text, vendor_id text, discount bigint)"
+    "jsonb_to_recordset({}.coupons) AS c (coupon_id uuid, code text, funded_by text, vendor_id text, discount bigint)"
 )
 
+FACTS = f"""
+    sold AS (
+        SELECT e.id AS event_id, e.at, {_AT} AS quarter, o.id AS order_id, o.customer_id, o.currency, o.subtotal, o.discount,
+            o.coupons
+        FROM entries e JOIN orders o ON o.id = e.order_id WHERE {SOLD}),
+    sold_parts AS (
+        SELECT s.quarter, s.currency, s.coupons, v.vendor_id, v.subtotal, v.discount
+        FROM sold s JOIN vendor_orders v ON v.order_id = s.order_id),
+    sold_items AS (
+        SELECT s.event_id, s.at, s.quarter, s.currency, i.vendor_id, i.product_id, i.quantity, i.total, i.discount
+        FROM sold s JOIN order_items i ON i.order_id = s.order_id),
+    cancelled_parts AS (
+        SELECT e.at, {_AT} AS quarter, v.id, v.vendor_id, v.currency, v.total
+        FROM entries e JOIN vendor_orders v ON v.id = e.vendor_order_id WHERE {CANCELLED})"""
+"""What the entries say, once for all queries of a statement: the orders that were sold with their parts and items, and the
+vendor orders that were cancelled after that."""
+
 SALES = f"""
-    SELECT o.currency, {_AT} AS quarter, 1 AS orders,
-        (SELECT sum(i.quantity) FROM order_items i WHERE i.order_id = o.id) AS items, o.subtotal AS gross, o.discount,
-        CASE WHEN o.discount = 0 THEN 0
-            ELSE (SELECT coalesce(sum(c.discount), 0) FROM {_COUPONS} WHERE c.funded_by = 'platform') END AS platform_discount,
+    SELECT currency, quarter, 1 AS orders, 0 AS items, subtotal AS gross, discount,
+        CASE WHEN discount = 0 THEN 0
+            ELSE (SELECT coalesce(sum(c.discount), 0) FROM {_COUPONS.format("sold")} WHERE c.funded_by = 'platform')
+            END AS platform_discount,
         0 AS cancelled
-    FROM entries e JOIN orders o ON o.id = e.order_id WHERE {SOLD}
+    FROM sold
     UNION ALL
-    SELECT v.currency, {_AT}, 0, 0, 0, 0, 0, v.total
-    FROM entries e JOIN vendor_orders v ON v.id = e.vendor_order_id WHERE {CANCELLED}"""
+    SELECT currency, quarter, 0, quantity, 0, 0, 0, 0 FROM sold_items
+    UNION ALL
+    SELECT currency, quarter, 0, 0, 0, 0, 0, total FROM cancelled_parts"""
 
 VENDOR_SALES = f"""
-    SELECT v.vendor_id, v.currency, {_AT} AS quarter, 1 AS orders,
-        (SELECT sum(i.quantity) FROM order_items i WHERE i.vendor_order_id = v.id) AS items, v.subtotal AS gross, v.discount,
-        CASE WHEN v.discount = 0 THEN 0 ELSE v.discount - (SELECT coalesce(sum(c.discount), 0) FROM {_COUPONS}
-            WHERE c.funded_by = 'vendor' AND c.vendor_id = v.vendor_id) END AS platform_discount,
+    SELECT vendor_id, currency, quarter, 1 AS orders, 0 AS items, subtotal AS gross, discount,
+        CASE WHEN discount = 0 THEN 0
+            ELSE discount - (SELECT coalesce(sum(c.discount), 0) FROM {_COUPONS.format("sold_parts")}
+                WHERE c.funded_by = 'vendor' AND c.vendor_id = sold_parts.vendor_id)
+            END AS platform_discount,
         0 AS cancelled
-    FROM entries e JOIN vendor_orders v ON v.order_id = e.order_id JOIN orders o ON o.id = e.order_id WHERE {SOLD}
+    FROM sold_parts
     UNION ALL
-    SELECT v.vendor_id, v.currency, {_AT}, 0, 0, 0, 0, 0, v.total
-    FROM entries e JOIN vendor_orders v ON v.id = e.vendor_order_id WHERE {CANCELLED}"""
+    SELECT vendor_id, currency, quarter, 0, quantity, 0, 0, 0, 0 FROM sold_items
+    UNION ALL
+    SELECT vendor_id, currency, quarter, 0, 0, 0, 0, 0, total FROM cancelled_parts"""
 
-PRODUCTS = f"""
-    SELECT i.vendor_id, i.product_id, v.currency, e.at, 1 AS orders, i.quantity, i.total AS gross, i.discount,
-        0 AS cancelled_quantity, 0 AS cancelled, ARRAY[(extract(epoch FROM e.at) * 1000000)::bigint, e.id] AS latest_sale
-    FROM entries e JOIN vendor_orders v ON v.order_id = e.order_id JOIN order_items i ON i.vendor_order_id = v.id WHERE {SOLD}
+PRODUCTS = """
+    SELECT vendor_id, product_id, currency, at, 1 AS orders, quantity, total AS gross, discount, 0 AS cancelled_quantity,
+        0 AS cancelled, ARRAY[(extract(epoch FROM at) * 1000000)::bigint, event_id] AS latest_sale
+    FROM sold_items
     UNION ALL
-    SELECT i.vendor_id, i.product_id, v.currency, e.at, 0, 0, 0, 0, i.quantity, i.total - i.discount, NULL
-    FROM entries e JOIN vendor_orders v ON v.id = e.vendor_order_id JOIN order_items i ON i.vendor_order_id = v.id
-    WHERE {CANCELLED}"""
+    SELECT i.vendor_id, i.product_id, p.currency, p.at, 0, 0, 0, 0, i.quantity, i.total - i.discount, NULL
+    FROM cancelled_parts p JOIN order_items i ON i.vendor_order_id = p.id"""
 
 COUPONS = f"""
-    SELECT c.coupon_id, o.currency, c.code, c.funded_by, c.vendor_id, e.at, 1 AS redemptions, c.discount,
-        o.subtotal AS gross, o.subtotal - o.discount AS net,
+    SELECT c.coupon_id, s.currency, c.code, c.funded_by, c.vendor_id, s.at, 1 AS redemptions, c.discount,
+        s.subtotal AS gross, s.subtotal - s.discount AS net,
         coalesce(v.subtotal, 0) AS vendor_gross, coalesce(v.subtotal - v.discount, 0) AS vendor_net
-    FROM entries e JOIN orders o ON o.id = e.order_id CROSS JOIN {_COUPONS}
+    FROM sold s CROSS JOIN {_COUPONS.format("s")}
     LEFT JOIN LATERAL (
-        SELECT * FROM vendor_orders p WHERE p.order_id = o.id AND p.vendor_id = c.vendor_id AND c.funded_by = 'vendor' LIMIT 1
-    ) AS v ON TRUE
-    WHERE {SOLD} AND o.discount > 0"""
+        SELECT * FROM vendor_orders p
+        WHERE p.order_id = s.order_id AND p.vendor_id = c.vendor_id AND c.funded_by = 'vendor' LIMIT 1) AS v ON TRUE
+    WHERE s.discount > 0"""
 
 # A refund counts unless a failure of the same refund, known before, happened later; a failure takes off what had counted.
 PAYMENTS = f"""
@@ -117,9 +137,9 @@ ENTRY_RANGES = f"""
 # as its cohort, is the difference of the two: a sale that is found later may be the first one, by its time.
 CUSTOMERS = f"""
     found AS (
-        SELECT o.customer_id, count(*) AS orders, array_agg(DISTINCT {_MONTH.format("e.at")}) AS months,
-            min(e.at) AS first_at, (array_agg(o.id ORDER BY e.at, o.id))[1] AS first_order_id
-        FROM entries e JOIN orders o ON o.id = e.order_id WHERE {SOLD} GROUP BY o.customer_id),
+        SELECT customer_id, count(*) AS orders, array_agg(DISTINCT {_MONTH.format("at")}) AS months,
+            min(at) AS first_at, (array_agg(order_id ORDER BY at, order_id))[1] AS first_order_id
+        FROM sold GROUP BY customer_id),
     before AS (
         SELECT k.customer_id, k.first_at, k.first_order_id, k.orders, k.months
         FROM analytics_customers k JOIN found USING (customer_id) WHERE k.generation = %(generation)s),

@@ -92,7 +92,7 @@ OF_CUSTOMERS = (
     KeptSums(OrderCountSum, bookings.ORDER_COUNTS),
     KeptSums(CohortSum, bookings.COHORTS),
 )
-"""What follows from the customers' sums, and is written in the same statement."""
+"""What follows from the customers' sums, as they were before and are after the new entries."""
 
 TABLES: tuple[type[models.Model], ...] = (
     *(kept.model for kept in (*OF_ENTRIES, *OF_PAYMENTS, *OF_CUSTOMERS)),
@@ -108,15 +108,19 @@ _KEEP_CUSTOMERS = """
 
 
 def add_entries(*, generation: int, after: int, upto: int) -> None:
-    """Add the trail's entries of these ids, of which none has been added."""
-    new = "entries AS (SELECT * FROM order_events WHERE id > %(after)s::bigint AND id <= %(upto)s::bigint)"
-    parameters = {"generation": generation, "after": after, "upto": upto}
+    """Add the trail's entries of these ids, of which none has been added; in one statement, which reads each fact once."""
+    *others, last = (*OF_ENTRIES, *OF_CUSTOMERS)
+    parts = [
+        "entries AS (SELECT * FROM order_events WHERE id > %(after)s::bigint AND id <= %(upto)s::bigint)",
+        bookings.FACTS,
+        bookings.CUSTOMERS,
+        _KEEP_CUSTOMERS,
+        *(f"kept_{kept.table} AS ({kept.merge()})" for kept in others),
+    ]
     with connection.cursor() as cursor:
-        for kept in OF_ENTRIES:
-            cursor.execute(f"WITH {new} {kept.merge()}", parameters)
-        *others, last = OF_CUSTOMERS
-        writes = ", ".join(f"kept_{kept.table} AS ({kept.merge()})" for kept in others)
-        cursor.execute(f"WITH {new}, {bookings.CUSTOMERS}, {_KEEP_CUSTOMERS}, {writes} {last.merge()}", parameters)
+        cursor.execute(
+            f"WITH {', '.join(parts)} {last.merge()}", {"generation": generation, "after": after, "upto": upto}
+        )
 
 
 def add_payments(*, generation: int, after: int, upto: int) -> None:

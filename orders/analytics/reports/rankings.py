@@ -154,7 +154,7 @@ def _key(product: Record) -> tuple[str, str, str]:
 
 
 def _entries(now: Snapshot, range_: TimeRange) -> tuple[str, dict[str, Any]]:
-    """Return the entries to count from the trail, as a part of a WITH clause, and the parameters of the query."""
+    """Return the entries to count from the trail with their facts, as a part of a WITH clause, and the parameters of the query."""
     divided = parts(range_.start, range_.end)
     parameters: dict[str, Any] = {
         "spans": [span for span, _ in divided.spans],
@@ -178,7 +178,7 @@ def _entries(now: Snapshot, range_: TimeRange) -> tuple[str, dict[str, Any]]:
         )
     booked = ", ".join(f"'{type_}'" for type_ in bookings.BOOKED_TYPES)
     union = " UNION ALL ".join(f"{source} AND type IN ({booked})" for source in sources)
-    return f"entries AS ({union})", parameters
+    return f"entries AS ({union}), {bookings.FACTS}", parameters
 
 
 def _spans(start: datetime, end: datetime) -> Iterator[tuple[Span, datetime]]:

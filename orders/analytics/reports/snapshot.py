@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from orders.analytics import bookings
+
 # The number of new entries, and the length of a range, decide the plan: a plan for any parameters may read whole tables.
 # Reports are short and many, so they take one core each and are not compiled.
 _BEGIN = """
@@ -17,8 +19,8 @@ _BEGIN = """
         set_config('max_parallel_workers_per_gather', '0', true), id, last_event_id, last_payment_event_id
     FROM analytics_generations WHERE is_active"""
 
-ENTRIES = "entries AS (SELECT * FROM order_events WHERE id > %(last_event_id)s::bigint)"
-"""The trail's entries that are not in the kept sums."""
+ENTRIES = f"entries AS (SELECT * FROM order_events WHERE id > %(last_event_id)s::bigint), {bookings.FACTS}"
+"""The trail's entries that are not in the kept sums, with their facts."""
 
 PAYMENTS = (
     "payments AS (SELECT * FROM payment_events WHERE id > %(last_payment_event_id)s::bigint AND order_id IS NOT NULL)"
