@@ -35,7 +35,7 @@ COUPONS: list[dict[str, Any]] = [
         for vendor_id, _ in VENDORS
     ),
 ]
-MINE = "SELECT id FROM orders WHERE customer_id LIKE 'c-00%%'"
+MINE = f"SELECT id FROM orders WHERE customer_id ~ '{history_neighbours.CUSTOMERS}'"
 """The orders of the history: no other customer of the tests has such an id."""
 
 
