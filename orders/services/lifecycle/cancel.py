@@ -37,14 +37,16 @@ def cancel_order(*, caller: Caller, order_id: uuid.UUID, if_match: Tags, request
 
 
 @transaction.atomic
-def cancel_for_lack_of_stock(*, order_id: uuid.UUID, request_id: str) -> None:
-    """Cancel and refund an order whose hold has lapsed and whose stock is short. Repeatable.
+def cancel_for_lack_of_stock(*, order_id: uuid.UUID, version: int, request_id: str) -> None:
+    """Cancel and refund an order whose hold has lapsed and whose stock is short in this version. Repeatable.
 
-    Raises NotCancellable when a vendor order has been shipped all the same.
+    Raises PreconditionFailed when it has changed since: what is short may have been cancelled. Raises NotCancellable when a
+    vendor order has been shipped all the same.
     """
     order = lock_order(orders=Order.objects.filter(id=order_id))
     if order.status == OrderStatus.CANCELLED:
         return
+    check_version(if_match=frozenset({f'"{version}"'}), version=order.version)
     vendor_orders = list(order.vendor_orders.order_by("vendor_id"))
     if obstacle := _obstacle("system", order, vendor_orders):
         raise NotCancellable(f"It is out of stock, and can't be cancelled. {obstacle}")

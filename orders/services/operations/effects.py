@@ -14,7 +14,7 @@ from clients.deadline import Deadline
 from clients.errors import HoldGone
 from clients.service_clients import ServiceClients
 from clients.tracing import request_id
-from orders.domain.errors import DependencyUnavailable, NotCancellable
+from orders.domain.errors import DependencyUnavailable, NotCancellable, PreconditionFailed
 from orders.outbox import queue
 from orders.outbox.dead_letters import give_up, give_up_if_old
 from orders.outbox.effects import STOCK_KINDS, Kind
@@ -64,7 +64,7 @@ async def _run_effect(
         except (NotCancellable, StockDiffers) as error:
             await database.run(give_up, row, str(error) or type(error).__name__)
         except Exception as error:  # a failed effect must not affect the others
-            expected = isinstance(error, DependencyUnavailable | HoldGone)
+            expected = isinstance(error, DependencyUnavailable | HoldGone | PreconditionFailed)
             log.warning(
                 "effect_failed", kind=row.kind, order_id=str(row.order_id), attempts=row.attempts, exc_info=not expected
             )

@@ -72,7 +72,8 @@ def request_sync(*, order_id: UUID, request_id: str) -> None:
 async def sync_stock(*, wanted: OrderStock, products: Products, request_id: str, deadline: Deadline) -> None:
     """Hold, commit, release or restock the order's units at Product by the order's state. Repeatable.
 
-    Raises StockDiffers or NotCancellable when that is impossible, DependencyUnavailable when the outcome is unknown.
+    Raises StockDiffers or NotCancellable when that is impossible, DependencyUnavailable when the outcome is unknown,
+    PreconditionFailed when the order has changed since it was read.
     """
     if wanted.order.status == OrderStatus.PENDING:
         await _hold(wanted, products, request_id, deadline)
@@ -136,7 +137,8 @@ async def _reserve(
         held = await products.reserve(order_id, wanted.active, seconds, deadline)
     except OutOfStock:
         await products.release(order_id, 0, deadline)
-        await database.run(cancel_for_lack_of_stock, order_id=order_id, request_id=request_id)
+        version = wanted.order.version
+        await database.run(cancel_for_lack_of_stock, order_id=order_id, version=version, request_id=request_id)
         return None
     await database.run(_store_revision, order_id, held.revision)
     return held.revision
