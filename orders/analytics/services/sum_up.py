@@ -16,7 +16,7 @@ from orders.store.models import OrderEvent, PaymentEvent
 BATCH_SIZE = 5_000
 """Entries in one transaction of the worker: a fraction of a second."""
 
-WRITERS_SECONDS = 1.0
+WRITERS_SECONDS = 0.2
 """How long to wait for the transactions that are writing; afterwards the next run tries again."""
 
 _WRITERS = """
