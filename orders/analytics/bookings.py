@@ -1,4 +1,4 @@
-"""How facts are booked: for each kept sum the query that books entries of the audit trail or of the ledger.
+"""The booking of facts: for each kept sum the query that books entries of the audit trail or of the ledger.
 
 A query reads FACTS, which are those of `entries`, or it reads `payments`: a report or the summing up defines which part of
 `order_events` or `payment_events` these are. It returns the columns of its table without `generation`. So what is kept and
@@ -36,7 +36,7 @@ FACTS = f"""
     cancelled_parts AS (
         SELECT e.at, {_AT} AS quarter, v.id, v.vendor_id, v.currency, v.total
         FROM entries e JOIN vendor_orders v ON v.id = e.vendor_order_id WHERE {CANCELLED})"""
-"""What the entries say, once for all queries of a statement: the orders that were sold with their parts and items, and the
+"""The facts of the entries, read once for all queries of a statement: the orders that were sold with their parts and items, and the
 vendor orders that were cancelled after that."""
 
 SALES = f"""

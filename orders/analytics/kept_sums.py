@@ -92,7 +92,7 @@ OF_CUSTOMERS = (
     KeptSums(OrderCountSum, bookings.ORDER_COUNTS),
     KeptSums(CohortSum, bookings.COHORTS),
 )
-"""What follows from the customers' sums, as they were before and are after the new entries."""
+"""The sums that depend on customers: each adds the difference of the customers before and after the new entries."""
 
 TABLES: tuple[type[models.Model], ...] = (
     *(kept.model for kept in (*OF_ENTRIES, *OF_PAYMENTS, *OF_CUSTOMERS)),

@@ -22,7 +22,7 @@ from tests.support.world import Person, Sandbox, World, eventually
 QUOTA = 5
 LIMITS = f"read={QUOTA}/3600, anonymous=1000000/1, failed_auth={QUOTA}/3600"
 MOST_SECONDS = 0.05
-"""How much later a request may be because of Redis."""
+"""The maximum delay of a request by Redis, in seconds."""
 
 
 @pytest.fixture(scope="module")

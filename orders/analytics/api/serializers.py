@@ -390,7 +390,7 @@ class CohortReportSerializer(Output):
 
 
 class FunnelStepsSerializer(Output):
-    """How many of the orders, or vendor orders, ever got to each step."""
+    """The number of orders, or vendor orders, that ever reached each step."""
 
     placed = _count()
     confirmed = _count()
@@ -406,7 +406,7 @@ class FunnelStepsSerializer(Output):
 
 
 class FunnelCancellationsSerializer(Output):
-    """How many were cancelled by each role."""
+    """The number of cancellations by role."""
 
     customer = _count()
     vendor = _count()
@@ -456,7 +456,7 @@ class FunnelTimesSerializer(Output):
 
 
 class FunnelReportSerializer(RangeOutput):
-    """What has become of the orders that were placed in a range."""
+    """The current progress of the orders that were placed in a range."""
 
     steps = FunnelStepsSerializer()
     cancelled_by = FunnelCancellationsSerializer()

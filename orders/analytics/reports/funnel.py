@@ -1,4 +1,4 @@
-"""What has become of the orders, or of a vendor's vendor orders, that were placed in a range."""
+"""The progress until now of the orders, or of a vendor's vendor orders, that were placed in a range."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping

@@ -17,7 +17,7 @@ BATCH_SIZE = 5_000
 """Entries in one transaction of the worker: a fraction of a second."""
 
 WRITERS_SECONDS = 0.2
-"""How long to wait for the transactions that are writing; afterwards the next run tries again."""
+"""The maximum wait for the transactions that are writing; after it, the next run tries again."""
 
 _WRITERS = """
     SELECT virtualtransaction FROM pg_locks

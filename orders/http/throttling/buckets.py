@@ -39,7 +39,7 @@ class Level(NamedTuple):
     seconds: int | None = None
     """The seconds until the next unit comes back, rounded up and at least 1; None for a full bucket and without a window."""
     is_held: bool = False
-    """Whether none is left only because of those that requests under way hold."""
+    """True when the only reason that none is left is the units held by requests in progress."""
 
 
 class Look(NamedTuple):

@@ -31,7 +31,7 @@ from orders.http.throttling.responses import refusal, set_fields
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 HELD_SECONDS, LOOK_AGAIN_SECONDS = 2, 0.05
-"""How long a request waits for units of `coupon_guess` that the same caller's requests hold, and how often it looks."""
+"""The maximum wait of a request for units of `coupon_guess` that requests of the same caller hold, and the time between looks."""
 
 
 @async_only_middleware
