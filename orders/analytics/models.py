@@ -39,10 +39,9 @@ class Sums(models.Model):
         abstract = True
 
 
-class SalesSum(Sums):
-    """Sales and cancellations of all vendors; the unit is the order."""
+class SalesFigures(Sums):
+    """The base of the sums of sales and cancellations."""
 
-    pk = CompositePrimaryKey("generation", "currency", "quarter")
     currency = models.CharField(max_length=3)
     quarter = models.DateTimeField()
     orders = models.BigIntegerField()
@@ -53,22 +52,23 @@ class SalesSum(Sums):
     cancelled = models.BigIntegerField()
 
     class Meta:
+        abstract = True
+
+
+class SalesSum(SalesFigures):
+    """Sales and cancellations of all vendors; the unit is the order."""
+
+    pk = CompositePrimaryKey("generation", "currency", "quarter")
+
+    class Meta:
         db_table = "analytics_sales"
 
 
-class VendorSalesSum(Sums):
+class VendorSalesSum(SalesFigures):
     """Sales and cancellations of one vendor; the unit is the vendor order."""
 
     pk = CompositePrimaryKey("generation", "vendor_id", "currency", "quarter")
     vendor_id = models.CharField(max_length=64)
-    currency = models.CharField(max_length=3)
-    quarter = models.DateTimeField()
-    orders = models.BigIntegerField()
-    items = models.BigIntegerField()
-    gross = models.BigIntegerField()
-    discount = models.BigIntegerField()
-    platform_discount = models.BigIntegerField()
-    cancelled = models.BigIntegerField()
 
     class Meta:
         db_table = "analytics_vendor_sales"
