@@ -12,7 +12,7 @@ from orders.analytics.api import serializers as analytics
 from orders.analytics.reports.bought_together import BoughtTogether
 from orders.analytics.reports.cohorts import Cohort
 from orders.analytics.reports.funnel import Step
-from orders.analytics.reports.series import MONEY, SALES, CustomerReport, Series
+from orders.analytics.reports.series import PAYMENT_COLUMNS, SALES_COLUMNS, CustomerReport, Series
 from orders.analytics.time_ranges import Interval, read_months, read_range, read_zone, rows
 from orders.api import serializers as shared
 from orders.api.admin import serializers as admin
@@ -102,7 +102,7 @@ BATCH = BatchRow(ID, 2, "", "", NOW, 0)
 
 RANGE = read_range("2026-11-21", "2026-11-22", read_zone("UTC"), NOW)
 [ROW_TIMES] = analytics.row_bodies(RANGE, rows(RANGE, Interval.DAY), NOW)
-SOLD, PAID = dict.fromkeys(SALES, 1), dict.fromkeys(MONEY, 1)
+SOLD, PAID = dict.fromkeys(SALES_COLUMNS, 1), dict.fromkeys(PAYMENT_COLUMNS, 1)
 VISITED = {"orders": 1, "new_customers": 1}
 PRODUCT = {
     **dict.fromkeys(("orders", "quantity", "gross", "discount", "cancelled_quantity", "cancelled"), 1),
