@@ -51,6 +51,7 @@ WITH copy AS (
         generate_series(1, copies) AS n),
 items AS (DELETE FROM order_items USING copy WHERE order_id = copy.id),
 events AS (DELETE FROM order_events USING copy WHERE order_id = copy.id),
+payments AS (DELETE FROM payment_events USING copy WHERE order_id = copy.id),
 parts AS (DELETE FROM vendor_orders USING copy WHERE order_id = copy.id)
 DELETE FROM orders USING copy WHERE orders.id = copy.id"""
 
