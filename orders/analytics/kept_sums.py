@@ -70,9 +70,9 @@ def columns_of(model: type[models.Model]) -> list[str]:
 
 
 def _by_span(booked: str) -> str:
-    """Return rows of facts as rows of their day and of their month."""
-    days = ", ".join(f"('{span}', date_trunc('{span}', at, 'UTC'))" for span in Span.values)
-    return f"SELECT span, start, facts.* FROM ({booked}) AS facts CROSS JOIN LATERAL (VALUES {days}) AS spans (span, start)"
+    """Return each row of facts as a row of each span that it is in."""
+    spans = ", ".join(f"('{span}', date_trunc('{span}', at, 'UTC'))" for span in Span.values)
+    return f"SELECT span, start, facts.* FROM ({booked}) AS facts CROSS JOIN LATERAL (VALUES {spans}) AS spans (span, start)"
 
 
 OF_ENTRIES = (

@@ -107,10 +107,12 @@ class FunnelSum(Sums):
 
 
 class Span(models.TextChoices):
-    """The two lengths of time, in UTC, over which products and coupons are summed up."""
+    """The lengths of time, in UTC, over which products and coupons are summed up; the value is that of `date_trunc`."""
 
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
 
 
 class ProductSum(Sums):
@@ -118,7 +120,7 @@ class ProductSum(Sums):
     its entry in the trail, which leads to the product's name."""
 
     pk = CompositePrimaryKey("generation", "span", "start", "vendor_id", "product_id", "currency")
-    span = models.CharField(max_length=5)
+    span = models.CharField(max_length=7)
     start = models.DateTimeField()
     vendor_id = models.CharField(max_length=64)
     product_id = models.CharField(max_length=64)
@@ -139,7 +141,7 @@ class CouponSum(Sums):
     """Sales that used a coupon. The `vendor_` amounts are those of its vendor's part, for a coupon that the vendor funds."""
 
     pk = CompositePrimaryKey("generation", "span", "start", "coupon_id", "currency")
-    span = models.CharField(max_length=5)
+    span = models.CharField(max_length=7)
     start = models.DateTimeField()
     coupon_id = models.UUIDField()
     currency = models.CharField(max_length=3)

@@ -1,7 +1,7 @@
 """Reports that rank products or coupons over a range.
 
-Whole months and days of UTC are read from the kept sums, the rest of the range is counted from the trail, whose entries of
-a quarter hour are found by their ids (`EntryRange`).
+The quarters, months, weeks and days of UTC within the range are read from the kept sums, the rest of it is counted from the
+trail, whose entries of a quarter hour are found by their ids (`EntryRange`).
 """
 
 import re
@@ -15,7 +15,7 @@ from orders.analytics.models import Span
 from orders.analytics.reports.snapshot import Snapshot, snapshot
 from orders.analytics.time_ranges import TimeRange, add_months
 
-_DAY = timedelta(days=1)
+_DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
 
 PRODUCT_ORDERINGS = {
     "revenue": "gross - discount - cancelled",
@@ -23,6 +23,7 @@ PRODUCT_ORDERINGS = {
     "orders": "orders",
 }
 
+_PRODUCT = "currency, product_id, vendor_id"
 _PRODUCT_SUMS = ("orders", "quantity", "gross", "discount", "cancelled_quantity", "cancelled")
 _COUPON_SUMS = ("redemptions", "discount", "gross", "net")
 
@@ -41,7 +42,7 @@ class Parts:
 
 
 def parts(start: datetime, end: datetime) -> Parts:
-    """Return the range as whole months, whole days and edges of less than a day, in UTC."""
+    """Return the range as whole spans and edges of less than a day, in UTC."""
     first_day, last_day = _midnight(start + _DAY - timedelta.resolution), _midnight(end)
     if first_day >= last_day:
         return Parts([], [(start, end)])
@@ -52,22 +53,31 @@ def parts(start: datetime, end: datetime) -> Parts:
 def top_products(
     *, vendor_id: str | None, range_: TimeRange, currency: str | None, by: str, limit: int
 ) -> Sequence[Record]:
-    """Return the first products of each currency by `by`, then by product. Amounts in minor units."""
-    owned = "TRUE" if vendor_id is None else "vendor_id = %(vendor_id)s"
-    names = ", ".join(_PRODUCT_SUMS)
+    """Return the first products of each currency by `by`, then by product. Amounts in minor units.
+
+    All products are ranked by one sum; the other sums are read for the first ones alone.
+    """
+    wanted = " AND ".join([_in_currency(currency), "TRUE" if vendor_id is None else "vendor_id = %(vendor_id)s"])
+    names, sums = ", ".join(_PRODUCT_SUMS), ", ".join(f"sum({name}) AS {name}" for name in _PRODUCT_SUMS)
+    both = ", ".join(f"(coalesce(k.{name}, 0) + coalesce(c.{name}, 0))::bigint AS {name}" for name in _PRODUCT_SUMS)
     with snapshot() as now:
         entries, parameters = _entries(now, range_)
         found = now.rows(
-            f"""WITH {entries}, facts AS (
-                SELECT currency, product_id, vendor_id, {names}, latest_sale
-                FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN} WHERE {owned}
+            f"""WITH {entries}, counted AS MATERIALIZED (
+                SELECT {_PRODUCT}, {sums}, max(latest_sale) AS latest_sale
+                FROM ({bookings.PRODUCTS}) AS booked WHERE {wanted} GROUP BY {_PRODUCT}),
+            facts AS (
+                SELECT {_PRODUCT}, {names} FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN} WHERE {wanted}
                 UNION ALL
-                SELECT currency, product_id, vendor_id, {names}, latest_sale FROM ({bookings.PRODUCTS}) AS booked
-                WHERE {owned}),
-            totals AS (
-                SELECT currency, product_id, vendor_id, {_totals(_PRODUCT_SUMS)}, max(latest_sale) AS latest_sale
-                FROM facts WHERE {_in_currency(currency)} GROUP BY 1, 2, 3)
-            {_first_of_each_currency(f"{PRODUCT_ORDERINGS[by]} DESC, product_id, vendor_id")}""",
+                SELECT {_PRODUCT}, {names} FROM counted),
+            totals AS (SELECT {_PRODUCT}, sum({PRODUCT_ORDERINGS[by]}) AS total FROM facts GROUP BY {_PRODUCT}),
+            ranked AS ({_first_of_each_currency("total DESC, product_id, vendor_id")})
+            SELECT {_PRODUCT}, {both}, greatest(k.latest_sale, c.latest_sale) AS latest_sale
+            FROM ranked r LEFT JOIN counted c USING ({_PRODUCT})
+            CROSS JOIN LATERAL (
+                SELECT {sums}, max(latest_sale) AS latest_sale FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN}
+                WHERE k.currency = r.currency AND k.vendor_id = r.vendor_id AND k.product_id = r.product_id) AS k
+            ORDER BY currency, place""",
             **parameters,
             vendor_id=vendor_id,
             currency=currency,
@@ -182,15 +192,29 @@ def _entries(now: Snapshot, range_: TimeRange) -> tuple[str, dict[str, Any]]:
 
 
 def _spans(start: datetime, end: datetime) -> Iterator[tuple[Span, datetime]]:
-    """Yield the months and days from one midnight to another."""
+    """Yield the spans from one midnight to another, each the longest that begins there."""
     while start < end:
-        following = datetime.combine(add_months(start.date(), 1), time(), UTC)
-        if start.day == 1 and following <= end:
-            yield Span.MONTH, start
-            start = following
-        else:
-            yield Span.DAY, start
-            start += _DAY
+        span, following = next(each for each in _beginning_at(start) if each[1] <= end)
+        yield span, start
+        start = following
+
+
+def _beginning_at(start: datetime) -> Iterator[tuple[Span, datetime]]:
+    """Yield the spans that begin at a midnight, with their ends, the longest first.
+
+    A week of two months is left out: the next months would begin within weeks, and be read by week.
+    """
+    if start.day == 1 and start.month % 3 == 1:
+        yield Span.QUARTER, _months_after(start, 3)
+    if start.day == 1:
+        yield Span.MONTH, _months_after(start, 1)
+    if start.weekday() == 0 and (start + _WEEK - _DAY).month == start.month:
+        yield Span.WEEK, start + _WEEK
+    yield Span.DAY, start + _DAY
+
+
+def _months_after(start: datetime, months: int) -> datetime:
+    return datetime.combine(add_months(start.date(), months), time(), UTC)
 
 
 def _midnight(at: datetime) -> datetime:
