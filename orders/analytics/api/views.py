@@ -18,23 +18,24 @@ from orders.analytics.api.filters import (
     SalesFilterSet,
     TopProductsFilterSet,
 )
-from orders.analytics.api.serializers import (
-    Body,
+from orders.analytics.api.serializers.cohorts import CohortReportSerializer
+from orders.analytics.api.serializers.funnel import FunnelReportSerializer
+from orders.analytics.api.serializers.parts import Body, row_bodies
+from orders.analytics.api.serializers.rankings import (
     BoughtTogetherReportSerializer,
-    CohortReportSerializer,
     CompanionSerializer,
-    CustomerReportSerializer,
-    CustomerRowSerializer,
-    FunnelReportSerializer,
-    PaymentReportSerializer,
-    PaymentRowSerializer,
-    SalesReportSerializer,
-    SalesRowSerializer,
     TopCouponSerializer,
     TopCouponsReportSerializer,
     TopProductSerializer,
     TopProductsReportSerializer,
-    row_bodies,
+)
+from orders.analytics.api.serializers.series import (
+    CustomerReportSerializer,
+    CustomerRowSerializer,
+    PaymentReportSerializer,
+    PaymentRowSerializer,
+    SalesReportSerializer,
+    SalesRowSerializer,
 )
 from orders.analytics.reports.bought_together import bought_together
 from orders.analytics.reports.cohorts import cohorts
