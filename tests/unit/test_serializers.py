@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orders.analytics.api import serializers as analytics
+from orders.analytics.api.serializers import cohorts, funnel, parts, rankings, series
 from orders.analytics.reports.bought_together import BoughtTogether
 from orders.analytics.reports.cohorts import Cohort
 from orders.analytics.reports.funnel import Step
@@ -101,7 +101,7 @@ COUPON_EVENT = EventRow(1, "coupon.created", "admin", "a-1", NOW, {})
 BATCH = BatchRow(ID, 2, "", "", NOW, 0)
 
 RANGE = read_range("2026-11-21", "2026-11-22", read_zone("UTC"), NOW)
-[ROW_TIMES] = analytics.row_bodies(RANGE, rows(RANGE, Interval.DAY), NOW)
+[ROW_TIMES] = parts.row_bodies(RANGE, rows(RANGE, Interval.DAY), NOW)
 SOLD, PAID = dict.fromkeys(SALES_COLUMNS, 1), dict.fromkeys(PAYMENT_COLUMNS, 1)
 VISITED = {"orders": 1, "new_customers": 1}
 PRODUCT = {
@@ -139,31 +139,31 @@ RECORDS: dict[type[Output], tuple[Any, ...]] = {
     coupons.CouponHistorySerializer: ([COUPON_EVENT], "admin"),
     coupons.CouponSerializer: (COUPON_ROW,),
     coupons.RedemptionSerializer: (REDEMPTION, "admin"),
-    analytics.BoughtTogetherReportSerializer: (RANGE, BoughtTogether(1, [PRODUCT])),
-    analytics.CohortReportSerializer: (read_months(None, None, NOW), [COHORT]),
-    analytics.CohortSerializer: (COHORT,),
-    analytics.CompanionSerializer: (PRODUCT, 1),
-    analytics.CustomerFiguresSerializer: (VISITED,),
-    analytics.CustomerReportSerializer: (RANGE, CustomerReport(Series("", [VISITED]), {}), [ROW_TIMES]),
-    analytics.CustomerRowSerializer: (VISITED, ROW_TIMES),
-    analytics.DurationsSerializer: (Step(),),
-    analytics.FunnelCancellationsSerializer: ({},),
-    analytics.FunnelReportSerializer: (RANGE, {}),
-    analytics.FunnelStepsSerializer: ({}, 0),
-    analytics.FunnelTimesSerializer: ({},),
-    analytics.OrderCountSerializer: (1, 1),
-    analytics.PaymentFiguresSerializer: (PAID, "EUR"),
-    analytics.PaymentReportSerializer: (RANGE, [Series("EUR", [PAID])], [ROW_TIMES]),
-    analytics.PaymentRowSerializer: (PAID, "EUR", ROW_TIMES),
-    analytics.PaymentTotalsSerializer: (PAID, "EUR"),
-    analytics.SalesFiguresSerializer: (SOLD, "EUR"),
-    analytics.SalesReportSerializer: (RANGE, [Series("EUR", [SOLD])], [ROW_TIMES]),
-    analytics.SalesRowSerializer: (SOLD, "EUR", ROW_TIMES),
-    analytics.SalesTotalsSerializer: (SOLD, "EUR"),
-    analytics.TopCouponSerializer: (USED,),
-    analytics.TopCouponsReportSerializer: (RANGE, [USED]),
-    analytics.TopProductSerializer: (PRODUCT,),
-    analytics.TopProductsReportSerializer: (RANGE, [PRODUCT]),
+    rankings.BoughtTogetherReportSerializer: (RANGE, BoughtTogether(1, [PRODUCT])),
+    cohorts.CohortReportSerializer: (read_months(None, None, NOW), [COHORT]),
+    cohorts.CohortSerializer: (COHORT,),
+    rankings.CompanionSerializer: (PRODUCT, 1),
+    series.CustomerFiguresSerializer: (VISITED,),
+    series.CustomerReportSerializer: (RANGE, CustomerReport(Series("", [VISITED]), {}), [ROW_TIMES]),
+    series.CustomerRowSerializer: (VISITED, ROW_TIMES),
+    funnel.DurationsSerializer: (Step(),),
+    funnel.FunnelCancellationsSerializer: ({},),
+    funnel.FunnelReportSerializer: (RANGE, {}),
+    funnel.FunnelStepsSerializer: ({}, 0),
+    funnel.FunnelTimesSerializer: ({},),
+    series.OrderCountSerializer: (1, 1),
+    series.PaymentFiguresSerializer: (PAID, "EUR"),
+    series.PaymentReportSerializer: (RANGE, [Series("EUR", [PAID])], [ROW_TIMES]),
+    series.PaymentRowSerializer: (PAID, "EUR", ROW_TIMES),
+    series.PaymentTotalsSerializer: (PAID, "EUR"),
+    series.SalesFiguresSerializer: (SOLD, "EUR"),
+    series.SalesReportSerializer: (RANGE, [Series("EUR", [SOLD])], [ROW_TIMES]),
+    series.SalesRowSerializer: (SOLD, "EUR", ROW_TIMES),
+    series.SalesTotalsSerializer: (SOLD, "EUR"),
+    rankings.TopCouponSerializer: (USED,),
+    rankings.TopCouponsReportSerializer: (RANGE, [USED]),
+    rankings.TopProductSerializer: (PRODUCT,),
+    rankings.TopProductsReportSerializer: (RANGE, [PRODUCT]),
     admin.DeadLetterRetrySerializer: (ID,),
     admin.DeadLetterSerializer: (LETTER,),
 }

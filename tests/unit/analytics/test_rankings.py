@@ -39,5 +39,5 @@ def test_a_range_is_its_spans_and_edges_end_to_end(start: datetime, length: time
 
 
 @given(start=times)
-def test_a_year_has_at_most_twenty_four_spans(start: datetime) -> None:
-    assert len(parts(start, start + 365 * DAY).spans) <= 24
+def test_a_year_has_at_most_thirty_spans(start: datetime) -> None:
+    assert len(parts(start, start + 365 * DAY).spans) <= 30
