@@ -69,17 +69,28 @@ def columns_of(model: type[models.Model]) -> list[str]:
     return [name for name in columns if name not in ("generation", *key_of(model))]
 
 
-def _by_span(booked: str) -> str:
-    """Return each row of facts as a row of each span that it is in."""
-    spans = ", ".join(f"('{span}', date_trunc('{span}', at, 'UTC'))" for span in Span.values)
-    return f"SELECT span, start, facts.* FROM ({booked}) AS facts CROSS JOIN LATERAL (VALUES {spans}) AS spans (span, start)"
+def _by_span(model: type[models.Model], booked: str, aggregates: Mapping[str, str]) -> KeptSums:
+    """Return the sums of facts by their spans. They are added up by day first: a product has many sales a day."""
+    key = ", ".join(name for name in key_of(model) if name not in ("span", "start"))
+    columns = columns_of(model)
+    totals = [f"{aggregates.get(name, 'sum')}({name})" for name in columns]
+    # A sum of bigint is numeric, of which further sums would take longer.
+    typed = [f"{total}::bigint" if total.startswith("sum") else total for total in totals]
+    named = ", ".join(f"{total} AS {name}" for total, name in zip(typed, columns, strict=True))
+    spans = ", ".join(f"('{span}', date_trunc('{span}', day, 'UTC'))" for span in Span.values)
+    by_day = f"SELECT {key}, date_trunc('day', at, 'UTC') AS day, {named} FROM ({booked}) AS facts GROUP BY {key}, day"
+    return KeptSums(
+        model,
+        f"SELECT span, start, days.* FROM ({by_day}) AS days CROSS JOIN LATERAL (VALUES {spans}) AS spans (span, start)",
+        aggregates,
+    )
 
 
 OF_ENTRIES = (
     KeptSums(SalesSum, bookings.SALES),
     KeptSums(VendorSalesSum, bookings.VENDOR_SALES),
-    KeptSums(ProductSum, _by_span(bookings.PRODUCTS), {"latest_sale": "max"}),
-    KeptSums(CouponSum, _by_span(bookings.COUPONS), dict.fromkeys(("code", "funded_by", "vendor_id"), "max")),
+    _by_span(ProductSum, bookings.PRODUCTS, {"latest_sale": "max"}),
+    _by_span(CouponSum, bookings.COUPONS, dict.fromkeys(("code", "funded_by", "vendor_id"), "max")),
     KeptSums(FunnelSum, bookings.FUNNEL),
     KeptSums(EntryRange, bookings.ENTRY_RANGES, {"first_event_id": "min", "last_event_id": "max"}),
 )

@@ -15,8 +15,8 @@ from orders.analytics import kept_sums
 from orders.analytics.models import Generation
 from orders.analytics.services.sum_up import add_to, settled
 
-BATCH_SIZE = 200_000
-"""Entries in one transaction of a rebuild: some seconds. Fewer would update the sums of a month more often."""
+BATCH_SIZE = 500_000
+"""Entries in one transaction of a rebuild: about ten seconds. Fewer would update the sums of a month more often."""
 DELETED_ROWS = 20_000
 
 OnProgress = Callable[[int], None]
@@ -39,7 +39,7 @@ class Superseded(Exception):
 
 def rebuild(*, on_progress: OnProgress) -> None:
     """Make all sums anew and use them from then on. Raises Superseded."""
-    with _without_limits():
+    with _transaction():
         active, upto = Generation.objects.get(is_active=True), settled()
     new = _begin()
     ends = {
@@ -47,7 +47,7 @@ def rebuild(*, on_progress: OnProgress) -> None:
         "payment_events": max(upto["payment_events"], active.last_payment_event_id),
     }
     _make(new, ends, on_progress)
-    with _without_limits():
+    with _transaction():
         active = Generation.objects.select_for_update().get(is_active=True)
         Generation.objects.filter(id=active.id).update(is_active=False)
         if not Generation.objects.filter(id=new).update(is_active=True):
@@ -59,7 +59,7 @@ def check(*, on_progress: OnProgress) -> list[Difference]:
     """Make all sums anew, return their differences from the active ones, and delete them. Raises Superseded."""
     active, new = Generation.objects.get(is_active=True), _begin()
     _make(new, _ends(active), on_progress)
-    with _without_limits():
+    with _transaction():
         active = Generation.objects.select_for_update().get(is_active=True)  # the summing up waits
         _make(new, _ends(active), on_progress)
         differences = [each for kept in kept_sums.TABLES for each in _compare(kept, active.id, new)]
@@ -67,11 +67,18 @@ def check(*, on_progress: OnProgress) -> list[Difference]:
     return differences
 
 
+# Without the time limits of requests. The orders of a batch lie near each other, so the primary keys find them sooner than
+# reading the whole table would, as the planner would have it for a disk that seeks.
+_SETTINGS = """
+    SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
+        set_config('random_page_cost', '1.1', true), set_config('work_mem', '64MB', true)"""
+
+
 @contextmanager
-def _without_limits() -> Iterator[None]:
-    """A transaction without the time limits of requests."""
+def _transaction() -> Iterator[None]:
+    """A transaction of a rebuild."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)")
+        cursor.execute(_SETTINGS)
         yield
 
 
@@ -87,7 +94,7 @@ def _ends(generation: Generation) -> dict[str, int]:
 
 def _make(generation_id: int, upto: Mapping[str, int], on_progress: OnProgress) -> None:
     while True:
-        with _without_limits():
+        with _transaction():
             new = Generation.objects.select_for_update().filter(id=generation_id).first()
             if new is None:
                 raise Superseded()
@@ -106,7 +113,7 @@ def _delete_inactive() -> None:
 
 
 def _delete_some(table: str, generation: int) -> bool:
-    with _without_limits(), connection.cursor() as cursor:
+    with _transaction(), connection.cursor() as cursor:
         cursor.execute(
             f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE generation = %s LIMIT %s))",
             [generation, DELETED_ROWS],

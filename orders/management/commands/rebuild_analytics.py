@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import Error
+from django.db import InterfaceError, OperationalError
 from django.db.models import Max
 
 from orders.analytics.services.rebuild import Difference, Superseded, check, rebuild
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         except Superseded:
             self.stderr.write("Stopped: another rebuild has begun.")
             sys.exit(INCOMPLETE)
-        except Error as error:
+        except (InterfaceError, OperationalError) as error:
             self.stderr.write(f"Stopped: the database is unavailable ({type(error).__name__}). Run it again later.")
             sys.exit(INCOMPLETE)
 
