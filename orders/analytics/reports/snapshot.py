@@ -16,7 +16,8 @@ from orders.analytics import bookings
 # Reports are short and many, so they take one core each and are not compiled. What they read of the trail lies together.
 _BEGIN = """
     SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true),
-        set_config('max_parallel_workers_per_gather', '0', true), set_config('random_page_cost', '1.1', true), id, last_event_id, last_payment_event_id
+        set_config('max_parallel_workers_per_gather', '0', true), set_config('random_page_cost', '1.1', true),
+        id, last_event_id, last_payment_event_id
     FROM analytics_generations WHERE is_active"""
 
 ENTRIES = f"entries AS (SELECT * FROM order_events WHERE id > %(last_event_id)s::bigint), {bookings.FACTS}"
