@@ -2,6 +2,7 @@
 
 from orders.analytics.models import (
     CohortSum,
+    CouponLine,
     CouponSum,
     CustomerSum,
     EntryRange,
@@ -10,8 +11,10 @@ from orders.analytics.models import (
     NewCustomerSum,
     OrderCountSum,
     PaymentSum,
+    ProductLine,
     ProductSum,
     SalesSum,
+    VendorFunnelSum,
     VendorSalesSum,
 )
 from orders.coupons.models import Coupon, CouponBatch, CouponEvent, CouponRedemption, CouponUsage
@@ -31,6 +34,7 @@ __all__ = [
     "Coupon",
     "CouponBatch",
     "CouponEvent",
+    "CouponLine",
     "CouponRedemption",
     "CouponSum",
     "CouponUsage",
@@ -47,9 +51,11 @@ __all__ = [
     "OutboxMessage",
     "PaymentEvent",
     "PaymentSum",
+    "ProductLine",
     "ProductSum",
     "Refund",
     "SalesSum",
+    "VendorFunnelSum",
     "VendorOrder",
     "VendorSalesSum",
 ]

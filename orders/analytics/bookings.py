@@ -34,7 +34,7 @@ FACTS = f"""
         SELECT s.event_id, s.at, s.quarter, s.currency, i.vendor_id, i.product_id, i.quantity, i.total, i.discount
         FROM sold s JOIN order_items i ON i.order_id = s.order_id),
     cancelled_parts AS (
-        SELECT e.at, {_AT} AS quarter, v.id, v.vendor_id, v.currency, v.total
+        SELECT e.id AS event_id, e.at, {_AT} AS quarter, v.id, v.vendor_id, v.currency, v.total
         FROM entries e JOIN vendor_orders v ON v.id = e.vendor_order_id WHERE {CANCELLED})"""
 """The facts of the entries, read once for all queries of a statement: the orders that were sold with their parts and items, and the
 vendor orders that were cancelled after that."""
@@ -64,16 +64,18 @@ VENDOR_SALES = f"""
     UNION ALL
     SELECT vendor_id, currency, quarter, 0, 0, 0, 0, 0, total FROM cancelled_parts"""
 
-PRODUCTS = """
-    SELECT vendor_id, product_id, currency, at, 1 AS orders, quantity, total AS gross, discount, 0 AS cancelled_quantity,
-        0 AS cancelled, ARRAY[(extract(epoch FROM at) * 1000000)::bigint, event_id] AS latest_sale
+LATEST_SALE = "ARRAY[(extract(epoch FROM at) * 1000000)::bigint, event_id]"
+
+PRODUCTS = f"""
+    SELECT event_id, at, vendor_id, product_id, currency, 1 AS orders, quantity, total AS gross, discount,
+        0 AS cancelled_quantity, 0 AS cancelled, {LATEST_SALE} AS latest_sale
     FROM sold_items
     UNION ALL
-    SELECT i.vendor_id, i.product_id, p.currency, p.at, 0, 0, 0, 0, i.quantity, i.total - i.discount, NULL
+    SELECT p.event_id, p.at, i.vendor_id, i.product_id, p.currency, 0, 0, 0, 0, i.quantity, i.total - i.discount, NULL
     FROM cancelled_parts p JOIN order_items i ON i.vendor_order_id = p.id"""
 
 COUPONS = f"""
-    SELECT c.coupon_id, s.currency, c.code, c.funded_by, c.vendor_id, s.at, 1 AS redemptions, c.discount,
+    SELECT s.event_id, s.at, c.coupon_id, s.currency, c.code, c.funded_by, c.vendor_id, 1 AS redemptions, c.discount,
         s.subtotal AS gross, s.subtotal - s.discount AS net,
         coalesce(v.subtotal, 0) AS vendor_gross, coalesce(v.subtotal - v.discount, 0) AS vendor_net
     FROM sold s CROSS JOIN {_COUPONS.format("s")}
@@ -127,6 +129,31 @@ FUNNEL = f"""
         FROM entries e JOIN orders o ON o.id = e.order_id
         WHERE e.type IN ('order.placed', 'order.confirmed', 'order.processing', 'order.shipped', 'order.delivered',
             'order.cancelled', 'order.expired')
+        OFFSET 0) AS steps"""
+
+# The vendor orders of an order that expires are cancelled with it, in the same transaction.
+VENDOR_FUNNEL = f"""
+    SELECT vendor_id, date_trunc('day', placed_at, 'UTC') AS day, step,
+        CASE WHEN seconds IS NULL THEN 0 ELSE {BUCKET.format("seconds")} END AS bucket, 1 AS units,
+        coalesce(seconds, 0) AS seconds
+    FROM (
+        SELECT v.vendor_id, v.created_at AS placed_at, split_part(e.type, '.', 2) AS step,
+            CASE e.type WHEN 'order.confirmed' THEN {SECONDS_SINCE.format("v.created_at")} END AS seconds
+        FROM entries e JOIN vendor_orders v ON v.order_id = e.order_id
+        WHERE e.type IN ('order.placed', 'order.confirmed', 'order.expired')
+        UNION ALL
+        SELECT v.vendor_id, v.created_at, split_part(e.type, '.', 2), {SECONDS_SINCE.format("p.at")}
+        FROM entries e JOIN vendor_orders v ON v.id = e.vendor_order_id
+        JOIN order_events p ON p.order_id = e.order_id AND p.sequence < e.sequence
+            AND CASE e.type WHEN 'vendor_order.processing' THEN p.type = 'order.confirmed'
+                WHEN 'vendor_order.shipped' THEN p.type = 'vendor_order.processing' AND p.vendor_order_id = e.vendor_order_id
+                ELSE p.type = 'vendor_order.shipped' AND p.vendor_order_id = e.vendor_order_id END
+        WHERE e.type IN ('vendor_order.processing', 'vendor_order.shipped', 'vendor_order.delivered')
+        UNION ALL
+        SELECT v.vendor_id, v.created_at, {CANCELLED_BY}, NULL
+        FROM entries e JOIN vendor_orders v ON v.id = e.vendor_order_id
+        WHERE e.type = 'vendor_order.cancelled' AND NOT EXISTS (
+            SELECT FROM order_events x WHERE x.order_id = e.order_id AND x.type = 'order.expired')
         OFFSET 0) AS steps"""
 
 ENTRY_RANGES = f"""

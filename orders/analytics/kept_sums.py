@@ -9,6 +9,7 @@ from django.db import connection, models
 from orders.analytics import bookings
 from orders.analytics.models import (
     CohortSum,
+    CouponLine,
     CouponSum,
     CustomerSum,
     EntryRange,
@@ -16,9 +17,11 @@ from orders.analytics.models import (
     NewCustomerSum,
     OrderCountSum,
     PaymentSum,
+    ProductLine,
     ProductSum,
     SalesSum,
     Span,
+    VendorFunnelSum,
     VendorSalesSum,
 )
 
@@ -86,12 +89,17 @@ def _by_span(model: type[models.Model], booked: str, aggregates: Mapping[str, st
     )
 
 
+_OF_COUPON = dict.fromkeys(("code", "funded_by", "vendor_id"), "max")
+
 OF_ENTRIES = (
     KeptSums(SalesSum, bookings.SALES),
     KeptSums(VendorSalesSum, bookings.VENDOR_SALES),
     _by_span(ProductSum, bookings.PRODUCTS, {"latest_sale": "max"}),
-    _by_span(CouponSum, bookings.COUPONS, dict.fromkeys(("code", "funded_by", "vendor_id"), "max")),
+    KeptSums(ProductLine, bookings.PRODUCTS, {"at": "max"}),
+    _by_span(CouponSum, bookings.COUPONS, _OF_COUPON),
+    KeptSums(CouponLine, bookings.COUPONS, {"at": "max", **_OF_COUPON}),
     KeptSums(FunnelSum, bookings.FUNNEL),
+    KeptSums(VendorFunnelSum, bookings.VENDOR_FUNNEL),
     KeptSums(EntryRange, bookings.ENTRY_RANGES, {"first_event_id": "min", "last_event_id": "max"}),
 )
 """The sums of the audit trail, except those of customers."""

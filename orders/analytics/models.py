@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import CompositePrimaryKey, Q, UniqueConstraint
+from django.db.models import CompositePrimaryKey, Index, Q, UniqueConstraint
 
 
 class Generation(models.Model):
@@ -106,6 +106,22 @@ class FunnelSum(Sums):
         db_table = "analytics_funnel"
 
 
+class VendorFunnelSum(Sums):
+    """A vendor's vendor orders by the day of UTC on which they were placed, as in FunnelSum: quarter hours would be as many rows
+    as vendor orders have steps."""
+
+    pk = CompositePrimaryKey("generation", "vendor_id", "day", "step", "bucket")
+    vendor_id = models.CharField(max_length=64)
+    day = models.DateTimeField()
+    step = models.CharField(max_length=24)
+    bucket = models.SmallIntegerField()
+    units = models.BigIntegerField()
+    seconds = models.BigIntegerField()
+
+    class Meta:
+        db_table = "analytics_vendor_funnel"
+
+
 class Span(models.TextChoices):
     """The lengths of time, in UTC, over which products and coupons are summed up; the value is that of `date_trunc`."""
 
@@ -115,13 +131,9 @@ class Span(models.TextChoices):
     QUARTER = "quarter"
 
 
-class ProductSum(Sums):
-    """Sales and cancellations of a product. `latest_sale` is the time of the latest one, in microseconds since 1970, and the id of
-    its entry in the trail, which leads to the product's name."""
+class ProductFigures(Sums):
+    """The base of the sums of a product."""
 
-    pk = CompositePrimaryKey("generation", "span", "start", "vendor_id", "product_id", "currency")
-    span = models.CharField(max_length=7)
-    start = models.DateTimeField()
     vendor_id = models.CharField(max_length=64)
     product_id = models.CharField(max_length=64)
     currency = models.CharField(max_length=3)
@@ -131,18 +143,44 @@ class ProductSum(Sums):
     discount = models.BigIntegerField()
     cancelled_quantity = models.BigIntegerField()
     cancelled = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class ProductSum(ProductFigures):
+    """Sales and cancellations of a product. `latest_sale` is the time of the latest one, in microseconds since 1970, and the id of
+    its entry in the trail, which leads to the product's name."""
+
+    pk = CompositePrimaryKey("generation", "span", "start", "vendor_id", "product_id", "currency")
+    span = models.CharField(max_length=7)
+    start = models.DateTimeField()
     latest_sale = ArrayField(models.BigIntegerField(), size=2, null=True)
 
     class Meta:
         db_table = "analytics_products"
 
 
-class CouponSum(Sums):
-    """Sales that used a coupon. The `vendor_` amounts are those of its vendor's part, for a coupon that the vendor funds."""
+class ProductLine(ProductFigures):
+    """A product's part of one sale or cancellation, which is an entry of the trail.
 
-    pk = CompositePrimaryKey("generation", "span", "start", "coupon_id", "currency")
-    span = models.CharField(max_length=7)
-    start = models.DateTimeField()
+    For the times of a range that are no whole day, and for the products of the same sale: rows of one time lie together here,
+    while those of orders and their items lie as they were placed, and are found one by one.
+    """
+
+    pk = CompositePrimaryKey("generation", "event_id", "vendor_id", "product_id", "currency")
+    event_id = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "analytics_product_lines"
+        indexes: ClassVar = [Index(fields=["generation", "product_id", "at"], name="analytics_lines_of_product")]
+
+
+class CouponFigures(Sums):
+    """The base of the sums of sales that used a coupon. The `vendor_` amounts are those of its vendor's part, for a coupon that the
+    vendor funds."""
+
     coupon_id = models.UUIDField()
     currency = models.CharField(max_length=3)
     code = models.CharField(max_length=50)
@@ -156,7 +194,29 @@ class CouponSum(Sums):
     vendor_net = models.BigIntegerField()
 
     class Meta:
+        abstract = True
+
+
+class CouponSum(CouponFigures):
+    """Sales that used a coupon."""
+
+    pk = CompositePrimaryKey("generation", "span", "start", "coupon_id", "currency")
+    span = models.CharField(max_length=7)
+    start = models.DateTimeField()
+
+    class Meta:
         db_table = "analytics_coupons"
+
+
+class CouponLine(CouponFigures):
+    """A coupon's part of one sale, for the times of a range that are no whole day."""
+
+    pk = CompositePrimaryKey("generation", "event_id", "coupon_id", "currency")
+    event_id = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "analytics_coupon_lines"
 
 
 class CustomerSum(Sums):

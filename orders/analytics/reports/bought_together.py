@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orders.analytics import bookings
-from orders.analytics.reports.snapshot import snapshot
+from orders.analytics.reports.snapshot import ENTRIES, snapshot
 from orders.analytics.time_ranges import TimeRange
 
 
@@ -18,23 +18,33 @@ class BoughtTogether:
 
 
 def bought_together(*, vendor_id: str | None, product_id: str, range_: TimeRange, limit: int) -> BoughtTogether:
-    """Return the products that most of the range's sales with `product_id` have too, counted from the facts."""
+    """Return the products that most of the range's sales with `product_id` have too, counted from the lines of these sales."""
     owned = "TRUE" if vendor_id is None else "i.vendor_id = %(vendor_id)s"
     with snapshot() as now:
         found = now.rows(
-            f"""WITH sales AS MATERIALIZED (
-                SELECT DISTINCT i.order_id, e.at FROM order_items i JOIN order_events e ON e.order_id = i.order_id
-                WHERE i.product_id = %(product_id)s AND {owned} AND {bookings.SOLD}
-                    AND e.at >= %(start)s AND e.at < %(end)s),
+            f"""WITH {ENTRIES},
+            kept AS MATERIALIZED (
+                SELECT DISTINCT i.event_id, i.at FROM analytics_product_lines i
+                WHERE i.generation = %(generation)s AND i.product_id = %(product_id)s AND i.orders > 0 AND {owned}
+                    AND i.at >= %(start)s AND i.at < %(end)s),
+            new AS MATERIALIZED (
+                SELECT DISTINCT i.event_id, i.at FROM sold_items i
+                WHERE i.product_id = %(product_id)s AND {owned} AND i.at >= %(start)s AND i.at < %(end)s),
             others AS (
-                SELECT i.product_id, i.vendor_id, count(*) AS orders,
-                    (array_agg(i.name ORDER BY s.at DESC, s.order_id DESC))[1] AS name
-                FROM sales s JOIN order_items i ON i.order_id = s.order_id
-                WHERE i.product_id <> %(product_id)s AND {owned}
-                GROUP BY 1, 2 ORDER BY orders DESC, i.product_id COLLATE "C", i.vendor_id COLLATE "C" LIMIT %(limit)s)
-            SELECT product_id, vendor_id, orders, name, (SELECT count(*) FROM sales) AS sales
-            FROM (SELECT count(*) FROM sales) AS counted LEFT JOIN others ON TRUE
-            ORDER BY orders DESC, product_id COLLATE "C", vendor_id COLLATE "C" """,
+                SELECT product_id, vendor_id, count(*) AS orders, (max({bookings.LATEST_SALE}))[2] AS latest FROM (
+                    SELECT i.product_id, i.vendor_id, i.event_id, i.at
+                    FROM kept s JOIN analytics_product_lines i ON i.generation = %(generation)s AND i.event_id = s.event_id
+                    WHERE i.product_id <> %(product_id)s AND {owned}
+                    UNION ALL
+                    SELECT i.product_id, i.vendor_id, event_id, i.at FROM new s JOIN sold_items i USING (event_id)
+                    WHERE i.product_id <> %(product_id)s AND {owned}) AS lines
+                GROUP BY 1, 2 ORDER BY orders DESC, product_id COLLATE "C", vendor_id COLLATE "C" LIMIT %(limit)s)
+            SELECT o.product_id, o.vendor_id, o.orders, i.name, sales
+            FROM (SELECT (SELECT count(*) FROM kept) + (SELECT count(*) FROM new) AS sales) AS counted
+            LEFT JOIN others o ON TRUE
+            LEFT JOIN order_events e ON e.id = o.latest
+            LEFT JOIN order_items i ON i.order_id = e.order_id AND i.vendor_id = o.vendor_id AND i.product_id = o.product_id
+            ORDER BY o.orders DESC, o.product_id COLLATE "C", o.vendor_id COLLATE "C" """,
             vendor_id=vendor_id,
             product_id=product_id,
             start=range_.start,

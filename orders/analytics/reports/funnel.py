@@ -5,14 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orders.analytics import bookings
+from orders.analytics.reports.parts import parts_of
 from orders.analytics.reports.snapshot import ENTRIES, snapshot
 from orders.analytics.time_ranges import TimeRange
 
-# A vendor's units are counted from the facts: kept by quarter hour, they would be as many rows.
+# A vendor's units are kept by day; those of the range's edges are counted from the facts.
 _OF_VENDOR = f"""
-    units AS (
+    {ENTRIES}, units AS (
         SELECT id, order_id, created_at FROM vendor_orders
-        WHERE vendor_id = %(vendor_id)s AND created_at >= %(start)s AND created_at < %(end)s),
+        WHERE vendor_id = %(vendor_id)s AND created_at >= %(start)s AND created_at < %(first)s
+        UNION ALL
+        SELECT id, order_id, created_at FROM vendor_orders
+        WHERE vendor_id = %(vendor_id)s AND created_at >= %(last)s AND created_at < %(end)s),
     of_orders AS (
         SELECT u.id, u.created_at, e.type, e.at FROM units u JOIN order_events e ON e.order_id = u.order_id
         WHERE e.type IN ('order.confirmed', 'order.expired')),
@@ -37,6 +41,12 @@ _OF_VENDOR = f"""
                 WHEN 'vendor_order.shipped' THEN 'vendor_order.processing'
                 WHEN 'vendor_order.delivered' THEN 'vendor_order.shipped' END),
     facts AS (
+        SELECT step, bucket, units, seconds FROM analytics_vendor_funnel
+        WHERE generation = %(generation)s AND vendor_id = %(vendor_id)s AND day >= %(first)s AND day < %(last)s
+        UNION ALL
+        SELECT step, bucket, units, seconds FROM ({bookings.VENDOR_FUNNEL}) AS booked
+        WHERE vendor_id = %(vendor_id)s AND day >= %(first)s AND day < %(last)s
+        UNION ALL
         SELECT step, CASE WHEN seconds IS NULL THEN 0 ELSE {bookings.BUCKET.format("seconds")} END AS bucket, 1 AS units,
             coalesce(seconds, 0) AS seconds FROM steps)"""
 
@@ -62,8 +72,10 @@ class Step:
 def funnel(*, vendor_id: str | None, range_: TimeRange) -> Mapping[str, Step]:
     """Return the steps that were taken so far; `cancelled_by_` and a role for a cancellation. An absent step was not taken."""
     statement = f"WITH {_OF_ALL if vendor_id is None else _OF_VENDOR} {_STEPS}"
+    parts = parts_of(range_.start, range_.end)
+    times = {"start": range_.start, "first": parts.first, "last": parts.last, "end": range_.end}
     with snapshot() as now:
-        found = now.rows(statement, vendor_id=vendor_id, start=range_.start, end=range_.end)
+        found = now.rows(statement, vendor_id=vendor_id, **times)
     steps: defaultdict[str, Step] = defaultdict(Step)
     for each in found:
         step = steps[each["step"]]

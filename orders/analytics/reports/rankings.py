@@ -1,21 +1,18 @@
 """Reports that rank products or coupons over a range.
 
-The quarters, months, weeks and days of UTC within the range are read from the kept sums, the rest of it is counted from the
-trail, whose entries of a quarter hour are found by their ids (`EntryRange`).
+The quarters, months, weeks and days of UTC within the range are read from the kept sums, its edges from the kept lines of single
+sales and cancellations.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orders.analytics import bookings
-from orders.analytics.models import Span
+from orders.analytics.models import CouponLine, ProductLine
+from orders.analytics.reports.parts import parts_of
 from orders.analytics.reports.snapshot import Snapshot, snapshot
-from orders.analytics.time_ranges import TimeRange, add_months
-
-_DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
+from orders.analytics.time_ranges import TimeRange
 
 PRODUCT_ORDERINGS = {
     "revenue": "gross - discount - cancelled",
@@ -33,23 +30,6 @@ _OF_SPAN = "k.generation = %(generation)s AND k.span = s.span AND k.start = s.st
 Record = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of a range: the beginnings of its whole spans, and its edges (from, to before)."""
-
-    spans: Sequence[tuple[Span, datetime]]
-    edges: Sequence[tuple[datetime, datetime]]
-
-
-def parts(start: datetime, end: datetime) -> Parts:
-    """Return the range as whole spans and edges of less than a day, in UTC."""
-    first_day, last_day = _midnight(start + _DAY - timedelta.resolution), _midnight(end)
-    if first_day >= last_day:
-        return Parts([], [(start, end)])
-    edges = [edge for edge in ((start, first_day), (last_day, end)) if edge[0] < edge[1]]
-    return Parts(list(_spans(first_day, last_day)), edges)
-
-
 def top_products(
     *, vendor_id: str | None, range_: TimeRange, currency: str | None, by: str, limit: int
 ) -> Sequence[Record]:
@@ -61,11 +41,15 @@ def top_products(
     names, sums = ", ".join(_PRODUCT_SUMS), ", ".join(f"sum({name}) AS {name}" for name in _PRODUCT_SUMS)
     both = ", ".join(f"(coalesce(k.{name}, 0) + coalesce(c.{name}, 0))::bigint AS {name}" for name in _PRODUCT_SUMS)
     with snapshot() as now:
-        entries, parameters = _entries(now, range_)
+        entries, lines, parameters = _sources(now, range_, ProductLine)
         found = now.rows(
             f"""WITH {entries}, counted AS MATERIALIZED (
-                SELECT {_PRODUCT}, {sums}, max(latest_sale) AS latest_sale
-                FROM ({bookings.PRODUCTS}) AS booked WHERE {wanted} GROUP BY {_PRODUCT}),
+                SELECT {_PRODUCT}, {sums}, max(CASE WHEN orders > 0 THEN {bookings.LATEST_SALE} END) AS latest_sale
+                FROM (
+                    SELECT {_PRODUCT}, {names}, at, event_id FROM ({lines}) AS kept
+                    UNION ALL
+                    SELECT {_PRODUCT}, {names}, at, event_id FROM ({bookings.PRODUCTS}) AS booked) AS facts
+                WHERE {wanted} GROUP BY {_PRODUCT}),
             facts AS (
                 SELECT {_PRODUCT}, {names} FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN} WHERE {wanted}
                 UNION ALL
@@ -97,10 +81,12 @@ def top_coupons(*, vendor_id: str | None, range_: TimeRange, currency: str | Non
         owned, gross, net = "funded_by = 'vendor' AND vendor_id = %(vendor_id)s", "vendor_gross", "vendor_net"
     columns = f"currency, coupon_id, code, funded_by, vendor_id, redemptions, discount, {gross} AS gross, {net} AS net"
     with snapshot() as now:
-        entries, parameters = _entries(now, range_)
+        entries, lines, parameters = _sources(now, range_, CouponLine)
         return now.rows(
             f"""WITH {entries}, facts AS (
                 SELECT {columns} FROM {_SPANS} JOIN analytics_coupons k ON {_OF_SPAN} WHERE {owned}
+                UNION ALL
+                SELECT {columns} FROM ({lines}) AS kept WHERE {owned}
                 UNION ALL
                 SELECT {columns} FROM ({bookings.COUPONS}) AS booked WHERE {owned}),
             totals AS (
@@ -163,17 +149,24 @@ def _key(product: Record) -> tuple[str, str, str]:
     return product["currency"], product["vendor_id"], product["product_id"]
 
 
-def _entries(now: Snapshot, range_: TimeRange) -> tuple[str, dict[str, Any]]:
-    """Return the entries to count from the trail with their facts, as a part of a WITH clause, and the parameters of the query."""
-    divided = parts(range_.start, range_.end)
+def _sources(
+    now: Snapshot, range_: TimeRange, lines: type[ProductLine | CouponLine]
+) -> tuple[str, str, dict[str, Any]]:
+    """Return what a report reads besides the sums of spans, and the parameters of its query.
+
+    That is the part of a WITH clause with the range's entries that are not kept yet and their facts, and the query of the
+    kept lines at the edges, whose ids are known by quarter hour.
+    """
+    parts = parts_of(range_.start, range_.end)
     parameters: dict[str, Any] = {
-        "spans": [span for span, _ in divided.spans],
-        "starts": [start for _, start in divided.spans],
+        "spans": [span for span, _ in parts.spans],
+        "starts": [start for _, start in parts.spans],
         "start": range_.start,
         "end": range_.end,
     }
-    sources = ["SELECT * FROM order_events WHERE id > %(last_event_id)s::bigint AND at >= %(start)s AND at < %(end)s"]
-    for number, (start, end) in enumerate(divided.edges):
+    table = lines._meta.db_table
+    at_edges = [f"SELECT * FROM {table} WHERE FALSE"]
+    for number, (start, end) in enumerate(parts.edges):
         ids = now.row(
             """SELECT min(first_event_id) AS first, max(last_event_id) AS last FROM analytics_entries
             WHERE generation = %(generation)s AND quarter >= %(start)s AND quarter < %(end)s""",
@@ -182,40 +175,14 @@ def _entries(now: Snapshot, range_: TimeRange) -> tuple[str, dict[str, Any]]:
         )
         names = {"start": start, "end": end, "first": ids["first"], "last": ids["last"]}
         parameters |= {f"edge{number}_{name}": value for name, value in names.items()}
-        sources.append(
-            f"SELECT * FROM order_events WHERE id BETWEEN %(edge{number}_first)s::bigint AND %(edge{number}_last)s::bigint"
+        at_edges.append(
+            f"SELECT * FROM {table} WHERE generation = %(generation)s"
+            f" AND event_id BETWEEN %(edge{number}_first)s::bigint AND %(edge{number}_last)s::bigint"
             f" AND at >= %(edge{number}_start)s AND at < %(edge{number}_end)s"
         )
     booked = ", ".join(f"'{type_}'" for type_ in bookings.BOOKED_TYPES)
-    union = " UNION ALL ".join(f"{source} AND type IN ({booked})" for source in sources)
-    return f"entries AS ({union}), {bookings.FACTS}", parameters
-
-
-def _spans(start: datetime, end: datetime) -> Iterator[tuple[Span, datetime]]:
-    """Yield the spans from one midnight to another, each the longest that begins there."""
-    while start < end:
-        span, following = next(each for each in _beginning_at(start) if each[1] <= end)
-        yield span, start
-        start = following
-
-
-def _beginning_at(start: datetime) -> Iterator[tuple[Span, datetime]]:
-    """Yield the spans that begin at a midnight, with their ends, the longest first.
-
-    A week of two months is left out: the next months would begin within weeks, and be read by week.
-    """
-    if start.day == 1 and start.month % 3 == 1:
-        yield Span.QUARTER, _months_after(start, 3)
-    if start.day == 1:
-        yield Span.MONTH, _months_after(start, 1)
-    if start.weekday() == 0 and (start + _WEEK - _DAY).month == start.month:
-        yield Span.WEEK, start + _WEEK
-    yield Span.DAY, start + _DAY
-
-
-def _months_after(start: datetime, months: int) -> datetime:
-    return datetime.combine(add_months(start.date(), months), time(), UTC)
-
-
-def _midnight(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+    new = (
+        "SELECT * FROM order_events WHERE id > %(last_event_id)s::bigint AND at >= %(start)s AND at < %(end)s"
+        f" AND type IN ({booked})"
+    )
+    return f"entries AS ({new}), {bookings.FACTS}", " UNION ALL ".join(at_edges), parameters

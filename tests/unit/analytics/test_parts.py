@@ -1,4 +1,4 @@
-"""A range of a ranking is read as the fewest sums: quarters, months, weeks, days, and edges of less than a day."""
+"""A range is read as the fewest sums: quarters, months, weeks, days, and edges of less than a day."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orders.analytics.models import Span
-from orders.analytics.reports.rankings import parts
+from orders.analytics.reports.parts import parts_of
 from orders.analytics.time_ranges import add_months
 
 DAY = timedelta(days=1)
@@ -31,7 +31,7 @@ def end_of(span: Span, start: datetime) -> datetime:
 @example(start=datetime(2026, 12, 28, tzinfo=UTC), length=timedelta(days=365))
 @example(start=datetime(2026, 1, 1, tzinfo=UTC), length=timedelta(days=365))
 def test_a_range_is_its_spans_and_edges_end_to_end(start: datetime, length: timedelta) -> None:
-    found = parts(start, start + length)
+    found = parts_of(start, start + length)
     pieces = sorted([*((begin, end_of(span, begin)) for span, begin in found.spans), *found.edges])
     assert (pieces[0][0], pieces[-1][1]) == (start, start + length)
     assert all(before[1] == after[0] for before, after in pairwise(pieces))
@@ -40,4 +40,4 @@ def test_a_range_is_its_spans_and_edges_end_to_end(start: datetime, length: time
 
 @given(start=times)
 def test_a_year_has_at_most_thirty_spans(start: datetime) -> None:
-    assert len(parts(start, start + 365 * DAY).spans) <= 30
+    assert len(parts_of(start, start + 365 * DAY).spans) <= 30
