@@ -12,7 +12,7 @@ _DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The whole days from `first` to before `last`, none if they are equal, and the edges (from, to before) of less than a day."""
+    """The whole days from `first` to before `last`, and the edges before and after them. Without whole days both are the end."""
 
     first: datetime
     last: datetime
@@ -25,10 +25,10 @@ class Parts:
 
 
 def parts_of(start: datetime, end: datetime) -> Parts:
-    """Return the parts of a range. An edge may be longer than a day only where there is no whole day."""
+    """Return the parts of a range. An edge is (from, to before); beside whole days it is shorter than a day."""
     first, last = _midnight(start + _DAY - timedelta.resolution), _midnight(end)
     if first >= last:
-        return Parts(first, first, [(start, end)])
+        return Parts(end, end, [(start, end)])
     return Parts(first, last, [edge for edge in ((start, first), (last, end)) if edge[0] < edge[1]])
 
 
