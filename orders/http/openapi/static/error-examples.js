@@ -31,9 +31,11 @@ const ErrorRows = ({ React, Original, ...props }) => {
 
 export const errorExamplesPlugin = () => ({
   wrapComponents: {
-    response: (Original, { React }) => (props) =>
-      isError(props.code)
-        ? React.createElement(ErrorRows, { React, Original, ...props })
-        : React.createElement(Original, props),
+    response:
+      (Original, { React }) =>
+      (props) =>
+        isError(props.code)
+          ? React.createElement(ErrorRows, { React, Original, ...props })
+          : React.createElement(Original, props),
   },
 });

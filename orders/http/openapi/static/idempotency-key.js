@@ -59,9 +59,11 @@ const KeyRow = ({ React, Original, ...props }) => {
 
 export const idempotencyKeyPlugin = () => ({
   wrapComponents: {
-    parameterRow: (Original, { React }) => (props) =>
-      isKey(props.rawParam)
-        ? React.createElement(KeyRow, { React, Original, ...props })
-        : React.createElement(Original, props),
+    parameterRow:
+      (Original, { React }) =>
+      (props) =>
+        isKey(props.rawParam)
+          ? React.createElement(KeyRow, { React, Original, ...props })
+          : React.createElement(Original, props),
   },
 });

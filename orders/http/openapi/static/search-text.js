@@ -2,8 +2,13 @@
 import { rolesOf } from "./roles.js";
 
 /** Return what a node refers to (`$ref`), or the node itself. */
-const resolve = (node, spec) =>
-  node?.$ref ? node.$ref.slice(2).split("/").reduce((part, name) => part?.[name], spec) : node;
+const resolve = (node, spec) => {
+  if (!node?.$ref) {
+    return node;
+  }
+  const [, ...names] = node.$ref.split("/");
+  return names.reduce((part, name) => part?.[name], spec);
+};
 
 /** Add the names of a schema's fields, at any depth, to `names`. */
 const addFields = (schema, spec, names, visited = new Set()) => {
@@ -13,19 +18,24 @@ const addFields = (schema, spec, names, visited = new Set()) => {
   }
   visited.add(shape);
   const { properties = {}, items, additionalProperties, allOf = [], anyOf = [], oneOf = [] } = shape;
-  Object.keys(properties).forEach((name) => names.add(name));
-  [...Object.values(properties), items, additionalProperties, ...allOf, ...anyOf, ...oneOf].forEach((part) =>
-    addFields(part, spec, names, visited),
-  );
+  for (const name of Object.keys(properties)) {
+    names.add(name);
+  }
+  for (const part of [...Object.values(properties), items, additionalProperties, ...allOf, ...anyOf, ...oneOf]) {
+    addFields(part, spec, names, visited);
+  }
 };
 
 /** Return the names of the fields of a body. */
 const fieldsOf = (body, spec) => {
   const names = new Set();
-  Object.values(resolve(body, spec)?.content || {}).forEach(({ schema }) => addFields(schema, spec, names));
+  for (const { schema } of Object.values(resolve(body, spec)?.content || {})) {
+    addFields(schema, spec, names);
+  }
   return [...names];
 };
 
+/** Return the words of an operation, in lower case. */
 const textOf = (path, method, operation, spec) => {
   const responses = Object.values(operation.responses).map((response) => resolve(response, spec));
   const successes = Object.keys(operation.responses).filter((status) => status < 400);
@@ -39,7 +49,9 @@ const textOf = (path, method, operation, spec) => {
     ...rolesOf(operation),
     ...(operation.parameters || []).map((parameter) => resolve(parameter, spec).name),
     ...responses.flatMap((response) => [response.description, ...Object.keys(response.headers || {})]),
-    ...responses.flatMap((response) => Object.values(response.content || {})).flatMap(({ examples }) => Object.keys(examples || {})),
+    ...responses
+      .flatMap((response) => Object.values(response.content || {}))
+      .flatMap(({ examples }) => Object.keys(examples || {})),
     ...fieldsOf(operation.requestBody, spec),
     ...successes.flatMap((status) => fieldsOf(operation.responses[status], spec)),
   ]

@@ -48,6 +48,18 @@ const Search = ({ React, layoutActions, layoutSelectors, specSelectors }) => {
   );
 };
 
+const NothingFound = ({ React, layoutActions }) => {
+  const h = React.createElement;
+  const showAll = () => layoutActions.updateFilter(true);
+  return h(
+    "div",
+    { className: "nothing-found" },
+    h("h2", null, "Nothing found"),
+    h("p", null, "No path, parameter, header, field, role or error code contains all of these words."),
+    h("button", { type: "button", className: "btn", onClick: showAll }, "Show all endpoints"),
+  );
+};
+
 export const searchPlugin = ({ getSystem }) => ({
   fn: {
     opsFilter: (groups, phrase) => {
@@ -63,20 +75,15 @@ export const searchPlugin = ({ getSystem }) => ({
     },
   },
   wrapComponents: {
-    FilterContainer: (Original, { React }) => (props) => React.createElement(Search, { React, ...props }),
-    operations: (Original, { React }) => (props) =>
-      props.specSelectors.taggedOperations().size
-        ? React.createElement(Original, props)
-        : React.createElement(
-            "div",
-            { className: "nothing-found" },
-            React.createElement("h2", null, "Nothing found"),
-            React.createElement("p", null, "No path, parameter, header, field, role or error code contains all of these words."),
-            React.createElement(
-              "button",
-              { type: "button", className: "btn", onClick: () => props.layoutActions.updateFilter(true) },
-              "Show all endpoints",
-            ),
-          ),
+    FilterContainer:
+      (_, { React }) =>
+      (props) =>
+        React.createElement(Search, { React, ...props }),
+    operations:
+      (Original, { React }) =>
+      (props) =>
+        props.specSelectors.taggedOperations().size
+          ? React.createElement(Original, props)
+          : React.createElement(NothingFound, { React, ...props }),
   },
 });

@@ -17,16 +17,28 @@ const TokenDialog = ({ React, Original, ...props }) => {
   }, []);
   return React.createElement(
     "dialog",
-    { ref: dialog, className: "token-dialog", "aria-label": "Authorize", onCancel: () => props.authActions.showDefinitions(false) },
+    {
+      ref: dialog,
+      className: "token-dialog",
+      "aria-label": "Authorize",
+      onCancel: () => props.authActions.showDefinitions(false),
+    },
     React.createElement(Original, props),
   );
 };
 
 export const signInPlugin = () => ({
   wrapComponents: {
-    authorizationPopup: (Original, { React }) => (props) =>
-      React.createElement(TokenDialog, { React, Original, ...props }),
-    Input: (Original, { React }) => (props) =>
-      React.createElement(Original, props.id === TOKEN_FIELD ? { ...props, autoComplete: "off", spellCheck: false } : props),
+    authorizationPopup:
+      (Original, { React }) =>
+      (props) =>
+        React.createElement(TokenDialog, { React, Original, ...props }),
+    Input:
+      (Original, { React }) =>
+      (props) =>
+        React.createElement(
+          Original,
+          props.id === TOKEN_FIELD ? { ...props, autoComplete: "off", spellCheck: false } : props,
+        ),
   },
 });

@@ -18,31 +18,41 @@ export const streamsPlugin = () => ({
   statePlugins: {
     spec: {
       wrapSelectors: {
-        allowTryItOutFor: (original, { specSelectors }) => (state, path, method) =>
-          !isStream(specSelectors.specJson().getIn(["paths", path, method])) && original(path, method),
+        allowTryItOutFor:
+          (original, { specSelectors }) =>
+          (_, path, method) =>
+            !isStream(specSelectors.specJson().getIn(["paths", path, method])) && original(path, method),
       },
     },
   },
   wrapComponents: {
-    responses: (Original, { React, getComponent, specSelectors }) => (props) => {
-      const h = React.createElement;
-      const spec = specSelectors.specJson();
-      if (!isStream(spec.getIn(["paths", props.path, props.method]))) {
-        return h(Original, props);
-      }
-      const HighlightCode = getComponent("HighlightCode", true);
-      return h(
-        React.Fragment,
-        null,
-        h(
-          "div",
-          { className: "stream-hint opblock-description-wrapper" },
-          h("p", null, "A stream stays open, so it is read outside of this page:"),
-          h(HighlightCode, { language: "bash", canCopy: true }, command(urlOf(props.path, spec))),
-          h("p", null, "After a lost connection, resume with ", h("code", null, '-H "Last-Event-ID: …"'), ", the last id that you received."),
-        ),
-        h(Original, props),
-      );
-    },
+    responses:
+      (Original, { React, getComponent, specSelectors }) =>
+      (props) => {
+        const h = React.createElement;
+        const spec = specSelectors.specJson();
+        if (!isStream(spec.getIn(["paths", props.path, props.method]))) {
+          return h(Original, props);
+        }
+        const HighlightCode = getComponent("HighlightCode", true);
+        return h(
+          React.Fragment,
+          null,
+          h(
+            "div",
+            { className: "stream-hint opblock-description-wrapper" },
+            h("p", null, "A stream stays open, so it is read outside of this page:"),
+            h(HighlightCode, { language: "bash", canCopy: true }, command(urlOf(props.path, spec))),
+            h(
+              "p",
+              null,
+              "After a lost connection, resume with ",
+              h("code", null, '-H "Last-Event-ID: …"'),
+              ", the last id that you received.",
+            ),
+          ),
+          h(Original, props),
+        );
+      },
   },
 });
