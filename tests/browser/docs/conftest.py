@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.docs_page import DocsPage
-from tests.support.world import World
+from tests.support.world import PATIENCE_SECONDS, World
 
 CHROMIUM = shutil.which("chromium")
 OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]
@@ -19,6 +19,8 @@ REFUSED = "Failed to load resource: the server responded with a status of 4"
 """What Chromium writes to the console about the API's refusals."""
 
 OpenPage = Callable[..., Page]
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 @pytest.fixture(scope="package")

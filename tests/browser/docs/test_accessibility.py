@@ -1,6 +1,7 @@
 """`/api/doc` and `/` for everyone: axe's findings, the keyboard, the focus."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
@@ -66,7 +67,9 @@ def test_axe_finds_nothing_on_the_page_at_the_root(open_page: OpenPage, world: W
     assert Axe().run(page).response["violations"] == []
 
 
-def test_an_endpoint_is_opened_and_closed_by_keyboard_with_visible_focus(page: DocsPage) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_endpoint_is_opened_and_closed_by_keyboard_with_visible_focus(page: DocsPage, scheme: Any) -> None:
+    page.page.emulate_media(color_scheme=scheme)
     page.page.get_by_label("Search the endpoints").focus()
     for _ in range(3):  # the group's name, its arrow, the first row
         page.page.keyboard.press("Tab")

@@ -154,10 +154,14 @@ def test_the_page_is_light_or_dark_as_the_system_is(open_page: OpenPage, world: 
     expect(page.page.locator("html.dark-mode")).to_have_count(1)
 
 
-def test_the_header_leads_to_the_services_other_pages(page: DocsPage) -> None:
+def test_the_header_leads_to_the_endpoints_and_to_the_services_other_pages(page: DocsPage) -> None:
     links = page.page.get_by_role("banner").get_by_role("link")
+    page.page.set_viewport_size({"width": 390, "height": 700})
+    links.filter(has_text="Endpoints").click()
+    expect(page.row(PLACE)).to_be_in_viewport()
     assert dict(links.evaluate_all("links => links.map(link => [link.innerText, link.href])")) == {
         "Order Service": f"{page.url}/",
+        "Endpoints": f"{page.url}/api/doc#operations",
         "Dashboard": f"{page.url}/dashboard",
         "OpenAPI document": f"{page.url}/api/schema",
     }
