@@ -1,7 +1,7 @@
 """The API's documentation: the OpenAPI document, and Swagger UI with locally served assets, split into page and script as in
-drf-spectacular's SpectacularSwaggerSplitView.
+drf-spectacular's SpectacularSwaggerSplitView. The page at `/` leads there and to the dashboard.
 
-The page's links are relative, so that they work under any root path.
+The links of both pages are relative, so that they work under any root path.
 """
 
 from functools import lru_cache, partial
@@ -20,26 +20,36 @@ from orders.http.static_files import StaticFile
 OURS = Path(orders.http.openapi.__path__[0]) / "static"
 SWAGGER_UI = Path(drf_spectacular_sidecar.__path__[0]) / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
 
-POLICY = (  # Swagger UI sets inline styles
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+HTML = "text/html; charset=utf-8"
+CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".png": "image/png", ".svg": "image/svg+xml"}
+
+COMMON = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+HOME_POLICY = f"default-src 'none'; style-src 'self'; img-src 'self'; {COMMON}"
+DOCS_POLICY = (  # Swagger UI sets inline styles
+    f"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; {COMMON}"
 )
-PAGE = StaticFile(
-    (OURS / "index.html").read_bytes,
-    "text/html; charset=utf-8",
-    REVALIDATED,
-    {"Content-Security-Policy": POLICY},
-)
+
+
+def _page(name: str, policy: str) -> StaticFile:
+    return StaticFile((OURS / name).read_bytes, HTML, REVALIDATED, {"Content-Security-Policy": policy})
+
+
+HOME = _page("home.html", HOME_POLICY)
+DOCS = _page("index.html", DOCS_POLICY)
 ASSETS = {
-    path.name: StaticFile(path.read_bytes, content_type, "public, max-age=3600")
-    for path, content_type in (
-        (OURS / "page.css", "text/css"),
-        (OURS / "start.js", "text/javascript"),
-        (SWAGGER_UI / "swagger-ui.css", "text/css"),
-        (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript"),
-        (SWAGGER_UI / "favicon-32x32.png", "image/png"),
+    path.name: StaticFile(path.read_bytes, CONTENT_TYPES[path.suffix], "public, max-age=3600")
+    for path in (
+        *(path for path in OURS.iterdir() if path.suffix in CONTENT_TYPES),
+        SWAGGER_UI / "swagger-ui.css",
+        SWAGGER_UI / "swagger-ui-bundle.js",
+        SWAGGER_UI / "favicon-32x32.png",
     )
 }
+
+
+async def home(request: HttpRequest) -> HttpResponse:
+    """Return the page at the root of the service, with links to dashboard and documentation."""
+    return await HOME.respond(request)
 
 
 async def schema(request: HttpRequest) -> HttpResponse:
@@ -49,7 +59,7 @@ async def schema(request: HttpRequest) -> HttpResponse:
 
 async def swagger_ui(request: HttpRequest) -> HttpResponse:
     """Return the page of Swagger UI."""
-    return await PAGE.respond(request)
+    return await DOCS.respond(request)
 
 
 async def asset(request: HttpRequest, name: str) -> HttpResponse:

@@ -27,6 +27,7 @@ def read_only(view: View) -> View:
 
 
 urlpatterns = [
+    path("", read_only(docs.home)),
     path("api/v1/", include("orders.urls")),
     path("api/schema", read_only(docs.schema)),
     path("api/doc", read_only(docs.swagger_ui)),

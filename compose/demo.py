@@ -8,6 +8,7 @@ import sys
 
 import httpx
 
+from compose.banner import print_where_to_look
 from compose.command_line import run_command
 from compose.connection_info import ConnectionInfo, find_running
 from compose.demo_client import TIMEOUT_SECONDS
@@ -39,7 +40,8 @@ def demo() -> int:
                 progress.print()
     except httpx.HTTPError as error:
         raise StepError(f"{error.request.method} {error.request.url} failed: {error!r}") from error
-    progress.print("\nEvery step succeeded.")
+    progress.print("\nEvery step succeeded.\n", "bold")
+    print_where_to_look(progress, info)
     return 0
 
 

@@ -11,12 +11,11 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
-from pathlib import Path
 
 import psycopg
 
 from compose import history_neighbours
+from compose.banner import print_banner
 from compose.command_line import Interrupted, run_command
 from compose.connection_info import ConnectionInfo, find_running, try_lock
 from compose.errors import ComposeError, StackError
@@ -29,11 +28,6 @@ from compose.stack import CHECKOUT, DATA, Stack, throwaway_stack
 
 USAGE = "Usage: python -m compose.local run [--history] | during COMMAND ARGUMENT… | forget"
 CHECK_SECONDS = 0.2
-ACCOUNTS = (
-    ("customer ada", "customer", "ada", None),
-    ("vendor vera of v-atelier", "vendor", "vera", "v-atelier"),
-    ("admin olga", "admin", "olga", None),
-)
 
 
 def run(*, with_history: bool) -> int:
@@ -100,24 +94,6 @@ def call(command: list[str], info: ConnectionInfo) -> int:
         except Interrupted:
             child.terminate()
             raise
-
-
-def print_banner(progress: Progress, info: ConnectionInfo, logs: Path) -> None:
-    """Print the addresses, tokens and an example of the running stack."""
-    progress.print("\nThe Order Service is ready.\n", "bold")
-    progress.print(f"  API docs   {info.url}/api/doc")
-    progress.print(f"  Logs       {logs}/")
-    progress.print(f"  Sandbox    {info.control_url}  (customers ada and grace; Payment captures an order after 2 s)\n")
-    progress.print("Tokens, valid for 12 hours:\n")
-    for account, role, subject, vendor_id in ACCOUNTS:
-        progress.print(f"  {account}", "bold")
-        progress.print(f"  {info.token(role, subject, vendor_id)}\n")
-    headers = f"-H 'Authorization: Bearer {info.token('customer', 'ada')}' -H 'Idempotency-Key: {uuid.uuid4()}'"
-    progress.print("Place an order as ada:\n")
-    progress.print(
-        f"curl -sS -X POST {info.url}/api/v1/orders {headers} -H 'Content-Type: application/json' -d '{{}}'\n"
-    )
-    progress.print("Ctrl-C stops everything; the next `make run` finds its data again.")
 
 
 def main() -> int:

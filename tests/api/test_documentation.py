@@ -140,6 +140,23 @@ def test_every_asset_of_the_documentation_comes_from_the_service(either_world: W
             assert all(link.startswith("data:") for link in links(answer))
 
 
+def test_every_module_of_the_documentation_is_served(either_world: World) -> None:
+    client = either_world.customer().http
+    modules = ["/api/doc/start.js"]
+    for module in modules:
+        answer = client.get(module)
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, "text/javascript"), module
+        imported = {urljoin(module, link) for link in links(answer)}
+        modules += imported - set(modules)
+    assert len(modules) >= 8
+
+
+def test_without_javascript_the_page_leads_to_the_document(world: World) -> None:
+    page = world.customer().http.get("/api/doc").text
+    [fallback] = re.findall("<noscript>(.*?)</noscript>", page)
+    assert '<a href="schema">' in fallback
+
+
 def test_the_documentation_forbids_the_browser_to_load_from_other_origins(either_world: World) -> None:
     policy = either_world.customer().http.get("/api/doc").headers["content-security-policy"]
     assert "default-src 'self'" in policy

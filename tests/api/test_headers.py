@@ -12,7 +12,16 @@ from tests.support.market import SHIPMENT, Market, Sale
 from tests.support.problem import problem, refused_input
 from tests.support.world import Person, World
 
-OPEN = ["/healthz", "/readyz", "/metrics", "/api/schema", "/api/doc", "/api/doc/start.js", "/api/doc/swagger-ui.css"]
+OPEN = [
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/schema",
+    "/api/doc",
+    "/api/doc/start.js",
+    "/api/doc/swagger-ui.css",
+]
 """Addresses that need no token."""
 
 VARYING = {"date", "x-request-id"}

@@ -72,6 +72,6 @@ def test_a_stream_is_not_stored(either_world: World) -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/api/doc", "/api/schema", "/api/doc/swagger-ui-bundle.js"])
-def test_the_documentation_has_the_security_headers(either_world: World, path: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/api/doc", "/api/schema", "/api/doc/swagger-ui-bundle.js"])
+def test_a_page_has_the_security_headers(either_world: World, path: str) -> None:
     assert_security_headers(either_world.customer().http.get(path))

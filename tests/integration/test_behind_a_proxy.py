@@ -11,7 +11,7 @@ from compose import composition
 from compose.ports import free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
-from tests.support.links import links
+from tests.support.links import anchors, links
 from tests.support.server import server
 from tests.support.world import Sandbox, World
 
@@ -63,11 +63,24 @@ def test_a_request_without_a_token_is_refused_below_a_root_path(shop: World) -> 
     assert httpx.get(f"{shop.url}{ROOT}/healthz", trust_env=False).status_code == 404  # the proxy strips the root path
 
 
-def test_the_documentation_finds_its_assets_below_a_root_path(shop: World) -> None:
+@pytest.mark.parametrize("path", ["/", "/api/doc"])
+def test_a_page_finds_its_assets_below_a_root_path(shop: World, path: str) -> None:
     client = shop.customer().http
-    page = client.get("/api/doc")
-    for link in links(page):
-        assert client.get(outside(urljoin(f"https://example.com{ROOT}/api/doc", link))).status_code == 200, link
+    found = links(client.get(path))
+    assert found
+    for link in found:
+        assert client.get(outside(urljoin(f"https://example.com{ROOT}{path}", link))).status_code == 200, link
+
+
+@pytest.mark.parametrize("path", ["/", "/api/doc"])
+def test_a_page_leads_to_the_other_pages_below_a_root_path(shop: World, path: str) -> None:
+    found = anchors(shop.customer().http.get(path))
+    paths = {outside(urljoin(f"https://example.com{ROOT}{path}", link)) for link in found}
+    assert paths == {"/dashboard", "/api/schema", {"/": "/api/doc", "/api/doc": "/"}[path]}
+
+
+def test_the_documentation_describes_the_service_below_a_root_path(shop: World) -> None:
+    client = shop.customer().http
     assert 'url: "schema"' in client.get("/api/doc/start.js").text  # relative to the page
     assert client.get("/api/schema").json()["servers"][0]["url"] == ROOT
 

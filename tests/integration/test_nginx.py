@@ -127,8 +127,9 @@ def test_forwarded_headers_of_an_untrusted_client_are_ignored(nginx: Nginx, shop
     "path", ["/healthz", "/readyz", "/metrics", "/readyz/", "//readyz?x=1", "/%72eadyz", "/shop/readyz"]
 )
 def test_the_operators_addresses_are_not_reachable_from_outside(nginx: Nginx, shopper: Person, path: str) -> None:
-    with through(nginx(), shopper) as client:
-        answer = client.get(path, headers={"X-Request-ID": "mine"})
+    url = nginx()
+    with through(url, shopper) as client:
+        answer = client.get(f"{url}{path}", headers={"X-Request-ID": "mine"})  # a relative "//readyz" would name a host
         assert problem_by_nginx(answer, 404, "not_found") == "mine"
     assert shopper.http.get("/readyz").status_code == 200
 
@@ -163,7 +164,7 @@ def test_an_unreachable_service_is_503_with_retry_after(nginx: Nginx, shopper: P
 def test_forms_and_their_tags_pass_unchanged(nginx: Nginx, shopper: Person) -> None:
     order = f"/api/v1/orders/{shopper.get('/orders').json()['results'][0]['id']}"
     with through(nginx(), shopper) as client:
-        for path in ("/api/doc", "/api/schema", "/api/doc/swagger-ui-bundle.js", order):
+        for path in ("/", "/api/doc", "/api/schema", "/api/doc/swagger-ui-bundle.js", order):
             for coding in ("identity", "gzip", "br"):
                 accepting = {"Accept-Encoding": coding}
                 direct, answer = (one.get(path, headers=accepting) for one in (shopper.http, client))
@@ -179,6 +180,14 @@ def test_forms_and_their_tags_pass_unchanged(nginx: Nginx, shopper: Person) -> N
                 assert answer.content == direct.content
                 known = client.get(path, headers={**accepting, "If-None-Match": answer.headers["etag"]})
                 assert (known.status_code, known.headers["etag"]) == (304, answer.headers["etag"])
+
+
+def test_the_dashboards_addresses_are_the_services(nginx: Nginx, shopper: Person) -> None:
+    with through(nginx(), shopper) as client:
+        for path in ("/dashboard", "/dashboard/orders", "/dashboard/coupons/new", "/dashboard/assets/0/main.js"):
+            direct, answer = (one.get(path, headers={"X-Request-ID": "mine"}) for one in (shopper.http, client))
+            assert (answer.status_code, answer.content) == (direct.status_code, direct.content), path
+            assert answer.headers["content-security-policy"] == direct.headers["content-security-policy"]
 
 
 FIRST = "weight=100 max_fails=0"

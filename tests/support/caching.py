@@ -57,6 +57,7 @@ TABLE = {
     ("GET", "/api/v1/analytics/payments"): PRIVATE,
     ("GET", "/api/v1/admin/dead-letters"): NO_STORE,
     ("POST", "/api/v1/admin/dead-letters/{dead_letter_id}/retry"): NO_STORE,
+    ("GET", "/"): REVALIDATED,
     ("GET", "/api/schema"): REVALIDATED,
     ("GET", "/api/doc"): REVALIDATED,
     ("GET", "/api/doc/{name}"): ASSET,

@@ -1,49 +1,32 @@
-"use strict";
+// Start Swagger UI with the plugins beside this file, each a plugin of its public interface
+// (https://swagger.io/docs/open-source-tools/swagger-ui/customization/plugin-api/).
+import { accessibilityPlugin } from "./accessibility.js";
+import { errorExamplesPlugin } from "./error-examples.js";
+import { idempotencyKeyPlugin } from "./idempotency-key.js";
+import { rolesPlugin } from "./roles.js";
+import { searchPlugin } from "./search.js";
+import { signInPlugin } from "./sign-in.js";
+import { streamsPlugin } from "./streams.js";
 
-// Swagger UI's own filter compares the names of the groups only; this one searches everything that describes an endpoint.
-const searchedText = (item) => {
-  const operation = item.get("operation");
-  const responses = operation.get("responses").toList()
-    .map((response) => response.get("description") || response.get("$ref"));
-  return [
-    item.get("path"),
-    item.get("method"),
-    operation.get("operationId"),
-    operation.get("summary"),
-    operation.get("description"),
-    (operation.get("x-roles") || []).join(" "),
-    ...responses,
-  ].join(" ").toLowerCase();
-};
-
-const searchPlugin = () => ({
-  fn: {
-    opsFilter: (groups, phrase) => {
-      const words = phrase.toLowerCase().split(" ").filter(Boolean);
-      const matches = (item) => words.every((word) => searchedText(item).includes(word));
-      return groups
-        .map((group) => group.update("operations", (operations) => operations.filter(matches)))
-        .filter((group) => group.get("operations").size > 0);
-    },
-  },
+window.SwaggerUIBundle({
+  url: "schema", // relative to the page
+  dom_id: "#swagger-ui",
+  presets: [window.SwaggerUIBundle.presets.apis],
+  plugins: [
+    accessibilityPlugin,
+    errorExamplesPlugin,
+    idempotencyKeyPlugin,
+    rolesPlugin,
+    searchPlugin,
+    signInPlugin,
+    streamsPlugin,
+  ],
+  deepLinking: true,
+  filter: true,
+  persistAuthorization: false, // a token in the browser's storage outlives the page, and every script of the origin can read it
+  displayRequestDuration: true,
+  tryItOutEnabled: true,
+  defaultModelsExpandDepth: 0,
+  syntaxHighlight: { theme: "tomorrow-night" },
+  validatorUrl: null,
 });
-
-window.onload = () => {
-  SwaggerUIBundle({
-    url: "schema",
-    dom_id: "#swagger-ui",
-    presets: [SwaggerUIBundle.presets.apis],
-    plugins: [searchPlugin],
-    deepLinking: true,
-    filter: true,
-    persistAuthorization: true,
-    displayRequestDuration: true,
-    tryItOutEnabled: true,
-    defaultModelsExpandDepth: 0,
-    validatorUrl: null,
-    onComplete: () => {
-      document.querySelector(".operation-filter-input").placeholder =
-        "Search: a path, a word, a role or an error code, like cancel, vendor or out_of_stock";
-    },
-  });
-};
