@@ -1,0 +1,1 @@
+export default { name: "vendor-order", title: "Order", roles: ["vendor", "admin"], open() {} };
