@@ -14,7 +14,7 @@ from django.conf import settings
 
 from asgi_app.server.graceful_shutdown import GracefulShutdown
 from asgi_app.server.handler import read_body
-from asgi_app.server.response_headers import CONNECTION_CLOSE, HEADERS, with_headers
+from asgi_app.server.response_headers import CONNECTION_CLOSE, HEADERS, headers_of, with_headers
 from orders.domain.errors import Overloaded
 from orders.http import paths
 from orders.http.middleware import request_id_of
@@ -51,9 +51,10 @@ class LoadShedding:
         self._opening = ConcurrencyLimiter(MAX_OPENING_STREAMS, OPENING_SECONDS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        kind = kind_of(scope["method"], scope["path"].removeprefix(scope.get("root_path", "")))
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        kind = kind_of(scope["method"], path)
         if kind is None:
-            await self._inner(scope, receive, with_headers(send, self._shutdown))
+            await self._inner(scope, receive, with_headers(send, self._shutdown, headers_of(path)))
             return
         body = await read_body(receive, settings.REQUEST_BODY_BYTES)
         if body is None:

@@ -17,6 +17,7 @@ NO_STORE = Caching("no-store")
 TAGGED = Caching("no-store", tagged=True)  # for If-Match
 PRIVATE = Caching("private, no-cache", "Authorization", tagged=True, conditional=True)
 REVALIDATED = Caching("no-cache", "Accept-Encoding", tagged=True, conditional=True)
+PUBLISHED = Caching("public, max-age=31536000, immutable", "Accept-Encoding", tagged=True, conditional=True)
 ASSET = Caching("public, max-age=3600", "Accept-Encoding", tagged=True, conditional=True)
 
 TABLE = {
@@ -61,6 +62,16 @@ TABLE = {
     ("GET", "/api/schema"): REVALIDATED,
     ("GET", "/api/doc"): REVALIDATED,
     ("GET", "/api/doc/{name}"): ASSET,
+    ("GET", "/dashboard"): REVALIDATED,
+    ("GET", "/dashboard/vendor-orders/{vendor_order_id}"): REVALIDATED,
+    ("GET", "/dashboard/orders"): REVALIDATED,
+    ("GET", "/dashboard/orders/{order_id}"): REVALIDATED,
+    ("GET", "/dashboard/analytics"): REVALIDATED,
+    ("GET", "/dashboard/coupons"): REVALIDATED,
+    ("GET", "/dashboard/coupons/new"): REVALIDATED,
+    ("GET", "/dashboard/coupons/{code}"): REVALIDATED,
+    ("GET", "/dashboard/dead-letters"): REVALIDATED,
+    ("GET", "/dashboard/assets/{digest}/{name}"): PUBLISHED,
     ("GET", "/healthz"): NO_STORE,
     ("GET", "/readyz"): NO_STORE,
     ("GET", "/metrics"): NO_STORE,

@@ -1,0 +1,1 @@
+export default { name: "analytics", title: "Analytics", roles: ["vendor", "admin"], open() {} };

@@ -1,0 +1,1 @@
+export default { name: "coupon-new", title: "New coupon", roles: ["vendor", "admin"], open() {} };

@@ -1,0 +1,1 @@
+export default { name: "coupon", title: "Coupon", roles: ["vendor", "admin"], open() {} };

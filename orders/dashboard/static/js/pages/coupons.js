@@ -1,0 +1,1 @@
+export default { name: "coupons", title: "Coupons", roles: ["vendor", "admin"], open() {} };

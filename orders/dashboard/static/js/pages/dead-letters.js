@@ -1,0 +1,1 @@
+export default { name: "dead-letters", title: "Dead letters", roles: ["admin"], open() {} };

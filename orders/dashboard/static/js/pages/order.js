@@ -1,0 +1,1 @@
+export default { name: "order", title: "Order", roles: ["admin"], open() {} };

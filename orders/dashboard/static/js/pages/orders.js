@@ -1,0 +1,1 @@
+export default { name: "orders", title: "Orders", roles: ["admin"], open() {} };
