@@ -7,6 +7,7 @@ export const DASHBOARD = new URL("../../..", import.meta.url).pathname.replace(/
 
 const API = `${DASHBOARD.replace(/\/dashboard$/, "")}/api/v1`;
 const TIMEOUT_MS = 20_000;
+const FILE_TIMEOUT_MS = 60_000;
 const UNREACHABLE_RETRY_SECONDS = 5;
 
 /** A refused or failed request (RFC 9457). `errors` are those of invalid fields; `retryAfter` is in seconds, or null. */
@@ -33,9 +34,11 @@ export async function change(method, path, { body, version, signal } = {}) {
   return response.status === 204 ? null : read(response, "json", signal);
 }
 
-/** GET a file, such as CSV, as a Blob. */
+/** GET a file, such as CSV, as a File with the name that the API gives it. */
 export async function file(path, { query = {}, signal } = {}) {
-  return read(await send("GET", path, { query, signal }), "blob", signal);
+  const response = await send("GET", path, { query, signal, timeout: FILE_TIMEOUT_MS });
+  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1] ?? "download";
+  return new File([await read(response, "blob", signal)], name);
 }
 
 /** Send a request and return its response, which is a success. Throw ProblemError, or an AbortError once `signal` is aborted. */
