@@ -1,6 +1,5 @@
 // Coupons as people read them: their discount, their fields, and what has changed.
 
-import { h } from "../dom.js";
 import { amountText, number, time, words } from "../format.js";
 
 export const KINDS = [
@@ -53,19 +52,4 @@ export function differences(before, after) {
 export function changeTexts(changes, currency) {
   const shown = (field, value) => valueText(field, value, currency);
   return Object.entries(changes).map(([field, [old, now]]) => `${words(field)}: ${shown(field, old)} → ${shown(field, now)}`);
-}
-
-/** Return the list of a coupon's history, the oldest entry first. */
-export function historyList(entries, currency) {
-  return h("ol", { hook: "coupon-history", class: "timeline" }, entries.map((entry) => historyEntry(entry, currency)));
-}
-
-function historyEntry({ sequence, type, actor_role: role, actor_id: id, at, changes }, currency) {
-  return h(
-    "li",
-    { hook: "history-entry", "data-sequence": sequence, "data-type": type },
-    h("p", { class: "timeline-title" }, words(type.split(".")[1])),
-    h("p", { class: "muted" }, time(at), " by ", h("span", { "data-role": role }, id ? `${role} ${id}` : role)),
-    h("ul", {}, changeTexts(changes, currency).map((text) => h("li", { class: "change" }, text))),
-  );
 }
