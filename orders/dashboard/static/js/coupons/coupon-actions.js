@@ -7,7 +7,7 @@ import { toast } from "../components/messages.js";
 import { h } from "../dom.js";
 import { navigate } from "../router.js";
 import * as session from "../session.js";
-import { changeTexts, differences } from "./words.js";
+import { changeTexts, differences } from "./changes.js";
 
 /** The actions of the `coupon` of a page. `changed(coupon, {keepTyped})` gets it as the API has it afterwards. */
 export class CouponActions {

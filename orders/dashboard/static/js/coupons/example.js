@@ -4,12 +4,11 @@ import { h, show } from "../dom.js";
 import { amount, amountText, number } from "../format.js";
 import { toDecimal, toMinor } from "../money.js";
 import { discounts, freeUnits, outcome, sum } from "./discount.js";
-import { GROUPS } from "./fields.js";
+import { LABELS } from "./fields.js";
 import { sampleCart, termsOf } from "./sample.js";
 
 const LINES = 3;
 const MAX_QUANTITY = 10_000n;
-const LABELS = Object.fromEntries(Object.values(GROUPS).flat().map(({ name, label }) => [name, label]));
 
 /** The example: `element`, which follows the values of a form by `show(values)`. */
 export class Example {

@@ -57,6 +57,9 @@ export const GROUPS = {
   ],
 };
 
+/** The labels of the fields by their names. */
+export const LABELS = Object.fromEntries(Object.values(GROUPS).flat().reverse().map(({ name, label }) => [name, label]));
+
 /** Return whether the form of a coupon of this kind has a field. A coupon without currency can be given no amounts later. */
 export function has({ form, kind, role, hasMoney }, { forms = FORMS, kinds = ALL, admin = false, control }) {
   return forms.includes(form) && kinds.includes(kind) && (role === "admin" || !admin) && (hasMoney || control !== "money");

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { time, words } from "../format.js";
-import { changeTexts } from "./words.js";
+import { changeTexts } from "./changes.js";
 
 /** The card with the history, oldest entry first, which `read()` reads anew. */
 export class History {
