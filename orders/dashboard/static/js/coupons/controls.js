@@ -6,15 +6,17 @@ import { fromLocalField, toLocalField } from "../format.js";
 import { labelOf } from "./fields.js";
 
 const MAX_TIME = "9999-12-31T23:59";
+const TIME_ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /**
  * Return a control for a field: {name, element, input, refuse}, `raw`, which is what stands in it, `read()`, the API's value, null for
  * none, and `write(value)`. `problem()` returns why its value cannot be sent.
  */
 export function controlOf(declaration) {
-  const { name, control, hook = `coupon-field-${name}`, hint, options, initial, maxlength } = declaration;
+  const { name, control, hook = `coupon-field-${name}`, options, initial, maxlength } = declaration;
   const { property = "value", read, toRaw, attributes } = CONTROLS[control];
   const content = options?.map(([value, text]) => h("option", { value }, text));
+  const hint = control === "time" ? [declaration.hint, `Time zone: ${TIME_ZONE}.`].filter(Boolean).join(" ") : declaration.hint;
   const made = field({ name, label: labelOf(declaration), hook, hint, content, maxlength, ...attributes });
   const { input } = made;
   made.element.dataset.id = input.id;
@@ -37,7 +39,7 @@ export function controlOf(declaration) {
 /** How values are typed: attributes of the element, `read(raw)` and `toRaw(value)`; `property` holds the raw value. */
 const CONTROLS = {
   text: { read: textOf, toRaw: asText, attributes: {} },
-  code: { read: textOf, toRaw: asText, attributes: { spellcheck: "false", autocapitalize: "characters" } },
+  code: { read: textOf, toRaw: asText, attributes: { class: "code capitals", spellcheck: "false", autocapitalize: "characters" } },
   choice: { read: textOf, toRaw: asText, attributes: { tag: "select" } },
   decimal: { read: textOf, toRaw: asText, attributes: { inputmode: "decimal", maxlength: 6 } },
   money: { read: textOf, toRaw: asText, attributes: { inputmode: "decimal", maxlength: 21 } },

@@ -1,4 +1,4 @@
-// What can be done with a coupon: save its terms, disable or enable it, delete it. Each says the outcome.
+// What can be done with a coupon: to save its terms, disable or enable it, and delete it. Each says its outcome.
 
 import { change, get } from "../api.js";
 import { whileBusy } from "../components/button.js";
@@ -14,10 +14,9 @@ export class CouponActions {
   constructor(page, coupon, changed) {
     Object.assign(this, { page, coupon, changed });
     const danger = "button button-quiet button-danger-quiet";
-    this.disable = h("button", { hook: "coupon-disable", type: "button", class: "button", onclick: () => this.#disable() }, "Disable");
-    this.enable = h("button", { hook: "coupon-enable", type: "button", class: "button", onclick: () => this.#enable() }, "Enable");
+    this.toggle = h("button", { type: "button", class: "button", onclick: () => this.#toggle() });
     this.delete = h("button", { hook: "coupon-delete", type: "button", class: danger, onclick: () => this.#delete() }, "Delete");
-    this.element = h("div", { class: "page-actions" }, this.disable, this.enable, this.delete);
+    this.element = h("div", { class: "page-actions" }, this.toggle, this.delete);
     this.#show();
   }
 
@@ -27,12 +26,10 @@ export class CouponActions {
     else await this.#do(() => this.#send("PATCH", body), "saved", { isForm: true });
   }
 
-  #disable() {
-    return whileBusy(this.disable, () => this.#do(() => this.#send("PATCH", { is_active: false }), "disabled: no order can use it"));
-  }
-
-  #enable() {
-    return whileBusy(this.enable, () => this.#do(() => this.#send("PATCH", { is_active: true }), "enabled"));
+  #toggle() {
+    const isActive = !this.coupon.is_active;
+    const done = isActive ? "enabled" : "disabled: no order can use it";
+    return whileBusy(this.toggle, () => this.#do(() => this.#send("PATCH", { is_active: isActive }), done));
   }
 
   async #delete() {
@@ -79,8 +76,9 @@ export class CouponActions {
   }
 
   #show() {
-    this.disable.hidden = !this.coupon.is_active;
-    this.enable.hidden = this.coupon.is_active;
+    const isActive = this.coupon.is_active;
+    this.toggle.textContent = isActive ? "Disable" : "Enable";
+    this.toggle.dataset.testid = isActive ? "coupon-disable" : "coupon-enable";
   }
 
   #say(kind, text) {

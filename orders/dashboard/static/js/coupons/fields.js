@@ -18,7 +18,7 @@ const CUT = ["percentage", "buy_x_get_y"];
  * the "change" of a coupon, which has the changeable terms; `kinds` are the kinds that have it, `admin` says that a vendor's is given.
  */
 export const GROUPS = {
-  Code: [
+  Coupon: [
     { name: "code", label: "Code", optional: true, forms: ["one"], control: "code", maxlength: 50, hint: "3 to 50 letters, digits, - and _. Without one it is 12 random characters." },
     { name: "count", label: "Number of codes", forms: ["batch"], hook: "batch-count", control: "integer", hint: "1 to 10,000." },
     { name: "prefix", label: "Prefix", optional: true, forms: ["batch"], hook: "batch-prefix", control: "code", maxlength: 20, hint: "12 random characters follow." },

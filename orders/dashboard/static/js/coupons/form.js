@@ -31,7 +31,7 @@ export class CouponForm {
     this.form = form;
     const hooks = { one: ["coupon-save", "Create coupon"], batch: ["batch-save", "Create codes"], change: ["coupon-save", "Save changes"] };
     [this.saveButton.dataset.testid, this.saveButton.textContent] = hooks[form];
-    this.refuse({});
+    this.#refuse({});
     this.#update();
   }
 
@@ -63,10 +63,15 @@ export class CouponForm {
     return { count, prefix, coupon };
   }
 
-  /** Show why the form is refused, at the fields that `reasons` names, and `detail` where it names none that is shown. */
-  refuse(reasons, detail = "") {
+  /** Show why a ProblemError has refused the form, at the fields that it names, else below the form. */
+  refuse(problem) {
+    const { detail, requestId } = problem;
+    this.#refuse(reasonsOf(problem), requestId ? `${detail} (request ${requestId})` : detail);
+  }
+
+  #refuse(reasons, detail = "") {
     const shown = this.#shown();
-    for (const { controls } of this.groups) for (const control of controls) control.refuse(shown.includes(control) ? reasons[control.name] : null);
+    for (const control of this.#controls) control.refuse(shown.includes(control) ? reasons[control.name] : null);
     const others = Object.entries(reasons).filter(([name]) => !shown.some((control) => control.name === name));
     const refused = shown.find(({ name }) => reasons[name]);
     this.message.textContent = [refused ? "" : detail, ...others.map(([name, reason]) => `${name}: ${reason}`)].filter(Boolean).join(" ");
@@ -99,12 +104,15 @@ export class CouponForm {
     }
   }
 
+  get #controls() {
+    return this.groups.flatMap(({ controls }) => controls);
+  }
+
   /** Return the controls of the fields that the form has now. */
   #shown() {
-    const controls = this.groups.flatMap((group) => group.controls);
-    const kind = this.coupon?.kind ?? controls.find(({ name }) => name === "kind").raw;
+    const kind = this.coupon?.kind ?? this.#controls.find(({ name }) => name === "kind").raw;
     const hasMoney = this.form !== "change" || this.coupon.currency !== null;
-    return controls.filter(({ declaration }) => has({ form: this.form, kind, role: this.role, hasMoney }, declaration));
+    return this.#controls.filter(({ declaration }) => has({ form: this.form, kind, role: this.role, hasMoney }, declaration));
   }
 
   #typed() {
@@ -115,7 +123,7 @@ export class CouponForm {
     event.preventDefault();
     if (this.saveButton.disabled) return;
     const incomplete = this.#shown().map((control) => [control.name, this.#problem(control)]).filter(([, problem]) => problem);
-    this.refuse(Object.fromEntries(incomplete));
+    this.#refuse(Object.fromEntries(incomplete));
     if (incomplete.length === 0) await whileBusy(this.saveButton, () => this.submit());
   }
 
@@ -125,8 +133,8 @@ export class CouponForm {
   }
 }
 
-/** Return the reasons of a refused coupon or batch by field: "/coupon/product_ids/0" is of `product_ids`. */
-export function reasonsOf(problem) {
+/** Return the reasons by field: "/coupon/product_ids/0" is of `product_ids`. */
+function reasonsOf(problem) {
   if (problem.code === "code_taken") return { code: problem.detail };
   const named = Object.entries(problem.byField()).map(([path, reason]) => [path.replace(/^coupon\./, "").split(".")[0], reason]);
   return Object.fromEntries(named.reverse()); // the first one of a field

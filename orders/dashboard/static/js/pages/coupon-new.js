@@ -3,7 +3,7 @@
 import { change } from "../api.js";
 import { toast } from "../components/messages.js";
 import { Example } from "../coupons/example.js";
-import { CouponForm, reasonsOf } from "../coupons/form.js";
+import { CouponForm } from "../coupons/form.js";
 import { h } from "../dom.js";
 import { counted } from "../format.js";
 import { navigate } from "../router.js";
@@ -41,7 +41,7 @@ async function create(page, form) {
     if (session.current() === page.person) toast("ok", text);
   } catch (problem) {
     if (!problem.code) throw problem;
-    form.refuse(reasonsOf(problem), problem.detail);
+    form.refuse(problem);
   }
 }
 

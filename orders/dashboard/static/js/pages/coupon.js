@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { CouponActions } from "../coupons/coupon-actions.js";
 import { Example } from "../coupons/example.js";
 import { couponFacts } from "../coupons/facts.js";
-import { CouponForm, reasonsOf } from "../coupons/form.js";
+import { CouponForm } from "../coupons/form.js";
 import { History } from "../coupons/history.js";
 import { Redemptions } from "../coupons/redemptions.js";
 import { h, show } from "../dom.js";
@@ -48,6 +48,6 @@ async function save(form, actions) {
     await actions.save(form.body());
   } catch (problem) {
     if (!problem.code) throw problem;
-    form.refuse(reasonsOf(problem), problem.detail);
+    form.refuse(problem);
   }
 }
