@@ -13,16 +13,15 @@ const TIME_ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
  * none, and `write(value)`. `problem()` returns why its value cannot be sent.
  */
 export function controlOf(declaration) {
-  const { name, control, hook = `coupon-field-${name}`, options, initial, maxlength } = declaration;
-  const { property = "value", read, toRaw, attributes } = CONTROLS[control];
-  const content = options?.map(([value, text]) => h("option", { value }, text));
-  const hint = control === "time" ? [declaration.hint, `Time zone: ${TIME_ZONE}.`].filter(Boolean).join(" ") : declaration.hint;
-  const made = field({ name, label: labelOf(declaration), hook, hint, content, maxlength, ...attributes });
+  const { name, control, options, initial } = declaration;
+  const { property = "value", read, toRaw, make = typed } = CONTROLS[control];
+  const made = make(declaration);
   const { input } = made;
   made.element.dataset.id = input.id;
   input[property] = initial ?? (options ? options[0][0] : toRaw(null));
   return {
     ...made,
+    name,
     declaration,
     get raw() {
       return input[property];
@@ -36,6 +35,23 @@ export function controlOf(declaration) {
   };
 }
 
+function typed(declaration) {
+  const { name, control, hook = hookOf(declaration), options, maxlength } = declaration;
+  const hint = control === "time" ? [declaration.hint, `Time zone: ${TIME_ZONE}.`].filter(Boolean).join(" ") : declaration.hint;
+  const content = options?.map(([value, text]) => h("option", { value }, text));
+  return field({ name, label: labelOf(declaration), hook, hint, content, maxlength, ...CONTROLS[control].attributes });
+}
+
+/** Return a checkbox in its label, which is a target for a finger. Its value cannot be refused. */
+function check({ name, label }) {
+  const input = h("input", { hook: hookOf({ name }), id: hookOf({ name }), type: "checkbox" });
+  return { element: h("div", { class: "field" }, h("label", { class: "check-field" }, input, label)), input, refuse() {} };
+}
+
+function hookOf({ name }) {
+  return `coupon-field-${name}`;
+}
+
 /** How values are typed: attributes of the element, `read(raw)` and `toRaw(value)`; `property` holds the raw value. */
 const CONTROLS = {
   text: { read: textOf, toRaw: asText, attributes: {} },
@@ -46,7 +62,7 @@ const CONTROLS = {
   integer: { read: integerOf, toRaw: asText, attributes: { inputmode: "numeric", maxlength: 12 } },
   lines: { read: linesOf, toRaw: (value) => (value ?? []).join("\n"), attributes: { tag: "textarea", rows: 3, spellcheck: "false" } },
   time: { read: (raw) => fromLocalField(raw) || null, toRaw: toLocalField, attributes: { type: "datetime-local", max: MAX_TIME } },
-  check: { property: "checked", read: Boolean, toRaw: Boolean, attributes: { type: "checkbox" } },
+  check: { property: "checked", read: Boolean, toRaw: Boolean, make: check },
 };
 
 function asText(value) {
