@@ -32,7 +32,12 @@ export async function get(path, { query = {}, signal } = {}) {
 
 /** POST, PATCH or DELETE; `version` is sent as If-Match. Return the body, null for 204. Throw ProblemError. */
 export async function change(method, path, { body, version, headers, signal } = {}) {
-  const response = await send(method, path, { body: body ?? (method === "POST" ? {} : undefined), version, headers, signal });
+  const response = await send(method, path, {
+    body: body ?? (method === "POST" ? {} : undefined),
+    version,
+    headers,
+    signal,
+  });
   return response.status === 204 ? null : read(response, "json", signal);
 }
 

@@ -104,7 +104,17 @@ export class FormDialog {
  * Return a labelled field of a form, an input unless `tag` says otherwise; `refuse(reason)` shows why its value was refused, or
  * removes that. `content` are the options of a select.
  */
-export function field({ name, label, hook, tag = "input", type = "text", value = "", hint, content = [], ...attributes }) {
+export function field({
+  name,
+  label,
+  hook,
+  tag = "input",
+  type = "text",
+  value = "",
+  hint,
+  content = [],
+  ...attributes
+}) {
   const id = `field-${name}-${nextNumber()}`;
   const error = h("p", { hook: `field-error-${name}`, class: "field-error", id: `${id}-error`, hidden: true });
   const input = h(

@@ -34,7 +34,10 @@ export class Batches {
     ]);
     this.#known = newest;
     const others = newest.results.filter(({ id }) => id !== chosen);
-    filters.setOptions("batch_id", [...(batch ? [batch] : []), ...others].map((one) => [one.id, nameOf(one)]));
+    filters.setOptions(
+      "batch_id",
+      [...(batch ? [batch] : []), ...others].map((one) => [one.id, nameOf(one)]),
+    );
     this.element.hidden = batch === null;
     show(this.element, batch && this.#panel(batch));
   }
@@ -51,11 +54,19 @@ export class Batches {
       "section",
       { hook: "batch", class: "card", "data-id": id, "aria-label": "Batch" },
       h("h2", {}, batch.name || "Batch"),
-      h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+      h(
+        "dl",
+        { class: "facts" },
+        rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+      ),
       h(
         "div",
         { class: "form-buttons" },
-        csvButton("Save the codes as CSV", { hook: "batch-csv", class: "button button-primary" }, { page: this.page, path: "/coupons", query: () => ({ batch_id: id }) }),
+        csvButton(
+          "Save the codes as CSV",
+          { hook: "batch-csv", class: "button button-primary" },
+          { page: this.page, path: "/coupons", query: () => ({ batch_id: id }) },
+        ),
         this.#switch(batch, { hook: "batch-enable", text: "Enable all", isActive: true }),
         this.#switch(batch, { hook: "batch-disable", text: "Disable all", isActive: false }),
       ),
@@ -66,7 +77,10 @@ export class Batches {
     const title = `${text} ${counted(batch.count, "code")}?`;
     const kind = isActive ? "button" : "button button-quiet button-danger-quiet";
     const press = async ({ currentTarget: pressed }) => {
-      const isSure = isActive || (await confirm({ title, text: "No order can use them until they are enabled again.", yes: text })) !== undefined;
+      const isSure =
+        isActive ||
+        (await confirm({ title, text: "No order can use them until they are enabled again.", yes: text })) !==
+          undefined;
       if (isSure) await whileBusy(pressed, () => this.#change(batch, { is_active: isActive }));
     };
     return h("button", { hook, type: "button", class: kind, onclick: press }, text);

@@ -17,7 +17,9 @@ export function differences(before, after) {
 /** Return the changes of a history as people read them: "Good until: none → 1 Jan 2027". */
 export function changeTexts(changes, currency) {
   const text = (field, value) => valueText(field, value, currency);
-  return Object.entries(changes).map(([field, [old, now]]) => `${LABELS[field] ?? words(field)}: ${text(field, old)} → ${text(field, now)}`);
+  return Object.entries(changes).map(
+    ([field, [old, now]]) => `${LABELS[field] ?? words(field)}: ${text(field, old)} → ${text(field, now)}`,
+  );
 }
 
 function valueText(field, value, currency) {

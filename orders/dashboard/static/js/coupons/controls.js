@@ -30,14 +30,17 @@ export function controlOf(declaration) {
       input[property] = raw;
     },
     read: () => read(input[property]),
-    write: (value) => (input[property] = toRaw(value)),
+    write(value) {
+      input[property] = toRaw(value);
+    },
     problem: () => (input.validity.badInput ? "Not a complete date and time." : null),
   };
 }
 
 function typed(declaration) {
   const { name, control, hook = hookOf(declaration), options, maxlength } = declaration;
-  const hint = control === "time" ? [declaration.hint, `Time zone: ${TIME_ZONE}.`].filter(Boolean).join(" ") : declaration.hint;
+  const hint =
+    control === "time" ? [declaration.hint, `Time zone: ${TIME_ZONE}.`].filter(Boolean).join(" ") : declaration.hint;
   const content = options?.map(([value, text]) => h("option", { value }, text));
   return field({ name, label: labelOf(declaration), hook, hint, content, maxlength, ...CONTROLS[control].attributes });
 }
@@ -45,7 +48,11 @@ function typed(declaration) {
 /** Return a checkbox in its label, which is a target for a finger. Its value cannot be refused. */
 function check({ name, label }) {
   const input = h("input", { hook: hookOf({ name }), id: hookOf({ name }), type: "checkbox" });
-  return { element: h("div", { class: "field" }, h("label", { class: "check-field" }, input, label)), input, refuse() {} };
+  return {
+    element: h("div", { class: "field" }, h("label", { class: "check-field" }, input, label)),
+    input,
+    refuse() {},
+  };
 }
 
 function hookOf({ name }) {
@@ -55,13 +62,25 @@ function hookOf({ name }) {
 /** How values are typed: attributes of the element, `read(raw)` and `toRaw(value)`; `property` holds the raw value. */
 const CONTROLS = {
   text: { read: textOf, toRaw: asText, attributes: {} },
-  code: { read: textOf, toRaw: asText, attributes: { class: "code capitals", spellcheck: "false", autocapitalize: "characters" } },
+  code: {
+    read: textOf,
+    toRaw: asText,
+    attributes: { class: "code capitals", spellcheck: "false", autocapitalize: "characters" },
+  },
   choice: { read: textOf, toRaw: asText, attributes: { tag: "select" } },
   decimal: { read: textOf, toRaw: asText, attributes: { inputmode: "decimal", maxlength: 6 } },
   money: { read: textOf, toRaw: asText, attributes: { inputmode: "decimal", maxlength: 21 } },
   integer: { read: integerOf, toRaw: asText, attributes: { inputmode: "numeric", maxlength: 12 } },
-  lines: { read: linesOf, toRaw: (value) => (value ?? []).join("\n"), attributes: { tag: "textarea", rows: 3, spellcheck: "false" } },
-  time: { read: (raw) => fromLocalField(raw) || null, toRaw: toLocalField, attributes: { type: "datetime-local", max: MAX_TIME } },
+  lines: {
+    read: linesOf,
+    toRaw: (value) => (value ?? []).join("\n"),
+    attributes: { tag: "textarea", rows: 3, spellcheck: "false" },
+  },
+  time: {
+    read: (raw) => fromLocalField(raw) || null,
+    toRaw: toLocalField,
+    attributes: { type: "datetime-local", max: MAX_TIME },
+  },
   check: { property: "checked", read: Boolean, toRaw: Boolean, make: check },
 };
 
@@ -80,6 +99,9 @@ function integerOf(raw) {
 }
 
 function linesOf(raw) {
-  const lines = raw.split("\n").map((line) => line.trim()).filter(Boolean);
+  const lines = raw
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
   return lines.length ? lines : null;
 }

@@ -15,7 +15,11 @@ export class CouponActions {
     Object.assign(this, { page, coupon, changed });
     const danger = "button button-quiet button-danger-quiet";
     this.toggle = h("button", { type: "button", class: "button", onclick: () => this.#toggle() });
-    this.delete = h("button", { hook: "coupon-delete", type: "button", class: danger, onclick: () => this.#delete() }, "Delete");
+    this.delete = h(
+      "button",
+      { hook: "coupon-delete", type: "button", class: danger, onclick: () => this.#delete() },
+      "Delete",
+    );
     this.element = h("div", { class: "page-actions" }, this.toggle, this.delete);
     this.#show();
   }
@@ -34,7 +38,8 @@ export class CouponActions {
 
   async #delete() {
     const { code } = this.coupon;
-    const text = "No order can use it any more, and its history cannot be read here. Orders placed keep what they got. It cannot be undone.";
+    const text =
+      "No order can use it any more, and its history cannot be read here. Orders placed keep what they got. It cannot be undone.";
     if ((await confirm({ title: `Delete coupon ${code}?`, text, yes: "Delete the coupon" })) === undefined) return;
     await whileBusy(this.delete, () => this.#do(() => this.#send("DELETE"), "deleted"));
   }

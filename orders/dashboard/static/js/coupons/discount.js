@@ -10,9 +10,12 @@ const WHOLE = 10_000n; // 100.00 %, in hundredths of a percent
  * isEligible, isGot}.
  */
 export function outcome(terms, lines) {
-  const eligibleTotal = sum(lines.filter(({ isEligible }) => isEligible).map(({ price, quantity }) => price * quantity));
+  const eligibleTotal = sum(
+    lines.filter(({ isEligible }) => isEligible).map(({ price, quantity }) => price * quantity),
+  );
   if (!lines.some(({ isEligible }) => isEligible)) return { refusal: "not_applicable", eligibleTotal };
-  if (terms.minimumSpend !== null && eligibleTotal < terms.minimumSpend) return { refusal: "minimum_spend", eligibleTotal };
+  if (terms.minimumSpend !== null && eligibleTotal < terms.minimumSpend)
+    return { refusal: "minimum_spend", eligibleTotal };
   const shares = discounts(terms, lines);
   if (sum(shares) === 0n) return { refusal: "not_applicable", eligibleTotal }; // a use is never spent for nothing
   if (terms.budget !== null && sum(shares) > terms.budget) return { refusal: "used_up", eligibleTotal };
@@ -22,7 +25,9 @@ export function outcome(terms, lines) {
 /** Return the discount of each line: that of the coupon, shared by largest remainder over what it can take off. */
 export function discounts(terms, lines) {
   const free = terms.kind === "buy_x_get_y" ? freeUnits(terms, lines) : null;
-  const bases = lines.map(({ price, quantity, isEligible }, index) => price * (free ? free[index] : isEligible ? quantity : 0n));
+  const bases = lines.map(
+    ({ price, quantity, isEligible }, index) => price * (free ? free[index] : isEligible ? quantity : 0n),
+  );
   return shareOut(discount(terms, sum(bases)), bases);
 }
 
@@ -52,7 +57,9 @@ function shareOut(amount, bases) {
   const whole = sum(bases);
   if (whole === 0n) return bases;
   const shares = bases.map((base) => (amount * base) / whole);
-  const byRemainder = [...bases.keys()].sort((one, other) => compare((amount * bases[other]) % whole, (amount * bases[one]) % whole) || one - other);
+  const byRemainder = [...bases.keys()].sort(
+    (one, other) => compare((amount * bases[other]) % whole, (amount * bases[one]) % whole) || one - other,
+  );
   for (const index of byRemainder.slice(0, Number(amount - sum(shares)))) shares[index] += 1n;
   return shares;
 }

@@ -22,7 +22,13 @@ export class Example {
     this.sentence = h("p", { hook: "example-sentence" });
     const hint = h("p", { class: "hint" }, "Change quantities and prices to try another cart.");
     this.body = h("div", { class: "example-body" }, this.list, this.sums, hint);
-    this.element = h("aside", { hook: "coupon-example", class: "card example", "aria-label": "Example" }, h("h2", {}, "Example"), this.sentence, this.body);
+    this.element = h(
+      "aside",
+      { hook: "coupon-example", class: "card example", "aria-label": "Example" },
+      h("h2", {}, "Example"),
+      this.sentence,
+      this.body,
+    );
   }
 
   /** Show what a coupon with these values takes off, or which field it needs first. */
@@ -39,7 +45,10 @@ export class Example {
     const sample = sampleCart(given, values);
     if (given.currency !== this.#currency) for (const line of this.lines) line.forgetPrice();
     this.#currency = given.currency;
-    show(this.list, sample.map((_, index) => this.lines[index].element));
+    show(
+      this.list,
+      sample.map((_, index) => this.lines[index].element),
+    );
     return sample.map((line, index) => this.lines[index].read(line, given.currency));
   }
 
@@ -49,10 +58,18 @@ export class Example {
     const shares = result.shares ?? cart.map(() => 0n);
     const total = unreadable ? 0n : sum(cart.map(({ price, quantity }) => price * quantity));
     const discount = sum(shares);
-    cart.forEach((line, index) => this.lines[index].show(line, shares[index], currency));
-    show(this.sums, [["Items", total, "subtotal"], ["Discount", discount, "discount"], ["To pay", total - discount, "total"]].flatMap(([label, value, name]) => sumRow(label, value, currency, name)));
+    for (const [index, line] of cart.entries()) this.lines[index].show(line, shares[index], currency);
+    show(
+      this.sums,
+      sumRow("Items", total, currency, "subtotal"),
+      sumRow("Discount", discount, currency, "discount"),
+      sumRow("To pay", total - discount, currency, "total"),
+    );
     this.sums.hidden = unreadable;
-    this.#say(result.refusal ?? "discount", unreadable ? "Enter a quantity and a price for each line." : sentenceOf(terms, cart, result, currency));
+    this.#say(
+      result.refusal ?? "discount",
+      unreadable ? "Enter a quantity and a price for each line." : sentenceOf(terms, cart, result, currency),
+    );
   }
 
   #say(reason, text) {
@@ -75,12 +92,28 @@ class Line {
           this.#typed[name] = true;
           changed();
         };
-        return [name, h("input", { hook: `example-${name}`, autocomplete: "off", maxlength: 16, inputmode: name === "price" ? "decimal" : "numeric", oninput })];
+        return [
+          name,
+          h("input", {
+            hook: `example-${name}`,
+            autocomplete: "off",
+            maxlength: 16,
+            inputmode: name === "price" ? "decimal" : "numeric",
+            oninput,
+          }),
+        ];
       }),
     );
     const { quantity, price } = this.inputs;
     const times = h("span", { "aria-hidden": "true" }, "×");
-    this.element = h("li", { hook: "example-line", class: "example-line", "data-index": index }, this.name, this.discount, h("span", { class: "example-inputs" }, quantity, times, price), this.note);
+    this.element = h(
+      "li",
+      { hook: "example-line", class: "example-line", "data-index": index },
+      this.name,
+      this.discount,
+      h("span", { class: "example-inputs" }, quantity, times, price),
+      this.note,
+    );
   }
 
   forgetPrice() {
@@ -95,7 +128,11 @@ class Line {
     quantity.setAttribute("aria-label", `Quantity of ${line.name}`);
     price.setAttribute("aria-label", `Price of ${line.name} in ${currency}`);
     const units = /^\d{1,5}$/.test(quantity.value.trim()) ? BigInt(quantity.value.trim()) : null;
-    return { ...line, quantity: units !== null && units > 0n && units <= MAX_QUANTITY ? units : null, price: toMinor(price.value.trim(), currency) };
+    return {
+      ...line,
+      quantity: units !== null && units > 0n && units <= MAX_QUANTITY ? units : null,
+      price: toMinor(price.value.trim(), currency),
+    };
   }
 
   show({ name, isEligible, isGot }, share, currency) {
@@ -106,12 +143,16 @@ class Line {
 }
 
 function sumRow(label, value, currency, name) {
-  return [h("dt", {}, label), h("dd", { class: "numeric" }, amount(toDecimal(value, currency), currency, { hook: `example-${name}` }))];
+  return [
+    h("dt", {}, label),
+    h("dd", { class: "numeric" }, amount(toDecimal(value, currency), currency, { hook: `example-${name}` })),
+  ];
 }
 
 function sentenceOf(terms, cart, { refusal, shares, eligibleTotal }, currency) {
   const shown = (minor) => amountText(toDecimal(minor, currency), currency);
-  if (refusal === "minimum_spend") return `Refused: the eligible items come to ${shown(eligibleTotal)}, and the minimum spend is ${shown(terms.minimumSpend)}.`;
+  if (refusal === "minimum_spend")
+    return `Refused: the eligible items come to ${shown(eligibleTotal)}, and the minimum spend is ${shown(terms.minimumSpend)}.`;
   if (refusal === "used_up") return "Refused: the discount does not fit into what is left of the budget.";
   if (refusal) return "Refused: it would take nothing off this cart.";
   return [`Takes ${shown(sum(shares))} off.`, ...notes(terms, cart, sum(shares), shown)].join(" ");

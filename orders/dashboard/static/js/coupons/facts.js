@@ -9,8 +9,20 @@ export function couponFacts(page, coupon) {
   const rows = factsOf(page, coupon).filter(([, , content]) => content);
   return h(
     "section",
-    { hook: "coupon-summary", class: "card", "aria-label": "Summary", "data-status": coupon.state, "data-version": coupon.version },
-    h("dl", { class: "facts" }, rows.map(([label, name, content]) => h("div", {}, h("dt", {}, label), h("dd", { hook: `coupon-${name}`, "data-value": coupon[name] }, content)))),
+    {
+      hook: "coupon-summary",
+      class: "card",
+      "aria-label": "Summary",
+      "data-status": coupon.state,
+      "data-version": coupon.version,
+    },
+    h(
+      "dl",
+      { class: "facts" },
+      rows.map(([label, name, content]) =>
+        h("div", {}, h("dt", {}, label), h("dd", { hook: `coupon-${name}`, "data-value": coupon[name] }, content)),
+      ),
+    ),
   );
 }
 
@@ -28,6 +40,10 @@ function factsOf(page, coupon) {
     ["Vendor", "vendor_id", isAdmin && coupon.vendor_id],
     ["Funded by", "funded_by", isAdmin && Object.fromEntries(FUNDERS)[coupon.funded_by]],
     ["Created", "created_at", time(coupon.created_at)],
-    ["Batch", "batch_id", batchId && h("a", { href: page.href("/coupons", { batch_id: batchId }) }, "The codes of its batch")],
+    [
+      "Batch",
+      "batch_id",
+      batchId && h("a", { href: page.href("/coupons", { batch_id: batchId }) }, "The codes of its batch"),
+    ],
   ];
 }

@@ -16,12 +16,20 @@ export class CouponForm {
 
   constructor({ role, form = "one", coupon = null, submit, changed = () => {} }) {
     Object.assign(this, { role, form, coupon, submit, changed });
-    this.groups = Object.entries(GROUPS).map(([title, declarations]) => this.#group(title, declarations.map(controlOf)));
+    this.groups = Object.entries(GROUPS).map(([title, declarations]) =>
+      this.#group(title, declarations.map(controlOf)),
+    );
     this.message = h("p", { hook: "form-error", class: "field-error", role: "alert", hidden: true });
     this.saveButton = h("button", { type: "submit", class: "button button-primary" });
     this.buttons = h("div", { class: "form-buttons" }, this.saveButton);
     const onsubmit = (event) => this.#submit(event);
-    this.element = h("form", { class: "form", novalidate: true, onsubmit, oninput: () => this.#update() }, this.groups.map(({ element }) => element), this.message, this.buttons);
+    this.element = h(
+      "form",
+      { class: "form", novalidate: true, onsubmit, oninput: () => this.#update() },
+      this.groups.map(({ element }) => element),
+      this.message,
+      this.buttons,
+    );
     if (coupon) this.show(coupon);
     else this.setForm(form);
   }
@@ -29,7 +37,11 @@ export class CouponForm {
   /** Show the fields of another form; what is typed stays. */
   setForm(form) {
     this.form = form;
-    const hooks = { one: ["coupon-save", "Create coupon"], batch: ["batch-save", "Create codes"], change: ["coupon-save", "Save changes"] };
+    const hooks = {
+      one: ["coupon-save", "Create coupon"],
+      batch: ["batch-save", "Create codes"],
+      change: ["coupon-save", "Save changes"],
+    };
     [this.saveButton.dataset.testid, this.saveButton.textContent] = hooks[form];
     this.#refuse({});
     this.#update();
@@ -74,14 +86,20 @@ export class CouponForm {
     for (const control of this.#controls) control.refuse(shown.includes(control) ? reasons[control.name] : null);
     const others = Object.entries(reasons).filter(([name]) => !shown.some((control) => control.name === name));
     const refused = shown.find(({ name }) => reasons[name]);
-    this.message.textContent = [refused ? "" : detail, ...others.map(([name, reason]) => `${name}: ${reason}`)].filter(Boolean).join(" ");
+    this.message.textContent = [refused ? "" : detail, ...others.map(([name, reason]) => `${name}: ${reason}`)]
+      .filter(Boolean)
+      .join(" ");
     this.message.hidden = !this.message.textContent;
     refused?.input.focus();
   }
 
   #group(title, controls) {
     const fields = h("div", { class: "form-fields" });
-    return { controls, fields, element: h("section", { class: "card", "aria-label": title }, h("h2", {}, title), fields) };
+    return {
+      controls,
+      fields,
+      element: h("section", { class: "card", "aria-label": title }, h("h2", {}, title), fields),
+    };
   }
 
   #update() {
@@ -89,7 +107,11 @@ export class CouponForm {
     for (const { controls, fields, element } of this.groups) {
       const present = controls.filter((control) => shown.includes(control));
       element.hidden = present.length === 0;
-      reconcile(fields, present, { key: ({ input }) => input.id, create: (control) => control.element, update: () => {} });
+      reconcile(fields, present, {
+        key: ({ input }) => input.id,
+        create: (control) => control.element,
+        update: () => {},
+      });
     }
     this.#showCurrency(shown);
     this.changed(this.values());
@@ -112,7 +134,9 @@ export class CouponForm {
   #shown() {
     const kind = this.coupon?.kind ?? this.#controls.find(({ name }) => name === "kind").raw;
     const hasMoney = this.form !== "change" || this.coupon.currency !== null;
-    return this.#controls.filter(({ declaration }) => has({ form: this.form, kind, role: this.role, hasMoney }, declaration));
+    return this.#controls.filter(({ declaration }) =>
+      has({ form: this.form, kind, role: this.role, hasMoney }, declaration),
+    );
   }
 
   #typed() {
@@ -122,7 +146,9 @@ export class CouponForm {
   async #submit(event) {
     event.preventDefault();
     if (this.saveButton.disabled) return;
-    const incomplete = this.#shown().map((control) => [control.name, this.#problem(control)]).filter(([, problem]) => problem);
+    const incomplete = this.#shown()
+      .map((control) => [control.name, this.#problem(control)])
+      .filter(([, problem]) => problem);
     this.#refuse(Object.fromEntries(incomplete));
     if (incomplete.length === 0) await whileBusy(this.saveButton, () => this.submit());
   }
@@ -136,7 +162,10 @@ export class CouponForm {
 /** Return the reasons by field: "/coupon/product_ids/0" is of `product_ids`. */
 function reasonsOf(problem) {
   if (problem.code === "code_taken") return { code: problem.detail };
-  const named = Object.entries(problem.byField()).map(([path, reason]) => [path.replace(/^coupon\./, "").split(".")[0], reason]);
+  const named = Object.entries(problem.byField()).map(([path, reason]) => [
+    path.replace(/^coupon\./, "").split(".")[0],
+    reason,
+  ]);
   return Object.fromEntries(named.reverse()); // the first one of a field
 }
 

@@ -16,7 +16,11 @@ export class History {
   read() {
     this.page.load(this.region, async (signal) => {
       const { results } = await get(`/coupons/${this.code}/history`, { signal });
-      return h("ol", { hook: "coupon-history", class: "timeline" }, results.map((entry) => this.#entry(entry)));
+      return h(
+        "ol",
+        { hook: "coupon-history", class: "timeline" },
+        results.map((entry) => this.#entry(entry)),
+      );
     });
   }
 
@@ -26,8 +30,19 @@ export class History {
       "li",
       { hook: "history-entry", "data-sequence": sequence, "data-type": type },
       h("p", { class: "timeline-title" }, words(type.split(".")[1])),
-      h("p", { class: "muted" }, time(at), " by ", h("span", { hook: "history-actor", "data-role": role }, id ? `${role} ${id}` : role)),
-      texts.length > 0 && h("ul", {}, texts.map((text) => h("li", { class: "change" }, text))),
+      h(
+        "p",
+        { class: "muted" },
+        time(at),
+        " by ",
+        h("span", { hook: "history-actor", "data-role": role }, id ? `${role} ${id}` : role),
+      ),
+      texts.length > 0 &&
+        h(
+          "ul",
+          {},
+          texts.map((text) => h("li", { class: "change" }, text)),
+        ),
     );
   }
 }

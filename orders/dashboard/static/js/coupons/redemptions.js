@@ -21,7 +21,9 @@ export class Redemptions {
       emptyTexts: (query) => emptyTexts(this.filters.isSet(query)),
       live: false,
     });
-    this.list.bar.append(csvButton("Save as CSV", { hook: "redemptions-csv" }, { page, path, query: () => this.filters.parameters() }));
+    this.list.bar.append(
+      csvButton("Save as CSV", { hook: "redemptions-csv" }, { page, path, query: () => this.filters.parameters() }),
+    );
     this.element = h("div", { hook: "redemptions", class: "list-section" }, this.filters.element, this.list.element);
     this.page = page;
   }
@@ -38,17 +40,42 @@ export class Redemptions {
 }
 
 function emptyTexts(isFiltered) {
-  return isFiltered ? ["No order here matches the filter.", "Clear the filter to see all."] : ["No order has used it yet.", "Orders appear here when they are placed with the code."];
+  return isFiltered
+    ? ["No order here matches the filter.", "Clear the filter to see all."]
+    : ["No order has used it yet.", "Orders appear here when they are placed with the code."];
 }
 
 function columns(page) {
   const shownTime = (value) => (value ? time(value) : "–");
   const all = [
-    { field: "order_number", label: "Order", header: true, value: ({ order_number: orderNumber }) => orderNumber, render: (redemption) => orderLink(page, redemption) },
-    { field: "customer_id", label: "Customer", value: ({ customer_id: id }) => id, render: ({ customer_id: id }) => id },
-    { field: "discount", label: "Discount", numeric: true, value: ({ discount }) => discount, currency: ({ currency }) => currency, render: ({ discount, currency }) => amount(discount, currency) },
+    {
+      field: "order_number",
+      label: "Order",
+      header: true,
+      value: ({ order_number: orderNumber }) => orderNumber,
+      render: (redemption) => orderLink(page, redemption),
+    },
+    {
+      field: "customer_id",
+      label: "Customer",
+      value: ({ customer_id: id }) => id,
+      render: ({ customer_id: id }) => id,
+    },
+    {
+      field: "discount",
+      label: "Discount",
+      numeric: true,
+      value: ({ discount }) => discount,
+      currency: ({ currency }) => currency,
+      render: ({ discount, currency }) => amount(discount, currency),
+    },
     { field: "status", label: "Status", value: ({ status }) => status, render: ({ status }) => badge(status) },
-    ...["reserved_at", "redeemed_at", "released_at"].map((field) => ({ field, label: words(field.slice(0, -3)), value: (one) => one[field], render: (one) => shownTime(one[field]) })),
+    ...["reserved_at", "redeemed_at", "released_at"].map((field) => ({
+      field,
+      label: words(field.slice(0, -3)),
+      value: (one) => one[field],
+      render: (one) => shownTime(one[field]),
+    })),
   ];
   return all.filter(({ field }) => page.person.role === "admin" || field !== "customer_id");
 }

@@ -8,15 +8,23 @@ const ANY_CURRENCY = "EUR"; // of the example of a coupon that is good for carts
 const PRICES = [1999n, 599n, 1000n]; // minor units of a currency with up to two decimals
 const MAX_UNITS = 100n;
 
-const NEEDED = { percentage: ["percent"], fixed_amount: ["currency", "amount"], buy_x_get_y: ["buy_quantity", "get_quantity"] };
+const NEEDED = {
+  percentage: ["percent"],
+  fixed_amount: ["currency", "amount"],
+  buy_x_get_y: ["buy_quantity", "get_quantity"],
+};
 const OPTIONAL = { percentage: ["maximum_discount"], fixed_amount: [], buy_x_get_y: ["percent", "maximum_discount"] };
 
 /** Return {currency, terms} for `discount.js`, or {incomplete} with the name of the field that is missing or not a value yet. */
 export function termsOf(values) {
   const currency = values.currency ?? ANY_CURRENCY;
   const needed = NEEDED[values.kind];
-  const given = ["minimum_spend", "budget", ...OPTIONAL[values.kind]].filter((name) => values[name] !== null && values[name] !== undefined);
-  const read = Object.fromEntries([...needed, ...given].map((name) => [name, READERS[name](values[name], values.currency)]));
+  const given = ["minimum_spend", "budget", ...OPTIONAL[values.kind]].filter(
+    (name) => values[name] !== null && values[name] !== undefined,
+  );
+  const read = Object.fromEntries(
+    [...needed, ...given].map((name) => [name, READERS[name](values[name], values.currency)]),
+  );
   const incomplete = Object.keys(read).find((name) => read[name] === null);
   if (incomplete) return { incomplete: MONEY.includes(incomplete) && !values.currency ? "currency" : incomplete };
   const used = values.amount_used ? toMinor(values.amount_used, currency) : 0n;
@@ -59,7 +67,10 @@ function secondQuantity({ kind, getQuantity, isGotApart }, isOpen) {
 
 /** Return the lines with more units of the first one, or a higher price, until the minimum spend is reached. */
 function reach(minimum, [first, ...others]) {
-  const rest = others.reduce((total, { isEligible, price, quantity }) => total + (isEligible ? price * quantity : 0n), 0n);
+  const rest = others.reduce(
+    (total, { isEligible, price, quantity }) => total + (isEligible ? price * quantity : 0n),
+    0n,
+  );
   const missing = minimum - rest - first.price * first.quantity;
   if (missing <= 0n) return [first, ...others];
   const quantity = first.quantity + (missing + first.price - 1n) / first.price;

@@ -13,7 +13,11 @@ export default { name: "coupon-new", title: "New coupon", roles: ["vendor", "adm
 
 function open(page) {
   const example = new Example();
-  const form = new CouponForm({ role: page.person.role, submit: () => create(page, form), changed: (values) => example.show(withVendor(page, values)) });
+  const form = new CouponForm({
+    role: page.person.role,
+    submit: () => create(page, form),
+    changed: (values) => example.show(withVendor(page, values)),
+  });
   const other = h("a", { class: "button" });
   page.headerActions.append(other);
   page.main.append(h("div", { class: "form-page" }, form.element, example.element));
@@ -36,7 +40,9 @@ function withVendor({ person }, values) {
 
 async function create(page, form) {
   try {
-    const [address, text] = await (form.form === "batch" ? createBatch(page, form.body()) : createCoupon(page, form.body()));
+    const [address, text] = await (form.form === "batch"
+      ? createBatch(page, form.body())
+      : createCoupon(page, form.body()));
     if (!page.signal.aborted) navigate(address);
     if (session.current() === page.person) toast("ok", text);
   } catch (problem) {

@@ -29,7 +29,13 @@ function couponParts(page, coupon, redemptions) {
   const history = new History(page, coupon);
   const example = new Example();
   const actions = new CouponActions(page, coupon, changed);
-  const form = new CouponForm({ role: page.person.role, form: "change", coupon, submit: () => save(form, actions), changed: (values) => example.show(values) });
+  const form = new CouponForm({
+    role: page.person.role,
+    form: "change",
+    coupon,
+    submit: () => save(form, actions),
+    changed: (values) => example.show(values),
+  });
   function changed(now, how) {
     form.show(now, how);
     show(facts, couponFacts(page, now));

@@ -16,7 +16,15 @@ const ORDERINGS = [
 const FILTERS = [
   { name: "q", label: "Code", kind: "search", placeholder: "Begins with" },
   { name: "kind", label: "Kind", kind: "choice", options: KINDS },
-  { name: "is_active", label: "Enabled", kind: "choice", options: [["true", "Enabled"], ["false", "Disabled"]] },
+  {
+    name: "is_active",
+    label: "Enabled",
+    kind: "choice",
+    options: [
+      ["true", "Enabled"],
+      ["false", "Disabled"],
+    ],
+  },
 ];
 const ADMIN_FILTERS = [
   { name: "vendor_id", label: "Vendor", kind: "text" },
@@ -35,16 +43,25 @@ function open(page) {
     parameters: (query) => filters.parameters(query),
     table: { caption: "Coupons", columns: columns(page, isAdmin), statusOf: ({ state }) => state },
     noun: "coupon",
-    emptyTexts: (query) => (filters.isSet(query) ? ["No coupon matches the filters.", "Clear the filters to see all coupons."] : emptyTexts(page)),
+    emptyTexts: (query) =>
+      filters.isSet(query)
+        ? ["No coupon matches the filters.", "Clear the filters to see all coupons."]
+        : emptyTexts(page),
     live: false,
     alongside: (signal) => batches.read(filters, signal),
   });
   filters.setOptions("batch_id", batches.filter().options);
   page.headerActions.append(
-    h("a", { hook: "batch-new", class: "button", href: page.href("/coupons/new", { batch: "1" }) }, "New batch of codes"),
+    h(
+      "a",
+      { hook: "batch-new", class: "button", href: page.href("/coupons/new", { batch: "1" }) },
+      "New batch of codes",
+    ),
     h("a", { hook: "coupon-new-link", class: "button button-primary", href: page.href("/coupons/new") }, "New coupon"),
   );
-  list.bar.append(csvButton("Save as CSV", { hook: "coupons-csv" }, { page, path: "/coupons", query: () => filters.parameters() }));
+  list.bar.append(
+    csvButton("Save as CSV", { hook: "coupons-csv" }, { page, path: "/coupons", query: () => filters.parameters() }),
+  );
   page.main.append(filters.element, batches.element, list.element);
   list.open();
   return (query) => {
@@ -62,18 +79,47 @@ function columns(page, isAdmin) {
   const codeLink = ({ code }) => h("a", { class: "code strong", href: page.href(`/coupons/${code}`) }, code);
   const ofUses = ({ times_used: used, usage_limit: limit }) => ofLimit(used, limit, number, "cell-usage_limit");
   const ofBudget = ({ amount_used: used, budget, currency }) =>
-    used === null ? "–" : ofLimit(used, budget, (value, attributes) => amount(value, currency, attributes), "cell-budget");
+    used === null
+      ? "–"
+      : ofLimit(used, budget, (value, attributes) => amount(value, currency, attributes), "cell-budget");
   const shownTime = (value, none) => (value ? time(value) : none);
   const all = [
     { field: "code", label: "Code", header: true, value: ({ code }) => code, render: codeLink },
     { field: "name", label: "Name", value: ({ name }) => name, render: ({ name }) => name },
     { field: "kind", label: "Discount", value: ({ kind }) => kind, render: worth },
-    { field: "state", label: "State", value: ({ state }) => state, render: ({ state }) => badge(state, { hook: "state" }) },
+    {
+      field: "state",
+      label: "State",
+      value: ({ state }) => state,
+      render: ({ state }) => badge(state, { hook: "state" }),
+    },
     { field: "times_used", label: "Uses", numeric: true, value: ({ times_used: used }) => used, render: ofUses },
-    { field: "amount_used", label: "Taken off", numeric: true, value: ({ amount_used: used }) => used, currency: ({ currency }) => currency, render: ofBudget },
-    { field: "vendor_id", label: "Vendor", value: ({ vendor_id: vendor }) => vendor, render: ({ vendor_id: vendor }) => vendor ?? "–" },
-    { field: "starts_at", label: "Good from", value: ({ starts_at: at }) => at, render: ({ starts_at: at }) => shownTime(at) },
-    { field: "ends_at", label: "Until", value: ({ ends_at: at }) => at, render: ({ ends_at: at }) => shownTime(at, "–") },
+    {
+      field: "amount_used",
+      label: "Taken off",
+      numeric: true,
+      value: ({ amount_used: used }) => used,
+      currency: ({ currency }) => currency,
+      render: ofBudget,
+    },
+    {
+      field: "vendor_id",
+      label: "Vendor",
+      value: ({ vendor_id: vendor }) => vendor,
+      render: ({ vendor_id: vendor }) => vendor ?? "–",
+    },
+    {
+      field: "starts_at",
+      label: "Good from",
+      value: ({ starts_at: at }) => at,
+      render: ({ starts_at: at }) => shownTime(at),
+    },
+    {
+      field: "ends_at",
+      label: "Until",
+      value: ({ ends_at: at }) => at,
+      render: ({ ends_at: at }) => shownTime(at, "–"),
+    },
   ];
   return all.filter(({ field }) => isAdmin || field !== "vendor_id");
 }
