@@ -5,14 +5,14 @@ import { whileBusy } from "../components/button.js";
 import { confirm } from "../components/dialog.js";
 import { csvButton } from "../components/download.js";
 import { toast } from "../components/messages.js";
-import { h, show } from "../dom.js";
+import { h } from "../dom.js";
 import { counted, number, time } from "../format.js";
 
 const MAX_OPTIONS = 100;
 
 /** The batches of a page with a list of coupons. `changed()` is called when all codes of one have changed. */
 export class Batches {
-  #known = null;
+  #newest = null;
 
   constructor(page, { changed }) {
     Object.assign(this, { page, changed });
@@ -25,21 +25,33 @@ export class Batches {
     return { name: "batch_id", label: "Batch", kind: "choice", options: chosen ? [[chosen, "This batch"]] : [] };
   }
 
-  /** Read the newest batches, once, and the chosen one. */
-  async read(filters, signal) {
-    const { batch_id: chosen } = this.page.query;
-    const [newest, batch] = await Promise.all([
-      this.#known ?? get("/coupon-batches", { query: { limit: MAX_OPTIONS }, signal }),
-      chosen ? get(`/coupon-batches/${encodeURIComponent(chosen)}`, { signal }) : null,
+  /** Read the newest batches, once, for the filter, and show the chosen one. */
+  read(filters) {
+    this.element.hidden = !this.page.query.batch_id;
+    return this.page.load(this.element, async (signal) => {
+      try {
+        const chosen = await this.#read(filters, signal);
+        return chosen ? this.#panel(chosen) : [];
+      } catch (error) {
+        this.element.hidden = false;
+        throw error;
+      }
+    });
+  }
+
+  async #read(filters, signal) {
+    const { batch_id: id } = this.page.query;
+    const [{ results }, chosen] = await Promise.all([
+      this.#newest ?? get("/coupon-batches", { query: { limit: MAX_OPTIONS }, signal }),
+      id ? get(`/coupon-batches/${encodeURIComponent(id)}`, { signal }) : null,
     ]);
-    this.#known = newest;
-    const others = newest.results.filter(({ id }) => id !== chosen);
+    this.#newest = { results };
+    const options = [...(chosen ? [chosen] : []), ...results.filter((batch) => batch.id !== id)];
     filters.setOptions(
       "batch_id",
-      [...(batch ? [batch] : []), ...others].map((one) => [one.id, nameOf(one)]),
+      options.map((batch) => [batch.id, nameOf(batch)]),
     );
-    this.element.hidden = batch === null;
-    show(this.element, batch && this.#panel(batch));
+    return chosen;
   }
 
   #panel(batch) {

@@ -48,7 +48,6 @@ function open(page) {
         ? ["No coupon matches the filters.", "Clear the filters to see all coupons."]
         : emptyTexts(page),
     live: false,
-    alongside: (signal) => batches.read(filters, signal),
   });
   filters.setOptions("batch_id", batches.filter().options);
   page.headerActions.append(
@@ -63,10 +62,13 @@ function open(page) {
     csvButton("Save as CSV", { hook: "coupons-csv" }, { page, path: "/coupons", query: () => filters.parameters() }),
   );
   page.main.append(filters.element, batches.element, list.element);
+  const read = () => batches.read(filters);
   list.open();
+  read();
   return (query) => {
     filters.update(query);
     list.turn();
+    read();
   };
 }
 
