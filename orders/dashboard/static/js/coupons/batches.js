@@ -68,7 +68,7 @@ export class Batches {
       h("h2", {}, batch.name || "Batch"),
       h(
         "dl",
-        { class: "facts" },
+        { class: "coupon-facts" },
         rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
       ),
       h(

@@ -19,7 +19,7 @@ export class Example {
     this.lines = Array.from({ length: LINES }, (_, index) => new Line(index, () => this.show(this.#values)));
     this.list = h("ul", { class: "example-lines" });
     this.sums = h("dl", { class: "example-sums" });
-    this.sentence = h("p", { hook: "example-sentence" });
+    this.sentence = h("p", { hook: "example-sentence", class: "example-sentence" });
     const hint = h("p", { class: "hint" }, "Change quantities and prices to try another cart.");
     this.body = h("div", { class: "example-body" }, this.list, this.sums, hint);
     this.element = h(

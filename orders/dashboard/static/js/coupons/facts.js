@@ -18,7 +18,7 @@ export function couponFacts(page, coupon) {
     },
     h(
       "dl",
-      { class: "facts" },
+      { class: "coupon-facts" },
       rows.map(([label, name, content]) =>
         h("div", {}, h("dt", {}, label), h("dd", { hook: `coupon-${name}`, "data-value": coupon[name] }, content)),
       ),

@@ -10,7 +10,7 @@ const CURRENCIES = [
     .sort()
     .map((code) => [code, currencyName(code)]),
 ];
-const FUNDED_BY = [["", "The vendor, if there is one, else the platform"], ...FUNDERS];
+const FUNDED_BY = [["", "Vendor if given, else platform"], ...FUNDERS];
 
 const FORMS = ["one", "batch", "change"];
 const NEW = ["one", "batch"];

@@ -24,7 +24,8 @@ export class Redemptions {
     this.list.bar.append(
       csvButton("Save as CSV", { hook: "redemptions-csv" }, { page, path, query: () => this.filters.parameters() }),
     );
-    this.element = h("div", { hook: "redemptions", class: "list-section" }, this.filters.element, this.list.element);
+    this.list.bar.after(this.filters.element);
+    this.element = h("div", { hook: "redemptions" }, this.list.element);
     this.page = page;
   }
 
