@@ -138,6 +138,7 @@ def test_a_batch_that_does_not_exist_is_an_error_that_clearing_the_filters_ends(
     dashboard.expects("status of 404")
     coupon(vendor)
     dashboard.sign_in(vendor, f"{COUPONS}?batch_id={uuid.uuid4()}")
+    expect(dashboard.hook("error-code")).to_be_visible()
     expect(dashboard.hook("error-code")).to_have_text("not_found")
     dashboard.click("filter-clear")
     expect(dashboard.rows).to_have_count(1)
