@@ -146,6 +146,7 @@ def test_refused_input_is_explained_at_its_field(dashboard: Dashboard, world: Wo
 
 def test_a_batch_is_made_and_its_codes_are_saved(dashboard: Dashboard, vendor: Person) -> None:
     dashboard.expects("status of 400")
+    coupon(vendor)  # not one of the batch
     dashboard.sign_in(vendor, "/dashboard/coupons")
     dashboard.click("batch-new")
     fill(dashboard, percent="10.00", name="Spring")
@@ -165,7 +166,8 @@ def test_a_batch_is_made_and_its_codes_are_saved(dashboard: Dashboard, vendor: P
     lines = download.value.path().read_text().splitlines()
     assert len(lines) == 24
     assert all(line.startswith("TEA-") for line in lines[1:])
-    made = vendor.get("/coupons").json()["results"]
+    batch_id = dashboard.hook("batch").get_attribute("data-id")
+    made = vendor.get("/coupons", params={"batch_id": batch_id}).json()["results"]
     assert {(one["usage_limit"], one["name"]) for one in made} == {(1, "Spring")}
 
 
