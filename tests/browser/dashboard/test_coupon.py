@@ -5,6 +5,7 @@ import uuid
 import pytest
 from playwright.sync_api import expect
 
+from orders.coupons.rules import Kind
 from orders.coupons.terms import CHANGEABLE, FOREIGN
 from tests.support.coupons import LATE, batch, coupon, history, read, use
 from tests.support.dashboard_page import Dashboard
@@ -27,7 +28,7 @@ def test_only_what_was_changed_is_sent_with_the_version_that_was_shown(dashboard
     made = coupon(vendor, "fixed_amount", minimum_spend="30.00", ends_at=LATE)
     dashboard.sign_in(vendor, page_of(made["code"].lower()))
     shown = {name for name in CHANGEABLE if dashboard.hook(f"coupon-field-{name}").count()}
-    assert shown == {*CHANGEABLE} - set(FOREIGN["fixed_amount"])
+    assert shown == {*CHANGEABLE} - set(FOREIGN[Kind.FIXED_AMOUNT])
     expect(dashboard.hook("coupon-kind")).to_have_text("€5.00 off")
     dashboard.click("coupon-save")
     assert "nothing to save" in dashboard.toast("ok")
