@@ -15,7 +15,7 @@ export function csvButton(text, attributes, { page, path, query = () => ({}) }) 
     } catch (problem) {
       if (page.signal.aborted) return;
       if (!problem.code) throw problem;
-      toast("error", problem.detail);
+      toast("error", [problem.detail, ...Object.values(problem.byField())].join(" "));
     }
   });
 }

@@ -25,7 +25,6 @@ export class History {
   }
 
   #entry({ sequence, type, actor_role: role, actor_id: id, at, changes }) {
-    const texts = changeTexts(changes, this.currency);
     return h(
       "li",
       { hook: "history-entry", "data-sequence": sequence, "data-type": type },
@@ -37,12 +36,7 @@ export class History {
         " by ",
         h("span", { hook: "history-actor", "data-role": role }, id ? `${role} ${id}` : role),
       ),
-      texts.length > 0 &&
-        h(
-          "ul",
-          {},
-          texts.map((text) => h("li", { class: "change" }, text)),
-        ),
+      changeTexts(changes, this.currency).map((text) => h("p", { class: "change" }, text)),
     );
   }
 }
