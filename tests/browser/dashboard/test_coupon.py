@@ -160,6 +160,7 @@ def test_the_history_has_every_change_and_its_author_as_far_as_the_role_sees_it(
         [entry.get_attribute("data-type") for entry in entries.all()] == types == ["coupon.created", "coupon.changed"]
     )
     expect(entries.last).to_contain_text("Budget: none → €1,000.00")
+    expect(entries.last.locator("[data-field=budget] [data-value]")).to_have_attribute("data-value", "1000.00")
     expect(entries.last).to_contain_text(f"Products: none → {HOSTILE}")
     expect(entries.last.get_by_test_id("history-actor")).to_have_text(f"vendor {vendor.id}")
     expect(dashboard.hook("coupon-field-name")).to_have_value(HOSTILE)

@@ -50,6 +50,10 @@ def test_a_row_has_the_coupons_state_and_its_uses_of_the_limit(
     texts = {"scheduled": "Buy 2, get 1 free", "active": "12.5% off"}
     for state, text in texts.items():
         expect(dashboard.row(others[state]["id"]).get_by_test_id("cell-kind")).to_have_text(text)
+    expect(dashboard.row(others["active"]["id"]).get_by_test_id("cell-percent")).to_have_attribute(
+        "data-value", "12.50"
+    )
+    expect(row.get_by_test_id("cell-amount")).to_have_attribute("data-value", "5.00")
     row.get_by_role("link").click()
     dashboard.ready()
     assert dashboard.page.url.endswith(f"{COUPONS}/{used['code']}")

@@ -1,6 +1,7 @@
 // What has changed between two versions of a coupon.
 
-import { amountText, number, time, words } from "../format.js";
+import { h } from "../dom.js";
+import { amount, number, time, words } from "../format.js";
 import { LABELS } from "./fields.js";
 import { MONEY } from "./words.js";
 
@@ -14,19 +15,25 @@ export function differences(before, after) {
   return Object.fromEntries(changed.map((field) => [field, [before[field], after[field]]]));
 }
 
-/** Return the changes of a history as people read them: "Good until: none → 1 Jan 2027". */
-export function changeTexts(changes, currency) {
-  const text = (field, value) => valueText(field, value, currency);
-  return Object.entries(changes).map(
-    ([field, [old, now]]) => `${LABELS[field] ?? words(field)}: ${text(field, old)} → ${text(field, now)}`,
+/** Return the changes of a history as people read them, each an element: "Good until: none → 1 Jan 2027". */
+export function changeElements(changes, currency) {
+  return Object.entries(changes).map(([field, [old, now]]) =>
+    h(
+      "p",
+      { class: "change", "data-field": field },
+      `${LABELS[field] ?? words(field)}: `,
+      valueElement(field, old, currency),
+      " → ",
+      valueElement(field, now, currency),
+    ),
   );
 }
 
-function valueText(field, value, currency) {
+function valueElement(field, value, currency) {
   if (value === null || value === "") return "none";
-  if (MONEY.includes(field)) return amountText(value, currency);
-  if (TIMES.includes(field)) return time(value).textContent;
+  if (MONEY.includes(field)) return amount(value, currency);
+  if (TIMES.includes(field)) return time(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "number") return number(value).textContent;
+  if (typeof value === "number") return number(value);
   return Array.isArray(value) ? value.join(", ") : value;
 }

@@ -7,7 +7,7 @@ import { toast } from "../components/messages.js";
 import { h } from "../dom.js";
 import { navigate } from "../router.js";
 import * as session from "../session.js";
-import { changeTexts, differences } from "./changes.js";
+import { changeElements, differences } from "./changes.js";
 
 /** The actions of the `coupon` of a page. `changed(coupon, {keepTyped})` gets it as the API has it afterwards. */
 export class CouponActions {
@@ -67,8 +67,8 @@ export class CouponActions {
     try {
       const before = this.coupon;
       this.#take(await get(`/coupons/${before.code}`), { keepTyped: true });
-      const changes = changeTexts(differences(before, this.coupon), this.coupon.currency);
-      return `Not done: coupon ${before.code} has been changed meanwhile. ${changes.join("; ")}.`;
+      const changes = changeElements(differences(before, this.coupon), this.coupon.currency);
+      return `Not done: coupon ${before.code} has been changed meanwhile. ${changes.map(({ textContent }) => textContent).join("; ")}.`;
     } catch {
       return `Not done. ${problem.detail}`;
     }

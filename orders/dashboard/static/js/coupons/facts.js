@@ -33,7 +33,7 @@ function factsOf(page, coupon) {
   const isAdmin = page.person.role === "admin";
   return [
     ["State", "state", badge(coupon.state, { hook: "state" })],
-    ["Discount", "kind", worth(coupon)],
+    ["Discount", "kind", worth(coupon, "coupon")],
     ["Currency", "currency", currency ?? "Any"],
     ["Uses", "times_used", ofLimit(coupon.times_used, coupon.usage_limit, number, "coupon-usage_limit")],
     ["Taken off", "amount_used", currency && ofLimit(coupon.amount_used, coupon.budget, money, "coupon-budget")],

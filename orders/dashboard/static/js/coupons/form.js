@@ -19,7 +19,6 @@ export class CouponForm {
     this.groups = Object.entries(GROUPS).map(([title, declarations]) =>
       this.#group(title, declarations.map(controlOf)),
     );
-    this.message = h("p", { hook: "form-error", class: "field-error", role: "alert", hidden: true });
     this.saveButton = h("button", { type: "submit", class: "button button-primary" });
     this.buttons = h("div", { class: "form-buttons" }, this.saveButton);
     const onsubmit = (event) => this.#submit(event);
@@ -27,7 +26,6 @@ export class CouponForm {
       "form",
       { class: "form", novalidate: true, onsubmit, oninput: () => this.#update() },
       this.groups.map(({ element }) => element),
-      this.message,
       this.buttons,
     );
     if (coupon) this.show(coupon);
@@ -75,22 +73,23 @@ export class CouponForm {
     return { count, prefix, coupon };
   }
 
-  /** Show why a ProblemError has refused the form, at the fields that it names, else below the form. */
+  /** Show why a ProblemError has refused the form, at the fields that it names. Return what it names no field for, "" for nothing. */
   refuse(problem) {
     const { detail, requestId } = problem;
-    this.#refuse(reasonsOf(problem), requestId ? `${detail} (request ${requestId})` : detail);
+    const reasons = reasonsOf(problem);
+    const isAtField = this.#refuse(reasons);
+    const others = Object.keys(reasons).filter((name) => !this.#shown().some((control) => control.name === name));
+    const texts = others.map((name) => `${name}: ${reasons[name]}`);
+    if (isAtField) return texts.join(" ");
+    return [detail, ...texts, requestId && `(request ${requestId})`].filter(Boolean).join(" ");
   }
 
-  #refuse(reasons, detail = "") {
+  #refuse(reasons) {
     const shown = this.#shown();
     for (const control of this.#controls) control.refuse(shown.includes(control) ? reasons[control.name] : null);
-    const others = Object.entries(reasons).filter(([name]) => !shown.some((control) => control.name === name));
     const refused = shown.find(({ name }) => reasons[name]);
-    this.message.textContent = [refused ? "" : detail, ...others.map(([name, reason]) => `${name}: ${reason}`)]
-      .filter(Boolean)
-      .join(" ");
-    this.message.hidden = !this.message.textContent;
     refused?.input.focus();
+    return Boolean(refused);
   }
 
   #group(title, controls) {

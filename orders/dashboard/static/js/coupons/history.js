@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { time, words } from "../format.js";
-import { changeTexts } from "./changes.js";
+import { changeElements } from "./changes.js";
 
 /** The card with the history, oldest entry first, which `read()` reads anew. */
 export class History {
@@ -36,7 +36,7 @@ export class History {
         " by ",
         h("span", { hook: "history-actor", "data-role": role }, id ? `${role} ${id}` : role),
       ),
-      changeTexts(changes, this.currency).map((text) => h("p", { class: "change" }, text)),
+      changeElements(changes, this.currency),
     );
   }
 }

@@ -13,9 +13,10 @@ export default { name: "coupon-new", title: "New coupon", roles: ["vendor", "adm
 
 function open(page) {
   const example = new Example();
+  const keys = new Keys();
   const form = new CouponForm({
     role: page.person.role,
-    submit: () => create(page, form),
+    submit: () => create(page, form, keys),
     changed: (values) => example.show(withVendor(page, values)),
   });
   const other = h("a", { class: "button" });
@@ -33,21 +34,22 @@ function open(page) {
   return showForm;
 }
 
-/** A vendor's coupon has its own vendor, which is not part of the form. */
+/** Return the values with a vendor's own id, which is not part of its form. */
 function withVendor({ person }, values) {
   return person.role === "vendor" ? { ...values, vendor_id: person.vendorId } : values;
 }
 
-async function create(page, form) {
+async function create(page, form, keys) {
   try {
     const [address, text] = await (form.form === "batch"
-      ? createBatch(page, form.body())
+      ? createBatch(page, form.body(), keys)
       : createCoupon(page, form.body()));
     if (!page.signal.aborted) navigate(address);
     if (session.current() === page.person) toast("ok", text);
   } catch (problem) {
     if (!problem.code) throw problem;
-    form.refuse(problem);
+    const text = form.refuse(problem);
+    if (text && session.current() === page.person) toast("error", text);
   }
 }
 
@@ -56,19 +58,21 @@ async function createCoupon(page, body) {
   return [page.href(`/coupons/${code}`), `Coupon ${code} created.`];
 }
 
-async function createBatch(page, body) {
-  const { id, count } = await change("POST", "/coupon-batches", { body, headers: { "Idempotency-Key": keyOf(body) } });
-  lastBatch.text = ""; // the same once more is another batch
+async function createBatch(page, body, keys) {
+  const headers = { "Idempotency-Key": keys.of(body) };
+  const { id, count } = await change("POST", "/coupon-batches", { body, headers });
   return [page.href("/coupons", { batch_id: id }), `${counted(count, "code")} created.`];
 }
 
-const lastBatch = { text: "", key: "" };
+/** Idempotency-Keys: that of a body stays the same while it is sent again and again, because an answer was lost. */
+class Keys {
+  #last = { text: "", key: "" };
 
-/** Return the Idempotency-Key of a batch. It stays the same while the same batch is sent again, because an answer was lost. */
-function keyOf(body) {
-  const text = JSON.stringify(body);
-  if (lastBatch.text !== text) Object.assign(lastBatch, { text, key: randomKey() });
-  return lastBatch.key;
+  of(body) {
+    const text = JSON.stringify(body);
+    if (this.#last.text !== text) this.#last = { text, key: randomKey() };
+    return this.#last.key;
+  }
 }
 
 function randomKey() {

@@ -1,6 +1,7 @@
 // A coupon: its facts, its terms to change with a worked example, its redemptions and its history.
 
 import { get } from "../api.js";
+import { toast } from "../components/messages.js";
 import { CouponActions } from "../coupons/coupon-actions.js";
 import { Example } from "../coupons/example.js";
 import { couponFacts } from "../coupons/facts.js";
@@ -54,6 +55,7 @@ async function save(form, actions) {
     await actions.save(form.body());
   } catch (problem) {
     if (!problem.code) throw problem;
-    form.refuse(problem);
+    const text = form.refuse(problem);
+    if (text) toast("error", text);
   }
 }

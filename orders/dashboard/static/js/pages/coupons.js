@@ -88,7 +88,7 @@ function columns(page, isAdmin) {
   const all = [
     { field: "code", label: "Code", header: true, value: ({ code }) => code, render: codeLink },
     { field: "name", label: "Name", value: ({ name }) => name, render: ({ name }) => name },
-    { field: "kind", label: "Discount", value: ({ kind }) => kind, render: worth },
+    { field: "kind", label: "Discount", value: ({ kind }) => kind, render: (coupon) => worth(coupon, "cell") },
     {
       field: "state",
       label: "State",
