@@ -7,7 +7,6 @@ export const DASHBOARD = new URL("../../..", import.meta.url).pathname.replace(/
 
 const API = `${DASHBOARD.replace(/\/dashboard$/, "")}/api/v1`;
 const TIMEOUT_MS = 20_000;
-const FILE_TIMEOUT_MS = 60_000;
 const UNREACHABLE_RETRY_SECONDS = 5;
 
 /** A refused or failed request (RFC 9457). `errors` are those of invalid fields; `retryAfter` is in seconds, or null. */
@@ -27,7 +26,7 @@ export class ProblemError extends Error {
 
 /** GET a resource; `query` has the parameters, of which empty ones are left out. Return the body. */
 export async function get(path, { query = {}, signal } = {}) {
-  return read(await send("GET", path, { query, signal }), "json", signal);
+  return read(await send("GET", path, { query, signal }), signal);
 }
 
 /** POST, PATCH or DELETE; `version` is sent as If-Match. Return the body, null for 204. Throw ProblemError. */
@@ -38,14 +37,7 @@ export async function change(method, path, { body, version, headers, signal } = 
     headers,
     signal,
   });
-  return response.status === 204 ? null : read(response, "json", signal);
-}
-
-/** GET a file, such as CSV, as a File with the name that the API gives it. */
-export async function file(path, { query = {}, signal } = {}) {
-  const response = await send("GET", path, { query, signal, timeout: FILE_TIMEOUT_MS });
-  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1] ?? "download";
-  return new File([await read(response, "blob", signal)], name);
+  return response.status === 204 ? null : read(response, signal);
 }
 
 /** Send a request and return its response, which is a success. Throw ProblemError, or an AbortError once `signal` is aborted. */
@@ -79,9 +71,9 @@ export async function send(
   throw problem;
 }
 
-async function read(response, form, signal) {
+async function read(response, signal) {
   try {
-    return await response[form]();
+    return await response.json();
   } catch (error) {
     throw signal?.aborted ? error : unreachable(); // the connection broke
   }
@@ -104,7 +96,8 @@ async function problemOf(response) {
   }
 }
 
-function unreachable() {
+/** Return the problem of a connection that failed or broke. */
+export function unreachable() {
   const detail = "The service cannot be reached. Check your connection.";
   return new ProblemError({ code: "unreachable", detail, retryAfter: UNREACHABLE_RETRY_SECONDS });
 }

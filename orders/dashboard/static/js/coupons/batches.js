@@ -2,8 +2,8 @@
 
 import { change, get } from "../api.js";
 import { whileBusy } from "../components/button.js";
+import { csvButton } from "../components/csv-button.js";
 import { confirm } from "../components/dialog.js";
-import { csvButton } from "../components/download.js";
 import { toast } from "../components/messages.js";
 import { h } from "../dom.js";
 import { counted, number, time } from "../format.js";

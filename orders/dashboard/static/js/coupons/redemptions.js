@@ -1,6 +1,6 @@
 // The orders that use a coupon.
 
-import { csvButton } from "../components/download.js";
+import { csvButton } from "../components/csv-button.js";
 import { Filters } from "../components/filters.js";
 import { LiveList } from "../components/live-list.js";
 import { h } from "../dom.js";

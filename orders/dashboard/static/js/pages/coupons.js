@@ -1,6 +1,6 @@
 // The list of coupons, all or those of a batch.
 
-import { csvButton } from "../components/download.js";
+import { csvButton } from "../components/csv-button.js";
 import { Filters } from "../components/filters.js";
 import { LiveList } from "../components/live-list.js";
 import { Batches } from "../coupons/batches.js";
