@@ -1,10 +1,11 @@
 """The assets of the dashboard: scripts, styles and pictures, below one folder that is named by a hash of all of them.
 
 Modules refer to each other by relative paths, so a release that changes any file gives all of them new addresses: a page
-never mixes the modules of two releases.
+never mixes the modules of two releases. One module is generated: `js/currencies.js`.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ import chartkick
 from django.http import HttpRequest, HttpResponse
 
 from orders.dashboard import modules
+from orders.domain.money import DECIMALS
 from orders.http.problems import not_found
 from orders.http.static_files import StaticFile
 
@@ -32,12 +34,18 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 _CHART_JS = Path(chartkick.__path__[0]) / "django" / "static" / "chartkick" / "Chart.bundle.js"
 
+_CURRENCIES = f"""// Decimals of each currency of ISO 4217, as the service has them.
+
+export const DECIMALS = {json.dumps(DECIMALS)};
+"""
+
 
 def _contents() -> dict[str, bytes]:
     """Return the content of each asset by its name, those of a folder before those of its subfolders."""
     paths = [path for path in STATIC.rglob("*") if path.suffix in CONTENT_TYPES]
     named = {path.relative_to(STATIC).as_posix(): path for path in paths}
     files = {name: named[name].read_bytes() for name in sorted(named, key=lambda name: (name.count("/"), name))}
+    files["js/currencies.js"] = _CURRENCIES.encode()
     scripts = {
         name.removeprefix("js/"): content.decode()
         for name, content in files.items()

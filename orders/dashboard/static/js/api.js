@@ -26,18 +26,18 @@ export class ProblemError extends Error {
 
 /** GET a resource; `query` has the parameters, of which empty ones are left out. Return the body. */
 export async function get(path, { query = {}, signal } = {}) {
-  return read(await send("GET", path, { query, signal }), "json", signal);
+  return read(await send("GET", path, { query, signal }), signal);
 }
 
 /** POST, PATCH or DELETE; `version` is sent as If-Match. Return the body, null for 204. Throw ProblemError. */
-export async function change(method, path, { body, version, signal } = {}) {
-  const response = await send(method, path, { body: body ?? (method === "POST" ? {} : undefined), version, signal });
-  return response.status === 204 ? null : read(response, "json", signal);
-}
-
-/** GET a file, such as CSV, as a Blob. */
-export async function file(path, { query = {}, signal } = {}) {
-  return read(await send("GET", path, { query, signal }), "blob", signal);
+export async function change(method, path, { body, version, headers, signal } = {}) {
+  const response = await send(method, path, {
+    body: body ?? (method === "POST" ? {} : undefined),
+    version,
+    headers,
+    signal,
+  });
+  return response.status === 204 ? null : read(response, signal);
 }
 
 /** Send a request and return its response, which is a success. Throw ProblemError, or an AbortError once `signal` is aborted. */
@@ -71,9 +71,9 @@ export async function send(
   throw problem;
 }
 
-async function read(response, form, signal) {
+async function read(response, signal) {
   try {
-    return await response[form]();
+    return await response.json();
   } catch (error) {
     throw signal?.aborted ? error : unreachable(); // the connection broke
   }
@@ -96,7 +96,8 @@ async function problemOf(response) {
   }
 }
 
-function unreachable() {
+/** Return the problem of a connection that failed or broke. */
+export function unreachable() {
   const detail = "The service cannot be reached. Check your connection.";
   return new ProblemError({ code: "unreachable", detail, retryAfter: UNREACHABLE_RETRY_SECONDS });
 }

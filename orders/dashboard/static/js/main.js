@@ -10,7 +10,8 @@
 //
 // - `page` (page.js): `params`, `query`, `person`, `signal` (aborted when the page is left), `setQuery`, `href`, `setTitle`,
 //   `setCount`. Links are plain `<a href>`s made by `page.href("/coupons/new")`; a click on them loads no document.
-// - Requests: `get`, `change` and `file` of api.js, with `page.signal` or that of the load. They throw ProblemError.
+// - Requests: `get` and `change` of api.js, `saveFile` of components/save-file.js, with `page.signal` or that of the load. They throw
+//   ProblemError.
 // - Elements: `h` of dom.js, which knows text and attributes only. `hook` is data-testid. The policy forbids style attributes.
 // - Values: `amount`, `number`, `time`, `badge` of format.js, which set `data-value` to the API's text.
 // - Lists: `LiveList` (components/live-list.js) with columns and filters; it keeps up with changes. `live: false` leaves that out.

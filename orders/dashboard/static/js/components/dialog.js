@@ -100,18 +100,35 @@ export class FormDialog {
   }
 }
 
-/** Return a labelled field of a form; `refuse(reason)` shows why its value was refused, or removes that. */
-export function field({ name, label, hook, type = "text", value = "", hint, ...attributes }) {
+/**
+ * Return a labelled field of a form, an input unless `tag` says otherwise; `refuse(reason)` shows why its value was refused, or
+ * removes that. `content` are the options of a select.
+ */
+export function field({
+  name,
+  label,
+  hook,
+  tag = "input",
+  type = "text",
+  value = "",
+  hint,
+  content = [],
+  ...attributes
+}) {
   const id = `field-${name}-${nextNumber()}`;
   const error = h("p", { hook: `field-error-${name}`, class: "field-error", id: `${id}-error`, hidden: true });
-  const input = h("input", {
-    hook,
-    id,
-    type,
-    autocomplete: "off",
-    "aria-describedby": `${id}-error${hint ? ` ${id}-hint` : ""}`,
-    ...attributes,
-  });
+  const input = h(
+    tag,
+    {
+      hook,
+      id,
+      type: tag === "input" && type,
+      autocomplete: "off",
+      "aria-describedby": `${id}-error${hint ? ` ${id}-hint` : ""}`,
+      ...attributes,
+    },
+    content,
+  );
   input.value = value ?? "";
   const refuse = (reason) => {
     error.textContent = reason ?? "";

@@ -56,6 +56,14 @@ export class Filters {
     return this.controls.some(({ name }) => name !== "ordering" && query[name]);
   }
 
+  /** Set the options of a choice, pairs of value and words, which are not known before; without any it is not shown. */
+  setOptions(name, pairs) {
+    const { element } = this.controls.find((control) => control.name === name);
+    element.replaceChildren(element.options[0], ...pairs.map(([value, text]) => h("option", { value }, text)));
+    element.parentElement.hidden = pairs.length === 0;
+    this.update(this.page.query);
+  }
+
   /** Show the values of the address. */
   update(query) {
     for (const { name, read, write } of this.controls) {

@@ -6,14 +6,15 @@ const NEW_MS = 10_000;
 
 /**
  * A table. A column is {field, label, render(record)}, and optionally `value(record)` and `currency(record)`, the API's own text
- * for `data-value` and `data-currency`, `numeric`, and `header: true` for the one that names the row. `select` is a Selection.
+ * for `data-value` and `data-currency`, `numeric`, and `header: true` for the one that names the row. `select` is a Selection;
+ * `statusOf(record)` returns the row's `data-status`.
  */
 export class ListTable {
   #records = new WeakMap();
 
-  constructor({ caption, columns, select, keyOf = (record) => record.id }) {
+  constructor({ caption, columns, select, keyOf = (record) => record.id, statusOf = (record) => record.status }) {
     this.columns = select ? [select.column(), ...columns] : columns;
-    this.keyOf = keyOf;
+    Object.assign(this, { keyOf, statusOf });
     this.body = h("tbody", { role: "rowgroup" });
     const headers = this.columns.map(({ field, label, numeric, heading }) =>
       h(
@@ -76,7 +77,7 @@ export class ListTable {
   #fill(row, record) {
     if (this.#records.get(row) === JSON.stringify(record) || row.querySelector("button[aria-busy]")) return;
     this.#records.set(row, JSON.stringify(record));
-    setAttribute(row, "data-status", record.status);
+    setAttribute(row, "data-status", this.statusOf(record));
     setAttribute(row, "data-version", record.version);
     keepingFocus(row, () => {
       for (const [index, column] of this.columns.entries()) fillCell(row.cells[index], column, record);
