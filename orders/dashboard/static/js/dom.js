@@ -61,7 +61,7 @@ export function keepingFocus(element, change) {
 export function focusWithin(element, hook) {
   const usable = [...element.querySelectorAll("a[href], button, input, select, summary")].filter((one) => !one.disabled);
   const found = usable.find((one) => one.dataset.testid === hook) ?? usable[0] ?? element;
-  if (found === element) element.tabIndex = -1;
+  if (found === element && !element.hasAttribute("tabindex")) element.tabIndex = -1;
   found.focus({ preventScroll: true });
 }
 

@@ -7,7 +7,8 @@ const APPLY_AFTER_MS = 400;
 
 /**
  * Filters of a page. A filter is {name, label, kind} with the API parameter's name and a kind of "search", "text", "time", "amount" or
- * "choice" (with `options`: values, or pairs of value and words; `several` for a comma list).
+ * "choice" (with `options`: values, or pairs of value and words; and `initial`, what an address without the parameter stands for, else
+ * there is a choice of all).
  */
 export class Filters {
   #timer = 0;
@@ -82,16 +83,22 @@ const KINDS = {
     const element = h("input", { type: "datetime-local" });
     return { element, read: () => fromLocalField(element.value), write: (value) => (element.value = toLocalField(value)) };
   },
-  choice: ({ options, several, all = "All" }) => {
-    const pairs = options.map((option) => (Array.isArray(option) ? option : [option, words(option)]));
-    const element = h("select", { multiple: several }, [...(several ? [] : [["", all]]), ...pairs].map(([value, text]) => h("option", { value }, text)));
-    const read = () => [...element.selectedOptions].map((option) => option.value).join(",");
+  choice: ({ options, all = "All", initial = "" }) => {
+    const element = h("select", {}, initial ? null : optionElement(["", all]), options.map(optionElement));
+    const read = () => (element.value === initial ? "" : element.value);
     const write = (value) => {
-      for (const option of element.options) option.selected = value.split(",").includes(option.value);
+      const isKnown = [...element.options].some((option) => option.value === (value || initial));
+      if (!isKnown) element.append(optionElement([value, value.split(",").map(words).join(", ")])); // a link may name several
+      element.value = value || initial;
     };
     return { element, read, write };
   },
 };
+
+function optionElement(option) {
+  const [value, text] = Array.isArray(option) ? option : [option, words(option)];
+  return h("option", { value }, text);
+}
 
 function input(attributes) {
   const element = h("input", { autocomplete: "off", spellcheck: "false", ...attributes });

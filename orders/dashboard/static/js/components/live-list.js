@@ -22,7 +22,8 @@ const HOVERS = matchMedia("(hover: hover)");
  *
  * It follows changes unless `live` is false: by `updated_since` where `follows` is "changes", else ("page") by asking for the page
  * again. `alongside(signal)` reads what else belongs to the list, such as counts: with it, and whenever something has changed.
- * `shown(records)` is called when rows are shown; while `isHeld()`, new rows wait.
+ * `received(answer)` is called with each answer of the page before it is used, `shown(records)` when rows are shown; while
+ * `isHeld()`, new rows wait. A row with a state (ListTable) goes when its record does, even under the pointer or the focus.
  */
 export class LiveList {
   #known = new Map(); // the newest version of each record that has been seen, by id
@@ -33,8 +34,8 @@ export class LiveList {
   #isBehind = false; // whether `alongside` has failed
   #isDue = false; // whether the page has to be read again once nobody uses its rows
 
-  constructor(page, { path, parameters, table, noun, emptyTexts, live = true, follows = "changes", alongside = async () => {}, shown = () => {}, isHeld = () => false }) {
-    Object.assign(this, { page, path, parameters, noun, emptyTexts, follows, alongside, shown, isHeld });
+  constructor(page, { path, parameters, table, noun, emptyTexts, live = true, follows = "changes", alongside = async () => {}, received = () => {}, shown = () => {}, isHeld = () => false }) {
+    Object.assign(this, { page, path, parameters, noun, emptyTexts, follows, alongside, received, shown, isHeld });
     this.table = new ListTable(table);
     this.pager = new Pager(page);
     this.newRows = h("button", { hook: "new-rows", type: "button", class: "button button-accent", hidden: true, onclick: () => this.#takeIn() });
@@ -138,8 +139,11 @@ export class LiveList {
   async #refresh(signal, { changes = [], anyway = false } = {}) {
     const answer = await get(this.path, { query: this.#query(), signal });
     if (!this.#isShown()) return;
+    this.received(answer);
+    this.table.removeGone(answer.results);
     const fresh = answer.results.filter(({ id }) => !this.table.rowOf(id));
-    if (anyway || (this.#isBeginning() && !this.#isHeld() && !this.#wouldMove(answer.results))) {
+    const isEmptied = this.#records.length > 0 && this.table.body.childElementCount === 0;
+    if (anyway || isEmptied || (this.#isBeginning() && !this.#isHeld() && !this.#wouldMove(answer.results))) {
       if (fresh.length) announceArrivals(fresh.length, this.noun);
       show(this.region, this.#show(answer, fresh));
       return;
