@@ -1,4 +1,5 @@
-// The parts of a vendor order's page: items, address, shipment, and the other fields. Hooks are `field-<API field>`.
+// The parts of a vendor order's page, some of them also of an order's: items, address, shipment, and the other fields. Hooks are
+// `field-<API field>`.
 
 import { h, show } from "../dom.js";
 import { amount, countryName, number, time } from "../format.js";
@@ -6,15 +7,16 @@ import { copyText } from "./copy.js";
 import { ListTable } from "./list-table.js";
 import { toast } from "./messages.js";
 
-/** The items with their discounts, and the sums. */
+/** The items with their discounts, and the sums. `hasVendors` adds the vendor of each item. */
 export class ItemsCard {
-  constructor() {
+  constructor({ hasVendors = false } = {}) {
     const price = (field, label) => ({ field, label, numeric: true, value: (item) => item[field], currency: ({ currency }) => currency, render: (item) => amount(item[field], item.currency) });
     this.table = new ListTable({
       caption: "Items",
       columns: [
         { field: "name", label: "Item", header: true, render: ({ name }) => name },
         { field: "sku", label: "SKU", value: ({ sku }) => sku, render: ({ sku }) => sku },
+        ...(hasVendors ? [{ field: "vendor_id", label: "Vendor", value: (item) => item.vendor_id, render: (item) => item.vendor_id }] : []),
         { field: "quantity", label: "Quantity", numeric: true, value: ({ quantity }) => String(quantity), render: ({ quantity }) => number(quantity) },
         ...[price("unit_price", "Unit price"), price("discount", "Discount"), price("total", "Total")],
       ],
@@ -32,7 +34,7 @@ export class ItemsCard {
       sum("discount", "Discount", discount),
       coupons.map(({ code, discount: off }) => pair(["Coupon ", h("code", {}, code)], amount(off, currency, { hook: "field-coupons", "data-code": code }))),
       sum("total", "Total", total),
-      sum("platform_discount", "Borne by the platform", platformDiscount),
+      platformDiscount !== undefined && sum("platform_discount", "Borne by the platform", platformDiscount),
     );
   }
 }
@@ -100,10 +102,12 @@ function addressLines({ name, line1, line2, city, state, postal_code: postalCode
   return [name, line1, line2, [postalCode, city].filter(Boolean).join(" "), state, countryName(country)].filter(Boolean);
 }
 
-function pair(term, ...description) {
+/** Return a term of a list and its description. */
+export function pair(term, ...description) {
   return h("div", {}, h("dt", {}, term), h("dd", {}, description));
 }
 
-function isHttps(url) {
+/** Return whether a text is an https address, which may be a link. */
+export function isHttps(url) {
   return URL.canParse(url ?? "") && new URL(url).protocol === "https:";
 }
