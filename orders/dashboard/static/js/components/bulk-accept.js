@@ -10,7 +10,7 @@ import { announce } from "./messages.js";
 export class BulkAccept {
   constructor({ changed }) {
     this.changed = changed;
-    this.button = button("Accept selected", { hook: "bulk-accept", class: "button button-primary" }, () => this.#accept());
+    this.button = button("Accept selected", { hook: "bulk-accept", class: "button button-primary", hidden: true }, () => this.#accept());
     this.result = h("div", { hidden: true });
   }
 

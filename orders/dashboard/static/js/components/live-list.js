@@ -21,7 +21,7 @@ const HOVERS = matchMedia("(hover: hover)");
  * a word; `emptyTexts(query)` returns why there are no rows and what to do.
  *
  * It follows changes unless `live` is false: by `updated_since` where `follows` is "changes", else ("page") by asking for the page
- * again. `alongside(signal)` reads what else belongs to the list, such as counts: with it, and whenever something has changed.
+ * again. `alongside(signal)` reads what else belongs to the list, such as counts: at first, and whenever something has changed.
  * `received(answer)` is called with each answer of the page before it is used, `shown(records)` when rows are shown; while
  * `isHeld()`, new rows wait. A row with a state (ListTable) goes when its record does, even under the pointer or the focus.
  */
@@ -31,7 +31,7 @@ export class LiveList {
   #records = [];
   #pageOf = null; // the parameters of the page that is shown
   #waiting = new Set(); // the ids of new rows that are not shown yet
-  #isBehind = false; // whether `alongside` has failed
+  #isBehind = true; // whether `alongside` has to be read
   #isDue = false; // whether the page has to be read again once nobody uses its rows
 
   constructor(page, { path, parameters, table, noun, emptyTexts, live = true, follows = "changes", alongside = async () => {}, received = () => {}, shown = () => {}, isHeld = () => false }) {
@@ -50,8 +50,8 @@ export class LiveList {
   open() {
     return this.page.load(this.region, async (signal) => {
       const query = this.#query();
-      const [answer] = await Promise.all([get(this.path, { query, signal }), this.alongside(signal)]);
-      await this.#startFollowing(signal);
+      const [answer] = await Promise.all([get(this.path, { query, signal }), this.#isBehind && this.alongside(signal)]);
+      this.#isBehind = false;
       this.#pageOf = JSON.stringify(query);
       return this.#show(answer);
     });
@@ -80,11 +80,11 @@ export class LiveList {
     return { ...this.parameters(this.page.query), cursor: this.page.query.cursor };
   }
 
-  /** Remember what is known, before the first question for changes. */
-  async #startFollowing(signal) {
-    if (this.follows !== "changes" || this.#since !== null) return;
+  /** Begin to follow changes, from now on: what has happened since the page was read is found by reading it again. */
+  async #begin(signal) {
     const { results: newest } = await get(this.path, { query: { ordering: "-updated_at", limit: 1 }, signal });
     this.#since = newest[0]?.updated_at ?? "";
+    this.#isDue = this.#isBehind = true;
   }
 
   /** Return the record, or its newer version where one is known: an answer may be older than that of an action meanwhile. */
@@ -119,6 +119,7 @@ export class LiveList {
       await this.#refresh(signal);
       return;
     }
+    if (this.#since === null) await this.#begin(signal);
     const recent = await this.#recent({}, signal);
     const changes = recent.filter(({ id, version }) => !(this.#known.get(id)?.version >= version));
     if (changes.length || this.#isBehind) await this.alongside(signal);

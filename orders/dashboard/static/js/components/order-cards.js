@@ -4,7 +4,7 @@ import { h, show } from "../dom.js";
 import { amount, badge, number, time } from "../format.js";
 import { ListTable } from "./list-table.js";
 import { vendorOrderActions } from "./vendor-order-actions.js";
-import { isHttps, pair } from "./vendor-order-cards.js";
+import { isSafe, pair } from "./vendor-order-cards.js";
 
 /** Return the statuses of an order and of its payment. */
 export function statuses({ status, payment_status: paymentStatus }) {
@@ -97,7 +97,7 @@ function columns(page, changed) {
 
 function shipment({ carrier, tracking_number: trackingNumber, tracking_url: url, shipped_at: shippedAt, delivered_at: deliveredAt }) {
   if (!shippedAt) return h("span", { class: "muted" }, "–");
-  const text = isHttps(url) ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, trackingNumber) : trackingNumber;
+  const text = isSafe(url) ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, trackingNumber) : trackingNumber;
   const at = deliveredAt ? ["delivered ", time(deliveredAt, { relative: true })] : ["shipped ", time(shippedAt, { relative: true })];
   return h("div", {}, h("p", {}, carrier, " ", text), h("p", { class: "muted" }, at));
 }

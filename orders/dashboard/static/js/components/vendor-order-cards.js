@@ -68,7 +68,7 @@ export function shipmentCard(vendorOrder) {
         { class: "facts" },
         pair("Carrier", h("span", { hook: "field-carrier" }, carrier)),
         pair("Tracking number", h("span", { hook: "field-tracking_number" }, trackingNumber)),
-        isHttps(url) && pair("Tracking", h("a", { hook: "field-tracking_url", href: url, target: "_blank", rel: "noopener noreferrer" }, "Follow the parcel")),
+        isSafe(url) && pair("Tracking", h("a", { hook: "field-tracking_url", href: url, target: "_blank", rel: "noopener noreferrer" }, "Follow the parcel")),
         pair("Shipped", time(shippedAt, { hook: "field-shipped_at" })),
         deliveredAt && pair("Delivered", time(deliveredAt, { hook: "field-delivered_at" })),
       )
@@ -107,7 +107,9 @@ export function pair(term, ...description) {
   return h("div", {}, h("dt", {}, term), h("dd", {}, description));
 }
 
-/** Return whether a text is an https address, which may be a link. */
-export function isHttps(url) {
-  return URL.canParse(url ?? "") && new URL(url).protocol === "https:";
+/** Return whether a link may lead out: https, without user info. The API takes no others. */
+export function isSafe(url) {
+  if (!URL.canParse(url ?? "")) return false;
+  const { protocol, username, password } = new URL(url);
+  return protocol === "https:" && !username && !password;
 }
