@@ -1,31 +1,18 @@
 """WCAG 2.2 AA as far as it can be measured: axe on every state, keyboard, targets, narrow and enlarged windows."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.support.dashboard_page import DESKTOP, PHONE, Dashboard, OpenDashboard, scrolls_sideways, vendor_page
+from tests.support.accessibility import SCHEMES, check_accessibility
+from tests.support.dashboard_page import PHONE, Dashboard, OpenDashboard, vendor_page
 from tests.support.market import Market
 from tests.support.world import World
 
 LONG = "An uncommonly-long-name-without-any-place-where-a-line-could-end-" * 3
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-TARGET_PX = 44
-
-TARGETS = """() => [...document.querySelectorAll("a[href], button, input, select, summary")].flatMap((element) => {
-    const around = element.type === "checkbox" ? element.closest("label") ?? element : element;
-    const { width, height } = around.getBoundingClientRect();
-    const isInText = element.tagName === "A" && !["tile", "button", "brand"].some((name) => element.classList.contains(name))
-        && !element.closest("nav");
-    const isShown = element.checkVisibility() && !element.matches(".skip-link");
-    return isShown && !isInText && height < 44 ? [`${element.outerHTML} ${width} x ${height}`] : [];
-})"""
-
 State = Callable[[Dashboard, Market], None]
 
 
@@ -133,44 +120,13 @@ def market(world: World) -> Market:
     return market
 
 
-@contextmanager
-def each_look(dashboard: Dashboard) -> Iterator[Callable[[], Iterator[str]]]:
-    """Yield a generator function that takes the window through both widths and both colour schemes."""
-
-    def looks() -> Iterator[str]:
-        for width, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
-            dashboard.page.set_viewport_size(viewport)  # type: ignore[arg-type]
-            for scheme in SCHEMES:
-                dashboard.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-                yield f"{width}, {scheme}"
-
-    yield looks
-
-
-def violations(dashboard: Dashboard) -> list[Any]:
-    """Return what axe finds serious or critical."""
-    found = Axe().run(dashboard.page).response["violations"]
-    return [
-        (one["id"], [(node["html"], node["failureSummary"]) for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(
     dashboard: Dashboard, market: Market, state: State
 ) -> None:
     dashboard.expects("status of 40")
     state(dashboard, market)
-    with each_look(dashboard) as looks:
-        for look in looks():
-            assert violations(dashboard) == [], look
-            assert not scrolls_sideways(dashboard.page), look
-    dashboard.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    assert dashboard.page.evaluate(TARGETS) == []
-    dashboard.page.set_viewport_size({"width": 320, "height": 200})  # 1280 x 800 at 400 %
-    assert not scrolls_sideways(dashboard.page)
+    check_accessibility(dashboard)
 
 
 def test_on_a_phone_each_row_is_a_card_with_named_values(open_dashboard: OpenDashboard, market: Market) -> None:
