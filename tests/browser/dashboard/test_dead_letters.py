@@ -10,7 +10,8 @@ import redis
 from playwright.sync_api import expect
 
 from tests.support import ids
-from tests.support.dashboard_page import Dashboard, OpenDashboard
+from tests.support.accessibility import check_accessibility
+from tests.support.dashboard_page import Dashboard, OpenDashboard, scrolls_sideways
 from tests.support.payment import Payment
 from tests.support.world import World
 
@@ -50,7 +51,7 @@ def test_a_letter_is_shown_with_its_reason_and_its_message_on_opening(
     expect(row.get_by_test_id("letter-message")).to_be_visible()
     assert row.get_by_test_id("letter-message").text_content() == HOSTILE
     assert dashboard.page.locator("main img").count() == 0
-    assert dashboard.page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert not scrolls_sideways(dashboard.page)
     row.get_by_role("link").click()
     dashboard.ready()
     expect(dashboard.main).to_have_attribute("data-page", "order")
@@ -158,3 +159,16 @@ def test_without_letters_the_page_says_so(dashboard: Dashboard, world: World) ->
     expect(dashboard.hook("empty")).to_contain_text("no dead letters")
     unusable(world)
     expect(dashboard.rows).to_have_count(1)
+
+
+def test_the_page_is_accessible_while_a_message_is_open_and_another_letter_is_retried(
+    dashboard: Dashboard, world: World
+) -> None:
+    opened, retried = world.dead_letter(HOSTILE, order_id=str(uuid.uuid4())), unusable(world)
+    dashboard.sign_in(world.admin(), PATH)
+    dashboard.row(opened).locator("summary").click()
+    dashboard.row(retried).get_by_test_id("action-retry").click()
+    dashboard.toast("ok")
+    dashboard.page.route("**/api/v1/admin/dead-letters", lambda route: None)  # the outcome does not arrive
+    expect(dashboard.row(retried)).to_have_attribute("data-state", "retrying")
+    check_accessibility(dashboard)

@@ -6,7 +6,8 @@ import uuid
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.support.dashboard_page import Dashboard, OpenDashboard
+from tests.support.accessibility import check_accessibility
+from tests.support.dashboard_page import Dashboard, OpenDashboard, scrolls_sideways
 from tests.support.market import SHIPMENT, Market, Sale
 from tests.support.world import Person, World, eventually
 
@@ -251,4 +252,15 @@ def test_an_order_in_yen_with_long_texts_fits_a_narrow_phone(open_dashboard: Ope
     expect(dashboard.hook("order-discount")).to_have_attribute("data-value", "0")
     expect(dashboard.hook("order-expires_at")).to_have_attribute("data-value", placed["expires_at"])
     assert dashboard.page.locator("main img").count() == 0
-    assert dashboard.page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert not scrolls_sideways(dashboard.page)
+
+
+@pytest.mark.parametrize("state", ["all parts", "an error"])
+def test_the_page_is_accessible_with(dashboard: Dashboard, world: World, market: Market, state: str) -> None:
+    dashboard.expects("status of 404")
+    sale = market.sell({"coupon_code": world.coupon(), "note": "Ring twice"})
+    sale.do(0, "accept", "ship")
+    dashboard.sign_in(market.admin, address(sale) if state == "all parts" else f"/dashboard/orders/{uuid.uuid4()}")
+    for summary in dashboard.page.locator("summary").all():
+        summary.click()
+    check_accessibility(dashboard)

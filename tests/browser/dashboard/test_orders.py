@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.dashboard_page import Dashboard, OpenDashboard
+from tests.support.accessibility import check_accessibility
+from tests.support.dashboard_page import Dashboard, OpenDashboard, scrolls_sideways
 from tests.support.market import Market
 from tests.support.world import Person, World
 
@@ -20,9 +21,9 @@ def query(dashboard: Dashboard) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(urlsplit(dashboard.page.url).query).items()}
 
 
-def address(market: Market, vendor: int = 0, **more: str) -> str:
-    """Return the address of the orders with one vendor's items: the list has those of other tests too."""
-    parameters = {"vendor_id": market.vendor_ids[vendor], **more}
+def address(market: Market, **more: str) -> str:
+    """Return the address of the orders with the first vendor's items: the list has those of other tests too."""
+    parameters = {"vendor_id": market.vendor_ids[0], **more}
     return "/dashboard/orders?" + "&".join(f"{name}={value}" for name, value in parameters.items())
 
 
@@ -90,10 +91,10 @@ def test_every_filter_is_applied_on_change_and_stands_in_the_address(
         expect(dashboard.hook("empty")).to_have_count(0 if found else 1)
         dashboard.hook(f"filter-{name}").fill(previous)
         dashboard.ready()
-    for name, value, found in (("status", "confirmed", paid.id), ("payment_status", "unpaid", unpaid["id"])):
+    for name, value, order_id in (("status", "confirmed", paid.id), ("payment_status", "unpaid", unpaid["id"])):
         dashboard.hook(f"filter-{name}").select_option(value)
         dashboard.ready()
-        assert (dashboard.ids(), query(dashboard)[name]) == ([found], value)
+        assert (dashboard.ids(), query(dashboard)[name]) == ([order_id], value)
         dashboard.page.go_back()
         dashboard.ready()
         expect(dashboard.hook(f"filter-{name}")).to_have_value("")
@@ -254,4 +255,22 @@ def test_texts_of_any_length_and_kind_stay_texts(open_dashboard: OpenDashboard, 
     dashboard.sign_in(market.admin, address(market))
     expect(dashboard.row(sale.id).get_by_test_id("cell-items")).to_contain_text("<img src=x onerror=alert(1)>")
     assert dashboard.page.locator("main img").count() == 0
-    assert dashboard.page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert not scrolls_sideways(dashboard.page)
+
+
+@pytest.mark.parametrize("state", ["rows", "no row", "an error", "a question", "loading"])
+def test_the_list_is_accessible_with(dashboard: Dashboard, market: Market, state: str) -> None:
+    dashboard.expects("status of 400")
+    sale = market.sell()
+    sale.do(0, "accept", "ship")
+    more = {"no row": {"q": "nothing"}, "an error": {"min_total": "many"}}
+    open_order = market.place()
+    dashboard.sign_in(market.admin, address(market, **more.get(state, {})))
+    if state == "a question":
+        dashboard.row(open_order.id).get_by_test_id("action-cancel").click()
+    if state == "loading":
+        dashboard.page.route("**/api/v1/orders?*", lambda route: None)
+        dashboard.hook("ordering").select_option("total")
+        expect(dashboard.hook("loading")).to_be_visible()
+        expect(dashboard.main).to_have_attribute("aria-busy", "true")
+    check_accessibility(dashboard)
