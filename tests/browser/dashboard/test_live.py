@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.support.dashboard_page import Dashboard, number_in, vendor_page
 from tests.support.market import Market
@@ -123,10 +123,7 @@ def test_new_rows_wait_behind_a_button_while(dashboard: Dashboard, market: Marke
     if reason == "a dialog is open":
         dashboard.hook("confirm-no").click()
     dashboard.click("new-rows")
-    if reason != "another page is shown":
-        assert len(dashboard.ids()) == 3
-    else:
-        assert "cursor" not in dashboard.page.url
+    assert len(dashboard.ids()) == 3
 
 
 def test_the_page_of_a_vendor_order_follows_its_stream(
@@ -188,7 +185,12 @@ def test_the_pauses_without_a_connection_grow(dashboard: Dashboard, market: Mark
     dashboard.expects("ERR_FAILED")
     dashboard.sign_in(market.vendors[0])
     times: list[float] = []
-    dashboard.page.route("**/api/v1/**", lambda route: (times.append(time.monotonic()), route.abort()))
+
+    def refuse(route: Route) -> None:
+        times.append(time.monotonic())
+        route.abort()
+
+    dashboard.page.route("**/api/v1/**", refuse)
     dashboard.page.wait_for_timeout(17_000)
     pauses = [after - before for before, after in pairwise(times)]
     assert len(pauses) in (3, 4), pauses

@@ -37,7 +37,8 @@ function follow(event) {
   const link = event.target.closest?.("a[href]");
   const isPlain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
   if (!link || !isPlain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
-  const isOurs = link.origin === location.origin && (link.pathname === DASHBOARD || link.pathname.startsWith(`${DASHBOARD}/`));
+  const isOurs =
+    link.origin === location.origin && (link.pathname === DASHBOARD || link.pathname.startsWith(`${DASHBOARD}/`));
   if (!isOurs || (link.hash && link.pathname === location.pathname)) return;
   event.preventDefault();
   navigate(link.pathname + link.search, { anew: "anew" in link.dataset });

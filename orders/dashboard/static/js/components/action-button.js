@@ -54,9 +54,14 @@ export function isConflict({ status }) {
 export function difference(before, after) {
   const name = nameOf(after);
   if (before.status !== after.status) return `${name} is ${after.status} now, no longer ${before.status}.`;
-  if (before.order_status !== after.order_status) return `${name} is ${after.order_status} now, no longer ${before.order_status}.`;
-  const fields = Object.keys(after).filter((key) => !["version", "updated_at"].includes(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]));
-  return fields.length ? `${name} has changed: ${fields.map((key) => words(key).toLowerCase()).join(", ")}.` : `${name} has not changed.`;
+  if (before.order_status !== after.order_status)
+    return `${name} is ${after.order_status} now, no longer ${before.order_status}.`;
+  const fields = Object.keys(after).filter(
+    (key) => !["version", "updated_at"].includes(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
+  return fields.length
+    ? `${name} has changed: ${fields.map((key) => words(key).toLowerCase()).join(", ")}.`
+    : `${name} has not changed.`;
 }
 
 function nameOf({ order_number: orderNumber, number = orderNumber }) {

@@ -17,7 +17,11 @@ export class ListTable {
     Object.assign(this, { keyOf, stateOf });
     this.body = h("tbody", { role: "rowgroup" });
     const headers = this.columns.map(({ field, label, numeric, heading }) =>
-      h("th", { scope: "col", role: "columnheader", class: numeric ? "numeric" : null, "data-field": field }, heading ?? label),
+      h(
+        "th",
+        { scope: "col", role: "columnheader", class: numeric ? "numeric" : null, "data-field": field },
+        heading ?? label,
+      ),
     );
     const table = h(
       "table",
@@ -64,9 +68,18 @@ export class ListTable {
 
   #create(record, isNew) {
     const cells = this.columns.map(({ field, header }) =>
-      h(header ? "th" : "td", { hook: `cell-${field}`, "data-field": field, role: header ? "rowheader" : "cell", scope: header && "row" }),
+      h(header ? "th" : "td", {
+        hook: `cell-${field}`,
+        "data-field": field,
+        role: header ? "rowheader" : "cell",
+        scope: header && "row",
+      }),
     );
-    const row = h("tr", { hook: "row", role: "row", "data-id": this.keyOf(record), "data-new": isNew && "true" }, cells);
+    const row = h(
+      "tr",
+      { hook: "row", role: "row", "data-id": this.keyOf(record), "data-new": isNew && "true" },
+      cells,
+    );
     if (isNew) setTimeout(() => row.removeAttribute("data-new"), NEW_MS);
     this.#fill(row, record);
     return row;
@@ -81,7 +94,9 @@ export class ListTable {
     setAttribute(row, "data-state", state);
     setAttribute(row, "data-status", record.status);
     setAttribute(row, "data-version", record.version);
-    keepingFocus(row, () => this.columns.forEach((column, index) => fillCell(row.cells[index], column, record)));
+    keepingFocus(row, () => {
+      for (const [index, column] of this.columns.entries()) fillCell(row.cells[index], column, record);
+    });
   }
 }
 

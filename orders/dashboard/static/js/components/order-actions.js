@@ -10,9 +10,15 @@ import { confirm } from "./dialog.js";
  * somebody else was faster.
  */
 export function orderActions(page, order, changed) {
-  const attributes = { hook: "action-cancel", class: "button button-quiet button-danger-quiet", "aria-label": `Cancel order ${order.number}` };
+  const attributes = {
+    hook: "action-cancel",
+    class: "button button-quiet button-danger-quiet",
+    "aria-label": `Cancel order ${order.number}`,
+  };
   const perform = (button) => cancel(order, button);
-  return order.available_actions.filter((action) => action === "cancel").map(() => actionButton("Cancel", attributes, { page, changed, perform }));
+  return order.available_actions
+    .filter((action) => action === "cancel")
+    .map(() => actionButton("Cancel", attributes, { page, changed, perform }));
 }
 
 async function cancel(order, button) {
@@ -25,5 +31,7 @@ async function cancel(order, button) {
   if (!answer) return {};
   const path = `/orders/${order.id}`;
   const body = { reason: answer.reason.trim() };
-  return whileBusy(button, () => outcomeOf(order, path, () => change("POST", `${path}/cancel`, { body, version: order.version })));
+  return whileBusy(button, () =>
+    outcomeOf(order, path, () => change("POST", `${path}/cancel`, { body, version: order.version })),
+  );
 }

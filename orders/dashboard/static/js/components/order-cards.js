@@ -8,16 +8,31 @@ import { isSafe, pair } from "./vendor-order-cards.js";
 
 /** Return the statuses of an order and of its payment. */
 export function statuses({ status, payment_status: paymentStatus }) {
-  return [badge(status, { hook: "order-status" }), h("span", { class: "muted" }, "Payment ", badge(paymentStatus, { hook: "payment-status" }))];
+  return [
+    badge(status, { hook: "order-status" }),
+    h("span", { class: "muted" }, "Payment ", badge(paymentStatus, { hook: "payment-status" })),
+  ];
 }
 
 /** Return what an order is about, at a glance. */
-export function summary(page, { number: orderNumber, total, discount, currency, coupons, created_at: createdAt, expires_at: expiresAt, status }) {
+export function summary(
+  page,
+  { number: orderNumber, total, discount, currency, coupons, created_at: createdAt, expires_at: expiresAt, status },
+) {
   return [
     pair("Order number", h("span", { hook: "order-number", "data-value": orderNumber }, orderNumber)),
     pair("Total", amount(total, currency, { hook: "order-total" })),
     pair("Discount", amount(discount, currency, { hook: "order-discount" })),
-    pair("Coupons", coupons.length ? h("ul", { hook: "order-coupons" }, coupons.map((coupon) => couponLine(page, coupon, currency))) : h("span", { hook: "order-coupons", class: "muted" }, "None")),
+    pair(
+      "Coupons",
+      coupons.length
+        ? h(
+            "ul",
+            { hook: "order-coupons" },
+            coupons.map((coupon) => couponLine(page, coupon, currency)),
+          )
+        : h("span", { hook: "order-coupons", class: "muted" }, "None"),
+    ),
     pair("Placed", time(createdAt, { hook: "order-created_at" })),
     status === "pending" && pair("Expires unless paid", time(expiresAt, { hook: "order-expires_at" })),
   ];
@@ -36,7 +51,11 @@ export function customerCard(page, { customer_id: customerId, note }) {
     h("h2", {}, "Customer"),
     h("p", { hook: "order-customer", "data-value": customerId }, customerId),
     note && h("p", { hook: "order-note", class: "quote" }, note),
-    h("a", { hook: "customer-orders", href: page.href("/orders", { customer_id: customerId }) }, "All orders of this customer"),
+    h(
+      "a",
+      { hook: "customer-orders", href: page.href("/orders", { customer_id: customerId }) },
+      "All orders of this customer",
+    ),
   );
 }
 
@@ -87,17 +106,45 @@ export class VendorOrdersCard {
 
 function columns(page, changed) {
   return [
-    { field: "vendor_id", label: "Vendor", header: true, value: (part) => part.vendor_id, render: ({ id, vendor_id: vendorId }) => h("a", { class: "strong", href: page.href(`/vendor-orders/${id}`) }, vendorId) },
+    {
+      field: "vendor_id",
+      label: "Vendor",
+      header: true,
+      value: (part) => part.vendor_id,
+      render: ({ id, vendor_id: vendorId }) =>
+        h("a", { class: "strong", href: page.href(`/vendor-orders/${id}`) }, vendorId),
+    },
     { field: "status", label: "Status", value: ({ status }) => status, render: ({ status }) => badge(status) },
-    { field: "total", label: "Total", numeric: true, value: ({ total }) => total, currency: ({ currency }) => currency, render: ({ total, currency }) => amount(total, currency) },
+    {
+      field: "total",
+      label: "Total",
+      numeric: true,
+      value: ({ total }) => total,
+      currency: ({ currency }) => currency,
+      render: ({ total, currency }) => amount(total, currency),
+    },
     { field: "tracking_number", label: "Shipment", value: (part) => part.tracking_number, render: shipment },
-    { field: "available_actions", label: "Actions", render: (part) => h("div", { class: "actions" }, vendorOrderActions(page, part, changed)) },
+    {
+      field: "available_actions",
+      label: "Actions",
+      render: (part) => h("div", { class: "actions" }, vendorOrderActions(page, part, changed)),
+    },
   ];
 }
 
-function shipment({ carrier, tracking_number: trackingNumber, tracking_url: url, shipped_at: shippedAt, delivered_at: deliveredAt }) {
+function shipment({
+  carrier,
+  tracking_number: trackingNumber,
+  tracking_url: url,
+  shipped_at: shippedAt,
+  delivered_at: deliveredAt,
+}) {
   if (!shippedAt) return h("span", { class: "muted" }, "–");
-  const text = isSafe(url) ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, trackingNumber) : trackingNumber;
-  const at = deliveredAt ? ["delivered ", time(deliveredAt, { relative: true })] : ["shipped ", time(shippedAt, { relative: true })];
+  const text = isSafe(url)
+    ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, trackingNumber)
+    : trackingNumber;
+  const at = deliveredAt
+    ? ["delivered ", time(deliveredAt, { relative: true })]
+    : ["shipped ", time(shippedAt, { relative: true })];
   return h("div", {}, h("p", {}, carrier, " ", text), h("p", { class: "muted" }, at));
 }

@@ -3,10 +3,15 @@
 import { change } from "../api.js";
 import { actionButton, done, isConflict, outcomeOf, refusal } from "./action-button.js";
 import { whileBusy } from "./button.js";
-import { confirm, field, FormDialog } from "./dialog.js";
+import { confirm, FormDialog, field } from "./dialog.js";
 
 const TEXTS = { accept: "Accept", ship: "Ship", deliver: "Mark delivered", cancel: "Cancel" };
-const KINDS = { accept: "button-primary", ship: "button-primary", deliver: "button-primary", cancel: "button-quiet button-danger-quiet" };
+const KINDS = {
+  accept: "button-primary",
+  ship: "button-primary",
+  deliver: "button-primary",
+  cancel: "button-quiet button-danger-quiet",
+};
 
 /**
  * Return the buttons of a vendor order's actions. `changed(vendorOrder)` gets it as the API returns it afterwards, or as it is
@@ -22,18 +27,33 @@ export function vendorOrderActions(page, vendorOrder, changed) {
   };
   return vendorOrder.available_actions
     .filter((action) => action in performs)
-    .map((action) => vendorOrderButton(TEXTS[action], { hook: `action-${action}`, class: `button ${KINDS[action]}` }, { page, vendorOrder, changed, perform: performs[action] }));
+    .map((action) =>
+      vendorOrderButton(
+        TEXTS[action],
+        { hook: `action-${action}`, class: `button ${KINDS[action]}` },
+        { page, vendorOrder, changed, perform: performs[action] },
+      ),
+    );
 }
 
 /** Return the button that corrects the tracking of a shipped vendor order; the API repeats `ship` for it. */
 export function correctTracking(page, vendorOrder, changed) {
   const attributes = { hook: "correct-tracking", class: "button" };
-  return vendorOrderButton("Correct tracking", attributes, { page, vendorOrder, changed, perform: () => ship(vendorOrder, { isCorrection: true }) });
+  return vendorOrderButton("Correct tracking", attributes, {
+    page,
+    vendorOrder,
+    changed,
+    perform: () => ship(vendorOrder, { isCorrection: true }),
+  });
 }
 
 function vendorOrderButton(text, attributes, { page, vendorOrder, ...action }) {
   const vendor = page.person.role === "admin" ? `, vendor ${vendorOrder.vendor_id}` : "";
-  return actionButton(text, { "aria-label": `${text} order ${vendorOrder.order_number}${vendor}`, ...attributes }, { page, ...action });
+  return actionButton(
+    text,
+    { "aria-label": `${text} order ${vendorOrder.order_number}${vendor}`, ...attributes },
+    { page, ...action },
+  );
 }
 
 function pathOf({ id }) {
@@ -55,8 +75,20 @@ async function ship(vendorOrder, { isCorrection = false } = {}) {
     title: `${isCorrection ? "Correct the tracking of" : "Ship"} order ${vendorOrder.order_number}`,
     fields: [
       field({ name: "carrier", label: "Carrier", hook: "ship-carrier", value: vendorOrder.carrier }),
-      field({ name: "tracking_number", label: "Tracking number", hook: "ship-tracking-number", value: vendorOrder.tracking_number }),
-      field({ name: "tracking_url", label: "Tracking link (optional)", hook: "ship-tracking-url", type: "url", value: vendorOrder.tracking_url, hint: "Begins with https://" }),
+      field({
+        name: "tracking_number",
+        label: "Tracking number",
+        hook: "ship-tracking-number",
+        value: vendorOrder.tracking_number,
+      }),
+      field({
+        name: "tracking_url",
+        label: "Tracking link (optional)",
+        hook: "ship-tracking-url",
+        type: "url",
+        value: vendorOrder.tracking_url,
+        hint: "Begins with https://",
+      }),
     ],
     submitHook: "ship-submit",
     submitText: isCorrection ? "Save" : "Ship",

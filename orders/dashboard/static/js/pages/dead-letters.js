@@ -22,9 +22,16 @@ function open(page) {
   const list = new LiveList(page, {
     path: "/admin/dead-letters",
     parameters: () => ({}),
-    table: { caption: "Dead letters", columns: columns(page, retries, begin), stateOf: (letter) => retries.stateOf(letter) },
+    table: {
+      caption: "Dead letters",
+      columns: columns(page, retries, begin),
+      stateOf: (letter) => retries.stateOf(letter),
+    },
     noun: "dead letter",
-    emptyTexts: () => ["There are no dead letters.", "A message or an effect that fails for good appears here, with the reason. Nothing is to be done."],
+    emptyTexts: () => [
+      "There are no dead letters.",
+      "A message or an effect that fails for good appears here, with the reason. Nothing is to be done.",
+    ],
     follows: "page",
     received: (answer) => retries.settle(answer, ({ id }) => Boolean(list.table.rowOf(id))),
   });
@@ -35,30 +42,70 @@ function open(page) {
 
 function columns(page, retries, begin) {
   return [
-    { field: "source", label: "Source", header: true, value: ({ source }) => source, render: ({ source }) => h("span", { class: "strong" }, SOURCES[source] ?? source) },
+    {
+      field: "source",
+      label: "Source",
+      header: true,
+      value: ({ source }) => source,
+      render: ({ source }) => h("span", { class: "strong" }, SOURCES[source] ?? source),
+    },
     { field: "reason", label: "Reason", render: ({ reason }) => reason },
-    { field: "attempts", label: "Attempts", numeric: true, value: ({ attempts }) => String(attempts), render: ({ attempts }) => number(attempts) },
-    { field: "created_at", label: "Since", value: (letter) => letter.created_at, render: (letter) => time(letter.created_at, { relative: true }) },
-    { field: "order_id", label: "Order", value: (letter) => letter.order_id, render: (letter) => orderLink(page, letter) },
+    {
+      field: "attempts",
+      label: "Attempts",
+      numeric: true,
+      value: ({ attempts }) => String(attempts),
+      render: ({ attempts }) => number(attempts),
+    },
+    {
+      field: "created_at",
+      label: "Since",
+      value: (letter) => letter.created_at,
+      render: (letter) => time(letter.created_at, { relative: true }),
+    },
+    {
+      field: "order_id",
+      label: "Order",
+      value: (letter) => letter.order_id,
+      render: (letter) => orderLink(page, letter),
+    },
     { field: "message", label: "Message", render: message },
-    { field: "actions", label: "Actions", render: (letter) => retryButton(page, { letter, begin, isRetrying: Boolean(retries.stateOf(letter)) }) },
+    {
+      field: "actions",
+      label: "Actions",
+      render: (letter) => retryButton(page, { letter, begin, isRetrying: Boolean(retries.stateOf(letter)) }),
+    },
   ];
 }
 
 function orderLink(page, { order_id: id }) {
   if (!id) return h("span", { class: "muted" }, "–");
-  return h("a", { href: page.href(`/orders/${id}`), title: id, "aria-label": `Order ${id}` }, `${id.slice(0, ID_CHARACTERS)}…`);
+  return h(
+    "a",
+    { href: page.href(`/orders/${id}`), title: id, "aria-label": `Order ${id}` },
+    `${id.slice(0, ID_CHARACTERS)}…`,
+  );
 }
 
 function message({ message: text }) {
-  const content = text ? h("pre", { hook: "letter-message", tabindex: "0" }, text) : h("p", { hook: "letter-message", class: "muted" }, "It is empty.");
+  const content = text
+    ? h("pre", { hook: "letter-message", tabindex: "0" }, text)
+    : h("p", { hook: "letter-message", class: "muted" }, "It is empty.");
   return h("details", {}, h("summary", {}, "Message"), content);
 }
 
 function retryButton(page, { letter, begin, isRetrying }) {
-  if (isRetrying) return [badge("retrying"), h("button", { hook: "action-retry", type: "button", class: "button", disabled: true }, "Retry")];
+  if (isRetrying)
+    return [
+      badge("retrying"),
+      h("button", { hook: "action-retry", type: "button", class: "button", disabled: true }, "Retry"),
+    ];
   const attributes = { hook: "action-retry", class: "button", "aria-label": `Retry: ${letter.reason}` };
-  return actionButton("Retry", attributes, { page, changed: begin, perform: (button) => whileBusy(button, () => retry(letter)) });
+  return actionButton("Retry", attributes, {
+    page,
+    changed: begin,
+    perform: (button) => whileBusy(button, () => retry(letter)),
+  });
 }
 
 /** Ask for a retry, and return the outcome of asking: that of the retry itself is seen in the list. */
@@ -67,7 +114,8 @@ async function retry(letter) {
     await change("POST", `/admin/dead-letters/${letter.id}/retry`);
     return { now: letter, kind: "ok", text: "It is being retried." };
   } catch (problem) {
-    if (problem.status === 404) return { now: letter, kind: "ok", text: "It has gone already: somebody else has retried it." };
+    if (problem.status === 404)
+      return { now: letter, kind: "ok", text: "It has gone already: somebody else has retried it." };
     if (!problem.code) throw problem;
     return { kind: "error", text: problem.detail };
   }
@@ -90,7 +138,8 @@ class Retries {
   settle({ results, next }, isShown) {
     for (const before of [...this.#letters.values()].filter(isShown)) {
       const letter = results.find(({ id }) => id === before.id);
-      const isOnNextPage = !letter && next && !results.some(({ created_at: at }) => Date.parse(at) < Date.parse(before.created_at));
+      const isOnNextPage =
+        !letter && next && !results.some(({ created_at: at }) => Date.parse(at) < Date.parse(before.created_at));
       if (letter?.attempts === before.attempts || isOnNextPage) continue;
       this.#letters.delete(before.id);
       if (letter) toast("error", `The retry has failed: ${letter.reason}`);

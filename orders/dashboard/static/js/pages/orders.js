@@ -7,7 +7,16 @@ import { h } from "../dom.js";
 import { amount, badge, counted, number, time } from "../format.js";
 
 const STATUSES = ["pending", "confirmed", "processing", "shipped", "delivered", "cancelled", "expired"];
-const PAYMENT_STATUSES = ["unpaid", "failed", "authorized", "voided", "partially_paid", "paid", "partially_refunded", "refunded"];
+const PAYMENT_STATUSES = [
+  "unpaid",
+  "failed",
+  "authorized",
+  "voided",
+  "partially_paid",
+  "paid",
+  "partially_refunded",
+  "refunded",
+];
 const ORDERINGS = [
   ["-created_at", "Newest first"],
   ["created_at", "Oldest first"],
@@ -51,21 +60,60 @@ function open(page) {
 
 function columns(page, changed) {
   return [
-    { field: "number", label: "Order", header: true, value: (order) => order.number, render: (order) => h("a", { class: "strong", href: page.href(`/orders/${order.id}`) }, order.number) },
+    {
+      field: "number",
+      label: "Order",
+      header: true,
+      value: (order) => order.number,
+      render: (order) => h("a", { class: "strong", href: page.href(`/orders/${order.id}`) }, order.number),
+    },
     { field: "status", label: "Status", value: ({ status }) => status, render: ({ status }) => badge(status) },
-    { field: "payment_status", label: "Payment", value: (order) => order.payment_status, render: (order) => badge(order.payment_status) },
+    {
+      field: "payment_status",
+      label: "Payment",
+      value: (order) => order.payment_status,
+      render: (order) => badge(order.payment_status),
+    },
     { field: "items", label: "Items", render: ({ items }) => itemsOf(items) },
-    { field: "customer_id", label: "Customer", value: (order) => order.customer_id, render: (order) => order.customer_id },
-    { field: "total", label: "Total", numeric: true, value: ({ total }) => total, currency: ({ currency }) => currency, render: ({ total, currency }) => amount(total, currency) },
-    { field: "created_at", label: "Placed", value: ({ created_at: at }) => at, render: ({ created_at: at }) => time(at, { relative: true }) },
-    { field: "available_actions", label: "Actions", render: (order) => h("div", { class: "actions" }, orderActions(page, order, changed)) },
+    {
+      field: "customer_id",
+      label: "Customer",
+      value: (order) => order.customer_id,
+      render: (order) => order.customer_id,
+    },
+    {
+      field: "total",
+      label: "Total",
+      numeric: true,
+      value: ({ total }) => total,
+      currency: ({ currency }) => currency,
+      render: ({ total, currency }) => amount(total, currency),
+    },
+    {
+      field: "created_at",
+      label: "Placed",
+      value: ({ created_at: at }) => at,
+      render: ({ created_at: at }) => time(at, { relative: true }),
+    },
+    {
+      field: "available_actions",
+      label: "Actions",
+      render: (order) => h("div", { class: "actions" }, orderActions(page, order, changed)),
+    },
   ];
 }
 
 function itemsOf(items) {
-  const lines = items.slice(0, SHOWN_ITEMS).map(({ quantity, name }) => h("li", { class: "line" }, number(quantity), " × ", name));
+  const lines = items
+    .slice(0, SHOWN_ITEMS)
+    .map(({ quantity, name }) => h("li", { class: "line" }, number(quantity), " × ", name));
   const more = items.length - SHOWN_ITEMS;
-  return h("ul", { class: "items" }, lines, more > 0 && h("li", { class: "muted" }, `and ${counted(more, "more item")}`));
+  return h(
+    "ul",
+    { class: "items" },
+    lines,
+    more > 0 && h("li", { class: "muted" }, `and ${counted(more, "more item")}`),
+  );
 }
 
 function emptyTexts(isFiltered) {
