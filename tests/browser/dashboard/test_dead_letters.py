@@ -138,6 +138,7 @@ def test_a_letter_that_somebody_else_has_retried_meanwhile_goes_too(dashboard: D
 def test_letters_are_paged_and_a_retry_on_a_later_page_has_its_outcome_there(
     dashboard: Dashboard, world: World
 ) -> None:
+    dashboard.expects("status of 404")
     letters = [unusable(world) for _ in range(PAGE_SIZE + 1)]
     dashboard.sign_in(world.admin(), PATH)
     assert dashboard.ids() == letters[::-1][:PAGE_SIZE]
