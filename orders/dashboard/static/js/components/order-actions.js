@@ -12,7 +12,7 @@ import { confirm } from "./dialog.js";
 export function orderActions(page, order, changed) {
   const attributes = {
     hook: "action-cancel",
-    class: "button button-quiet button-danger-quiet",
+    class: "button",
     "aria-label": `Cancel order ${order.number}`,
   };
   const perform = (button) => cancel(order, button);

@@ -35,6 +35,7 @@ function open(page) {
     follows: "page",
     received: (answer) => retries.settle(answer, ({ id }) => Boolean(list.table.rowOf(id))),
   });
+  list.heading.textContent = "Newest first";
   page.main.append(list.element);
   list.open();
   return () => list.turn();
@@ -95,17 +96,15 @@ function message({ message: text }) {
 }
 
 function retryButton(page, { letter, begin, isRetrying }) {
-  if (isRetrying)
-    return [
-      badge("retrying"),
-      h("button", { hook: "action-retry", type: "button", class: "button", disabled: true }, "Retry"),
-    ];
-  const attributes = { hook: "action-retry", class: "button", "aria-label": `Retry: ${letter.reason}` };
-  return actionButton("Retry", attributes, {
-    page,
-    changed: begin,
-    perform: (button) => whileBusy(button, () => retry(letter)),
-  });
+  const attributes = {
+    hook: "action-retry",
+    class: "button",
+    "aria-label": `Retry: ${letter.reason}`,
+    disabled: isRetrying,
+  };
+  const perform = (button) => whileBusy(button, () => retry(letter));
+  const button = actionButton("Retry", attributes, { page, changed: begin, perform });
+  return h("div", { class: "actions" }, button, isRetrying && badge("retrying"));
 }
 
 /** Ask for a retry, and return the outcome of asking: that of the retry itself is seen in the list. */

@@ -50,9 +50,14 @@ function open(page) {
     noun: "order",
     emptyTexts: (query) => emptyTexts(filters.isSet(query)),
   });
+  const showHeading = (query) => {
+    list.heading.textContent = filters.isSet(query) ? "Matching orders" : "All orders";
+  };
   page.main.append(filters.element, list.element);
+  showHeading(page.query);
   list.open();
   return (query) => {
+    showHeading(query);
     filters.update(query);
     list.turn();
   };
