@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.accessibility import check_accessibility
-from tests.support.dashboard_page import Dashboard, OpenDashboard, scrolls_sideways
+from tests.support.dashboard_page import PHONE, Dashboard, OpenDashboard, scrolls_sideways
 from tests.support.market import Market
 from tests.support.world import Person, World
 
@@ -124,6 +124,30 @@ def test_a_refused_filter_is_explained_with_its_reason(dashboard: Dashboard, mar
     dashboard.hook("filter-min_total").fill("1")
     dashboard.ready()
     expect(dashboard.hook("empty")).to_be_visible()
+
+
+def test_what_is_typed_and_undone_asks_nothing_and_the_page_is_ready_again(
+    dashboard: Dashboard, market: Market
+) -> None:
+    dashboard.sign_in(market.admin, address(market))
+    dashboard.hook("filter-q").press("x")
+    dashboard.hook("filter-q").press("Backspace")
+    dashboard.ready()
+    assert query(dashboard) == {"vendor_id": market.vendor_ids[0]}
+
+
+def test_on_a_phone_the_filters_are_folded_unless_the_address_has_them(
+    open_dashboard: OpenDashboard, market: Market
+) -> None:
+    dashboard = open_dashboard(viewport=PHONE)
+    dashboard.sign_in(market.admin, address(market))
+    expect(dashboard.hook("filter-vendor_id")).to_be_visible()
+    dashboard.click("nav-dead-letters")
+    dashboard.click("nav-orders")
+    expect(dashboard.hook("filter-q")).to_be_visible()
+    expect(dashboard.hook("filter-vendor_id")).to_be_hidden()
+    dashboard.page.get_by_role("button", name="More filters").click()
+    expect(dashboard.hook("filter-vendor_id")).to_be_visible()
 
 
 def test_orders_are_sorted_and_paged_there_and_back(dashboard: Dashboard, world: World, market: Market) -> None:

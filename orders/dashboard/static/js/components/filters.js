@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { fromLocalField, toLocalField, words } from "../format.js";
+import { wait } from "../ready.js";
 
 const APPLY_AFTER_MS = 400;
 
@@ -12,6 +13,7 @@ const APPLY_AFTER_MS = 400;
  */
 export class Filters {
   #timer = 0;
+  #waiting = null; // ends the wait for what is being typed
 
   constructor(page, filters) {
     this.page = page;
@@ -44,7 +46,7 @@ export class Filters {
     this.element = h("form", form, first, others.length > 0 && toggle, others, this.clearButton);
     this.toggle = toggle;
     this.update(page.query);
-    page.signal.addEventListener("abort", () => clearTimeout(this.#timer));
+    page.signal.addEventListener("abort", () => this.#stopWaiting());
   }
 
   /** Return the parameters for the API. */
@@ -64,17 +66,18 @@ export class Filters {
       if (read() !== value) write(value);
     }
     this.clearButton.hidden = !this.isSet(query);
+    if (this.controls.slice(1).some(({ name }) => query[name])) this.#toggle(true);
   }
 
   /** Show or hide all filters but the first, where there is little room. */
-  #toggle() {
-    const isOpen = this.element.toggleAttribute("data-open");
+  #toggle(wanted) {
+    const isOpen = this.element.toggleAttribute("data-open", wanted);
     this.toggle.setAttribute("aria-expanded", String(isOpen));
   }
 
   #applySoon() {
     clearTimeout(this.#timer);
-    document.documentElement.dataset.ready = "false";
+    this.#waiting ??= wait();
     this.#timer = setTimeout(() => this.#apply(), APPLY_AFTER_MS);
   }
 
@@ -83,6 +86,13 @@ export class Filters {
     const values = Object.fromEntries(this.controls.map(({ name, read }) => [name, read()]));
     const isSame = this.controls.every(({ name }) => values[name] === (this.page.query[name] ?? ""));
     if (!isSame) this.page.setQuery({ ...values, cursor: "" });
+    this.#stopWaiting();
+  }
+
+  #stopWaiting() {
+    clearTimeout(this.#timer);
+    this.#waiting?.();
+    this.#waiting = null;
   }
 
   #clear() {
