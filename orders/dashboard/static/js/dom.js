@@ -65,7 +65,7 @@ export function focusWithin(element, hook = "") {
   );
   const ofHook = usable.find((one) => one.dataset.testid === hook);
   const found = ofHook ?? usable.find((one) => one.dataset.testid?.startsWith(kind)) ?? usable[0] ?? element;
-  if (found === element) element.tabIndex = -1;
+  if (found === element && !element.hasAttribute("tabindex")) element.tabIndex = -1;
   found.focus({ preventScroll: true });
 }
 

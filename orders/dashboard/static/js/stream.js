@@ -6,11 +6,12 @@ import { changed, isHidden, retryLater } from "./live.js";
 const SILENCE_MS = 40_000; // the service sends a comment every 15 s
 
 /**
- * Read a stream until `signal` is aborted, and call `receive(entries)` with the new entries of each chunk, in order, each once.
- * It is closed while the page is hidden, and opened again after the last entry that has arrived.
+ * Read a stream until `signal` is aborted, and call `receive(entries)` with the new entries of each chunk, in order, each once:
+ * those after the entry with the id `after`, else all. It is closed while the page is hidden, and opened again after the last
+ * entry that has arrived.
  */
-export async function readStream(path, receive, { signal, setState }) {
-  const position = { id: "" };
+export async function readStream(path, receive, { signal, setState, after = "" }) {
+  const position = { id: String(after) };
   let failures = 0;
   const receiveNew = (entries) => {
     failures = 0;

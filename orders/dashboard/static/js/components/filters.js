@@ -2,15 +2,18 @@
 
 import { h } from "../dom.js";
 import { fromLocalField, toLocalField, words } from "../format.js";
+import { wait } from "../ready.js";
 
 const APPLY_AFTER_MS = 400;
 
 /**
- * Filters of a page. A filter is {name, label, kind} with the API parameter's name and a kind of "search", "text", "time",
- * "amount" or "choice" (with `options`: values, or pairs of value and words; `several` for a comma list).
+ * Filters of a page. A filter is {name, label, kind} with the API parameter's name and a kind of "search", "text", "time", "amount" or
+ * "choice" (with `options`: values, or pairs of value and words; and `initial`, what an address without the parameter stands for, else
+ * there is a choice of all).
  */
 export class Filters {
   #timer = 0;
+  #waiting = null; // ends the wait for what is being typed
 
   constructor(page, filters) {
     this.page = page;
@@ -43,7 +46,7 @@ export class Filters {
     this.element = h("form", form, first, others.length > 0 && toggle, others, this.clearButton);
     this.toggle = toggle;
     this.update(page.query);
-    page.signal.addEventListener("abort", () => clearTimeout(this.#timer));
+    page.signal.addEventListener("abort", () => this.#stopWaiting());
   }
 
   /** Return the parameters for the API. */
@@ -71,17 +74,18 @@ export class Filters {
       if (read() !== value) write(value);
     }
     this.clearButton.hidden = !this.isSet(query);
+    if (this.controls.slice(1).some(({ name }) => query[name])) this.#toggle(true);
   }
 
   /** Show or hide all filters but the first, where there is little room. */
-  #toggle() {
-    const isOpen = this.element.toggleAttribute("data-open");
+  #toggle(wanted) {
+    const isOpen = this.element.toggleAttribute("data-open", wanted);
     this.toggle.setAttribute("aria-expanded", String(isOpen));
   }
 
   #applySoon() {
     clearTimeout(this.#timer);
-    document.documentElement.dataset.ready = "false";
+    this.#waiting ??= wait();
     this.#timer = setTimeout(() => this.#apply(), APPLY_AFTER_MS);
   }
 
@@ -90,6 +94,13 @@ export class Filters {
     const values = Object.fromEntries(this.controls.map(({ name, read }) => [name, read()]));
     const isSame = this.controls.every(({ name }) => values[name] === (this.page.query[name] ?? ""));
     if (!isSame) this.page.setQuery({ ...values, cursor: "" });
+    this.#stopWaiting();
+  }
+
+  #stopWaiting() {
+    clearTimeout(this.#timer);
+    this.#waiting?.();
+    this.#waiting = null;
   }
 
   #clear() {
@@ -118,20 +129,22 @@ const KINDS = {
       },
     };
   },
-  choice: ({ options, several, all = "All" }) => {
-    const pairs = options.map((option) => (Array.isArray(option) ? option : [option, words(option)]));
-    const element = h(
-      "select",
-      { multiple: several },
-      [...(several ? [] : [["", all]]), ...pairs].map(([value, text]) => h("option", { value }, text)),
-    );
-    const read = () => [...element.selectedOptions].map((option) => option.value).join(",");
+  choice: ({ options, all = "All", initial = "" }) => {
+    const element = h("select", {}, initial ? null : optionElement(["", all]), options.map(optionElement));
+    const read = () => (element.value === initial ? "" : element.value);
     const write = (value) => {
-      for (const option of element.options) option.selected = value.split(",").includes(option.value);
+      const isKnown = [...element.options].some((option) => option.value === (value || initial));
+      if (!isKnown) element.append(optionElement([value, value.split(",").map(words).join(", ")])); // a link may name several
+      element.value = value || initial;
     };
     return { element, read, write };
   },
 };
+
+function optionElement(option) {
+  const [value, text] = Array.isArray(option) ? option : [option, words(option)];
+  return h("option", { value }, text);
+}
 
 function input(attributes) {
   const element = h("input", { autocomplete: "off", spellcheck: "false", ...attributes });

@@ -1,20 +1,21 @@
 // Tables of records: one row each, which is a card on a phone.
 
-import { h, keepingFocus, reconcile, setAttribute } from "../dom.js";
+import { focusWithin, h, keepingFocus, reconcile, setAttribute } from "../dom.js";
 
 const NEW_MS = 10_000;
 
 /**
  * A table. A column is {field, label, render(record)}, and optionally `value(record)` and `currency(record)`, the API's own text
  * for `data-value` and `data-currency`, `numeric`, and `header: true` for the one that names the row. `select` is a Selection;
- * `statusOf(record)` returns the row's `data-status`.
+ * `statusOf(record)` returns the row's `data-status`, `stateOf(record)` its `data-state`: what has been asked for and has no
+ * outcome yet.
  */
 export class ListTable {
   #records = new WeakMap();
 
-  constructor({ caption, columns, select, keyOf = (record) => record.id, statusOf = (record) => record.status }) {
+  constructor({ caption, columns, select, keyOf = (record) => record.id, statusOf = (record) => record.status, stateOf = () => undefined }) {
     this.columns = select ? [select.column(), ...columns] : columns;
-    Object.assign(this, { keyOf, statusOf });
+    Object.assign(this, { keyOf, statusOf, stateOf });
     this.body = h("tbody", { role: "rowgroup" });
     const headers = this.columns.map(({ field, label, numeric, heading }) =>
       h(
@@ -50,6 +51,18 @@ export class ListTable {
     if (row) this.#fill(row, record);
   }
 
+  /** Remove the rows that have a state, and whose record is not among these any more: that is their outcome. */
+  removeGone(records) {
+    const kept = new Set(records.map(this.keyOf));
+    const gone = [...this.body.children].filter((row) => row.dataset.state && !kept.has(row.dataset.id));
+    for (const row of gone) {
+      const neighbour = row.nextElementSibling ?? row.previousElementSibling ?? this.element;
+      const focused = row.contains(document.activeElement) ? document.activeElement : null;
+      row.remove();
+      if (focused) focusWithin(neighbour, focused.dataset.testid);
+    }
+  }
+
   rowOf(key) {
     return [...this.body.children].find((row) => row.dataset.id === key);
   }
@@ -75,8 +88,11 @@ export class ListTable {
 
   /** Fill the cells whose content has changed. A row whose action is under way is left alone: its answer fills it. */
   #fill(row, record) {
-    if (this.#records.get(row) === JSON.stringify(record) || row.querySelector("button[aria-busy]")) return;
-    this.#records.set(row, JSON.stringify(record));
+    const state = this.stateOf(record);
+    const content = JSON.stringify([record, state]);
+    if (this.#records.get(row) === content || row.querySelector("button[aria-busy]")) return;
+    this.#records.set(row, content);
+    setAttribute(row, "data-state", state);
     setAttribute(row, "data-status", this.statusOf(record));
     setAttribute(row, "data-version", record.version);
     keepingFocus(row, () => {
@@ -92,5 +108,6 @@ function fillCell(cell, column, record) {
   setAttribute(filled, "data-currency", column.currency?.(record));
   setAttribute(filled, "class", column.numeric ? "numeric" : null);
   filled.append(...[column.render(record)].flat().filter((child) => child !== null && child !== undefined));
+  filled.querySelector("details")?.toggleAttribute("open", cell.querySelector("details")?.open ?? false);
   if (!filled.isEqualNode(cell) || filled.querySelector("button")) cell.replaceWith(filled);
 }

@@ -21,7 +21,8 @@ const HOVERS = matchMedia("(hover: hover)");
  *
  * It follows changes unless `live` is false: by `updated_since` where `follows` is "changes", else ("page") by asking for the page
  * again. `alongside(signal)` reads what else belongs to the list, such as counts: at first, and whenever something has changed.
- * `shown(records)` is called when rows are shown; while `isHeld()`, new rows wait.
+ * `received(answer)` is called with each answer of the page before it is used, `shown(records)` when rows are shown; while
+ * `isHeld()`, new rows wait. A row with a state (ListTable) goes when its record does, even under the pointer or the focus.
  */
 export class LiveList {
   #records = [];
@@ -42,11 +43,12 @@ export class LiveList {
       live = true,
       follows = "changes",
       alongside = async () => {},
+      received = () => {},
       shown = () => {},
       isHeld = () => false,
     },
   ) {
-    Object.assign(this, { page, path, parameters, noun, emptyTexts, follows, alongside, shown, isHeld });
+    Object.assign(this, { page, path, parameters, noun, emptyTexts, follows, alongside, received, shown, isHeld });
     this.changes = new Changes(path);
     this.table = new ListTable(table);
     this.pager = new Pager(page);
@@ -141,8 +143,11 @@ export class LiveList {
   async #refresh(signal, { changes = [], anyway = false } = {}) {
     const answer = await get(this.path, { query: this.#query(), signal });
     if (!this.#isShown()) return;
+    this.received(answer);
+    this.table.removeGone(answer.results);
     const fresh = answer.results.filter(({ id }) => !this.table.rowOf(id));
-    if (anyway || (this.#isBeginning() && !this.#isHeld() && !this.#wouldMove(answer.results))) {
+    const isEmptied = this.#records.length > 0 && this.table.body.childElementCount === 0;
+    if (anyway || isEmptied || (this.#isBeginning() && !this.#isHeld() && !this.#wouldMove(answer.results))) {
       if (fresh.length) announceArrivals(fresh.length, this.noun);
       show(this.region, this.#show(answer, fresh));
       return;

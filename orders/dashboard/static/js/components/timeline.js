@@ -11,6 +11,11 @@ export class Timeline {
     this.element = h("ol", { hook: "timeline", class: "timeline" });
   }
 
+  /** The `sequence` of the last entry that is shown, 0 for none. */
+  get last() {
+    return this.#last;
+  }
+
   /** Show entries that come after those that are shown. */
   add(entries) {
     const fresh = entries.filter(({ sequence }) => sequence > this.#last);

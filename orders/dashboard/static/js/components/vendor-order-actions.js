@@ -1,12 +1,9 @@
 // The actions on a vendor order: exactly those that the API names in `available_actions`.
 
-import { change, get } from "../api.js";
-import { h } from "../dom.js";
-import { words } from "../format.js";
-import * as session from "../session.js";
+import { change } from "../api.js";
+import { actionButton, done, isConflict, outcomeOf, refusal } from "./action-button.js";
 import { whileBusy } from "./button.js";
 import { confirm, FormDialog, field } from "./dialog.js";
-import { toast } from "./messages.js";
 
 const TEXTS = { accept: "Accept", ship: "Ship", deliver: "Mark delivered", cancel: "Cancel" };
 const KINDS = {
@@ -21,7 +18,7 @@ const KINDS = {
  * read anew when somebody else was faster.
  */
 export function vendorOrderActions(page, vendorOrder, changed) {
-  const send = (action) => outcomeOf(vendorOrder, () => act(vendorOrder, action));
+  const send = (action) => outcomeOf(vendorOrder, pathOf(vendorOrder), () => act(vendorOrder, action));
   const performs = {
     accept: (button) => whileBusy(button, () => send("accept")),
     ship: () => ship(vendorOrder),
@@ -31,7 +28,7 @@ export function vendorOrderActions(page, vendorOrder, changed) {
   return vendorOrder.available_actions
     .filter((action) => action in performs)
     .map((action) =>
-      actionButton(
+      vendorOrderButton(
         TEXTS[action],
         { hook: `action-${action}`, class: `button ${KINDS[action]}` },
         { page, vendorOrder, changed, perform: performs[action] },
@@ -42,7 +39,7 @@ export function vendorOrderActions(page, vendorOrder, changed) {
 /** Return the button that corrects the tracking of a shipped vendor order; the API repeats `ship` for it. */
 export function correctTracking(page, vendorOrder, changed) {
   const attributes = { hook: "correct-tracking", class: "button" };
-  return actionButton("Correct tracking", attributes, {
+  return vendorOrderButton("Correct tracking", attributes, {
     page,
     vendorOrder,
     changed,
@@ -50,63 +47,21 @@ export function correctTracking(page, vendorOrder, changed) {
   });
 }
 
-/** Return what has changed between two versions of a vendor order, as a sentence. */
-export function difference(before, after) {
-  const name = `Order ${after.order_number}`;
-  if (before.status !== after.status) return `${name} is ${after.status} now, no longer ${before.status}.`;
-  if (before.order_status !== after.order_status)
-    return `${name} is ${after.order_status} now, no longer ${before.order_status}.`;
-  const fields = Object.keys(after).filter(
-    (key) => !["version", "updated_at"].includes(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]),
-  );
-  return fields.length
-    ? `${name} has changed: ${fields.map((key) => words(key).toLowerCase()).join(", ")}.`
-    : `${name} has not changed.`;
-}
-
-/** Return a button; `perform(button)` returns the outcome of its action, {now, kind, text}, {} for nothing done. */
-function actionButton(text, attributes, { page, vendorOrder, changed, perform }) {
-  const button = h(
-    "button",
-    { type: "button", "aria-label": `${text} order ${vendorOrder.order_number}`, ...attributes, onclick: press },
+function vendorOrderButton(text, attributes, { page, vendorOrder, ...action }) {
+  const vendor = page.person.role === "admin" ? `, vendor ${vendorOrder.vendor_id}` : "";
+  return actionButton(
     text,
+    { "aria-label": `${text} order ${vendorOrder.order_number}${vendor}`, ...attributes },
+    { page, ...action },
   );
-  async function press() {
-    const outcome = await perform(button);
-    if (outcome.now) changed(outcome.now);
-    if (outcome.text && session.current() === page.person) toast(outcome.kind, outcome.text);
-  }
-  return button;
 }
 
-async function outcomeOf(vendorOrder, work) {
-  try {
-    return done(await work());
-  } catch (problem) {
-    if (!problem.code) throw problem;
-    return refusal(vendorOrder, problem);
-  }
-}
-
-function done(now) {
-  return { now, kind: "ok", text: `Order ${now.order_number}: ${now.status}.` };
-}
-
-/** Return the outcome of a refused action. After a conflict the vendor order is read anew: somebody else was faster. */
-async function refusal(vendorOrder, problem) {
-  if (!isConflict(problem)) {
-    return { kind: "error", text: `${problem.detail}${problem.requestId ? ` (request ${problem.requestId})` : ""}` };
-  }
-  try {
-    const now = await get(`/vendor-orders/${vendorOrder.id}`);
-    return { now, kind: "error", text: `Not done. ${difference(vendorOrder, now)}` };
-  } catch {
-    return { kind: "error", text: `Not done. ${problem.detail}` };
-  }
+function pathOf({ id }) {
+  return `/vendor-orders/${id}`;
 }
 
 function act(vendorOrder, action, body) {
-  return change("POST", `/vendor-orders/${vendorOrder.id}/${action}`, { body, version: vendorOrder.version });
+  return change("POST", `${pathOf(vendorOrder)}/${action}`, { body, version: vendorOrder.version });
 }
 
 async function isCancelConfirmed({ order_number: orderNumber }) {
@@ -147,11 +102,7 @@ async function sendShipment(vendorOrder, { tracking_url: url, ...values }) {
   try {
     return done(await act(vendorOrder, "ship", url.trim() ? { ...values, tracking_url: url.trim() } : values));
   } catch (problem) {
-    if (isConflict(problem)) return refusal(vendorOrder, problem);
+    if (isConflict(problem)) return refusal(vendorOrder, pathOf(vendorOrder), problem);
     throw problem;
   }
-}
-
-function isConflict({ status }) {
-  return status === 409 || status === 412;
 }

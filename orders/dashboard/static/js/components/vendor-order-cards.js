@@ -1,4 +1,5 @@
-// The parts of a vendor order's page: items, address, shipment, and the other fields. Hooks are `field-<API field>`.
+// The parts of a vendor order's page, some of them also of an order's: items, address, shipment, and the other fields. Hooks are
+// `field-<API field>`.
 
 import { h, show } from "../dom.js";
 import { amount, countryName, number, time } from "../format.js";
@@ -6,9 +7,9 @@ import { copyText } from "./copy.js";
 import { ListTable } from "./list-table.js";
 import { toast } from "./messages.js";
 
-/** The items with their discounts, and the sums. */
+/** The items with their discounts, and the sums. `hasVendors` adds the vendor of each item. */
 export class ItemsCard {
-  constructor() {
+  constructor({ hasVendors = false } = {}) {
     const price = (field, label) => ({
       field,
       label,
@@ -22,6 +23,9 @@ export class ItemsCard {
       columns: [
         { field: "name", label: "Item", header: true, render: ({ name }) => name },
         { field: "sku", label: "SKU", value: ({ sku }) => sku, render: ({ sku }) => sku },
+        ...(hasVendors
+          ? [{ field: "vendor_id", label: "Vendor", value: (item) => item.vendor_id, render: (item) => item.vendor_id }]
+          : []),
         {
           field: "quantity",
           label: "Quantity",
@@ -48,7 +52,7 @@ export class ItemsCard {
         pair(["Coupon ", h("code", {}, code)], amount(off, currency, { hook: "field-coupons", "data-code": code })),
       ),
       sum("total", "Total", total),
-      sum("platform_discount", "Borne by the platform", platformDiscount),
+      platformDiscount !== undefined && sum("platform_discount", "Borne by the platform", platformDiscount),
     );
   }
 }
@@ -158,12 +162,13 @@ function addressLines({ name, line1, line2, city, state, postal_code: postalCode
   );
 }
 
-function pair(term, ...description) {
+/** Return a term of a list and its description. */
+export function pair(term, ...description) {
   return h("div", {}, h("dt", {}, term), h("dd", {}, description));
 }
 
 /** Return whether a link may lead out: https, without user info. The API takes no others. */
-function isSafe(url) {
+export function isSafe(url) {
   if (!URL.canParse(url ?? "")) return false;
   const { protocol, username, password } = new URL(url);
   return protocol === "https:" && !username && !password;
