@@ -90,7 +90,8 @@ async function problemOf(response) {
   }
 }
 
-function unreachable() {
+/** Return the problem of a connection that failed or broke. */
+export function unreachable() {
   const detail = "The service cannot be reached. Check your connection.";
   return new ProblemError({ code: "unreachable", detail, retryAfter: UNREACHABLE_RETRY_SECONDS });
 }
