@@ -72,6 +72,13 @@ def test_the_documentation_finds_its_assets_below_a_root_path(shop: World) -> No
     assert client.get("/api/schema").json()["servers"][0]["url"] == ROOT
 
 
+def test_the_dashboard_finds_its_assets_below_a_root_path(shop: World) -> None:
+    client = shop.customer().http
+    for link in links(client.get("/dashboard/coupons/new")):
+        assert client.get(outside(link)).status_code == 200, link
+    assert client.get("/dashboard/").headers["location"] == f"{ROOT}/dashboard"
+
+
 def test_the_schema_below_a_root_path_is_another_one(shop: World, world: World) -> None:
     here, there = (one.customer().http.get("/api/schema").headers["etag"] for one in (shop, world))
     assert here != there

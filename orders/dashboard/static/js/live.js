@@ -35,6 +35,30 @@ export async function follow(ask, { signal, setState, pause = PAUSE_MS }) {
   }
 }
 
+/** Return a function that runs `read(signal)`: once more if it is called meanwhile, and again until it succeeds. */
+export function repeated(read, signal) {
+  let isDue = false;
+  let isRunning = false;
+  return async () => {
+    isDue = true;
+    if (isRunning) return;
+    isRunning = true;
+    for (let failures = 0; isDue && !signal.aborted; ) {
+      isDue = false;
+      try {
+        await read(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!error.code) reportError(error);
+        isDue = true;
+        failures += 1;
+        await retryLater(failures, error, signal, () => {});
+      }
+    }
+    isRunning = false;
+  };
+}
+
 /** Wait with "offline" after the n-th failure in a row: longer each time, up to 30 s, and not less than Retry-After. */
 export async function retryLater(failures, error, signal, setState) {
   setState("offline");

@@ -25,7 +25,7 @@ export async function load(region, work, page) {
   }, LOADING_AFTER_MS);
   try {
     const content = await work(signal);
-    if (!signal.aborted) show(region, content);
+    if (!signal.aborted && region.isConnected) show(region, content);
   } catch (error) {
     if (!signal.aborted) show(region, failed(error, () => load(region, work, page), signal));
   } finally {

@@ -1,6 +1,6 @@
 // Questions in native dialogs. A dialog is made for one question, and removed when it closes; the browser gives the focus back.
 
-import { h } from "../dom.js";
+import { focusWithin, h } from "../dom.js";
 import { whileBusy } from "./button.js";
 
 let count = 0;
@@ -32,9 +32,13 @@ export class FormDialog {
   /** Ask, and return what `submit` has returned, undefined when the question was left. */
   ask() {
     const opener = document.activeElement;
+    const place = opener.closest("[data-id]");
     document.body.append(this.dialog);
     this.dialog.showModal();
-    return new Promise((resolve) => (this.answer = resolve)).finally(() => opener?.isConnected && opener.focus());
+    return new Promise((resolve) => (this.answer = resolve)).finally(() => {
+      if (opener.isConnected) opener.focus();
+      else if (place?.isConnected) focusWithin(place, opener.dataset.testid); // a change by somebody else has replaced it
+    });
   }
 
   close() {

@@ -51,7 +51,7 @@ export class ListTable {
 
   #create(record, isNew) {
     const cells = this.columns.map(({ field, header }) =>
-      h(header ? "th" : "td", { hook: `cell-${field}`, role: header ? "rowheader" : "cell", scope: header && "row" }),
+      h(header ? "th" : "td", { hook: `cell-${field}`, "data-field": field, role: header ? "rowheader" : "cell", scope: header && "row" }),
     );
     const row = h("tr", { hook: "row", role: "row", "data-id": this.keyOf(record), "data-new": isNew && "true" }, cells);
     if (isNew) setTimeout(() => row.removeAttribute("data-new"), NEW_MS);

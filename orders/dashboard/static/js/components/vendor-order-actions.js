@@ -10,27 +10,28 @@ import { toast } from "./messages.js";
 
 const TEXTS = { accept: "Accept", ship: "Ship", deliver: "Mark delivered", cancel: "Cancel" };
 const KINDS = { accept: "button-primary", ship: "button-primary", deliver: "button-primary", cancel: "button-quiet button-danger-quiet" };
-const SHIPMENT_FIELDS = ["carrier", "tracking_number", "tracking_url"];
 
 /**
  * Return the buttons of a vendor order's actions. `changed(vendorOrder)` gets it as the API returns it afterwards, or as it is
  * read anew when somebody else was faster.
  */
 export function vendorOrderActions(page, vendorOrder, changed) {
-  const works = {
-    accept: () => send(vendorOrder, "accept"),
+  const send = (action) => outcomeOf(vendorOrder, () => act(vendorOrder, action));
+  const performs = {
+    accept: (button) => whileBusy(button, () => send("accept")),
     ship: () => ship(vendorOrder),
-    deliver: () => send(vendorOrder, "deliver"),
-    cancel: () => cancel(vendorOrder),
+    deliver: (button) => whileBusy(button, () => send("deliver")),
+    cancel: async (button) => ((await isCancelConfirmed(vendorOrder)) ? whileBusy(button, () => send("cancel")) : {}),
   };
-  const named = vendorOrder.available_actions.filter((action) => action in works);
-  return named.map((action) => actionButton(page, vendorOrder, { action, work: works[action], changed }));
+  return vendorOrder.available_actions
+    .filter((action) => action in performs)
+    .map((action) => actionButton(TEXTS[action], { hook: `action-${action}`, class: `button ${KINDS[action]}` }, { page, vendorOrder, changed, perform: performs[action] }));
 }
 
 /** Return the button that corrects the tracking of a shipped vendor order; the API repeats `ship` for it. */
 export function correctTracking(page, vendorOrder, changed) {
   const attributes = { hook: "correct-tracking", class: "button" };
-  return withOutcome("Correct tracking", attributes, { page, vendorOrder, changed, work: () => ship(vendorOrder, "Save") });
+  return actionButton("Correct tracking", attributes, { page, vendorOrder, changed, perform: () => ship(vendorOrder, { isCorrection: true }) });
 }
 
 /** Return what has changed between two versions of a vendor order, as a sentence. */
@@ -42,35 +43,33 @@ export function difference(before, after) {
   return fields.length ? `${name} has changed: ${fields.map((key) => words(key).toLowerCase()).join(", ")}.` : `${name} has not changed.`;
 }
 
-function actionButton(page, vendorOrder, { action, work, changed }) {
-  const attributes = { hook: `action-${action}`, class: `button ${KINDS[action]}`, "aria-label": `${TEXTS[action]} order ${vendorOrder.order_number}` };
-  return withOutcome(TEXTS[action], attributes, { page, vendorOrder, work, changed });
-}
-
-/** Return a button whose work returns the changed vendor order, undefined for nothing done, or throws a ProblemError. */
-function withOutcome(text, attributes, { page, vendorOrder, work, changed }) {
-  const element = h("button", { type: "button", ...attributes, onclick: press }, text);
+/** Return a button; `perform(button)` returns the outcome of its action, {now, kind, text}, {} for nothing done. */
+function actionButton(text, attributes, { page, vendorOrder, changed, perform }) {
+  const button = h("button", { type: "button", "aria-label": `${text} order ${vendorOrder.order_number}`, ...attributes, onclick: press }, text);
   async function press() {
-    const outcome = await whileBusy(element, () => outcomeOf(vendorOrder, work));
+    const outcome = await perform(button);
     if (outcome.now) changed(outcome.now);
     if (outcome.text && session.current() === page.person) toast(outcome.kind, outcome.text);
   }
-  return element;
+  return button;
 }
 
 async function outcomeOf(vendorOrder, work) {
   try {
-    const now = await work();
-    return now ? { now, kind: "ok", text: `Order ${now.order_number}: ${now.status}.` } : {};
+    return done(await work());
   } catch (problem) {
     if (!problem.code) throw problem;
     return refusal(vendorOrder, problem);
   }
 }
 
+function done(now) {
+  return { now, kind: "ok", text: `Order ${now.order_number}: ${now.status}.` };
+}
+
 /** Return the outcome of a refused action. After a conflict the vendor order is read anew: somebody else was faster. */
 async function refusal(vendorOrder, problem) {
-  if (![409, 412].includes(problem.status)) {
+  if (!isConflict(problem)) {
     return { kind: "error", text: `${problem.detail}${problem.requestId ? ` (request ${problem.requestId})` : ""}` };
   }
   try {
@@ -81,45 +80,41 @@ async function refusal(vendorOrder, problem) {
   }
 }
 
-function send(vendorOrder, action, body) {
+function act(vendorOrder, action, body) {
   return change("POST", `/vendor-orders/${vendorOrder.id}/${action}`, { body, version: vendorOrder.version });
 }
 
-async function cancel(vendorOrder) {
-  const answer = await confirm({
-    title: `Cancel order ${vendorOrder.order_number}?`,
-    text: "Your part of the order is refunded, and its stock is released. This cannot be undone.",
-    yes: "Cancel the order",
-  });
-  return answer && send(vendorOrder, "cancel");
+async function isCancelConfirmed({ order_number: orderNumber }) {
+  const text = "This part of the order is refunded, and its stock is released. It cannot be undone.";
+  return (await confirm({ title: `Cancel order ${orderNumber}?`, text, yes: "Cancel the order" })) !== undefined;
 }
 
-async function ship(vendorOrder, submitText = "Ship") {
+async function ship(vendorOrder, { isCorrection = false } = {}) {
   const dialog = new FormDialog({
     hook: "ship-dialog",
-    title: `${submitText === "Ship" ? "Ship" : "Correct the tracking of"} order ${vendorOrder.order_number}`,
+    title: `${isCorrection ? "Correct the tracking of" : "Ship"} order ${vendorOrder.order_number}`,
     fields: [
       field({ name: "carrier", label: "Carrier", hook: "ship-carrier", value: vendorOrder.carrier }),
       field({ name: "tracking_number", label: "Tracking number", hook: "ship-tracking-number", value: vendorOrder.tracking_number }),
       field({ name: "tracking_url", label: "Tracking link (optional)", hook: "ship-tracking-url", type: "url", value: vendorOrder.tracking_url, hint: "Begins with https://" }),
     ],
     submitHook: "ship-submit",
-    submitText,
+    submitText: isCorrection ? "Save" : "Ship",
     submit: (values) => sendShipment(vendorOrder, values),
   });
-  const result = await dialog.ask();
-  if (result?.conflict) throw result.conflict;
-  return result?.now;
+  return (await dialog.ask()) ?? {};
 }
 
-/** Send a shipment: a conflict closes the dialog, other refusals are shown in it. */
-async function sendShipment(vendorOrder, values) {
-  const given = SHIPMENT_FIELDS.filter((name) => name !== "tracking_url" || values[name].trim());
-  const body = Object.fromEntries(given.map((name) => [name, values[name].trim()]));
+/** Send a shipment and return the outcome. A conflict closes the dialog; other refusals are thrown, and shown in it. */
+async function sendShipment(vendorOrder, { tracking_url: url, ...values }) {
   try {
-    return { now: await send(vendorOrder, "ship", body) };
+    return done(await act(vendorOrder, "ship", url.trim() ? { ...values, tracking_url: url.trim() } : values));
   } catch (problem) {
-    if ([409, 412].includes(problem.status)) return { conflict: problem };
+    if (isConflict(problem)) return refusal(vendorOrder, problem);
     throw problem;
   }
+}
+
+function isConflict({ status }) {
+  return status === 409 || status === 412;
 }

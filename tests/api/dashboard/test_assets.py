@@ -1,0 +1,104 @@
+"""The assets of the dashboard: immutable below a hash of their content, compressed, and complete."""
+
+import re
+from pathlib import PurePosixPath
+
+import httpx
+import pytest
+
+from tests.api.dashboard.test_document import assert_dashboard_headers
+from tests.support.dashboard import assets, assets_root
+from tests.support.problem import problem
+from tests.support.world import World
+
+MAX_FIRST_LOAD_BYTES = 400 * 1024
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+IMPORT = re.compile(r"""^import [^;]*?"(\.[^"]+)";$""", re.MULTILINE)
+
+
+def bytes_on_the_wire(client: httpx.Client, path: str) -> int:
+    """Return the size of a compressed response, its headers included."""
+    with client.stream("GET", path, headers={"Accept-Encoding": "br"}) as answer:
+        body = sum(len(part) for part in answer.iter_raw())
+        return body + sum(len(name) + len(value) + 4 for name, value in answer.headers.raw)
+
+
+def test_every_asset_of_the_document_is_immutable_and_has_its_type(either_world: World) -> None:
+    client = either_world.customer().http
+    for path in assets(client):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["content-type"] == CONTENT_TYPES[PurePosixPath(path).suffix]
+        assert_dashboard_headers(answer)
+
+
+def test_the_first_load_has_every_module_that_it_imports(world: World) -> None:
+    """A module that is not preloaded would be found by the browser only after the modules that import it."""
+    client = world.customer().http
+    loaded = {path for path in assets(client) if path.endswith(".js")}
+    imported = {
+        httpx.URL(path).join(reference).path for path in loaded for reference in IMPORT.findall(client.get(path).text)
+    }
+    main = f"{assets_root(client)}/js/main.js"
+    assert imported | {main} == loaded
+
+
+def test_the_first_load_is_at_most_400_kib_on_the_wire(world: World) -> None:
+    client = world.customer().http
+    sizes = {path: bytes_on_the_wire(client, path) for path in ["/dashboard", *assets(client)]}
+    assert sum(sizes.values()) <= MAX_FIRST_LOAD_BYTES, sizes
+
+
+def test_the_charts_are_served_and_not_part_of_the_first_load(world: World) -> None:
+    client = world.customer().http
+    path = f"{assets_root(client)}/vendor/chart.js"
+    assert "Chart" in client.get(path).text
+    assert path not in assets(client)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dashboard/assets",
+        "/dashboard/assets/",
+        "/dashboard/assets/0123456789abcdef01234567/js/main.js",
+        "{root}",
+        "{root}/",
+        "{root}/js",
+        "{root}/index.html",
+        "{root}/js/nothing.js",
+        "{root}/js/../../views.py",
+        "{root}/..%2f..%2fviews.py",
+        "{root}/js/main.js/",
+        "{root}/js/main.js%00",
+    ],
+)
+def test_any_other_asset_is_not_found(either_world: World, path: str) -> None:
+    client = either_world.customer().http
+    answer = client.get(path.format(root=assets_root(client)))
+    problem_path = answer.request.url.path
+    assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-store"), problem_path
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert_dashboard_headers(answer)
+
+
+def test_another_release_is_told_apart_by_its_hash(world: World, second_world: World) -> None:
+    """All processes of a release name the same assets."""
+    first, second = (one.customer().http.get("/dashboard").headers["etag"] for one in (world, second_world))
+    assert first == second
+    client = world.customer().http
+    folder, _, digest = assets_root(client).rpartition("/")
+    problem(client.get(f"{folder}/{digest[:-1]}x/js/main.js"), 404, "not_found")
+
+
+def test_no_asset_is_compressed_in_vain(world: World) -> None:
+    client = world.customer().http
+    for path in assets(client):
+        plain, coded = (len(client.get(path, headers={"Accept-Encoding": c}).content) for c in ("identity", "br"))
+        assert plain == coded  # the client decodes it
+        assert bytes_on_the_wire(client, path) < plain + 1200
