@@ -30,7 +30,7 @@ export async function load(region, work, page) {
     if (!signal.aborted) show(region, failed(error, () => load(region, work, page), signal));
   } finally {
     clearTimeout(timer);
-    if (!own.signal.aborted) page.main.removeAttribute("aria-busy");
+    if (!page.main.querySelector("[data-testid=loading]")) page.main.removeAttribute("aria-busy"); // no other part loads
     done();
   }
 }
