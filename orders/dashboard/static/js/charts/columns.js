@@ -18,13 +18,14 @@ export function count(field, label) {
 
 /** Return a column of texts. */
 export function text(field, label, { words = (value) => value, header = false } = {}) {
-  return { field, label, header, value: (row) => row[field], render: (row) => (row[field] === null ? NOTHING : words(row[field])) };
+  const render = (row) => (row[field] === null ? NOTHING : words(row[field]));
+  return { field, label, header, value: (row) => row[field], render };
 }
 
-/** Return a column of durations in seconds. */
+/** Return a column of durations in seconds, which not every row has. */
 export function duration(field, label) {
-  const isThere = (value) => value !== null && value !== undefined;
-  return { field, label, numeric: true, value: (row) => row[field], render: (row) => (isThere(row[field]) ? durationText(row[field]) : NOTHING) };
+  const render = (row) => (Number.isInteger(row[field]) ? durationText(row[field]) : NOTHING);
+  return { field, label, numeric: true, value: (row) => row[field], render };
 }
 
 /** The columns that say which time a row is of. */

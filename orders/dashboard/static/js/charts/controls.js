@@ -23,8 +23,8 @@ export class Controls {
     this.currency = select("currency", () => page.setQuery({ currency: this.currency.value }));
     this.timezone = select("timezone", () => page.setQuery({ timezone: this.timezone.value }));
     this.timezone.append(...zoneGroups());
-    this.vendor = h("input", { hook: "vendor", id: "vendor", type: "text", maxlength: 64, list: "vendors", placeholder: "All vendors", autocomplete: "off", spellcheck: "false" });
-    for (const event of ["input", "change"]) this.vendor.addEventListener(event, () => this.#applySoon(() => ({ vendor: this.vendor.value.trim() })));
+    this.vendor = textField("vendor", { maxlength: 64, list: "vendors", placeholder: "All vendors" });
+    for (const event of ["input", "change"]) this.vendor.addEventListener(event, () => this.#applySoon(() => this.#chosenVendor));
     this.vendorIds = h("datalist", { id: "vendors" });
     this.dates = [filter("From", this.from), filter("To", this.to)];
     const forAdmins = page.person.role === "admin" && filter("Vendor", this.vendor, this.vendorIds);
@@ -67,6 +67,10 @@ export class Controls {
     this.vendorIds.replaceChildren(...[...this.#vendors].sort().map((value) => h("option", { value })));
   }
 
+  get #chosenVendor() {
+    return { vendor: this.vendor.value.trim() };
+  }
+
   #chooseRange() {
     const { value } = this.range;
     if (value === "custom") this.page.setQuery({ range: value, from: this.from.value, to: this.to.value });
@@ -75,6 +79,7 @@ export class Controls {
 
   /** Apply both dates; the one that has not been changed follows where it would lie on the wrong side. */
   #chooseDates(changed) {
+    this.#forget();
     if (!changed.value || !changed.validity.valid) return;
     if (this.from.value > this.to.value) (changed === this.from ? this.to : this.from).value = changed.value;
     this.#applySoon(() => ({ range: "custom", from: this.from.value, to: this.to.value }));
@@ -99,7 +104,7 @@ export class Controls {
 
   #submit(event) {
     event.preventDefault();
-    this.#apply({ vendor: this.vendor.value.trim() });
+    if (this.page.person.role === "admin") this.#apply(this.#chosenVendor);
   }
 }
 
@@ -111,13 +116,18 @@ function dateField(hook, onchange) {
   return h("input", { hook, id: hook, type: "date", min: FIRST_DATE, max: LAST_DATE, required: true, onchange });
 }
 
+function textField(hook, attributes) {
+  return h("input", { hook, id: hook, type: "text", autocomplete: "off", spellcheck: "false", ...attributes });
+}
+
 function filter(label, field, ...more) {
   return h("div", { class: "filter" }, h("label", { for: field.id }, label), field, more);
 }
 
 function fill(element, pairs, chosen) {
   const present = [...element.options].map(({ value }) => value).join();
-  if (present !== pairs.map(([value]) => value).join()) element.replaceChildren(...pairs.map(([value, words]) => h("option", { value }, words)));
+  const isSame = present === pairs.map(([value]) => value).join();
+  if (!isSame) element.replaceChildren(...pairs.map(([value, words]) => h("option", { value }, words)));
   choose(element, chosen);
 }
 

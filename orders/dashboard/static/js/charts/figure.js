@@ -15,7 +15,7 @@ const APART = "Dashed or pale: not complete, because it is not over yet or the r
 /**
  * A figure as the modules in `figures/` define it: {hook, title, about, size, report, none, columns, keyOf, read}. `read(reports)` returns
  * `rows`, none for nothing to show; `query`, the parameters of their report; and the `sentence` that says what the drawing shows, with
- * `configure` for Drawing, or an `element` that is the drawing. `notes` are sentences below it.
+ * `configure` for Drawing, or an `element` that is the drawing. `notes` are sentences below it, each an array of nodes.
  */
 export class Figure {
   #drawing = null;
@@ -28,11 +28,9 @@ export class Figure {
     this.table.element.id = `${hook}-table`;
     this.table.element.hidden = true;
     this.table.element.querySelector("table").dataset.testid = `${hook}-table`;
-    this.toggle = h(
-      "button",
-      { hook: `${hook}-table-toggle`, type: "button", class: "button", "aria-expanded": "false", "aria-controls": `${hook}-table`, "aria-label": `Table: ${title}`, onclick: () => this.#toggleTable() },
-      "Table",
-    );
+    const controls = { "aria-expanded": "false", "aria-controls": `${hook}-table`, "aria-label": `Table: ${title}` };
+    const onclick = () => this.#toggleTable();
+    this.toggle = h("button", { hook: `${hook}-table-toggle`, type: "button", class: "button", ...controls, onclick }, "Table");
     this.csv = button("CSV", { hook: `${hook}-csv`, "aria-label": `CSV: ${title}` }, () => this.#save());
     this.actions = h("div", { class: "actions", hidden: true }, this.toggle, this.csv);
     const words = h("div", {}, h("h2", {}, title), h("p", { class: "muted" }, about));
@@ -98,7 +96,8 @@ export class Figure {
 
   async #save() {
     try {
-      await saveFile(`/analytics/${this.definition.report}`, { query: { ...this.#answer.query, format: "csv" }, signal: this.page.signal });
+      const query = { ...this.#answer.query, format: "csv" };
+      await saveFile(`/analytics/${this.definition.report}`, { query, signal: this.page.signal });
     } catch (problem) {
       if (!problem.code) throw problem;
       toast("error", problem.detail);

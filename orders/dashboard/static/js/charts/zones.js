@@ -28,7 +28,8 @@ export function zoneGroups() {
     if (name !== own && name.includes("/")) groups.set(continent, [...(groups.get(continent) ?? []), name]);
   }
   const first = [...new Set([own, "UTC"])].map((zone) => option(zone, zone === own ? `${textOf(zone)} (this browser’s)` : zone));
-  return [...first, ...[...groups].map(([continent, zones]) => h("optgroup", { label: continent }, zones.sort().map((zone) => option(zone, cityOf(zone)))))];
+  const others = [...groups].map(([label, zones]) => h("optgroup", { label }, zones.sort().map((zone) => option(zone, cityOf(zone)))));
+  return [...first, ...others];
 }
 
 function option(value, text) {

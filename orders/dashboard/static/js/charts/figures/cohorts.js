@@ -1,6 +1,7 @@
 // How many customers of each month came back: a table whose cells are the darker the more did.
 
 import { h } from "../../dom.js";
+import { counted } from "../../format.js";
 import { count, text } from "../columns.js";
 import { percentOf } from "../decimals.js";
 import { cohortMonths, isPresentMonth } from "../ranges.js";
@@ -15,7 +16,11 @@ export default {
   size: "wide",
   report: "cohorts",
   none: "No customer ordered for the first time in these months.",
-  columns: [text("month", "First order", { words: monthText, header: true }), count("offset", "Months later"), count("customers", "Customers")],
+  columns: [
+    text("month", "First order", { words: monthText, header: true }),
+    count("offset", "Months later"),
+    count("customers", "Customers"),
+  ],
   keyOf: ({ month, offset }) => `${month}+${offset}`,
   read,
 };
@@ -39,27 +44,32 @@ function heatMap(cohorts) {
     h("tbody", {}, cohorts.map((cohort) => rowOf(cohort, most))),
   );
   const drawing = h("div", { role: "img", "aria-label": sentenceOf(cohorts) }, table);
-  return h("div", { class: "table-region", role: "region", "aria-label": "Customers by months since their first order", tabindex: "0" }, drawing);
+  const label = "Customers by months since their first order";
+  return h("div", { class: "table-region", role: "region", "aria-label": label, tabindex: "0" }, drawing);
 }
 
 function rowOf({ month, customers, active }, most) {
   const cells = active.slice(1).map((again, index) => cellOf(again, customers, { most, isOver: !isPresentMonth(month, index + 1) }));
-  return h("tr", {}, h("th", {}, monthText(month)), h("td", {}, countText(customers)), cells);
+  return h("tr", {}, h("th", {}, monthText(month)), h("td", { "data-value": customers }, countText(customers)), cells);
 }
 
 /** Return a cell: the larger its share is of the largest one, the darker. */
 function cellOf(again, customers, { most, isOver }) {
   const share = percentOf(again, customers);
-  if (share === null) return h("td", { class: "muted" }, "–");
+  if (share === null) return h("td", { class: "muted", "data-value": again }, "–");
   const shade = again && Math.ceil((again / customers / most) * SHADES);
-  return h("td", { class: `heat heat-${shade}`, "data-complete": String(isOver), title: `${countText(again)} customers` }, percentText(share));
+  const attributes = { class: `heat heat-${shade}`, "data-value": again, "data-complete": String(isOver), title: counted(again, "customer") };
+  return h("td", attributes, percentText(share));
 }
 
 function sentenceOf(cohorts) {
-  const first = cohorts.reduce((sum, { customers }) => sum + customers, 0);
   const followed = cohorts.filter(({ active }) => active.length > 1);
-  const [were, came] = [followed.reduce((sum, { customers }) => sum + customers, 0), followed.reduce((sum, { active }) => sum + active[1], 0)];
-  const share = percentOf(came, were);
+  const share = percentOf(sum(followed.map(({ active }) => active[1])), sum(followed.map(({ customers }) => customers)));
   const again = share === null ? "" : ` ${percentText(share)} of those of past months ordered in the month after.`;
-  return `${countText(first)} customers ordered for the first time, from ${monthText(cohorts[0].month)} to ${monthText(cohorts.at(-1).month)}.${again}`;
+  const months = `from ${monthText(cohorts[0].month)} to ${monthText(cohorts.at(-1).month)}`;
+  return `${countText(sum(cohorts.map(({ customers }) => customers)))} customers ordered for the first time ${months}.${again}`;
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, one) => total + one, 0);
 }

@@ -1,6 +1,6 @@
 // Sales to new and to returning customers, by time.
 
-import { counted } from "../../format.js";
+import { counted, number } from "../../format.js";
 import { count, text, TIMES } from "../columns.js";
 import { overTime } from "../configurations.js";
 import { hasAny, percentOf } from "../decimals.js";
@@ -49,8 +49,7 @@ async function read(reports) {
 
 function notesOf(orderCounts) {
   const most = orderCounts.at(-1).orders;
-  const texts = orderCounts
-    .filter(({ customers }) => customers > 0)
-    .map(({ orders, customers }) => `${orders === most ? `${orders} or more orders` : counted(orders, "order")}: ${countText(customers)}`);
-  return [`Customers of all time with ${texts.join(", ")}.`];
+  const wordsOf = (orders) => (orders === most ? `${orders} or more orders` : counted(orders, "order"));
+  const counts = orderCounts.filter(({ customers }) => customers > 0);
+  return [["Customers of all time with ", counts.map(({ orders, customers }, index) => [index ? ", " : "", `${wordsOf(orders)}: `, number(customers)]), "."]];
 }

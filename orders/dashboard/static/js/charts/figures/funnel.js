@@ -1,6 +1,6 @@
 // How far the orders have got that were placed in the range.
 
-import { words } from "../../format.js";
+import { number, words } from "../../format.js";
 import { count, duration, text } from "../columns.js";
 import { ranked } from "../configurations.js";
 import { percentOf } from "../decimals.js";
@@ -51,5 +51,6 @@ function shareText(orders, placed) {
 
 function notesOf(cancelledBy) {
   const roles = Object.entries(cancelledBy).filter(([, orders]) => orders > 0);
-  return roles.length ? [`Cancelled by: ${roles.map(([role, orders]) => `${role} ${countText(orders)}`).join(", ")}.`] : [];
+  const texts = roles.map(([role, orders], index) => [index ? ", " : "", `${role} `, number(orders)]);
+  return roles.length ? [["Cancelled by ", texts, "."]] : [];
 }
