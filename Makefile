@@ -71,6 +71,7 @@ check: install ## Check lint, types, import layers, security, settings; migratio
 	$(BIN)/ruff format --check .
 	$(WITH_SETTINGS) $(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/biome check
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asgi_app orders clients messaging compose
 	$(WITH_SETTINGS) $(WITH_SECRETS) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run

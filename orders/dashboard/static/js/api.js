@@ -18,7 +18,9 @@ export class ProblemError extends Error {
 
   /** Return the reasons by field: {"carrier": "…"} for an error at "/carrier". */
   byField() {
-    return Object.fromEntries(this.errors.map(({ pointer, detail }) => [pointer.replace(/^\//, "").replaceAll("/", "."), detail]));
+    return Object.fromEntries(
+      this.errors.map(({ pointer, detail }) => [pointer.replace(/^\//, "").replaceAll("/", "."), detail]),
+    );
   }
 }
 
@@ -39,7 +41,11 @@ export async function file(path, { query = {}, signal } = {}) {
 }
 
 /** Send a request and return its response, which is a success. Throw ProblemError, or an AbortError once `signal` is aborted. */
-export async function send(method, path, { query = {}, body, version, headers = {}, signal, token = session.bearer(), timeout = TIMEOUT_MS } = {}) {
+export async function send(
+  method,
+  path,
+  { query = {}, body, version, headers = {}, signal, token = session.bearer(), timeout = TIMEOUT_MS } = {},
+) {
   const limits = [signal, timeout && AbortSignal.timeout(timeout)].filter(Boolean);
   const sent = { Authorization: `Bearer ${token}`, ...headers };
   if (body !== undefined) sent["Content-Type"] = "application/json";

@@ -57,10 +57,14 @@ export function keepingFocus(element, change) {
   if (focused && !focused.isConnected) focusWithin(element, focused.dataset.testid);
 }
 
-/** Focus the element of this hook, else the first link, button or field, else the element itself. */
-export function focusWithin(element, hook) {
-  const usable = [...element.querySelectorAll("a[href], button, input, select, summary")].filter((one) => !one.disabled);
-  const found = usable.find((one) => one.dataset.testid === hook) ?? usable[0] ?? element;
+/** Focus the element of this hook, else one of its kind (`action-…`), else the first that can be used, else `element`. */
+export function focusWithin(element, hook = "") {
+  const kind = `${hook.split("-")[0]}-`;
+  const usable = [...element.querySelectorAll("a[href], button, input, select, summary")].filter(
+    (one) => !one.disabled,
+  );
+  const ofHook = usable.find((one) => one.dataset.testid === hook);
+  const found = ofHook ?? usable.find((one) => one.dataset.testid?.startsWith(kind)) ?? usable[0] ?? element;
   if (found === element) element.tabIndex = -1;
   found.focus({ preventScroll: true });
 }

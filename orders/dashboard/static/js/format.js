@@ -8,7 +8,11 @@ const SHORT = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeStyle: 
 const WHOLE = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 20 });
 const AGO = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto", style: "short" });
 const COUNTRIES = new Intl.DisplayNames(["en"], { type: "region" });
-const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60]];
+const UNITS = [
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+];
 const MAX_RELATIVE_SECONDS = 30 * 86_400;
 const TICK_MS = 15_000;
 const currencies = new Map();
@@ -26,7 +30,11 @@ export function amountText(value, currency) {
 
 /** Return an element with an amount. `attributes` are those of `h`. */
 export function amount(value, currency, attributes = {}) {
-  return h("span", { class: "number", "data-value": value, "data-currency": currency, ...attributes }, amountText(value, currency));
+  return h(
+    "span",
+    { class: "number", "data-value": value, "data-currency": currency, ...attributes },
+    amountText(value, currency),
+  );
 }
 
 /** Return an element with a number. */

@@ -66,7 +66,7 @@ export async function retryLater(failures, error, signal, setState) {
   await changed(signal, Math.max(growing, (error?.retryAfter ?? 0) * (error?.status ? 1000 : 0)));
 }
 
-/** Wait until the page is hidden or seen, the connection is back, `signal` is aborted, or the time is up. */
+/** Wait until the page is hidden or seen, the connection is lost or back, `signal` is aborted, or the time is up. */
 export function changed(signal, milliseconds) {
   return new Promise((resolve) => {
     const ended = new AbortController();
@@ -79,6 +79,7 @@ export function changed(signal, milliseconds) {
     const options = { signal: ended.signal };
     document.addEventListener("visibilitychange", end, options);
     window.addEventListener("online", end, options);
+    window.addEventListener("offline", end, options);
     signal.addEventListener("abort", end, options);
     if (signal.aborted) end();
   });

@@ -4,14 +4,14 @@
 //
 //     { name: "coupons", title: "Coupons", roles: ["vendor", "admin"], open(page) { … } }
 //
-// `name` is data-page and data-testid of <main>. `open` puts its parts into `page.main` at once, and fills those that need data by
-// `page.load(region, async (signal) => nodes)`: loading, error, retry and `data-ready` come with it (states.js). It may return a
-// function `update(query)`, which is called when only the query of the address has changed (filters, paging, Back).
+// `name` is data-page and data-testid of <main>. `open` puts its parts into `page.main` at once, and fills those that need data
+// by `page.load(region, async (signal) => nodes)`: loading, error, retry and `data-ready` come with it (states.js). It may return
+// a function `update(query)`, which is called when only the query of the address has changed (filters, paging, Back).
 //
-// - `page` (page.js): `params`, `query`, `person`, `signal` (aborted when the page is left), `setQuery`, `href`, `setTitle`, `setCount`.
-//   Links are plain `<a href>`s made by `page.href("/coupons/new")`; a click on them loads no document.
+// - `page` (page.js): `params`, `query`, `person`, `signal` (aborted when the page is left), `setQuery`, `href`, `setTitle`,
+//   `setCount`. Links are plain `<a href>`s made by `page.href("/coupons/new")`; a click on them loads no document.
 // - Requests: `get`, `change` and `file` of api.js, with `page.signal` or that of the load. They throw ProblemError.
-// - Elements: `h` of dom.js, which knows text and attributes only. `hook` is data-testid. No style attributes (the policy forbids them).
+// - Elements: `h` of dom.js, which knows text and attributes only. `hook` is data-testid. The policy forbids style attributes.
 // - Values: `amount`, `number`, `time`, `badge` of format.js, which set `data-value` to the API's text.
 // - Lists: `LiveList` (components/live-list.js) with columns and filters; it keeps up with changes. `live: false` leaves that out.
 // - Single objects: `readStream` (stream.js) and `liveIndicator` (components/live-indicator.js).

@@ -17,7 +17,11 @@ export class Page {
     this.heading = h("h1", { tabindex: "-1" }, definition.title);
     this.headerActions = h("div", { class: "page-actions" });
     this.header = h("div", { class: "page-header" }, this.heading, this.headerActions);
-    this.main = h("main", { id: "main", hook: definition.name, "data-page": definition.name, tabindex: "-1" }, this.header);
+    this.main = h(
+      "main",
+      { id: "main", hook: definition.name, "data-page": definition.name, tabindex: "-1" },
+      this.header,
+    );
     this.setTitle(definition.title);
   }
 

@@ -17,11 +17,11 @@ export function start(show) {
   render();
 }
 
-/** Go to an address of the dashboard; `replace` leaves no entry in the history. */
-export function navigate(address, { replace = false } = {}) {
+/** Go to an address of the dashboard; `replace` leaves no entry in the history, `anew` opens the page again if it is open. */
+export function navigate(address, { replace = false, anew = false } = {}) {
   if (address === location.pathname + location.search) replace = true;
   history[replace ? "replaceState" : "pushState"](null, "", address);
-  render();
+  render({ anew });
 }
 
 /** Show the page of the present address; `anew` opens it again. */
@@ -37,8 +37,9 @@ function follow(event) {
   const link = event.target.closest?.("a[href]");
   const isPlain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
   if (!link || !isPlain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
-  const isOurs = link.origin === location.origin && (link.pathname === DASHBOARD || link.pathname.startsWith(`${DASHBOARD}/`));
+  const isOurs =
+    link.origin === location.origin && (link.pathname === DASHBOARD || link.pathname.startsWith(`${DASHBOARD}/`));
   if (!isOurs || (link.hash && link.pathname === location.pathname)) return;
   event.preventDefault();
-  navigate(link.pathname + link.search);
+  navigate(link.pathname + link.search, { anew: "anew" in link.dataset });
 }

@@ -18,12 +18,12 @@ export function bearer() {
   return token;
 }
 
-/** Call `changed(notice)` whenever somebody has signed in or the session has ended; `notice` says why it has, if not by request. */
+/** Call `changed(notice)` when somebody has signed in, or the session has ended; `notice` says why, if not by request. */
 export function onChange(changed) {
   listener = changed;
 }
 
-/** Return the claims of a token (RFC 7519), {} when it has none that can be read. They say nothing until the API has accepted it. */
+/** Return the claims of a token (RFC 7519), {} when none can be read. They say nothing until the API has accepted it. */
 export function claimsOf(text) {
   try {
     const payload = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

@@ -27,7 +27,11 @@ export async function load(region, work, page) {
     const content = await work(signal);
     if (!signal.aborted && region.isConnected) show(region, content);
   } catch (error) {
-    if (!signal.aborted) show(region, failed(error, () => load(region, work, page), signal));
+    if (!signal.aborted)
+      show(
+        region,
+        failed(error, () => load(region, work, page), signal),
+      );
   } finally {
     clearTimeout(timer);
     if (!page.main.querySelector("[data-testid=loading]")) page.main.removeAttribute("aria-busy"); // no other part loads
@@ -37,7 +41,13 @@ export async function load(region, work, page) {
 
 /** Return the words for a list without rows: why there are none, and what to do. */
 export function empty(why, advice, ...actions) {
-  return h("div", { hook: "empty", class: "state" }, h("p", { class: "state-title" }, why), h("p", {}, advice), actions);
+  return h(
+    "div",
+    { hook: "empty", class: "state" },
+    h("p", { class: "state-title" }, why),
+    h("p", {}, advice),
+    actions,
+  );
 }
 
 /** Return a problem with the button to try again; after 429, 503 and without a connection it tries again by itself. */
@@ -54,14 +64,30 @@ export function failed(error, retry, signal) {
     "div",
     { hook: "error", class: "state state-error", role: "alert" },
     h("p", { class: "state-title" }, detail),
-    fields.length > 0 && h("ul", {}, fields.map(([name, reason]) => h("li", {}, `${name}: ${reason}`))),
+    fields.length > 0 &&
+      h(
+        "ul",
+        {},
+        fields.map(([name, reason]) => h("li", {}, `${name}: ${reason}`)),
+      ),
     again && h("p", {}, `Trying again in ${counted(retryAfter, "second")}.`),
-    h("p", { class: "muted" }, "Code ", h("code", { hook: "error-code" }, code), requestId && [", request ", h("code", { hook: "error-request-id" }, requestId)]),
+    h(
+      "p",
+      { class: "muted" },
+      "Code ",
+      h("code", { hook: "error-code" }, code),
+      requestId && [", request ", h("code", { hook: "error-request-id" }, requestId)],
+    ),
     h("button", { hook: "retry", type: "button", class: "button", onclick: retry }, "Try again"),
   );
 }
 
 function loading() {
   const rows = Array.from({ length: SKELETON_ROWS }, () => h("div", { class: "skeleton", "aria-hidden": "true" }));
-  return h("div", { hook: "loading", class: "state-loading", role: "status" }, h("p", { class: "visually-hidden" }, "Loading…"), rows);
+  return h(
+    "div",
+    { hook: "loading", class: "state-loading", role: "status" },
+    h("p", { class: "visually-hidden" }, "Loading…"),
+    rows,
+  );
 }

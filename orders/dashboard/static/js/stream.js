@@ -12,6 +12,10 @@ const SILENCE_MS = 40_000; // the service sends a comment every 15 s
 export async function readStream(path, receive, { signal, setState }) {
   const position = { id: "" };
   let failures = 0;
+  const receiveNew = (entries) => {
+    failures = 0;
+    receive(entries);
+  };
   while (!signal.aborted) {
     if (isHidden()) {
       setState("paused");
@@ -19,7 +23,7 @@ export async function readStream(path, receive, { signal, setState }) {
       continue;
     }
     try {
-      await readOnce(path, position, { signal, setState, receive: (entries) => (failures = 0, receive(entries)) });
+      await readOnce(path, position, { signal, setState, receive: receiveNew });
       await changed(signal, 1000); // the service has closed it
     } catch (error) {
       if (signal.aborted || isHidden()) continue;

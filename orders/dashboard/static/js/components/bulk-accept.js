@@ -6,11 +6,13 @@ import { counted } from "../format.js";
 import { button } from "./button.js";
 import { announce } from "./messages.js";
 
-/** The `button` that accepts the records of a Selection, and its `result`. `changed(vendorOrder)` gets each one that is accepted. */
+/** The `button` that accepts the records of a Selection, and its `result`. `changed(vendorOrder)` gets each one accepted. */
 export class BulkAccept {
   constructor({ changed }) {
     this.changed = changed;
-    this.button = button("Accept selected", { hook: "bulk-accept", class: "button button-primary" }, () => this.#accept());
+    this.button = button("Accept selected", { hook: "bulk-accept", class: "button button-primary", hidden: true }, () =>
+      this.#accept(),
+    );
     this.result = h("div", { hidden: true });
   }
 
@@ -39,11 +41,27 @@ export class BulkAccept {
 
   #report(accepted, refusals) {
     const sentence = `${counted(accepted, "order")} accepted${refusals.length ? `, ${refusals.length} refused` : ""}.`;
-    const reasons = refusals.map(([vendorOrder, problem]) => h("li", { "data-id": vendorOrder.id, "data-code": problem.code }, `${vendorOrder.order_number}: ${problem.detail}`));
-    const close = h("button", { type: "button", class: "button button-quiet", onclick: () => (this.result.hidden = true) }, "Close");
+    const reasons = refusals.map(([vendorOrder, problem]) =>
+      h(
+        "li",
+        { "data-id": vendorOrder.id, "data-code": problem.code },
+        `${vendorOrder.order_number}: ${problem.detail}`,
+      ),
+    );
+    const close = h(
+      "button",
+      { type: "button", class: "button button-quiet", onclick: () => this.result.toggleAttribute("hidden", true) },
+      "Close",
+    );
     this.result.hidden = false;
     this.result.replaceChildren(
-      h("div", { hook: "bulk-result", class: "notice", "data-accepted": accepted, "data-refused": refusals.length }, h("p", {}, sentence), reasons.length > 0 && h("ul", {}, reasons), close),
+      h(
+        "div",
+        { hook: "bulk-result", class: "notice", "data-accepted": accepted, "data-refused": refusals.length },
+        h("p", {}, sentence),
+        reasons.length > 0 && h("ul", {}, reasons),
+        close,
+      ),
     );
     announce(sentence);
   }

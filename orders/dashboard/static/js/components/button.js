@@ -5,7 +5,11 @@ import { waitFor } from "../ready.js";
 
 /** Return a button; while `work` runs it is disabled, with `aria-busy`. `attributes` are those of `h`. */
 export function button(text, attributes, work) {
-  const element = h("button", { type: "button", class: "button", ...attributes, onclick: () => whileBusy(element, work) }, text);
+  const element = h(
+    "button",
+    { type: "button", class: "button", ...attributes, onclick: () => whileBusy(element, work) },
+    text,
+  );
   return element;
 }
 

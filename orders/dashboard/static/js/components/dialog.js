@@ -5,18 +5,44 @@ import { whileBusy } from "./button.js";
 
 let count = 0;
 
+function nextNumber() {
+  count += 1;
+  return count;
+}
+
 /**
  * A dialog with a form. `fields` are those of `field`; `submit(values)` runs with the dialog open: the dialog closes when it
  * returns, and shows the reasons at their fields when it throws a ProblemError with errors of these fields.
  */
 export class FormDialog {
-  constructor({ hook, title, text, fields = [], submitHook, submitText, submitKind = "button-primary", cancelHook, cancelText = "Back", submit }) {
+  constructor({
+    hook,
+    title,
+    text,
+    fields = [],
+    submitHook,
+    submitText,
+    submitKind = "button-primary",
+    cancelHook,
+    cancelText = "Back",
+    submit,
+  }) {
     this.fields = new Map(fields.map((one) => [one.name, one]));
     this.submit = submit;
-    const id = `dialog-${(count += 1)}`;
+    const id = `dialog-${nextNumber()}`;
     this.message = h("p", { class: "field-error", role: "alert", hidden: true });
     this.submitButton = h("button", { hook: submitHook, type: "submit", class: `button ${submitKind}` }, submitText);
-    const cancel = h("button", { hook: cancelHook, type: "button", class: "button", autofocus: fields.length === 0, onclick: () => this.close() }, cancelText);
+    const cancel = h(
+      "button",
+      {
+        hook: cancelHook,
+        type: "button",
+        class: "button",
+        autofocus: fields.length === 0,
+        onclick: () => this.close(),
+      },
+      cancelText,
+    );
     const form = h(
       "form",
       { novalidate: true, onsubmit: (event) => this.#submit(event) },
@@ -35,7 +61,9 @@ export class FormDialog {
     const place = opener.closest("[data-id]");
     document.body.append(this.dialog);
     this.dialog.showModal();
-    return new Promise((resolve) => (this.answer = resolve)).finally(() => {
+    const { promise, resolve } = Promise.withResolvers();
+    this.answer = resolve;
+    return promise.finally(() => {
       if (opener.isConnected) opener.focus();
       else if (place?.isConnected) focusWithin(place, opener.dataset.testid); // a change by somebody else has replaced it
     });
@@ -74,9 +102,16 @@ export class FormDialog {
 
 /** Return a labelled field of a form; `refuse(reason)` shows why its value was refused, or removes that. */
 export function field({ name, label, hook, type = "text", value = "", hint, ...attributes }) {
-  const id = `field-${name}-${(count += 1)}`;
+  const id = `field-${name}-${nextNumber()}`;
   const error = h("p", { hook: `field-error-${name}`, class: "field-error", id: `${id}-error`, hidden: true });
-  const input = h("input", { hook, id, type, autocomplete: "off", "aria-describedby": `${id}-error${hint ? ` ${id}-hint` : ""}`, ...attributes });
+  const input = h("input", {
+    hook,
+    id,
+    type,
+    autocomplete: "off",
+    "aria-describedby": `${id}-error${hint ? ` ${id}-hint` : ""}`,
+    ...attributes,
+  });
   input.value = value ?? "";
   const refuse = (reason) => {
     error.textContent = reason ?? "";
@@ -84,11 +119,18 @@ export function field({ name, label, hook, type = "text", value = "", hint, ...a
     if (reason) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
   };
-  const element = h("div", { class: "field" }, h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint), error);
+  const element = h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, label),
+    input,
+    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
+    error,
+  );
   return { name, element, input, refuse };
 }
 
-/** Ask before something that cannot be undone. Return {reason} for yes, undefined for no; `reason` is its field's label, if it has one. */
+/** Ask before something that cannot be undone. Return {reason} for yes, undefined for no; `reason` is its field's label, if any. */
 export function confirm({ title, text, yes, reason }) {
   const fields = reason ? [field({ name: "reason", label: reason, hook: "confirm-reason", maxlength: 200 })] : [];
   return new FormDialog({

@@ -6,8 +6,8 @@ import { fromLocalField, toLocalField, words } from "../format.js";
 const APPLY_AFTER_MS = 400;
 
 /**
- * Filters of a page. A filter is {name, label, kind} with the API parameter's name and a kind of "search", "text", "time", "amount" or
- * "choice" (with `options`: values, or pairs of value and words; `several` for a comma list).
+ * Filters of a page. A filter is {name, label, kind} with the API parameter's name and a kind of "search", "text", "time",
+ * "amount" or "choice" (with `options`: values, or pairs of value and words; `several` for a comma list).
  */
 export class Filters {
   #timer = 0;
@@ -21,11 +21,27 @@ export class Filters {
       element.addEventListener("change", () => this.#apply());
       if (kind !== "choice") element.addEventListener("input", () => this.#applySoon());
     }
-    this.clearButton = h("button", { hook: "filter-clear", type: "button", class: "button button-quiet", onclick: () => this.#clear() }, "Clear filters");
-    const fields = this.controls.map(({ name, label, element, kind }) =>
+    this.clearButton = h(
+      "button",
+      { hook: "filter-clear", type: "button", class: "button button-quiet", onclick: () => this.#clear() },
+      "Clear filters",
+    );
+    const [first, ...others] = this.controls.map(({ name, label, element, kind }) =>
       h("div", { class: `filter filter-${kind}` }, h("label", { for: `filter-${name}` }, label), element),
     );
-    this.element = h("form", { class: "filters", role: "search", "aria-label": "Filters", onsubmit: (event) => this.#submit(event) }, fields, this.clearButton);
+    const toggle = h(
+      "button",
+      { type: "button", class: "button filters-toggle", "aria-expanded": "false", onclick: () => this.#toggle() },
+      "More filters",
+    );
+    const form = {
+      class: "filters",
+      role: "search",
+      "aria-label": "Filters",
+      onsubmit: (event) => this.#submit(event),
+    };
+    this.element = h("form", form, first, others.length > 0 && toggle, others, this.clearButton);
+    this.toggle = toggle;
     this.update(page.query);
     page.signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
@@ -47,6 +63,12 @@ export class Filters {
       if (read() !== value) write(value);
     }
     this.clearButton.hidden = !this.isSet(query);
+  }
+
+  /** Show or hide all filters but the first, where there is little room. */
+  #toggle() {
+    const isOpen = this.element.toggleAttribute("data-open");
+    this.toggle.setAttribute("aria-expanded", String(isOpen));
   }
 
   #applySoon() {
@@ -80,11 +102,21 @@ const KINDS = {
   amount: () => input({ type: "text", inputmode: "decimal", maxlength: 22 }),
   time: () => {
     const element = h("input", { type: "datetime-local" });
-    return { element, read: () => fromLocalField(element.value), write: (value) => (element.value = toLocalField(value)) };
+    return {
+      element,
+      read: () => fromLocalField(element.value),
+      write: (value) => {
+        element.value = toLocalField(value);
+      },
+    };
   },
   choice: ({ options, several, all = "All" }) => {
     const pairs = options.map((option) => (Array.isArray(option) ? option : [option, words(option)]));
-    const element = h("select", { multiple: several }, [...(several ? [] : [["", all]]), ...pairs].map(([value, text]) => h("option", { value }, text)));
+    const element = h(
+      "select",
+      { multiple: several },
+      [...(several ? [] : [["", all]]), ...pairs].map(([value, text]) => h("option", { value }, text)),
+    );
     const read = () => [...element.selectedOptions].map((option) => option.value).join(",");
     const write = (value) => {
       for (const option of element.options) option.selected = value.split(",").includes(option.value);
@@ -95,5 +127,8 @@ const KINDS = {
 
 function input(attributes) {
   const element = h("input", { autocomplete: "off", spellcheck: "false", ...attributes });
-  return { element, read: () => element.value.trim(), write: (value) => (element.value = value) };
+  const write = (value) => {
+    element.value = value;
+  };
+  return { element, read: () => element.value.trim(), write };
 }

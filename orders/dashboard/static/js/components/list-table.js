@@ -5,8 +5,8 @@ import { h, keepingFocus, reconcile, setAttribute } from "../dom.js";
 const NEW_MS = 10_000;
 
 /**
- * A table. A column is {field, label, render(record)}, and optionally `value(record)` and `currency(record)`, the API's own text for
- * `data-value` and `data-currency`, `numeric`, and `header: true` for the one that names the row. `select` is a Selection, or left out.
+ * A table. A column is {field, label, render(record)}, and optionally `value(record)` and `currency(record)`, the API's own text
+ * for `data-value` and `data-currency`, `numeric`, and `header: true` for the one that names the row. `select` is a Selection.
  */
 export class ListTable {
   #records = new WeakMap();
@@ -16,7 +16,11 @@ export class ListTable {
     this.keyOf = keyOf;
     this.body = h("tbody", { role: "rowgroup" });
     const headers = this.columns.map(({ field, label, numeric, heading }) =>
-      h("th", { scope: "col", role: "columnheader", class: numeric ? "numeric" : null, "data-field": field }, heading ?? label),
+      h(
+        "th",
+        { scope: "col", role: "columnheader", class: numeric ? "numeric" : null, "data-field": field },
+        heading ?? label,
+      ),
     );
     const table = h(
       "table",
@@ -51,9 +55,18 @@ export class ListTable {
 
   #create(record, isNew) {
     const cells = this.columns.map(({ field, header }) =>
-      h(header ? "th" : "td", { hook: `cell-${field}`, "data-field": field, role: header ? "rowheader" : "cell", scope: header && "row" }),
+      h(header ? "th" : "td", {
+        hook: `cell-${field}`,
+        "data-field": field,
+        role: header ? "rowheader" : "cell",
+        scope: header && "row",
+      }),
     );
-    const row = h("tr", { hook: "row", role: "row", "data-id": this.keyOf(record), "data-new": isNew && "true" }, cells);
+    const row = h(
+      "tr",
+      { hook: "row", role: "row", "data-id": this.keyOf(record), "data-new": isNew && "true" },
+      cells,
+    );
     if (isNew) setTimeout(() => row.removeAttribute("data-new"), NEW_MS);
     this.#fill(row, record);
     return row;
@@ -65,7 +78,9 @@ export class ListTable {
     this.#records.set(row, JSON.stringify(record));
     setAttribute(row, "data-status", record.status);
     setAttribute(row, "data-version", record.version);
-    keepingFocus(row, () => this.columns.forEach((column, index) => fillCell(row.cells[index], column, record)));
+    keepingFocus(row, () => {
+      for (const [index, column] of this.columns.entries()) fillCell(row.cells[index], column, record);
+    });
   }
 }
 

@@ -8,7 +8,11 @@ const TEXTS = { live: "Live", paused: "Paused", offline: "Offline" };
 /** Add the indicator to the header of a page, and return the function that sets its state: "live", "paused" or "offline". */
 export function liveIndicator(page) {
   const text = h("span", {}, TEXTS.live);
-  const element = h("span", { hook: "live", class: "live", "data-state": "live", title: "Whether changes by others appear by themselves" }, text);
+  const element = h(
+    "span",
+    { hook: "live", class: "live", "data-state": "live", title: "Whether changes by others appear by themselves" },
+    text,
+  );
   page.headerActions.append(element);
   return (state) => {
     if (element.dataset.state === state) return;

@@ -1,6 +1,7 @@
 // A list of the API: filters in the address, pages, and changes by others as they happen.
 
 import { get } from "../api.js";
+import { Changes } from "../changes.js";
 import { h, show } from "../dom.js";
 import { counted } from "../format.js";
 import { follow } from "../live.js";
@@ -8,11 +9,9 @@ import { waitFor } from "../ready.js";
 import { empty } from "../states.js";
 import { ListTable } from "./list-table.js";
 import { liveIndicator } from "./live-indicator.js";
-import { announceArrivals } from "./messages.js";
+import { announceArrivals, toast } from "./messages.js";
 import { Pager } from "./pager.js";
 
-const OVERLAP_MS = 10_000; // `updated_at` is set before the commit, which comes some seconds later at most
-const MAX_CHANGES = 100;
 const HOVERS = matchMedia("(hover: hover)");
 
 /**
@@ -21,23 +20,43 @@ const HOVERS = matchMedia("(hover: hover)");
  * a word; `emptyTexts(query)` returns why there are no rows and what to do.
  *
  * It follows changes unless `live` is false: by `updated_since` where `follows` is "changes", else ("page") by asking for the page
- * again. `alongside(signal)` reads what else belongs to the list, such as counts: with it, and whenever something has changed.
+ * again. `alongside(signal)` reads what else belongs to the list, such as counts: at first, and whenever something has changed.
  * `shown(records)` is called when rows are shown; while `isHeld()`, new rows wait.
  */
 export class LiveList {
-  #known = new Map(); // the newest version of each record that has been seen, by id
-  #since = null;
   #records = [];
   #pageOf = null; // the parameters of the page that is shown
   #waiting = new Set(); // the ids of new rows that are not shown yet
-  #isBehind = false; // whether `alongside` has failed
+  #hasFresh = false; // whether some of them are on the page that is shown
+  #isBehind = true; // whether `alongside` has to be read
   #isDue = false; // whether the page has to be read again once nobody uses its rows
 
-  constructor(page, { path, parameters, table, noun, emptyTexts, live = true, follows = "changes", alongside = async () => {}, shown = () => {}, isHeld = () => false }) {
+  constructor(
+    page,
+    {
+      path,
+      parameters,
+      table,
+      noun,
+      emptyTexts,
+      live = true,
+      follows = "changes",
+      alongside = async () => {},
+      shown = () => {},
+      isHeld = () => false,
+    },
+  ) {
     Object.assign(this, { page, path, parameters, noun, emptyTexts, follows, alongside, shown, isHeld });
+    this.changes = new Changes(path);
     this.table = new ListTable(table);
     this.pager = new Pager(page);
-    this.newRows = h("button", { hook: "new-rows", type: "button", class: "button button-accent", hidden: true, onclick: () => this.#takeIn() });
+    this.newRows = h("button", {
+      hook: "new-rows",
+      type: "button",
+      class: "button button-accent",
+      hidden: true,
+      onclick: () => this.#takeIn(),
+    });
     this.heading = h("h2", {}, table.caption);
     this.bar = h("div", { class: "list-bar" }, this.heading, this.newRows);
     this.region = h("div", { class: "list-region" });
@@ -49,8 +68,8 @@ export class LiveList {
   open() {
     return this.page.load(this.region, async (signal) => {
       const query = this.#query();
-      const [answer] = await Promise.all([get(this.path, { query, signal }), this.alongside(signal)]);
-      await this.#startFollowing(signal);
+      const [answer] = await Promise.all([get(this.path, { query, signal }), this.#isBehind && this.alongside(signal)]);
+      this.#isBehind = false;
       this.#pageOf = JSON.stringify(query);
       return this.#show(answer);
     });
@@ -61,42 +80,31 @@ export class LiveList {
     const before = this.#pageOf;
     const isTurned = before !== null && JSON.parse(before).cursor !== this.page.query.cursor;
     await this.open();
-    if (!isTurned || !this.table.element.isConnected) return;
+    const holder = document.activeElement;
+    if (!isTurned || !(holder === document.body || this.pager.element.contains(holder))) return;
     this.element.scrollIntoView({ block: "start" });
-    this.table.element.focus({ preventScroll: true });
+    focusRegion(this.table.element);
   }
 
   /** Show a record as the API has returned it: its row stays where it is, until nobody uses the rows. */
   update(record) {
-    this.#known.set(record.id, record);
+    this.changes.newest(record);
     this.table.update(record);
-    this.shown(this.#records.map((one) => this.#newest(one)));
+    this.shown(this.#records.map((one) => this.changes.newest(one)));
     this.#isDue = true;
-    this.alongside(this.page.signal).catch(() => (this.#isBehind = true));
+    this.alongside(this.page.signal).catch(() => {
+      this.#isBehind = true;
+    });
   }
 
   #query() {
     return { ...this.parameters(this.page.query), cursor: this.page.query.cursor };
   }
 
-  /** Remember what is known, before the first question for changes. */
-  async #startFollowing(signal) {
-    if (this.follows !== "changes" || this.#since !== null) return;
-    const { results: newest } = await get(this.path, { query: { ordering: "-updated_at", limit: 1 }, signal });
-    this.#since = newest[0]?.updated_at ?? "";
-  }
-
-  /** Return the record, or its newer version where one is known: an answer may be older than that of an action meanwhile. */
-  #newest(record) {
-    const known = this.#known.get(record.id);
-    if (known?.version > record.version) return known;
-    this.#known.set(record.id, record);
-    return record;
-  }
-
   #show(answer, fresh = []) {
-    this.#records = answer.results.map((record) => this.#newest(record));
+    this.#records = answer.results.map((record) => this.changes.newest(record));
     this.#waiting.clear();
+    this.#hasFresh = false;
     this.#isDue = false;
     this.#showNewRows();
     this.pager.show(answer);
@@ -118,20 +126,15 @@ export class LiveList {
       await this.#refresh(signal);
       return;
     }
-    const recent = await this.#recent({}, signal);
-    const changes = recent.filter(({ id, version }) => !(this.#known.get(id)?.version >= version));
+    if (!this.changes.hasBegun) {
+      await this.changes.begin(signal);
+      this.#isDue = this.#isBehind = true;
+    }
+    const changes = await this.changes.find(signal);
     if (changes.length || this.#isBehind) await this.alongside(signal);
     this.#isBehind = false;
     if (changes.length || (this.#isDue && !this.#isUsed())) await this.#refresh(signal, { changes });
-    for (const change of changes) this.#newest(change);
-    this.#since = changes.reduce((latest, { updated_at: at }) => (at > latest ? at : latest), this.#since);
-  }
-
-  /** Return the records with these parameters that have changed since the last time, and some that changed shortly before. */
-  async #recent(parameters, signal) {
-    const since = this.#since && new Date(Date.parse(this.#since) - OVERLAP_MS).toISOString();
-    const query = { ...parameters, updated_since: since, ordering: "-updated_at", limit: MAX_CHANGES };
-    return (await get(this.path, { query, signal })).results;
+    this.changes.accept(changes);
   }
 
   /** Read the page again. Show it if no row moves that somebody is about to use (or `anyway`), else say how many rows wait. */
@@ -144,8 +147,9 @@ export class LiveList {
       show(this.region, this.#show(answer, fresh));
       return;
     }
-    for (const record of [...changes, ...answer.results]) this.table.update(this.#newest(record));
+    for (const record of [...changes, ...answer.results]) this.table.update(this.changes.newest(record));
     this.#isDue = this.#isBeginning();
+    this.#hasFresh = fresh.length > 0;
     this.#keepWaiting(this.#isBeginning() ? fresh : await this.#arrivals(changes, signal));
   }
 
@@ -158,15 +162,16 @@ export class LiveList {
 
   /** Return the changed records that have come to this list, whose beginning is not shown. */
   async #arrivals(changes, signal) {
-    if (!changes.length) return [];
-    const changed = new Set(changes.map(({ id }) => id));
-    const recent = await this.#recent(this.parameters(this.page.query), signal);
-    return recent.filter(({ id }) => changed.has(id) && !this.table.rowOf(id));
+    const arrived = await this.changes.within(this.parameters(this.page.query), changes, signal);
+    return arrived.filter(({ id }) => !this.table.rowOf(id));
   }
 
   /** Return whether the page of the address is shown, and not its loading or its error. */
   #isShown() {
-    return this.#pageOf === JSON.stringify(this.#query()) && !this.region.querySelector("[data-testid=error], [data-testid=loading]");
+    return (
+      this.#pageOf === JSON.stringify(this.#query()) &&
+      !this.region.querySelector("[data-testid=error], [data-testid=loading]")
+    );
   }
 
   #isBeginning() {
@@ -195,12 +200,24 @@ export class LiveList {
     this.newRows.textContent = `Show ${counted(count, `new ${this.noun}`)}`;
   }
 
-  /** Show the rows that wait: they are at the beginning of the list. */
-  #takeIn() {
-    if (this.#isBeginning()) waitFor(() => this.#refresh(this.page.signal, { anyway: true }));
-    else this.page.setQuery({ cursor: "" });
-    this.table.element.focus({ preventScroll: true });
+  /** Show the rows that wait: they are on this page, or at the beginning of the list. */
+  async #takeIn() {
+    focusRegion(this.table.element);
+    if (!this.#isBeginning() && !this.#hasFresh) {
+      this.page.setQuery({ cursor: "" });
+      return;
+    }
+    try {
+      await waitFor(() => this.#refresh(this.page.signal, { anyway: true }));
+    } catch (problem) {
+      if (!problem.code) throw problem;
+      toast("error", problem.detail);
+    }
   }
+}
+
+function focusRegion(element) {
+  element.focus({ preventScroll: true });
 }
 
 /** Return whether an element is under the pointer or has the focus. After a tap, `:hover` stays: a finger is no pointer. */

@@ -17,7 +17,11 @@ export const messages = h("div", {}, announcer, toasts);
 /** Show the outcome of an action; `kind` is "ok" or "error". The next one replaces it. An error stays until it is closed. */
 export function toast(kind, text) {
   clearTimeout(hiding);
-  const close = h("button", { type: "button", class: "toast-close", "aria-label": "Close this message", onclick: clear }, "×");
+  const close = h(
+    "button",
+    { type: "button", class: "toast-close", "aria-label": "Close this message", onclick: clear },
+    "×",
+  );
   const role = kind === "error" ? "alert" : "status";
   toasts.replaceChildren(h("div", { hook: "toast", class: "toast", "data-kind": kind, role }, h("p", {}, text), close));
   if (kind === "ok") hiding = setTimeout(clear, SHOWN_MS);

@@ -17,7 +17,10 @@ export class Pager {
   }
 
   show({ next, previous }) {
-    for (const [link, element] of [[next, this.next], [previous, this.previous]]) {
+    for (const [link, element] of [
+      [next, this.next],
+      [previous, this.previous],
+    ]) {
       if (link) element.href = this.page.hrefWith({ cursor: cursorOf(link) });
     }
     show(this.element, previous && this.previous, next && this.next);

@@ -9,7 +9,12 @@ export class Selection {
 
   constructor({ isSelectable, nameOf, changed }) {
     Object.assign(this, { isSelectable, nameOf, changed });
-    this.all = h("input", { hook: "select-page", type: "checkbox", "aria-label": "Select all on this page", onchange: () => this.#selectAll(this.all.checked) });
+    this.all = h("input", {
+      hook: "select-page",
+      type: "checkbox",
+      "aria-label": "Select all on this page",
+      onchange: () => this.#selectAll(this.all.checked),
+    });
   }
 
   get records() {
@@ -22,7 +27,12 @@ export class Selection {
 
   /** Return the column of checkboxes. */
   column() {
-    return { field: "select", label: "Select", heading: h("label", { class: "check" }, this.all), render: (record) => this.#checkbox(record) };
+    return {
+      field: "select",
+      label: "Select",
+      heading: h("label", { class: "check" }, this.all, h("span", { class: "check-text" }, "Select all")),
+      render: (record) => this.#checkbox(record),
+    };
   }
 
   /** Keep what is selected among the records on the page. */
@@ -39,7 +49,12 @@ export class Selection {
   #checkbox(record) {
     if (!this.isSelectable(record)) return null;
     const onchange = (event) => this.#select(record.id, event.target.checked);
-    const input = h("input", { hook: "select-row", type: "checkbox", "aria-label": `Select ${this.nameOf(record)}`, onchange });
+    const input = h("input", {
+      hook: "select-row",
+      type: "checkbox",
+      "aria-label": `Select ${this.nameOf(record)}`,
+      onchange,
+    });
     input.checked = this.#selected.has(record.id);
     return h("label", { class: "check" }, input);
   }

@@ -25,17 +25,45 @@ export function show(page) {
 function topBar(page) {
   const { person } = page;
   const links = LINKS.filter(([, , , roles]) => roles.includes(person.role)).map(([hook, text, path, , pages]) =>
-    h("li", {}, h("a", { hook, href: page.href(path), "aria-current": pages.includes(page.definition.name) && "page" }, text)),
+    h(
+      "li",
+      {},
+      h(
+        "a",
+        {
+          hook,
+          href: page.href(path),
+          "data-anew": true,
+          "aria-current": pages.includes(page.definition.name) && "page",
+        },
+        text,
+      ),
+    ),
   );
   return h(
     "header",
     { class: "top-bar" },
-    h("a", { class: "brand", href: page.href("") }, h("span", { class: "brand-mark", "aria-hidden": "true" }), "Order Service"),
+    h(
+      "a",
+      { class: "brand", href: page.href(""), "data-anew": true },
+      h("span", { class: "brand-mark", "aria-hidden": "true" }),
+      "Order Service",
+    ),
     h("nav", { hook: "nav", "aria-label": "Pages" }, h("ul", {}, links)),
     h(
       "div",
       { class: "person" },
-      h("span", { hook: "who", class: "who", "data-role": person.role, "data-vendor-id": person.vendorId, title: titleOf(person) }, person.subject),
+      h(
+        "span",
+        {
+          hook: "who",
+          class: "who",
+          "data-role": person.role,
+          "data-vendor-id": person.vendorId,
+          title: titleOf(person),
+        },
+        person.subject,
+      ),
       h("button", { hook: "sign-out", type: "button", class: "button button-quiet", onclick: signOut }, "Sign out"),
     ),
   );

@@ -25,8 +25,19 @@ function entryElement(entry) {
   return h(
     "li",
     { hook: "timeline-entry", "data-sequence": sequence, "data-type": type, "data-to": to },
-    h("p", { class: "timeline-title" }, titleOf(type), from && from !== to && h("span", { class: "muted" }, `${words(from)} → ${words(to)}`)),
-    h("p", { class: "muted" }, time(at), " by ", h("span", { hook: "timeline-actor", "data-role": role }, id ? `${role} ${id}` : role)),
+    h(
+      "p",
+      { class: "timeline-title" },
+      titleOf(type),
+      from && from !== to && h("span", { class: "muted" }, `${words(from)} → ${words(to)}`),
+    ),
+    h(
+      "p",
+      { class: "muted" },
+      time(at),
+      " by ",
+      h("span", { hook: "timeline-actor", "data-role": role }, id ? `${role} ${id}` : role),
+    ),
     data.reason && h("p", { hook: "timeline-reason", class: "quote" }, data.reason),
     details &&
       h(

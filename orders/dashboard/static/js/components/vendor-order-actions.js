@@ -5,11 +5,16 @@ import { h } from "../dom.js";
 import { words } from "../format.js";
 import * as session from "../session.js";
 import { whileBusy } from "./button.js";
-import { confirm, field, FormDialog } from "./dialog.js";
+import { confirm, FormDialog, field } from "./dialog.js";
 import { toast } from "./messages.js";
 
 const TEXTS = { accept: "Accept", ship: "Ship", deliver: "Mark delivered", cancel: "Cancel" };
-const KINDS = { accept: "button-primary", ship: "button-primary", deliver: "button-primary", cancel: "button-quiet button-danger-quiet" };
+const KINDS = {
+  accept: "button-primary",
+  ship: "button-primary",
+  deliver: "button-primary",
+  cancel: "button-quiet button-danger-quiet",
+};
 
 /**
  * Return the buttons of a vendor order's actions. `changed(vendorOrder)` gets it as the API returns it afterwards, or as it is
@@ -25,27 +30,47 @@ export function vendorOrderActions(page, vendorOrder, changed) {
   };
   return vendorOrder.available_actions
     .filter((action) => action in performs)
-    .map((action) => actionButton(TEXTS[action], { hook: `action-${action}`, class: `button ${KINDS[action]}` }, { page, vendorOrder, changed, perform: performs[action] }));
+    .map((action) =>
+      actionButton(
+        TEXTS[action],
+        { hook: `action-${action}`, class: `button ${KINDS[action]}` },
+        { page, vendorOrder, changed, perform: performs[action] },
+      ),
+    );
 }
 
 /** Return the button that corrects the tracking of a shipped vendor order; the API repeats `ship` for it. */
 export function correctTracking(page, vendorOrder, changed) {
   const attributes = { hook: "correct-tracking", class: "button" };
-  return actionButton("Correct tracking", attributes, { page, vendorOrder, changed, perform: () => ship(vendorOrder, { isCorrection: true }) });
+  return actionButton("Correct tracking", attributes, {
+    page,
+    vendorOrder,
+    changed,
+    perform: () => ship(vendorOrder, { isCorrection: true }),
+  });
 }
 
 /** Return what has changed between two versions of a vendor order, as a sentence. */
 export function difference(before, after) {
   const name = `Order ${after.order_number}`;
   if (before.status !== after.status) return `${name} is ${after.status} now, no longer ${before.status}.`;
-  if (before.order_status !== after.order_status) return `${name} is ${after.order_status} now, no longer ${before.order_status}.`;
-  const fields = Object.keys(after).filter((key) => !["version", "updated_at"].includes(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]));
-  return fields.length ? `${name} has changed: ${fields.map((key) => words(key).toLowerCase()).join(", ")}.` : `${name} has not changed.`;
+  if (before.order_status !== after.order_status)
+    return `${name} is ${after.order_status} now, no longer ${before.order_status}.`;
+  const fields = Object.keys(after).filter(
+    (key) => !["version", "updated_at"].includes(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
+  return fields.length
+    ? `${name} has changed: ${fields.map((key) => words(key).toLowerCase()).join(", ")}.`
+    : `${name} has not changed.`;
 }
 
 /** Return a button; `perform(button)` returns the outcome of its action, {now, kind, text}, {} for nothing done. */
 function actionButton(text, attributes, { page, vendorOrder, changed, perform }) {
-  const button = h("button", { type: "button", "aria-label": `${text} order ${vendorOrder.order_number}`, ...attributes, onclick: press }, text);
+  const button = h(
+    "button",
+    { type: "button", "aria-label": `${text} order ${vendorOrder.order_number}`, ...attributes, onclick: press },
+    text,
+  );
   async function press() {
     const outcome = await perform(button);
     if (outcome.now) changed(outcome.now);
@@ -95,8 +120,20 @@ async function ship(vendorOrder, { isCorrection = false } = {}) {
     title: `${isCorrection ? "Correct the tracking of" : "Ship"} order ${vendorOrder.order_number}`,
     fields: [
       field({ name: "carrier", label: "Carrier", hook: "ship-carrier", value: vendorOrder.carrier }),
-      field({ name: "tracking_number", label: "Tracking number", hook: "ship-tracking-number", value: vendorOrder.tracking_number }),
-      field({ name: "tracking_url", label: "Tracking link (optional)", hook: "ship-tracking-url", type: "url", value: vendorOrder.tracking_url, hint: "Begins with https://" }),
+      field({
+        name: "tracking_number",
+        label: "Tracking number",
+        hook: "ship-tracking-number",
+        value: vendorOrder.tracking_number,
+      }),
+      field({
+        name: "tracking_url",
+        label: "Tracking link (optional)",
+        hook: "ship-tracking-url",
+        type: "url",
+        value: vendorOrder.tracking_url,
+        hint: "Begins with https://",
+      }),
     ],
     submitHook: "ship-submit",
     submitText: isCorrection ? "Save" : "Ship",

@@ -10,12 +10,20 @@ import { h } from "../dom.js";
 import { amount, badge, countryName, number, time } from "../format.js";
 
 const TABS = {
-  "to-accept": { title: "To accept", parameters: { status: "pending", order_status: "confirmed", ordering: "created_at" }, none: "Nothing to accept." },
+  "to-accept": {
+    title: "To accept",
+    parameters: { status: "pending", order_status: "confirmed", ordering: "created_at" },
+    none: "Nothing to accept.",
+  },
   processing: { title: "Processing", parameters: { status: "processing" }, none: "No order is being processed." },
   shipped: { title: "Shipped", parameters: { status: "shipped" }, none: "No parcel is on its way." },
   delivered: { title: "Delivered", parameters: { status: "delivered" }, none: "Nothing has been delivered yet." },
   cancelled: { title: "Cancelled", parameters: { status: "cancelled" }, none: "No order has been cancelled." },
-  unpaid: { title: "Unpaid", parameters: { status: "pending", order_status: "pending" }, none: "No order waits for its payment." },
+  unpaid: {
+    title: "Unpaid",
+    parameters: { status: "pending", order_status: "pending" },
+    none: "No order waits for its payment.",
+  },
 };
 const FIRST_TAB = "to-accept";
 const FILTERS = [
@@ -67,15 +75,37 @@ function tabOf({ tab }) {
 }
 
 function columns(page, changed) {
-  const numberLink = ({ id, order_number: orderNumber }) => h("a", { class: "strong", href: page.href(`/vendor-orders/${id}`) }, orderNumber);
+  const numberLink = ({ id, order_number: orderNumber }) =>
+    h("a", { class: "strong", href: page.href(`/vendor-orders/${id}`) }, orderNumber);
   return [
     { field: "order_number", label: "Order", header: true, render: numberLink },
     { field: "items", label: "Items", render: ({ items }) => h("ul", { class: "items" }, items.map(itemLine)) },
-    { field: "total", label: "Total", numeric: true, value: ({ total }) => total, currency: ({ currency }) => currency, render: ({ total, currency }) => amount(total, currency) },
-    { field: "country", label: "Country", value: ({ shipping_address: to }) => to?.country, render: ({ shipping_address: to }) => (to ? countryName(to.country) : "–") },
-    { field: "created_at", label: "Placed", value: ({ created_at: at }) => at, render: ({ created_at: at }) => time(at, { relative: true }) },
+    {
+      field: "total",
+      label: "Total",
+      numeric: true,
+      value: ({ total }) => total,
+      currency: ({ currency }) => currency,
+      render: ({ total, currency }) => amount(total, currency),
+    },
+    {
+      field: "country",
+      label: "Country",
+      value: ({ shipping_address: to }) => to?.country,
+      render: ({ shipping_address: to }) => (to ? countryName(to.country) : "–"),
+    },
+    {
+      field: "created_at",
+      label: "Placed",
+      value: ({ created_at: at }) => at,
+      render: ({ created_at: at }) => time(at, { relative: true }),
+    },
     { field: "status", label: "Status", value: ({ status }) => status, render: ({ status }) => badge(status) },
-    { field: "available_actions", label: "Actions", render: (vendorOrder) => h("div", { class: "actions" }, vendorOrderActions(page, vendorOrder, changed)) },
+    {
+      field: "available_actions",
+      label: "Actions",
+      render: (vendorOrder) => h("div", { class: "actions" }, vendorOrderActions(page, vendorOrder, changed)),
+    },
   ];
 }
 
@@ -85,7 +115,10 @@ function itemLine({ quantity, name }) {
 
 function emptyTexts(tab, isFiltered) {
   if (isFiltered) return ["No order here matches the filters.", "Clear the filters, or look under another heading."];
-  const advice = { "to-accept": "Orders appear here as soon as they are paid.", unpaid: "Orders appear here until they are paid or expire." };
+  const advice = {
+    "to-accept": "Orders appear here as soon as they are paid.",
+    unpaid: "Orders appear here until they are paid or expire.",
+  };
   return [TABS[tab].none, advice[tab] ?? "Look under another heading."];
 }
 
@@ -96,7 +129,13 @@ class Tiles {
     this.values = Object.fromEntries(Object.keys(TABS).map((tab) => [tab, h("span", { class: "tile-value" }, "–")]));
     this.oldest = h("span", { class: "tile-note" });
     this.links = Object.entries(TABS).map(([tab, { title }]) =>
-      h("a", { hook: `tile-${tab}`, class: "tile", "data-tile": tab }, h("span", { class: "tile-title" }, title), this.values[tab], tab === FIRST_TAB && this.oldest),
+      h(
+        "a",
+        { hook: `tile-${tab}`, class: "tile", "data-tile": tab },
+        h("span", { class: "tile-title" }, title),
+        this.values[tab],
+        tab === FIRST_TAB && this.oldest,
+      ),
     );
     this.element = h("nav", { class: "tiles", "aria-label": "Orders by status" }, this.links);
   }
@@ -125,7 +164,9 @@ class Tiles {
       link.dataset.value = String(shown[tile]);
       this.values[tile].replaceChildren(number(shown[tile]));
     }
-    this.oldest.replaceChildren(...(oldest ? ["Oldest ", time(oldest, { relative: true, hook: "oldest-waiting" })] : []));
+    this.oldest.replaceChildren(
+      ...(oldest ? ["Oldest ", time(oldest, { relative: true, hook: "oldest-waiting" })] : []),
+    );
     this.page.setCount(toAccept);
   }
 }

@@ -4,7 +4,14 @@ import { h } from "../dom.js";
 
 function message(name, title, text) {
   const open = (page) => {
-    page.main.append(h("div", { class: "state" }, h("p", {}, text), h("a", { class: "button", href: page.href("") }, "Go to the start page")));
+    page.main.append(
+      h(
+        "div",
+        { class: "state" },
+        h("p", {}, text),
+        h("a", { class: "button", href: page.href("") }, "Go to the start page"),
+      ),
+    );
   };
   return { name, title, roles: ["vendor", "admin"], open };
 }

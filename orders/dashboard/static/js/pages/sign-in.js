@@ -12,7 +12,14 @@ export default { name: "sign-in", title: "Sign in", roles: [], open };
 
 function open(page, notice) {
   const error = h("p", { hook: "sign-in-error", class: "field-error", role: "alert", id: "token-error", hidden: true });
-  const input = h("input", { hook: "token-input", id: "token", type: "password", autocomplete: "off", spellcheck: "false", "aria-describedby": "token-hint token-error" });
+  const input = h("input", {
+    hook: "token-input",
+    id: "token",
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "token-hint token-error",
+  });
   const submit = h("button", { hook: "sign-in-submit", type: "submit", class: "button button-primary" }, "Sign in");
   const refuse = (reason) => {
     error.textContent = reason;
@@ -26,8 +33,20 @@ function open(page, notice) {
     refuse("");
     if (!submit.disabled) whileBusy(submit, () => signIn(token, page.signal)).catch((reason) => refuse(reason.message));
   };
-  const hint = h("p", { class: "hint", id: "token-hint" }, "An access token for a vendor or an admin. It stays in this page only: reloading means signing in again.");
-  const form = h("form", { class: "card", onsubmit }, h("div", { class: "field" }, h("label", { for: "token" }, "Access token"), input, hint, error), submit);
+  const hint = h(
+    "p",
+    { class: "hint", id: "token-hint" },
+    "An access token for a vendor or an admin. It stays in this page only: reloading means signing in again.",
+  );
+  const form = h(
+    "form",
+    { class: "card", onsubmit },
+    h("div", { class: "field" }, h("label", { for: "token" }, "Access token"), input, hint, error),
+    submit,
+  );
+  page.main.prepend(
+    h("p", { class: "brand" }, h("span", { class: "brand-mark", "aria-hidden": "true" }), "Order Service"),
+  );
   page.main.append(notice ? h("p", { hook: "sign-in-notice", class: "notice", role: "status" }, notice) : "", form);
 }
 

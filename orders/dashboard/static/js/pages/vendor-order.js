@@ -20,13 +20,13 @@ function open(page) {
   const timeline = new Timeline();
   const view = new View(page, timeline);
   const refresh = repeated(async (signal) => view.show(await get(path, { signal })), page.signal);
-  let entriesArrived = () => {};
-  const hasHistory = new Promise((resolve) => (entriesArrived = resolve));
+  const { promise: hasHistory, resolve: entriesArrived } = Promise.withResolvers();
 
   page.main.append(region);
   page.load(region, async (signal) => {
     const vendorOrder = await get(path, { signal });
-    if (hasEntries(vendorOrder)) await Promise.race([hasHistory, new Promise((resolve) => setTimeout(resolve, HISTORY_WAIT_MS))]);
+    if (hasEntries(vendorOrder))
+      await Promise.race([hasHistory, new Promise((resolve) => setTimeout(resolve, HISTORY_WAIT_MS))]);
     view.show(vendorOrder);
     region.replaceWith(view.element);
     return [];
@@ -77,5 +77,13 @@ class View {
 
 function badges({ status, order_status: orderStatus }) {
   const isPaid = orderStatus === "confirmed";
-  return [badge(status, { hook: "field-status" }), h("span", { class: "muted" }, "Order ", badge(orderStatus, { hook: "field-order_status", title: isPaid ? "Paid" : null }))];
+  return [
+    badge(status, { hook: "field-status" }),
+    h(
+      "span",
+      { class: "muted" },
+      "Order ",
+      badge(orderStatus, { hook: "field-order_status", title: isPaid ? "Paid" : null }),
+    ),
+  ];
 }
