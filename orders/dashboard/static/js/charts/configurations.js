@@ -1,6 +1,6 @@
 // Configurations for Chart.js: series over time, and horizontal bars. Numbers are rounded for pixels only: texts are the API's.
 
-import { rowLabel, rowTitle, tickText } from "./texts.js";
+import { rowLabels, rowTitle, tickText } from "./texts.js";
 
 const MANY = 45; // rows above this have no points of their own
 const DASH = [5, 4];
@@ -15,7 +15,7 @@ const NARROW = 480;
 export function overTime({ rows, interval, series, currency }) {
   return (colours) => ({
     type: series.some(({ kind }) => kind === "bar") ? "bar" : "line",
-    data: { labels: rows.map((row) => rowLabel(row, interval)), datasets: series.map((one) => (one.kind === "bar" ? bars : line)(one, rows, colours)) },
+    data: { labels: rowLabels(rows, interval), datasets: series.map((one) => (one.kind === "bar" ? bars : line)(one, rows, colours)) },
     options: {
       ...common(colours),
       interaction: { mode: "index", intersect: false },
@@ -99,6 +99,7 @@ function bars({ label, field, colour, stack }, rows, colours) {
     borderWidth: rows.map((row) => (row.complete ? 0 : 1.5)),
     borderRadius: rows.length > MANY ? 0 : 3,
     maxBarThickness: 2 * BAR_THICKNESS,
+    ...(rows.length > MANY && { categoryPercentage: 1, barPercentage: 1 }),
   };
 }
 
@@ -111,6 +112,7 @@ function labelAxis(colours) {
 }
 
 function numberAxis(colours, currency) {
+  const precision = currency ? {} : { precision: 0 };
   return {
     beginAtZero: true,
     border: { display: false },

@@ -22,6 +22,7 @@ export class Controls {
     this.interval = select("interval", () => page.setQuery({ interval: this.interval.value }));
     this.currency = select("currency", () => page.setQuery({ currency: this.currency.value }));
     this.timezone = select("timezone", () => page.setQuery({ timezone: this.timezone.value }));
+    this.currency.disabled = true; // until they are known
     this.timezone.append(...zoneGroups());
     this.vendor = textField("vendor", { maxlength: 64, list: "vendors", placeholder: "All vendors" });
     for (const event of ["input", "change"]) this.vendor.addEventListener(event, () => this.#applySoon(() => this.#chosenVendor));
@@ -125,8 +126,7 @@ function filter(label, field, ...more) {
 }
 
 function fill(element, pairs, chosen) {
-  const present = [...element.options].map(({ value }) => value).join();
-  const isSame = present === pairs.map(([value]) => value).join();
+  const isSame = element.options.length === pairs.length && pairs.every(([value], index) => element.options[index].value === value);
   if (!isSame) element.replaceChildren(...pairs.map(([value, words]) => h("option", { value }, words)));
   choose(element, chosen);
 }

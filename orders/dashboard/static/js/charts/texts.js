@@ -13,6 +13,7 @@ const LABELS = {
   week: new Intl.DateTimeFormat(LOCALE, { ...UTC, day: "numeric", month: "short" }),
   month: new Intl.DateTimeFormat(LOCALE, { ...UTC, month: "short", year: "numeric" }),
 };
+const TIME = new Intl.DateTimeFormat(LOCALE, { ...UTC, hour: "2-digit", minute: "2-digit" });
 const MONTH = new Intl.DateTimeFormat(LOCALE, { ...UTC, month: "long", year: "numeric" });
 const SHORT = new Intl.DateTimeFormat(LOCALE, { ...UTC, dateStyle: "medium", timeStyle: "short" });
 const FULL = new Intl.DateTimeFormat(LOCALE, { ...UTC, dateStyle: "full", timeStyle: "short" });
@@ -51,9 +52,11 @@ export function rangeText({ from, to }) {
   return from < last ? DATE.formatRange(local(from), local(last)) : DATE.format(local(from));
 }
 
-/** Return a row's time as the label of an axis. */
-export function rowLabel({ start }, interval) {
-  return LABELS[interval].format(local(start));
+/** Return the times of rows as the labels of an axis. */
+export function rowLabels(rows, interval) {
+  const isOneDate = interval === "hour" && rows[0].start.slice(0, 10) === rows.at(-1).start.slice(0, 10);
+  const format = isOneDate ? TIME : LABELS[interval];
+  return rows.map(({ start }) => format.format(local(start)));
 }
 
 /** Return a row's time in full. */

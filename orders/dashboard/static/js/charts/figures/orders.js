@@ -32,10 +32,11 @@ async function read(reports) {
     configure: overTime({
       rows,
       interval,
-      series: [
-        { label: "Orders", kind: "bar", colour: "first", field: "orders", text: ({ orders }) => countText(orders) },
-        { label: "Items", kind: "line", colour: "second", field: "items", text: ({ items }) => countText(items) },
-      ],
+      series: [{ label: "Orders", kind: "bar", colour: "first", field: "orders", text: textOf }],
     }),
   };
+}
+
+function textOf({ orders, items }) {
+  return `${countText(orders)}, items: ${countText(items)}`;
 }

@@ -40,8 +40,8 @@ async function read(reports) {
       interval,
       currency,
       series: [
-        { label: "Captured", kind: "bar", colour: "first", field: "captured", text: text("captured") },
-        { label: "Refunded", kind: "bar", colour: "second", field: "refunded", text: text("refunded") },
+        { label: "Captured", kind: "line", colour: "first", isFilled: true, field: "captured", text: text("captured") },
+        { label: "Refunded", kind: "line", colour: "second", field: "refunded", text: text("refunded") },
       ],
     }),
   };
