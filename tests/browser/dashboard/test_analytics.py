@@ -167,8 +167,8 @@ def test_each_figure_has_a_caption_a_drawing_with_a_sentence_a_table_of_the_apis
         times = {} if parameters["report"] == "cohorts" else IN_MAY
         asked_for = {**times, **{key: value for key, value in parameters.items() if key != "report"}}
         cells, rows = table(dashboard, name), rows_of(person, parameters["report"], asked_for)
+        assert rows
         assert cells == [{field: written(row.get(field)) for field in cells[0]} for row in rows], name
-        assert any(value not in (None, "0", "0.00") for value in cells[-1].values())
         expect(dashboard.hook(f"{name}-table").locator("caption")).not_to_be_empty()
 
         file = person.get(f"/analytics/{parameters['report']}", params={**asked_for, "format": "csv"})
@@ -392,13 +392,13 @@ def test_what_people_wrote_is_text(dashboard: Dashboard, past: PastSales) -> Non
 
 
 def test_the_charts_come_when_the_page_is_opened_and_questions_end_with_it(
-    dashboard: Dashboard, past: PastSales
+    dashboard: Dashboard, world: World
 ) -> None:
-    dashboard.sign_in(past.vendor)
+    dashboard.sign_in(world.vendor("v-without-orders"))
     charts = re.compile(r"/assets/[0-9a-f]+/(js/charts|vendor)/")
     assert not any(charts.search(one.url) for one in dashboard.requests)
     held: list[Route] = []
-    dashboard.page.route("**/analytics/*", held.append)
+    dashboard.page.route("**/api/v1/analytics/*", lambda route: held.append(route))
     dashboard.hook("nav-analytics").click()
     expect(dashboard.main).to_have_attribute("data-page", "analytics")
     assert dashboard.focused() == "H1"
@@ -432,8 +432,8 @@ def test_everything_is_reached_and_opened_by_keyboard(dashboard: Dashboard, past
 def test_it_is_accessible_on_a_screen_and_on_a_phone_where_only_tables_scroll_sideways(
     open_dashboard: OpenDashboard, past: PastSales, scheme: str
 ) -> None:
-    dashboard = open_dashboard(color_scheme=scheme).sign_in(past.admin, MAY)
-    for name in FIGURES | FIGURES_OF_ADMINS:
+    dashboard = open_dashboard(color_scheme=scheme).sign_in(past.admin, f"{MAY}&interval=week")
+    for name in ("chart-sales", "chart-top-products", "chart-funnel"):
         table(dashboard, name)
     assert serious(dashboard.page) == []
     dashboard.page.set_viewport_size({"width": 360, "height": 740})

@@ -8,17 +8,20 @@ const AT_ONCE = 2; // as many as a process of the service answers at a time
 const waiting = [];
 let running = 0;
 
-/** The reports for the query of an address. Each method returns a promise, which fails with the API's ProblemError. */
+/**
+ * The reports for the query of an address and the person signed in: a vendor has no choice of vendors. Each method returns a promise,
+ * which fails with the API's ProblemError.
+ */
 export class Reports {
   #answers = new Map();
 
-  constructor(query, signal) {
+  constructor(query, person, signal) {
     this.signal = signal;
     this.zone = query.timezone || browserZone();
     this.range = rangeOf(query, this.zone);
     this.interval = intervalOf(this.range, query.interval);
     this.before = rangeBefore(this.range);
-    this.vendor = query.vendor ?? "";
+    this.vendor = (person.role === "admin" && query.vendor) || "";
     this.wanted = query.currency ?? "";
   }
 

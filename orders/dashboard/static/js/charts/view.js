@@ -40,7 +40,7 @@ export class AnalyticsView {
   async show({ isAnnounced = false } = {}) {
     this.#asking.abort();
     this.#asking = new AbortController();
-    const reports = new Reports(this.page.query, AbortSignal.any([this.#asking.signal, this.page.signal]));
+    const reports = new Reports(this.page.query, this.page.person, AbortSignal.any([this.#asking.signal, this.page.signal]));
     this.controls.show(reports);
     const loads = [this.page.load(this.kpis, () => this.#kpis(reports)), ...this.figures.map((figure) => figure.show(reports))];
     reports.ranking("top-products").then(({ rows }) => this.controls.suggestVendors(rows), () => {}); // its figure says why
