@@ -156,6 +156,8 @@ def test_a_hidden_page_asks_nothing_and_catches_up_when_it_is_seen(
     else:
         expect(dashboard.main).to_have_attribute("data-status", "processing", timeout=2000)
         expect(dashboard.hook("timeline-entry")).to_have_count(2, timeout=2000)
+        streams = [one for one in dashboard.requests if one.url.endswith("/stream")]
+        assert [one.all_headers().get("last-event-id") for one in streams] == [None, "1"]
     expect(dashboard.hook("live")).to_have_attribute("data-state", "live")
 
 
