@@ -32,5 +32,10 @@ export function duration(field, label) {
 export const TIMES = [
   { field: "start", label: "From", header: true, value: ({ start }) => start, render: ({ start }) => instant(start) },
   { field: "end", label: "To", value: ({ end }) => end, render: ({ end }) => instant(end) },
-  { field: "complete", label: "Complete", value: ({ complete }) => String(complete), render: ({ complete }) => (complete ? "Yes" : "No") },
+  {
+    field: "complete",
+    label: "Complete",
+    value: ({ complete }) => String(complete),
+    render: ({ complete }) => (complete ? "Yes" : "No"),
+  },
 ];

@@ -15,7 +15,10 @@ const NARROW = 480;
 export function overTime({ rows, interval, series, currency }) {
   return (colours) => ({
     type: series.some(({ kind }) => kind === "bar") ? "bar" : "line",
-    data: { labels: rowLabels(rows, interval), datasets: series.map((one) => (one.kind === "bar" ? bars : line)(one, rows, colours)) },
+    data: {
+      labels: rowLabels(rows, interval),
+      datasets: series.map((one) => (one.kind === "bar" ? bars : line)(one, rows, colours)),
+    },
     options: {
       ...common(colours),
       interaction: { mode: "index", intersect: false },
@@ -27,8 +30,10 @@ export function overTime({ rows, interval, series, currency }) {
         legend: legend(colours, series.length > 1),
         tooltip: {
           callbacks: {
-            title: ([{ dataIndex }]) => `${rowTitle(rows[dataIndex], interval)}${rows[dataIndex].complete ? "" : ", not complete"}`,
-            label: ({ dataIndex, datasetIndex }) => `${series[datasetIndex].label}: ${series[datasetIndex].text(rows[dataIndex])}`,
+            title: ([{ dataIndex }]) =>
+              `${rowTitle(rows[dataIndex], interval)}${rows[dataIndex].complete ? "" : ", not complete"}`,
+            label: ({ dataIndex, datasetIndex }) =>
+              `${series[datasetIndex].label}: ${series[datasetIndex].text(rows[dataIndex])}`,
           },
         },
       },
@@ -45,7 +50,9 @@ export function ranked({ bars: shown, currency }) {
       datasets: [
         {
           data: shown.map(({ value }) => Number(value)),
-          backgroundColor: shown.map(({ value, isLoss }) => (isLoss || Number(value) < 0 ? colours.negative : colours.first)),
+          backgroundColor: shown.map(({ value, isLoss }) =>
+            isLoss || Number(value) < 0 ? colours.negative : colours.first,
+          ),
           borderRadius: 4,
           maxBarThickness: BAR_THICKNESS,
         },
@@ -57,11 +64,20 @@ export function ranked({ bars: shown, currency }) {
       interaction: { mode: "index", axis: "y", intersect: false },
       scales: {
         x: { ...numberAxis(colours, currency), border: { display: false } },
-        y: { ...labelAxis(colours), grid: { display: false }, ticks: { ...labelAxis(colours).ticks, autoSkip: false, callback: shortened } },
+        y: {
+          ...labelAxis(colours),
+          grid: { display: false },
+          ticks: { ...labelAxis(colours).ticks, autoSkip: false, callback: shortened },
+        },
       },
       plugins: {
         legend: legend(colours, false),
-        tooltip: { callbacks: { title: ([{ dataIndex }]) => shown[dataIndex].title, label: ({ dataIndex }) => shown[dataIndex].text } },
+        tooltip: {
+          callbacks: {
+            title: ([{ dataIndex }]) => shown[dataIndex].title,
+            label: ({ dataIndex }) => shown[dataIndex].text,
+          },
+        },
       },
     },
   });
@@ -78,7 +94,9 @@ function line({ label, field, colour, isFilled = false }, rows, colours) {
     borderWidth: isFilled ? 2.5 : 1.5,
     backgroundColor: isFilled ? colours[`${colour}-soft`] : colours.surface,
     fill: isFilled ? "origin" : false,
-    segment: { borderDash: ({ p0DataIndex, p1DataIndex }) => (isApart(p0DataIndex) || isApart(p1DataIndex) ? DASH : undefined) },
+    segment: {
+      borderDash: ({ p0DataIndex, p1DataIndex }) => (isApart(p0DataIndex) || isApart(p1DataIndex) ? DASH : undefined),
+    },
     pointRadius: rows.map((row) => (!row.complete ? 4 : rows.length > MANY ? 0 : 2.5)),
     pointHoverRadius: 5,
     pointBorderColor: colours[colour],
@@ -104,7 +122,12 @@ function bars({ label, field, colour, stack }, rows, colours) {
 }
 
 function common(colours) {
-  return { responsive: true, maintainAspectRatio: false, font: { family: colours.font }, layout: { padding: { top: 8 } } };
+  return {
+    responsive: true,
+    maintainAspectRatio: false,
+    font: { family: colours.font },
+    layout: { padding: { top: 8 } },
+  };
 }
 
 function labelAxis(colours) {
@@ -117,13 +140,24 @@ function numberAxis(colours, currency) {
     beginAtZero: true,
     border: { display: false },
     grid: { color: colours.grid },
-    ticks: { color: colours.text, maxRotation: 0, maxTicksLimit: 6, ...precision, callback: (value) => tickText(value, currency) },
+    ticks: {
+      color: colours.text,
+      maxRotation: 0,
+      maxTicksLimit: 6,
+      ...precision,
+      callback: (value) => tickText(value, currency),
+    },
   };
 }
 
 /** Return the legend. Clicking it does nothing: what a pointer alone could hide would be lost to a keyboard. */
 function legend(colours, display) {
-  return { display, position: "bottom", onClick: () => {}, labels: { color: colours.text, boxWidth: 14, boxHeight: 8, padding: 16 } };
+  return {
+    display,
+    position: "bottom",
+    onClick: () => {},
+    labels: { color: colours.text, boxWidth: 14, boxHeight: 8, padding: 16 },
+  };
 }
 
 /** Return a label of an axis, shortened for the room that the drawing has. Chart.js calls it as a method of the axis. */

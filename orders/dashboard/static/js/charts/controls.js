@@ -25,7 +25,8 @@ export class Controls {
     this.currency.disabled = true; // until they are known
     this.timezone.append(...zoneGroups());
     this.vendor = textField("vendor", { maxlength: 64, list: "vendors", placeholder: "All vendors" });
-    for (const event of ["input", "change"]) this.vendor.addEventListener(event, () => this.#applySoon(() => this.#chosenVendor));
+    for (const event of ["input", "change"])
+      this.vendor.addEventListener(event, () => this.#applySoon(() => this.#chosenVendor));
     this.vendorIds = h("datalist", { id: "vendors" });
     this.dates = [filter("From", this.from), filter("To", this.to)];
     const forAdmins = page.person.role === "admin" && filter("Vendor", this.vendor, this.vendorIds);
@@ -47,7 +48,11 @@ export class Controls {
     this.#forget();
     const ranges = [...Object.entries(RANGES).map(([name, [words]]) => [name, words]), ["custom", "Custom"]];
     fill(this.range, ranges, range.name);
-    fill(this.interval, intervalsOf(range).map((name) => [name, INTERVALS[name]]), interval);
+    fill(
+      this.interval,
+      intervalsOf(range).map((name) => [name, INTERVALS[name]]),
+      interval,
+    );
     choose(this.timezone, zone);
     for (const field of this.dates) field.hidden = range.name !== "custom";
     setValue(this.from, range.from);
@@ -126,7 +131,8 @@ function filter(label, field, ...more) {
 }
 
 function fill(element, pairs, chosen) {
-  const isSame = element.options.length === pairs.length && pairs.every(([value], index) => element.options[index].value === value);
+  const isSame =
+    element.options.length === pairs.length && pairs.every(([value], index) => element.options[index].value === value);
   if (!isSame) element.replaceChildren(...pairs.map(([value, words]) => h("option", { value }, words)));
   choose(element, chosen);
 }

@@ -9,7 +9,9 @@ const ANIMATION_MS = 250;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** The settings of the system that change how a drawing looks. */
-export const APPEARANCES = ["(prefers-color-scheme: dark)", "(forced-colors: active)"].map((query) => matchMedia(query));
+export const APPEARANCES = ["(prefers-color-scheme: dark)", "(forced-colors: active)"].map((query) =>
+  matchMedia(query),
+);
 
 let loaded = null;
 

@@ -30,7 +30,11 @@ export class Figure {
     this.table.element.querySelector("table").dataset.testid = `${hook}-table`;
     const controls = { "aria-expanded": "false", "aria-controls": `${hook}-table`, "aria-label": `Table: ${title}` };
     const onclick = () => this.#toggleTable();
-    this.toggle = h("button", { hook: `${hook}-table-toggle`, type: "button", class: "button", ...controls, onclick }, "Table");
+    this.toggle = h(
+      "button",
+      { hook: `${hook}-table-toggle`, type: "button", class: "button", ...controls, onclick },
+      "Table",
+    );
     this.csv = button("CSV", { hook: `${hook}-csv`, "aria-label": `CSV: ${title}` }, () => this.#save());
     this.actions = h("div", { class: "actions", hidden: true }, this.toggle, this.csv);
     const words = h("div", {}, h("h2", {}, title), h("p", { class: "muted" }, about));
@@ -67,7 +71,11 @@ export class Figure {
     const apart = rows.some(({ complete }) => complete === false) ? [APART] : [];
     const texts = [...notes, ...apart].map((text) => h("p", { class: "muted figure-note" }, text));
     if (element) return [element, texts];
-    this.#drawing = new Drawing(`${this.definition.title}, ${rangeText(reports.range)}: ${sentence}`, this.definition.size, configure);
+    this.#drawing = new Drawing(
+      `${this.definition.title}, ${rangeText(reports.range)}: ${sentence}`,
+      this.definition.size,
+      configure,
+    );
     const content = [this.#drawing.element, ...texts];
     show(this.region, content);
     this.#drawing.draw();

@@ -16,7 +16,9 @@ const WITHOUT_SALES = { currency: null, revenue: null, orders: 0, items: 0, aver
 
 /** Return the tiles for the totals of the range, null without any currency, and of the range before. */
 export function kpis(totals, before, reports) {
-  const note = reports.before ? h("p", { class: "muted figure-note" }, `Compared with ${rangeText(reports.before)}.`) : "";
+  const note = reports.before
+    ? h("p", { class: "muted figure-note" }, `Compared with ${rangeText(reports.before)}.`)
+    : "";
   const compared = { now: totals ?? WITHOUT_SALES, before: before ?? WITHOUT_SALES };
   const tiles = KPIS.map(([field, title, isAmount]) => tile(field, title, { isAmount, ...compared }));
   return [h("ul", { class: "tiles" }, tiles), note];

@@ -37,7 +37,9 @@ export function rangeBefore({ from, to }) {
 /** Return the intervals that give at most as many rows as the API answers. */
 export function intervalsOf({ from, to }) {
   const days = daysBetween(from, to);
-  return Object.keys(INTERVALS).filter((interval) => (interval === "hour" ? days * HOURS : interval === "day" ? days : 0) <= MAX_ROWS);
+  return Object.keys(INTERVALS).filter(
+    (interval) => (interval === "hour" ? days * HOURS : interval === "day" ? days : 0) <= MAX_ROWS,
+  );
 }
 
 /** Return the interval for a range: the wanted one where it is possible, else one that makes a readable drawing. */

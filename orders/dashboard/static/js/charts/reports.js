@@ -53,7 +53,10 @@ export class Reports {
     if (currency === null) return { rows: [], totals: null };
     const all = await this.#sales();
     const isThere = all.totals.some((totals) => totals.currency === currency);
-    return seriesOf(isThere ? all : await this.#ask("sales", { ...this.scope, interval: this.interval, currency }), currency);
+    return seriesOf(
+      isThere ? all : await this.#ask("sales", { ...this.scope, interval: this.interval, currency }),
+      currency,
+    );
   }
 
   /** Return the totals in the currency of the range before, or null. */
@@ -94,7 +97,9 @@ export class Reports {
 
   /** Return the sales of the range before by month: only their totals matter. */
   async #salesBefore() {
-    return this.before ? this.#ask("sales", { ...this.scope, ...this.before, interval: "month" }) : { results: [], totals: [] };
+    return this.before
+      ? this.#ask("sales", { ...this.scope, ...this.before, interval: "month" })
+      : { results: [], totals: [] };
   }
 
   #ask(name, query) {
@@ -109,7 +114,10 @@ export class Reports {
 }
 
 function seriesOf({ results, totals }, currency) {
-  return { rows: results.filter((row) => row.currency === currency), totals: totals.find((one) => one.currency === currency) ?? null };
+  return {
+    rows: results.filter((row) => row.currency === currency),
+    totals: totals.find((one) => one.currency === currency) ?? null,
+  };
 }
 
 async function inTurn(work, signal) {

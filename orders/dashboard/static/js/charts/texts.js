@@ -22,7 +22,12 @@ const PERCENT = new Intl.NumberFormat(LOCALE, ONE_DECIMAL);
 const CHANGE = new Intl.NumberFormat(LOCALE, { ...ONE_DECIMAL, signDisplay: "exceptZero" });
 const COUNT = new Intl.NumberFormat(LOCALE);
 const COMPACT = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumSignificantDigits: 3 });
-const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const UNITS = [
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
 
 /** Return a whole number as text. */
 export function countText(value) {

@@ -29,10 +29,14 @@ export class AnalyticsView {
     this.kpis = h("section", { class: "kpis", "aria-label": "Key figures" });
     const definitions = page.person.role === "admin" ? [...FIGURES, ...FIGURES_OF_ADMINS] : FIGURES;
     this.figures = definitions.map((definition) => new Figure(page, definition));
-    const figures = h("div", { class: "figures" }, this.figures.map(({ element }) => element));
+    const figures = h(
+      "div",
+      { class: "figures" },
+      this.figures.map(({ element }) => element),
+    );
     this.content = [this.controls.element, this.kpis, figures];
     for (const appearance of APPEARANCES) {
-      appearance.addEventListener("change", () => this.figures.forEach((figure) => figure.redraw()), { signal: page.signal });
+      appearance.addEventListener("change", () => this.#redraw(), { signal: page.signal });
     }
   }
 
@@ -40,12 +44,26 @@ export class AnalyticsView {
   async show({ isAnnounced = false } = {}) {
     this.#asking.abort();
     this.#asking = new AbortController();
-    const reports = new Reports(this.page.query, this.page.person, AbortSignal.any([this.#asking.signal, this.page.signal]));
+    const reports = new Reports(
+      this.page.query,
+      this.page.person,
+      AbortSignal.any([this.#asking.signal, this.page.signal]),
+    );
     this.controls.show(reports);
-    const loads = [this.page.load(this.kpis, () => this.#kpis(reports)), ...this.figures.map((figure) => figure.show(reports))];
-    reports.ranking("top-products").then(({ rows }) => this.controls.suggestVendors(rows), () => {}); // its figure says why
+    const loads = [
+      this.page.load(this.kpis, () => this.#kpis(reports)),
+      ...this.figures.map((figure) => figure.show(reports)),
+    ];
+    reports.ranking("top-products").then(
+      ({ rows }) => this.controls.suggestVendors(rows),
+      () => {},
+    ); // its figure says why
     await Promise.all(loads);
     if (isAnnounced && !reports.signal.aborted) announce(`Analytics of ${rangeText(reports.range)}.`);
+  }
+
+  #redraw() {
+    for (const figure of this.figures) figure.redraw();
   }
 
   async #kpis(reports) {

@@ -27,8 +27,17 @@ export function zoneGroups() {
     const continent = name.split("/", 1)[0];
     if (name !== own && name.includes("/")) groups.set(continent, [...(groups.get(continent) ?? []), name]);
   }
-  const first = [h("optgroup", { label: "This browser" }, option(own, textOf(own))), own !== "UTC" && option("UTC", "UTC")].filter(Boolean);
-  const others = [...groups].map(([label, zones]) => h("optgroup", { label }, zones.sort().map((zone) => option(zone, cityOf(zone)))));
+  const first = [
+    h("optgroup", { label: "This browser" }, option(own, textOf(own))),
+    own !== "UTC" && option("UTC", "UTC"),
+  ].filter(Boolean);
+  const others = [...groups].map(([label, zones]) =>
+    h(
+      "optgroup",
+      { label },
+      zones.sort().map((zone) => option(zone, cityOf(zone))),
+    ),
+  );
   return [...first, ...others];
 }
 

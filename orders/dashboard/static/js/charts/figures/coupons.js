@@ -31,7 +31,9 @@ async function read(reports) {
   return {
     rows,
     query,
-    sentence: first && `${rows.length} coupons; the first, ${first.code}, took off ${amountText(first.discount, first.currency)}.`,
+    sentence:
+      first &&
+      `${rows.length} coupons; the first, ${first.code}, took off ${amountText(first.discount, first.currency)}.`,
     configure: ranked({ bars: rows.map(barOf), currency: first?.currency }),
   };
 }

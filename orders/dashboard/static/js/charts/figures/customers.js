@@ -1,7 +1,7 @@
 // Sales to new and to returning customers, by time.
 
 import { counted, number } from "../../format.js";
-import { count, text, TIMES } from "../columns.js";
+import { count, TIMES, text } from "../columns.js";
 import { overTime } from "../configurations.js";
 import { hasAny, percentOf } from "../decimals.js";
 import { countText, percentText } from "../texts.js";
@@ -40,8 +40,22 @@ async function read(reports) {
       rows,
       interval,
       series: [
-        { label: "Returning", kind: "bar", stack: "orders", colour: "first", field: "repeat_orders", text: (row) => countText(row.repeat_orders) },
-        { label: "New", kind: "bar", stack: "orders", colour: "second", field: "new_customers", text: (row) => countText(row.new_customers) },
+        {
+          label: "Returning",
+          kind: "bar",
+          stack: "orders",
+          colour: "first",
+          field: "repeat_orders",
+          text: (row) => countText(row.repeat_orders),
+        },
+        {
+          label: "New",
+          kind: "bar",
+          stack: "orders",
+          colour: "second",
+          field: "new_customers",
+          text: (row) => countText(row.new_customers),
+        },
       ],
     }),
   };
@@ -51,5 +65,11 @@ function notesOf(orderCounts) {
   const most = orderCounts.at(-1).orders;
   const wordsOf = (orders) => (orders === most ? `${orders} or more orders` : counted(orders, "order"));
   const counts = orderCounts.filter(({ customers }) => customers > 0);
-  return [["Customers of all time with ", counts.map(({ orders, customers }, index) => [index ? ", " : "", `${wordsOf(orders)}: `, number(customers)]), "."]];
+  return [
+    [
+      "Customers of all time with ",
+      counts.map(({ orders, customers }, index) => [index ? ", " : "", `${wordsOf(orders)}: `, number(customers)]),
+      ".",
+    ],
+  ];
 }

@@ -30,7 +30,9 @@ async function read(reports) {
   const { steps, cancelled_by: cancelledBy, times } = await reports.funnel();
   const rows = Object.entries(steps).map(([step, orders]) => ({ step, orders, ...times[step] }));
   if (steps.placed === 0) return { rows: [], query: reports.scope };
-  const shares = rows.slice(1).map(({ step, orders }) => `${step} ${countText(orders)} (${shareText(orders, steps.placed)})`);
+  const shares = rows
+    .slice(1)
+    .map(({ step, orders }) => `${step} ${countText(orders)} (${shareText(orders, steps.placed)})`);
   return {
     rows,
     query: reports.scope,

@@ -36,7 +36,9 @@ async function read(reports) {
   return {
     rows,
     query,
-    sentence: first && `${rows.length} products; the first, ${first.name}, has a revenue of ${amountText(first.revenue, first.currency)}.`,
+    sentence:
+      first &&
+      `${rows.length} products; the first, ${first.name}, has a revenue of ${amountText(first.revenue, first.currency)}.`,
     configure: ranked({ bars: rows.map(barOf), currency: first?.currency }),
   };
 }
