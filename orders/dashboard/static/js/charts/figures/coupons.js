@@ -2,7 +2,7 @@
 
 import { amountText, words } from "../../format.js";
 import { count, money, text } from "../columns.js";
-import { ranked } from "../configurations.js";
+import { ranked } from "../ranked.js";
 
 export default {
   hook: "chart-coupons",

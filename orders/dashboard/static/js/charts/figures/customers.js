@@ -2,8 +2,8 @@
 
 import { counted, number } from "../../format.js";
 import { count, TIMES, text } from "../columns.js";
-import { overTime } from "../configurations.js";
 import { hasAny, percentOf } from "../decimals.js";
+import { overTime } from "../over-time.js";
 import { countText, percentText } from "../texts.js";
 
 export default {

@@ -2,8 +2,8 @@
 
 import { number, words } from "../../format.js";
 import { count, duration, text } from "../columns.js";
-import { ranked } from "../configurations.js";
 import { percentOf } from "../decimals.js";
+import { ranked } from "../ranked.js";
 import { countText, percentText } from "../texts.js";
 
 const LOSSES = ["cancelled", "expired"];

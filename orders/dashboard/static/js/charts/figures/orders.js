@@ -1,8 +1,8 @@
 // How many orders and items were sold, by time.
 
 import { count, money, TIMES } from "../columns.js";
-import { overTime } from "../configurations.js";
 import { hasAny, largest } from "../decimals.js";
+import { overTime } from "../over-time.js";
 import { countText, rowTitle } from "../texts.js";
 
 export default {

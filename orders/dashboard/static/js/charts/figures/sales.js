@@ -2,8 +2,8 @@
 
 import { amountText } from "../../format.js";
 import { count, money, TIMES } from "../columns.js";
-import { overTime } from "../configurations.js";
 import { hasAny, largest } from "../decimals.js";
+import { overTime } from "../over-time.js";
 import { rowTitle } from "../texts.js";
 
 export default {
