@@ -411,13 +411,14 @@ def test_the_charts_come_when_the_page_is_opened_and_questions_end_with_it(dashb
 def test_everything_is_reached_and_opened_by_keyboard(dashboard: Dashboard, past: PastSales) -> None:
     dashboard.sign_in(past.admin, MAY)
     dashboard.hook("range").focus()
-    seen: list[str] = []
-    while (hook := dashboard.focused()) != "chart-sales-csv":
-        if not seen or seen[-1] != hook:  # a date has several parts
-            seen.append(hook)
-        dashboard.page.keyboard.press("Tab")
     controls = ["range", "range-from", "range-to", "interval", "currency", "timezone", "vendor"]
-    assert seen == [*controls, "chart-sales-table-toggle"]
+    seen: list[str] = []
+    for _ in range(20):  # a date has several parts
+        seen.append(dashboard.focused())
+        dashboard.page.keyboard.press("Tab")
+        if dashboard.focused() == "chart-sales-csv":
+            break
+    assert list(dict.fromkeys(seen)) == [*controls, "chart-sales-table-toggle"]
     dashboard.page.keyboard.press("Shift+Tab")
     dashboard.page.keyboard.press("Enter")
     expect(dashboard.hook("chart-sales-table")).to_be_visible()
