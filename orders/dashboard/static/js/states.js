@@ -34,7 +34,7 @@ export async function load(region, work, page) {
       );
   } finally {
     clearTimeout(timer);
-    if (!own.signal.aborted) page.main.removeAttribute("aria-busy");
+    if (!page.main.querySelector("[data-testid=loading]")) page.main.removeAttribute("aria-busy"); // no other part loads
     done();
   }
 }
