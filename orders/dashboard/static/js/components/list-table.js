@@ -13,7 +13,14 @@ const NEW_MS = 10_000;
 export class ListTable {
   #records = new WeakMap();
 
-  constructor({ caption, columns, select, keyOf = (record) => record.id, statusOf = (record) => record.status, stateOf = () => undefined }) {
+  constructor({
+    caption,
+    columns,
+    select,
+    keyOf = (record) => record.id,
+    statusOf = (record) => record.status,
+    stateOf = () => undefined,
+  }) {
     this.columns = select ? [select.column(), ...columns] : columns;
     Object.assign(this, { keyOf, statusOf, stateOf });
     this.body = h("tbody", { role: "rowgroup" });
