@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.sync_playwright import Axe
 
 from tests.support.dashboard_page import DESKTOP, PHONE, Dashboard, scrolls_sideways
 
