@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-faults test-planted test-mutation check openapi load lists coupon-rush analytics-bench limits-cost caching clean
+.PHONY: help install run demo test test-browser test-faults test-planted test-mutation check openapi load lists coupon-rush analytics-bench limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -54,6 +54,9 @@ test: install ## Run the tests on real servers (ARGS='-k checkout': a selection)
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not long and not serial" $(ARGS); parallel=$$?; \
 	$(BIN)/pytest -m "not long and serial" $(ARGS); serial=$$?; \
 	case $$parallel,$$serial in 0,0 | 0,5 | 5,0) ;; *) exit 1 ;; esac
+
+test-browser: install ## Run the tests of the dashboard and of the documentation page in Chromium (ARGS='-k coupon')
+	$(BIN)/pytest tests/browser $(ARGS)
 
 test-faults: install ## Kill and stall processes, cut connections, repeatedly (KILLS=300; SEED=…: repeat a run)
 	FAULT_SEED=$(SEED) FAULT_KILLS=$(KILLS) $(BIN)/pytest -m "" tests/faults $(ARGS)
