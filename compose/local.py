@@ -105,6 +105,7 @@ def call(command: list[str], info: ConnectionInfo) -> int:
 def print_banner(progress: Progress, info: ConnectionInfo, logs: Path) -> None:
     """Print the addresses, tokens and an example of the running stack."""
     progress.print("\nThe Order Service is ready.\n", "bold")
+    progress.print(f"  Dashboard  {info.url}/dashboard  (for the vendor and the admin below)")
     progress.print(f"  API docs   {info.url}/api/doc")
     progress.print(f"  Logs       {logs}/")
     progress.print(f"  Sandbox    {info.control_url}  (customers ada and grace; Payment captures an order after 2 s)\n")

@@ -1,22 +1,27 @@
 """The assets of the dashboard: scripts, styles and pictures, below one folder that is named by a hash of all of them.
 
-Modules import each other by relative paths, so a release that changes any file gives all of them new addresses: a page
+Modules refer to each other by relative paths, so a release that changes any file gives all of them new addresses: a page
 never mixes the modules of two releases.
 """
 
 import hashlib
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import chartkick
 from django.http import HttpRequest, HttpResponse
 
+from orders.dashboard import modules
 from orders.http.problems import not_found
 from orders.http.static_files import StaticFile
 
 STATIC = Path(__file__).parent / "static"
 CHARTS = "js/charts/"
 """The folder of the scripts that only the page with charts loads, as it does `vendor/`."""
+
+SCRIPT, STYLES = "js/dashboard.js", "css/dashboard.css"
+"""The first load: all other modules in one script, all styles in one file."""
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -28,27 +33,35 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 _CHART_JS = Path(chartkick.__path__[0]) / "django" / "static" / "chartkick" / "Chart.bundle.js"
 
 
-def _found() -> dict[str, Path]:
-    """Return the files by their names below the assets' folder, those of a folder before those of its subfolders."""
-    ours = (path for path in STATIC.rglob("*") if path.suffix in CONTENT_TYPES)
-    named = {path.relative_to(STATIC).as_posix(): path for path in ours}
-    return dict(sorted(named.items(), key=lambda item: (item[0].count("/"), item[0]))) | {"vendor/chart.js": _CHART_JS}
+def _contents() -> dict[str, bytes]:
+    """Return the content of each asset by its name, those of a folder before those of its subfolders."""
+    paths = [path for path in STATIC.rglob("*") if path.suffix in CONTENT_TYPES]
+    named = {path.relative_to(STATIC).as_posix(): path for path in paths}
+    files = {name: named[name].read_bytes() for name in sorted(named, key=lambda name: (name.count("/"), name))}
+    scripts = {
+        name.removeprefix("js/"): content.decode()
+        for name, content in files.items()
+        if name.startswith("js/") and not name.startswith(CHARTS)
+    }
+    styles = [content for name, content in files.items() if name.endswith(".css")]
+    joined = {SCRIPT: modules.join(scripts).encode(), STYLES: b"\n".join(styles)}
+    return files | joined | {"vendor/chart.js": _CHART_JS.read_bytes()}
 
 
-def _digest(files: Iterable[tuple[str, Path]]) -> str:
+def _digest(contents: Mapping[str, bytes]) -> str:
     digest = hashlib.blake2b(digest_size=12)
-    for name, path in files:
-        digest.update(hashlib.blake2b(name.encode()).digest() + hashlib.blake2b(path.read_bytes()).digest())
+    for name, content in contents.items():
+        digest.update(hashlib.blake2b(name.encode()).digest() + hashlib.blake2b(content).digest())
     return digest.hexdigest()
 
 
-FILES = _found()
-DIGEST = _digest(FILES.items())
-ASSETS = {name: StaticFile(path.read_bytes, CONTENT_TYPES[path.suffix], IMMUTABLE) for name, path in FILES.items()}
+def _asset(name: str, content: bytes) -> StaticFile:
+    return StaticFile(partial(bytes, content), CONTENT_TYPES[PurePosixPath(name).suffix], IMMUTABLE)
 
-STYLES = [name for name in FILES if name.endswith(".css")]
-FIRST_SCRIPTS = [name for name in FILES if name.startswith("js/") and not name.startswith(CHARTS)]
-"""The modules of the first load."""
+
+_CONTENTS = _contents()
+DIGEST = _digest(_CONTENTS)
+ASSETS = {name: _asset(name, content) for name, content in _CONTENTS.items()}
 
 
 async def asset(request: HttpRequest, digest: str, name: str) -> HttpResponse:

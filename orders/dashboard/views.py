@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from orders.dashboard.assets import DIGEST, FIRST_SCRIPTS, STATIC, STYLES
+from orders.dashboard.assets import DIGEST, SCRIPT, STATIC, STYLES
 from orders.dashboard.headers import ROOT
 from orders.http.caching import REVALIDATED
 from orders.http.static_files import StaticFile
@@ -45,7 +45,5 @@ def _document(root_path: str) -> StaticFile:
 def _html(root_path: str) -> bytes:
     """Return the document: pages lie at different depths, so its links name the root path."""
     assets = escape(f"{root_path}{ROOT}/assets/{DIGEST}")
-    styles = "\n  ".join(f'<link rel="stylesheet" href="{assets}/{name}">' for name in STYLES)
-    scripts = "\n  ".join(f'<link rel="modulepreload" href="{assets}/{name}">' for name in FIRST_SCRIPTS)
     template = Template((STATIC / "index.html").read_text(encoding="utf-8"))
-    return template.substitute(assets=assets, styles=styles, scripts=scripts).encode()
+    return template.substitute(assets=assets, styles=STYLES, script=SCRIPT).encode()

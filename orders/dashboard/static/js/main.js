@@ -19,6 +19,9 @@
 //   readers, `confirm` and `FormDialog` (components/dialog.js) ask before.
 // - Styles of a page alone: a file in `css/pages/`; colours, spaces and sizes are the custom properties of css/tokens.css.
 // - Scripts that only analytics needs: `js/charts/` and `vendor/chart.js`, by `import()`; they are not part of the first load.
+//
+// The service joins all other modules to one script when it starts (orders/dashboard/modules.py): what is exported is a const, a
+// function, a class or one default object, and no two modules import each other.
 
 import * as shell from "./components/shell.js";
 import { Page } from "./page.js";

@@ -63,11 +63,12 @@ export class Filters {
       if (read() !== value) write(value);
     }
     this.clearButton.hidden = !this.isSet(query);
+    if (this.controls.slice(1).some(({ name }) => query[name])) this.#toggle(true);
   }
 
   /** Show or hide all filters but the first, where there is little room. */
-  #toggle() {
-    const isOpen = this.element.toggleAttribute("data-open");
+  #toggle(wanted) {
+    const isOpen = this.element.toggleAttribute("data-open", wanted);
     this.toggle.setAttribute("aria-expanded", String(isOpen));
   }
 
