@@ -46,7 +46,7 @@ def sell_in_the_past(world: World) -> PastSales:
     given_up = order("2018-05-04T09:00:00Z", Line(first, f"p-{run}-3", 1, 500, name=MARKUP), who="b")
     given_up.confirm("2018-05-04T09:00:30Z").cancel("2018-05-06T09:00:00Z", "vendor")
     orders = [
-        order("2018-04-10T10:00:00Z", Line(first, f"p-{run}-1", 1, 2000)).confirm("2018-04-10T10:00:10Z"),
+        order("2018-04-10T10:00:00Z", Line(first, f"p-{run}-1", 1, 3000)).confirm("2018-04-10T10:00:10Z"),
         sold,
         given_up,
         order("2018-05-20T10:00:00Z", Line(first, f"p-{run}-4", 1, 1234), currency="JPY", who="c").confirm(
