@@ -7,13 +7,9 @@ const TokenDialog = ({ React, Original, ...props }) => {
   const dialog = React.useRef(null);
   React.useLayoutEffect(() => {
     const element = dialog.current;
-    const opener = document.activeElement;
     element.showModal();
     element.querySelector("input")?.focus();
-    return () => {
-      element.close();
-      opener?.focus();
-    };
+    return () => element.close();
   }, []);
   return React.createElement(
     "dialog",
