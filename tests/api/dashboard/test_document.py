@@ -1,6 +1,5 @@
 """The document of the dashboard: one for every address, with the security headers of the contract."""
 
-
 import httpx
 import pytest
 
