@@ -1,7 +1,7 @@
 """The assets of the dashboard: scripts, styles and pictures, below one folder that is named by a hash of all of them.
 
-Modules refer to each other by relative paths, so a release that changes any file gives all of them new addresses: a page
-never mixes the modules of two releases. One module is generated: `js/currencies.js`.
+The script names other assets by relative paths, so a release that changes any file gives all of them new addresses: a page
+never mixes the assets of two releases. One module of the script is generated: `js/currencies.js`.
 """
 
 import hashlib
@@ -19,11 +19,8 @@ from orders.http.problems import not_found
 from orders.http.static_files import StaticFile
 
 STATIC = Path(__file__).parent / "static"
-CHARTS = "js/charts/"
-"""The folder of the scripts that only the page with charts loads, as it does `vendor/`."""
-
 SCRIPT, STYLES = "js/dashboard.js", "css/dashboard.css"
-"""The first load: all other modules in one script, all styles in one file."""
+"""All modules in one script, all styles in one file. The page with charts loads `vendor/chart.js` too."""
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -46,12 +43,8 @@ def _contents() -> dict[str, bytes]:
     named = {path.relative_to(STATIC).as_posix(): path for path in paths}
     files = {name: named[name].read_bytes() for name in sorted(named, key=lambda name: (name.count("/"), name))}
     files["js/currencies.js"] = _CURRENCIES.encode()
-    scripts = {
-        name.removeprefix("js/"): content.decode()
-        for name, content in files.items()
-        if name.startswith("js/") and not name.startswith(CHARTS)
-    }
-    styles = [content for name, content in files.items() if name.endswith(".css")]
+    scripts = {name.removeprefix("js/"): files.pop(name).decode() for name in [*files] if name.endswith(".js")}
+    styles = [files.pop(name) for name in [*files] if name.endswith(".css")]
     joined = {SCRIPT: modules.join(scripts).encode(), STYLES: b"\n".join(styles)}
     return files | joined | {"vendor/chart.js": _CHART_JS.read_bytes()}
 

@@ -15,8 +15,7 @@ _IMPORT = re.compile(
 _EXPORT = re.compile(
     r"^export (?:(?P<default>default) |(?=(?:async )?function\*? (\w+)|class (\w+)|const (\w+)))", re.M
 )
-_OTHER = re.compile(r"^(?:import\b(?!\()|export\b).*", re.M)
-_DYNAMIC_IMPORT = re.compile(r'\bimport\("(?P<path>\.[^"]+)"\)')
+_OTHER = re.compile(r"^(?:import|export)\b.*|.*\bimport\(.*", re.M)  # what is loaded later would have its own modules
 _OWN_ADDRESS = re.compile(r"\bimport\.meta\.url\b")
 
 
@@ -37,7 +36,6 @@ def _block(path: str, text: str) -> str:
         exports.append("default: $default")
     text = _EXPORT.sub(lambda found: "const $default = " if found["default"] else "", text)
     text = _IMPORT.sub(lambda found: _constants(path, found), text)
-    text = _DYNAMIC_IMPORT.sub(lambda found: f'import("./{_resolve(path, found["path"])}")', text)
     text = _OWN_ADDRESS.sub(f'new URL("./{path}", import.meta.url).href', text)
     if other := _OTHER.search(text):
         raise ValueError(f"{path}: {other[0]}: not a form of import or export that the dashboard's modules may have.")

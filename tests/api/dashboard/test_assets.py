@@ -65,10 +65,11 @@ def test_the_charts_are_served_and_not_part_of_the_first_load(world: World) -> N
         "{root}/js",
         "{root}/index.html",
         "{root}/js/nothing.js",
+        "{root}/js/main.js",
         "{root}/js/../../views.py",
         "{root}/..%2f..%2fviews.py",
-        "{root}/js/main.js/",
-        "{root}/js/main.js%00",
+        "{root}/js/dashboard.js/",
+        "{root}/js/dashboard.js%00",
     ],
 )
 def test_any_other_asset_is_not_found(either_world: World, path: str) -> None:
@@ -80,19 +81,13 @@ def test_any_other_asset_is_not_found(either_world: World, path: str) -> None:
     assert_dashboard_headers(answer)
 
 
-def test_the_modules_that_the_charts_import_are_served(world: World) -> None:
-    client = world.customer().http
-    answer = client.get(f"{assets_root(client)}/js/dom.js")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
-
-
 def test_another_release_is_told_apart_by_its_hash(world: World, second_world: World) -> None:
     """All processes of a release name the same assets."""
     first, second = (one.customer().http.get("/dashboard").headers["etag"] for one in (world, second_world))
     assert first == second
     client = world.customer().http
     folder, _, digest = assets_root(client).rpartition("/")
-    problem(client.get(f"{folder}/{digest[:-1]}x/js/main.js"), 404, "not_found")
+    problem(client.get(f"{folder}/{digest[:-1]}x/js/dashboard.js"), 404, "not_found")
 
 
 def test_no_asset_is_compressed_in_vain(world: World) -> None:

@@ -69,6 +69,7 @@ def test_modules_that_import_each_other_are_refused() -> None:
         "export { a };",
         'export * from "./x.js";',
         'import { a } from "./x.js"',
+        'const x = await import("./x.js");',
     ],
 )
 def test_other_forms_of_import_and_export_are_refused(line: str) -> None:
@@ -78,8 +79,7 @@ def test_other_forms_of_import_and_export_are_refused(line: str) -> None:
 
 def test_addresses_stay_those_of_the_module_that_names_them() -> None:
     """The script lies in another folder than most of its modules."""
-    script = join({"pages/a.js": 'import("../charts/b.js");\nnew URL("../../vendor/c.js", import.meta.url);\n'})
-    assert 'import("./charts/b.js");' in script
+    script = join({"pages/a.js": 'new URL("../../vendor/c.js", import.meta.url);\n'})
     assert 'new URL("../../vendor/c.js", new URL("./pages/a.js", import.meta.url).href);' in script
 
 

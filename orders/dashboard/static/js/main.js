@@ -19,9 +19,9 @@
 // - Actions: `button` (components/button.js) is disabled while its work runs; `toast` says the outcome, `announce` is for screen
 //   readers, `confirm` and `FormDialog` (components/dialog.js) ask before.
 // - Styles of a page alone: a file in `css/pages/`; colours, spaces and sizes are the custom properties of css/tokens.css.
-// - Scripts that only analytics needs: `js/charts/` and `vendor/chart.js`, by `import()`; they are not part of the first load.
+// - Drawings: `js/charts/`, with `vendor/chart.js`, which is loaded when the page of analytics is opened.
 //
-// The service joins all other modules to one script when it starts (orders/dashboard/modules.py): what is exported is a const, a
+// The service joins all modules to one script when it starts (orders/dashboard/modules.py): what is exported is a const, a
 // function, a class or one default object, and no two modules import each other.
 
 import * as shell from "./components/shell.js";

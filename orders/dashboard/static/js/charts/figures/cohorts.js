@@ -33,7 +33,7 @@ async function read(reports) {
   const rows = results.flatMap(({ month, active }) =>
     active.map((customers, offset) => ({ month, offset, customers })),
   );
-  return { rows, query, element: heatMap(results) };
+  return { rows, query, element: heatMap(results), notes: ["Dashed: the month is not over yet."] };
 }
 
 function heatMap(cohorts) {
