@@ -50,9 +50,9 @@ export function time(value, { relative = false, ...attributes } = {}) {
   return h("time", { datetime: value, ...more }, shown);
 }
 
-/** Return the English name of a country (ISO 3166-1 alpha-2). */
+/** Return the English name of a country (ISO 3166-1 alpha-2), "" for none. */
 export function countryName(code) {
-  return COUNTRIES.of(code) ?? code;
+  return code && (COUNTRIES.of(code) ?? code);
 }
 
 /** Return a word of the API as people read it: "tracking_changed" is "Tracking changed". */
