@@ -1,4 +1,4 @@
-"""The browser of the dashboard's tests: Debian's Chromium, operated by Playwright.
+"""The browser: Debian's Chromium, operated by Playwright.
 
 It is closed when the tests leave this package: Playwright's event loop runs in the main thread, where other tests run theirs.
 """
@@ -22,7 +22,7 @@ def browser() -> Iterator[Browser]:
     """Yield Chromium, or skip the test where there is none."""
     if CHROMIUM is None:
         pytest.skip("no browser here: apt-get install chromium")
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser

@@ -1,36 +1,20 @@
-"""Chromium for the documentation page and the page at `/`. After each test its browser is checked.
+"""The documentation page and the page at `/` in Chromium. After each test its windows are checked."""
 
-Needs Debian's package chromium; without it these tests are skipped.
-"""
-
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.support.docs_page import DocsPage
 from tests.support.world import PATIENCE_SECONDS, World
 
-CHROMIUM = shutil.which("chromium")
-OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]
 REFUSED = "Failed to load resource: the server responded with a status of 4"
 """What Chromium writes to the console about the API's refusals."""
 
 OpenPage = Callable[..., Page]
 
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no browser here: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
