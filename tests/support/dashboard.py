@@ -21,6 +21,12 @@ HEADERS = {
 """The headers of every response below /dashboard (contract: the dashboard, "Security")."""
 
 
+def assert_dashboard_headers(answer: httpx.Response) -> None:
+    """Check that each of the headers is there, once, and no cookie."""
+    assert {name: answer.headers.get_list(name) for name in HEADERS} == {name: [text] for name, text in HEADERS.items()}
+    assert "set-cookie" not in answer.headers
+
+
 def assets(client: httpx.Client) -> list[str]:
     """Return the addresses that the document loads."""
     return list(dict.fromkeys(links(client.get("/dashboard"))))

@@ -5,8 +5,7 @@ from pathlib import PurePosixPath
 import httpx
 import pytest
 
-from tests.api.dashboard.test_document import assert_dashboard_headers
-from tests.support.dashboard import assets, assets_root
+from tests.support.dashboard import assert_dashboard_headers, assets, assets_root
 from tests.support.problem import problem
 from tests.support.world import World
 

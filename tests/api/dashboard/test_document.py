@@ -5,7 +5,7 @@ import uuid
 import httpx
 import pytest
 
-from tests.support.dashboard import HEADERS, assets_root
+from tests.support.dashboard import assert_dashboard_headers, assets_root
 from tests.support.problem import problem
 from tests.support.world import World
 
@@ -31,11 +31,6 @@ OTHERS = [
     "/dashboard/%00",
     "/dashboard/assetsfolder",
 ]
-
-
-def assert_dashboard_headers(answer: httpx.Response) -> None:
-    assert {name: answer.headers.get_list(name) for name in HEADERS} == {name: [text] for name, text in HEADERS.items()}
-    assert "set-cookie" not in answer.headers
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -137,6 +137,7 @@ def test_an_order_of_another_vendor_is_not_found(dashboard: Dashboard, market: M
     expect(dashboard.hook("error-code")).to_have_text("not_found")
     assert "Stoneware" not in dashboard.page.content()
     assert market.vendor_ids[1] not in dashboard.page.content()
+    assert len([line for line in dashboard.api_requests() if sale.parts[1] in line]) == 1
 
 
 @pytest.mark.parametrize("viewport", [{"width": 794, "height": 1123}, PHONE])

@@ -7,7 +7,7 @@ import { correctTracking, vendorOrderActions } from "../components/vendor-order-
 import { addressCard, factsCard, ItemsCard, shipmentCard } from "../components/vendor-order-cards.js";
 import { h, setAttribute, show } from "../dom.js";
 import { badge } from "../format.js";
-import { repeated } from "../live.js";
+import { changed, repeated } from "../live.js";
 import { readStream } from "../stream.js";
 
 const HISTORY_WAIT_MS = 2_000;
@@ -21,22 +21,21 @@ function open(page) {
   const view = new View(page, timeline);
   const refresh = repeated(async (signal) => view.show(await get(path, { signal })), page.signal);
   const { promise: hasHistory, resolve: entriesArrived } = Promise.withResolvers();
-
-  page.main.append(region);
-  page.load(region, async (signal) => {
-    const vendorOrder = await get(path, { signal });
-    if (hasEntries(vendorOrder))
-      await Promise.race([hasHistory, new Promise((resolve) => setTimeout(resolve, HISTORY_WAIT_MS))]);
-    view.show(vendorOrder);
-    region.replaceWith(view.element);
-    return [];
-  });
   const receive = (entries) => {
     timeline.add(entries);
     entriesArrived();
     refresh();
   };
-  readStream(`${path}/stream`, receive, { signal: page.signal, setState: liveIndicator(page) });
+
+  page.main.append(region);
+  page.load(region, async (signal) => {
+    const vendorOrder = await get(path, { signal });
+    readStream(`${path}/stream`, receive, { signal: page.signal, setState: liveIndicator(page) });
+    if (hasEntries(vendorOrder)) await Promise.race([hasHistory, changed(signal, HISTORY_WAIT_MS)]);
+    view.show(vendorOrder);
+    region.replaceWith(view.element);
+    return [];
+  });
 }
 
 /** Return whether the stream has an entry: the first one is the confirmation of the order, or the cancellation. */
