@@ -49,9 +49,9 @@ run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, st
 demo: install ## Show orders delivered, cancelled and refunded, with coupons, and expired, on the running stack or a temporary one
 	@$(PYTHON_OF_MAKE) -m compose.demo
 
-# In two processes, each with a stack of its own; the tests marked `serial` after them, alone. Status 5: a part has no selected test.
+# In three processes, each with a stack of its own, for most tests wait; the tests marked `serial` after them, alone. Status 5: a part has no selected test.
 test: install ## Run the tests on real servers (ARGS='-k checkout': a selection)
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not long and not serial" $(ARGS); parallel=$$?; \
+	@$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not long and not serial" $(ARGS); parallel=$$?; \
 	$(BIN)/pytest -m "not long and serial" $(ARGS); serial=$$?; \
 	case $$parallel,$$serial in 0,0 | 0,5 | 5,0) ;; *) exit 1 ;; esac
 
