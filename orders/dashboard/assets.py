@@ -20,7 +20,7 @@ from orders.http.static_files import StaticFile
 
 STATIC = Path(__file__).parent / "static"
 SCRIPT, STYLES = "js/dashboard.js", "css/dashboard.css"
-"""All modules in one script, all styles in one file. The page with charts loads `vendor/chart.js` too."""
+"""All modules in one script, all styles in one file. The page with charts loads `vendor/chart.js` too, tests single modules."""
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -43,8 +43,8 @@ def _contents() -> dict[str, bytes]:
     named = {path.relative_to(STATIC).as_posix(): path for path in paths}
     files = {name: named[name].read_bytes() for name in sorted(named, key=lambda name: (name.count("/"), name))}
     files["js/currencies.js"] = _CURRENCIES.encode()
-    scripts = {name.removeprefix("js/"): files.pop(name).decode() for name in [*files] if name.endswith(".js")}
-    styles = [files.pop(name) for name in [*files] if name.endswith(".css")]
+    scripts = {name.removeprefix("js/"): content.decode() for name, content in files.items() if name.endswith(".js")}
+    styles = [content for name, content in files.items() if name.endswith(".css")]
     joined = {SCRIPT: modules.join(scripts).encode(), STYLES: b"\n".join(styles)}
     return files | joined | {"vendor/chart.js": _CHART_JS.read_bytes()}
 

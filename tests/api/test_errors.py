@@ -37,9 +37,7 @@ def test_an_unknown_address_is_not_found(either_world: World, path: str) -> None
     problem(either_world.customer().get(path), 404, "not_found")
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/api", "/api/v2/orders", "/orders", "/admin/", "/static/x", "/healthz/"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/api", "/api/v2/orders", "/orders", "/admin/", "/static/x", "/healthz/"])
 def test_an_unknown_address_outside_the_api_is_not_found(either_world: World, path: str) -> None:
     client = either_world.customer().http
     problem(client.get(path), 404, "not_found")
