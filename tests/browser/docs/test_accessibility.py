@@ -50,8 +50,7 @@ def findings(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 def test_axe_finds_nothing_serious_in_any_state(open_page: OpenPage, world: World, scheme: str, width: int) -> None:
     page = DocsPage(open_page(color_scheme=scheme, viewport={"width": width, "height": 900}), world.url)
     for state, bring_about in STATES.items():
