@@ -1,4 +1,4 @@
-"""What `make run` and `make demo` print at their end: where to look, and tokens to sign in with.
+"""The end of the output of `make run` and `make demo`: addresses, and tokens to sign in with.
 
 A token is a line of its own, without indentation: one selection and one paste sign a person in. It is never part of a link, since
 the dashboard reads tokens from its form only, and addresses are kept in histories and logs.

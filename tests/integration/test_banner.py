@@ -11,7 +11,7 @@ from compose.progress import Progress
 from tests.support.world import World
 
 TRIED_BY_THE_DASHBOARD = {"vendor": "/api/v1/vendor-orders/summary", "admin": "/api/v1/orders?limit=1"}
-"""What the dashboard asks to try out a token, by role."""
+"""The dashboard's request that checks a token, by role."""
 
 ACCOUNT = re.compile(r"^  (vendor|admin|customer) (\w+).*\n(\S+)$", re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""What can be measured of WCAG 2.2 AA, on what a window of the dashboard shows."""
+"""The measurable criteria of WCAG 2.2 AA, checked on the open page of the dashboard."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What others do appears within 5 s, without a step of one's own, and without moving what one is about to use."""
+"""Changes by others appear within 5 s without a reload, and no row moves that is about to be used."""
 
 import re
 import time

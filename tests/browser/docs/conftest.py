@@ -10,7 +10,7 @@ from tests.support.docs_page import DocsPage
 from tests.support.world import PATIENCE_SECONDS, World
 
 REFUSED = "Failed to load resource: the server responded with a status of 4"
-"""What Chromium writes to the console about the API's refusals."""
+"""Chromium's console message for a response with an error status."""
 
 OpenPage = Callable[..., Page]
 

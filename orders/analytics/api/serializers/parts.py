@@ -1,4 +1,4 @@
-"""What the responses of several reports have in common: ranges, rows and fields."""
+"""The parts that responses of several reports share: ranges, rows and fields."""
 
 # mypy: disable-error-code="override"
 # Each to_representation takes the data of its own response (orders.http.serializers.Output).
