@@ -20,6 +20,7 @@ DEFAULTS = {
 FOREIGN = ("JWT_PUBLIC_KEY", "JWT_JWKS_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONHOME")
 
 MIGRATE = [PYTHON, "manage.py", "migrate", "--no-input"]
+REBUILD_ANALYTICS = [PYTHON, "manage.py", "rebuild_analytics"]
 CELERY = [PYTHON, "-m", "celery", "-A", "asgi_app"]
 WORKER = [*CELERY, "worker", "--concurrency", "1", "--loglevel", "INFO"]
 BEAT = [*CELERY, "beat", "--loglevel", "INFO"]

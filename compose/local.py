@@ -17,6 +17,7 @@ import psycopg
 from compose import history_neighbours
 from compose.banner import print_banner
 from compose.command_line import Interrupted, run_command
+from compose.composition import REBUILD_ANALYTICS
 from compose.connection_info import ConnectionInfo, find_running, try_lock
 from compose.errors import ComposeError, StackError
 from compose.history import Plan, add_history
@@ -62,6 +63,8 @@ def ensure_history(stack: Stack, progress: Progress) -> None:
         connection.commit()
         history_neighbours.capture(connection, stack.control_url)
         step.note = f"{plan.orders:,} orders of {plan.days} days"
+    with progress.step("Analytics"):
+        stack.run_once("analytics", REBUILD_ANALYTICS)
 
 
 def during(command: list[str]) -> int:

@@ -107,6 +107,15 @@ class Stack:
                 self._stop()
         self._cleanup.close()
 
+    def run_once(self, name: str, command: list[str]) -> None:
+        """Run a command of the service to its end; `name` is that of its log. Raise ProcessError if it fails."""
+        process = self._process(name, command, grace=10)
+        try:
+            process.start()
+            process.wait_done()
+        finally:
+            process.stop()
+
     def check(self) -> None:
         """Raise ProcessError if a process has ended."""
         for process in (self.postgres.process, self.redis.process, *self._processes):
@@ -142,12 +151,7 @@ class Stack:
         )
         neighbours = self._start("neighbours", composition.sandbox(self.ports, self.environment["REDIS_URL"]), grace=5)
         with self._progress.step("Schema"):
-            schema = self._process("schema", composition.MIGRATE, grace=10)
-            try:
-                schema.start()
-                schema.wait_done()
-            finally:
-                schema.stop()
+            self.run_once("schema", composition.MIGRATE)
         with self._progress.step("Neighbours") as step:
             neighbours.wait_ready(self._probe_neighbours, errors=OSError)
             step.note = f"User, Cart, Product, Payment; control on port {self.ports.control}"

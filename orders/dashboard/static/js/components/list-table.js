@@ -114,7 +114,9 @@ function fillCell(cell, column, record) {
   setAttribute(filled, "data-value", column.value?.(record));
   setAttribute(filled, "data-currency", column.currency?.(record));
   setAttribute(filled, "class", column.numeric ? "numeric" : null);
-  filled.append(...[column.render(record)].flat().filter((child) => child !== null && child !== undefined));
+  const content = [column.render(record)].flat().filter((child) => child !== null && child !== undefined);
+  // Beside the label of a card is one place.
+  filled.append(...(content.length > 1 ? [h("div", {}, content)] : content));
   filled.querySelector("details")?.toggleAttribute("open", cell.querySelector("details")?.open ?? false);
   if (!filled.isEqualNode(cell) || filled.querySelector("button")) cell.replaceWith(filled);
 }
