@@ -7,10 +7,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.coupons import LATE, a_code, batch, coupon, multiply, use
-from tests.support.dashboard_page import Dashboard
+from tests.support.dashboard_page import PHONE, Dashboard, OpenDashboard
 from tests.support.world import Person, World
 
 COUPONS = "/dashboard/coupons"
+TWO_LINES = 40  # pixels
 
 
 @pytest.fixture
@@ -57,6 +58,21 @@ def test_a_row_has_the_coupons_state_and_its_uses_of_the_limit(
     row.get_by_role("link").click()
     dashboard.ready()
     assert dashboard.page.url.endswith(f"{COUPONS}/{used['code']}")
+
+
+def test_on_a_phone_each_value_is_one_text_beside_its_label(
+    open_dashboard: OpenDashboard, world: World, vendor: Person
+) -> None:
+    coupon(vendor, "buy_x_get_y")
+    use(world, coupon(vendor, "fixed_amount", usage_limit=3))
+    dashboard = open_dashboard(viewport=PHONE)
+    dashboard.sign_in(vendor, COUPONS)
+    for text in ("Buy 2, get 1 free", "1 of 3"):
+        value = dashboard.main.get_by_text(text, exact=True)
+        expect(value).to_be_visible()
+        box = value.bounding_box()
+        assert box is not None
+        assert box["height"] < TWO_LINES, text
 
 
 def test_filters_stand_in_the_address_and_back_undoes_them(dashboard: Dashboard, world: World, vendor: Person) -> None:
