@@ -9,9 +9,13 @@ from orders.analytics.reports.parts import parts_of
 from orders.analytics.reports.snapshot import ENTRIES, snapshot
 from orders.analytics.time_ranges import TimeRange
 
-# A vendor's units are kept by day; those of the range's edges are counted from the facts.
+# A vendor's units are kept by day; those of the range's edges are counted from the facts. Of the entries that are not kept yet, the
+# vendor's alone are booked.
 _OF_VENDOR = f"""
-    {ENTRIES}, units AS (
+    entries AS (
+        SELECT e.* FROM order_events e WHERE e.id > %(last_event_id)s::bigint AND EXISTS (
+            SELECT FROM vendor_orders v WHERE v.order_id = e.order_id AND v.vendor_id = %(vendor_id)s)),
+    units AS (
         SELECT id, order_id, created_at FROM vendor_orders
         WHERE vendor_id = %(vendor_id)s AND created_at >= %(start)s AND created_at < %(first)s
         UNION ALL
