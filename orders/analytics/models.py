@@ -174,7 +174,13 @@ class ProductLine(ProductFigures):
 
     class Meta:
         db_table = "analytics_product_lines"
-        indexes: ClassVar = [Index(fields=["generation", "product_id", "at"], name="analytics_lines_of_product")]
+        indexes: ClassVar = [
+            Index(
+                fields=["generation", "product_id", "at"],
+                include=["event_id", "vendor_id", "orders"],
+                name="analytics_lines_of_product",
+            )
+        ]
 
 
 class CouponFigures(Sums):

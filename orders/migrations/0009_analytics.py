@@ -387,7 +387,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "analytics_product_lines",
-                "indexes": [models.Index(fields=["generation", "product_id", "at"], name="analytics_lines_of_product")],
+                "indexes": [
+                    models.Index(
+                        fields=["generation", "product_id", "at"],
+                        include=["event_id", "vendor_id", "orders"],
+                        name="analytics_lines_of_product",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(

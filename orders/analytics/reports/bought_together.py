@@ -18,25 +18,28 @@ class BoughtTogether:
 
 
 def bought_together(*, vendor_id: str | None, product_id: str, range_: TimeRange, limit: int) -> BoughtTogether:
-    """Return the products that most of the range's sales with `product_id` have too, counted from the lines of these sales."""
+    """Return the products that most of the range's sales with `product_id` have too, counted from the lines of these sales.
+
+    The lines are read from their two indexes alone: a sale of a popular product is on another page of the table each time.
+    """
     owned = "TRUE" if vendor_id is None else "i.vendor_id = %(vendor_id)s"
     with snapshot() as now:
         found = now.rows(
             f"""WITH {ENTRIES},
             kept AS MATERIALIZED (
-                SELECT DISTINCT i.event_id, i.at FROM analytics_product_lines i
+                SELECT DISTINCT ON (i.event_id) i.event_id, i.at FROM analytics_product_lines i
                 WHERE i.generation = %(generation)s AND i.product_id = %(product_id)s AND i.orders > 0 AND {owned}
-                    AND i.at >= %(start)s AND i.at < %(end)s),
+                    AND i.at >= %(start)s AND i.at < %(end)s ORDER BY i.event_id),
             new AS MATERIALIZED (
                 SELECT DISTINCT i.event_id, i.at FROM sold_items i
                 WHERE i.product_id = %(product_id)s AND {owned} AND i.at >= %(start)s AND i.at < %(end)s),
             others AS (
                 SELECT product_id, vendor_id, count(*) AS orders, (max({bookings.LATEST_SALE}))[2] AS latest FROM (
-                    SELECT i.product_id, i.vendor_id, i.event_id, i.at
+                    SELECT i.product_id, i.vendor_id, i.event_id, s.at
                     FROM kept s JOIN analytics_product_lines i ON i.generation = %(generation)s AND i.event_id = s.event_id
                     WHERE i.product_id <> %(product_id)s AND {owned}
                     UNION ALL
-                    SELECT i.product_id, i.vendor_id, event_id, i.at FROM new s JOIN sold_items i USING (event_id)
+                    SELECT i.product_id, i.vendor_id, event_id, s.at FROM new s JOIN sold_items i USING (event_id)
                     WHERE i.product_id <> %(product_id)s AND {owned}) AS lines
                 GROUP BY 1, 2 ORDER BY orders DESC, product_id COLLATE "C", vendor_id COLLATE "C" LIMIT %(limit)s)
             SELECT o.product_id, o.vendor_id, o.orders, i.name, sales

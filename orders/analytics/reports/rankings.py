@@ -51,10 +51,11 @@ def top_products(
                     SELECT {_PRODUCT}, {names}, at, event_id FROM ({bookings.PRODUCTS}) AS booked) AS facts
                 WHERE {wanted} GROUP BY {_PRODUCT}),
             facts AS (
-                SELECT {_PRODUCT}, {names} FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN} WHERE {wanted}
+                SELECT {_PRODUCT}, sum({PRODUCT_ORDERINGS[by]})::bigint AS total
+                FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN} WHERE {wanted} GROUP BY {_PRODUCT}
                 UNION ALL
-                SELECT {_PRODUCT}, {names} FROM counted),
-            totals AS (SELECT {_PRODUCT}, sum({PRODUCT_ORDERINGS[by]}) AS total FROM facts GROUP BY {_PRODUCT}),
+                SELECT {_PRODUCT}, {PRODUCT_ORDERINGS[by]} FROM counted),
+            totals AS (SELECT {_PRODUCT}, sum(total) AS total FROM facts GROUP BY {_PRODUCT}),
             ranked AS ({_first_of_each_currency("total DESC, product_id, vendor_id")})
             SELECT {_PRODUCT}, {both}, greatest(k.latest_sale, c.latest_sale) AS latest_sale
             FROM ranked r LEFT JOIN counted c USING ({_PRODUCT})
