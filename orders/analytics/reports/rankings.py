@@ -43,20 +43,20 @@ def top_products(
     with snapshot() as now:
         entries, lines, parameters = _sources(now, range_, ProductLine)
         found = now.rows(
-            f"""WITH {entries}, counted AS MATERIALIZED (
-                SELECT {_PRODUCT}, {sums}, max(CASE WHEN orders > 0 THEN {bookings.LATEST_SALE} END) AS latest_sale
-                FROM (
-                    SELECT {_PRODUCT}, {names}, at, event_id FROM ({lines}) AS kept
-                    UNION ALL
-                    SELECT {_PRODUCT}, {names}, at, event_id FROM ({bookings.PRODUCTS}) AS booked) AS facts
-                WHERE {wanted} GROUP BY {_PRODUCT}),
+            f"""WITH {entries}, single AS MATERIALIZED (
+                SELECT {_PRODUCT}, {names}, at, event_id FROM ({lines}) AS kept WHERE {wanted}
+                UNION ALL
+                SELECT {_PRODUCT}, {names}, at, event_id FROM ({bookings.PRODUCTS}) AS booked WHERE {wanted}),
             facts AS (
                 SELECT {_PRODUCT}, sum({PRODUCT_ORDERINGS[by]})::bigint AS total
                 FROM {_SPANS} JOIN analytics_products k ON {_OF_SPAN} WHERE {wanted} GROUP BY {_PRODUCT}
                 UNION ALL
-                SELECT {_PRODUCT}, {PRODUCT_ORDERINGS[by]} FROM counted),
+                SELECT {_PRODUCT}, {PRODUCT_ORDERINGS[by]} FROM single),
             totals AS (SELECT {_PRODUCT}, sum(total) AS total FROM facts GROUP BY {_PRODUCT}),
-            ranked AS ({_first_of_each_currency("total DESC, product_id, vendor_id")})
+            ranked AS MATERIALIZED ({_first_of_each_currency("total DESC, product_id, vendor_id")}),
+            counted AS (
+                SELECT {_PRODUCT}, {sums}, max(CASE WHEN orders > 0 THEN {bookings.LATEST_SALE} END) AS latest_sale
+                FROM ranked JOIN single USING ({_PRODUCT}) GROUP BY {_PRODUCT})
             SELECT {_PRODUCT}, {both}, greatest(k.latest_sale, c.latest_sale) AS latest_sale
             FROM ranked r LEFT JOIN counted c USING ({_PRODUCT})
             CROSS JOIN LATERAL (
