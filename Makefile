@@ -78,6 +78,9 @@ check: install ## Check lint, types, import layers, security, settings; migratio
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asgi_app orders clients messaging compose
 	$(WITH_SETTINGS) $(WITH_SECRETS) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@echo "the SQL of the migrations"
+	@sql=$$(mktemp -d) && trap 'rm -rf "$$sql"' EXIT && $(WITH_SETTINGS) \
+		$(BIN)/python -W ignore::RuntimeWarning -m compose.migration_sql "$$sql" && $(BIN)/squawk "$$sql"/*.sql
 	@echo "openapi.yaml"
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && $(SPECTACULAR) --validate --fail-on-warn --file "$$fresh" \
 		&& { diff openapi.yaml "$$fresh" || { echo "openapi.yaml is out of date: run make openapi" >&2; exit 1; }; }

@@ -107,7 +107,9 @@ def test_no_secret_of_the_repository_is_strong() -> None:
 
 
 def test_a_secret_that_is_not_used_need_not_be_strong() -> None:
-    assert warnings(JWT_ALGORITHM="ES256", JWT_PUBLIC_KEYS=["a key"], JWT_SECRET="weak", JWT_SECRET_FALLBACK="weak") == []
+    assert (
+        warnings(JWT_ALGORITHM="ES256", JWT_PUBLIC_KEYS=["a key"], JWT_SECRET="weak", JWT_SECRET_FALLBACK="weak") == []
+    )
 
 
 def test_a_service_for_every_host_is_warned_of() -> None:
