@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -114,7 +115,8 @@ def test_after_a_restore_from_a_backup_the_payments_since_then_count_and_those_o
     assert late.get(f"/orders/{lost['id']}").status_code == 404
     [letter] = eventually(lambda: dead_letters(world, lost["id"]), "the lost order's payment to be a dead letter")
     assert letter["source"] == EVENTS
-    placed = [fields["message"] for _, fields in bus.xrange("orders.events", min=f"{began}-0")]
+    entries: Any = bus.xrange("orders.events", min=f"{began}-0")
+    placed = [fields["message"] for _, fields in entries]
     assert any('"order.placed"' in message and lost["id"] in message for message in placed)
 
     eventually(lambda: not world.sql("SELECT id FROM outbox"), "all effects")
