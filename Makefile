@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-browser test-faults test-planted test-mutation check openapi load lists coupon-rush analytics-bench limits-cost caching clean
+.PHONY: help install run demo test test-browser test-faults test-planted test-mutation check migrations openapi load lists coupon-rush analytics-bench limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -89,6 +89,9 @@ check: install ## Check lint, types, import layers, security, settings; migratio
 		&& $(BIN)/python -m grpc_tools.protoc -I. --python_out="$$fresh" --pyi_out="$$fresh" --grpc_python_out="$$fresh" \
 			protos/product/v1/product.proto \
 		&& for file in "$$fresh"/protos/product/v1/*; do diff "$$file" protos/product/v1/ || exit 1; done
+
+migrations: install ## Write the migration of changed models (ARGS='--name shipping')
+	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations $(ARGS)
 
 openapi: install ## Write openapi.yaml, the API's schema
 	$(SPECTACULAR) --file openapi.yaml
