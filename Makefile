@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-browser test-faults test-planted test-mutation check openapi load lists coupon-rush analytics-bench limits-cost caching clean
+.PHONY: help install run demo test test-browser test-faults test-planted test-mutation check migrations openapi load lists coupon-rush analytics-bench limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -78,6 +78,9 @@ check: install ## Check lint, types, import layers, security, settings; migratio
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asgi_app orders clients messaging compose
 	$(WITH_SETTINGS) $(WITH_SECRETS) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@echo "the SQL of the migrations"
+	@sql=$$(mktemp -d) && trap 'rm -rf "$$sql"' EXIT && $(WITH_SETTINGS) \
+		$(BIN)/python -W ignore::RuntimeWarning -m compose.migration_sql "$$sql" && $(BIN)/squawk "$$sql"/*.sql
 	@echo "openapi.yaml"
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && $(SPECTACULAR) --validate --fail-on-warn --file "$$fresh" \
 		&& { diff openapi.yaml "$$fresh" || { echo "openapi.yaml is out of date: run make openapi" >&2; exit 1; }; }
@@ -86,6 +89,9 @@ check: install ## Check lint, types, import layers, security, settings; migratio
 		&& $(BIN)/python -m grpc_tools.protoc -I. --python_out="$$fresh" --pyi_out="$$fresh" --grpc_python_out="$$fresh" \
 			protos/product/v1/product.proto \
 		&& for file in "$$fresh"/protos/product/v1/*; do diff "$$file" protos/product/v1/ || exit 1; done
+
+migrations: install ## Write the migration of changed models (ARGS='--name shipping')
+	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations $(ARGS)
 
 openapi: install ## Write openapi.yaml, the API's schema
 	$(SPECTACULAR) --file openapi.yaml

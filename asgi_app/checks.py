@@ -35,11 +35,15 @@ def payments_are_signed(app_configs: Sequence[AppConfig] | None, **_: Any) -> li
 
 def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Warn about secrets that are guessable or published in this repository."""
+    is_used = settings.JWT_ALGORITHM == "HS256"
     secrets = {
         "DJANGO_SECRET_KEY": settings.SECRET_KEY,
+        "DJANGO_SECRET_KEY_FALLBACK": "".join(settings.SECRET_KEY_FALLBACKS),
         "SERVICE_TOKEN": settings.SERVICE_TOKEN,
         "PAYMENT_SIGNING_SECRET": settings.PAYMENT_SIGNING_SECRET,
-        "JWT_SECRET": settings.JWT_SECRET if settings.JWT_ALGORITHM == "HS256" else "",
+        "PAYMENT_SIGNING_SECRET_FALLBACK": settings.PAYMENT_SIGNING_SECRET_FALLBACK,
+        "JWT_SECRET": settings.JWT_SECRET if is_used else "",
+        "JWT_SECRET_FALLBACK": settings.JWT_SECRET_FALLBACK if is_used else "",
     }
     hint = f"Use {MIN_SECRET_BYTES} random characters or more: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
     return [

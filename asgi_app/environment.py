@@ -60,6 +60,11 @@ def _list(name: str, default: Sequence[str] = ()) -> list[str]:
     return [part for part in map(str.strip, _str(name).split(",")) if part] or list(default)
 
 
+def pem_blocks(text: str) -> list[str]:
+    """Return the keys of a text that holds several, one after the other (RFC 7468, 2)."""
+    return [part for part in re.split("(?=-----BEGIN )", text) if part.strip()]
+
+
 def is_public_key(pem: str, algorithm: str) -> bool:
     """Return whether tokens of this algorithm (RFC 7518, 3.1) can be verified with `pem`."""
     try:

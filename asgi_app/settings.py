@@ -7,7 +7,7 @@ invalid one.
 from django.core.exceptions import ImproperlyConfigured
 
 from asgi_app import addresses, logs
-from asgi_app.environment import Env, is_public_key, placeholders
+from asgi_app.environment import Env, is_public_key, pem_blocks, placeholders
 from orders.http.throttling import policies
 
 env = Env()
@@ -32,8 +32,11 @@ SECRETS = (
     "CELERY_BROKER_URL",
     "SERVICE_TOKEN",
     "JWT_SECRET",
+    "JWT_SECRET_FALLBACK",
     "PAYMENT_SIGNING_SECRET",
+    "PAYMENT_SIGNING_SECRET_FALLBACK",
     "DJANGO_SECRET_KEY",
+    "DJANGO_SECRET_KEY_FALLBACK",
 )
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
 if not DEBUG and (published := placeholders(*SECRETS)):
@@ -44,6 +47,7 @@ if not DEBUG and (published := placeholders(*SECRETS)):
 
 # --- Django, without sessions, cookies and templates ------------------------------------------------------------------
 SECRET_KEY = env.str("DJANGO_SECRET_KEY")
+SECRET_KEY_FALLBACKS = [key for key in [env.str("DJANGO_SECRET_KEY_FALLBACK")] if key]
 ALLOWED_HOSTS = addresses.hosts("ALLOWED_HOSTS", env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]))
 ROOT_URLCONF = "asgi_app.urls"
 APPEND_SLASH = False
@@ -131,7 +135,8 @@ PRODUCT_READ_SECONDS = env.float("PRODUCT_READ_SECONDS", default=1)
 # --- callers: one family of algorithms, with the key that belongs to it -----------------------------------------------
 JWT_ALGORITHM = env.choice("JWT_ALGORITHM", "HS256", ("HS256", "RS256", "ES256", "EdDSA"))
 JWT_SECRET = env.str("JWT_SECRET", default="")
-JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY").replace("\\r\\n", "\n").replace("\\n", "\n")
+JWT_SECRET_FALLBACK = env.str("JWT_SECRET_FALLBACK")
+JWT_PUBLIC_KEYS = pem_blocks(env.str("JWT_PUBLIC_KEY").replace("\\r\\n", "\n").replace("\\n", "\n"))
 JWT_JWKS_URL = env.str("JWT_JWKS_URL")
 JWT_ISSUER = env.str("JWT_ISSUER")
 JWT_AUDIENCE = env.str("JWT_AUDIENCE")
@@ -139,11 +144,11 @@ if JWT_JWKS_URL:
     addresses.http("JWT_JWKS_URL", JWT_JWKS_URL.partition("?")[0])
 if JWT_ALGORITHM == "HS256" and not JWT_SECRET:
     raise ImproperlyConfigured("Set JWT_SECRET in the environment: JWT_ALGORITHM is HS256.")
-if JWT_ALGORITHM != "HS256" and not (JWT_PUBLIC_KEY or JWT_JWKS_URL):
+if JWT_ALGORITHM != "HS256" and not (JWT_PUBLIC_KEYS or JWT_JWKS_URL):
     raise ImproperlyConfigured(
         f"Set JWT_PUBLIC_KEY or JWT_JWKS_URL in the environment: JWT_ALGORITHM is {JWT_ALGORITHM}."
     )
-if JWT_ALGORITHM != "HS256" and JWT_PUBLIC_KEY and not is_public_key(JWT_PUBLIC_KEY, JWT_ALGORITHM):
+if JWT_ALGORITHM != "HS256" and not all(is_public_key(key, JWT_ALGORITHM) for key in JWT_PUBLIC_KEYS):
     raise ImproperlyConfigured(f"JWT_PUBLIC_KEY is no public key for {JWT_ALGORITHM}: set it to the issuer's, as PEM.")
 
 # --- orders and payments ----------------------------------------------------------------------------------------------
@@ -155,6 +160,11 @@ if STOCK_HOLD_SECONDS < ORDER_EXPIRY_SECONDS:
         " held for as long as an order may be paid."
     )
 PAYMENT_SIGNING_SECRET = env.str("PAYMENT_SIGNING_SECRET", default="")
+PAYMENT_SIGNING_SECRET_FALLBACK = env.str("PAYMENT_SIGNING_SECRET_FALLBACK")
+if PAYMENT_SIGNING_SECRET_FALLBACK and not PAYMENT_SIGNING_SECRET:
+    raise ImproperlyConfigured(
+        "PAYMENT_SIGNING_SECRET_FALLBACK is set without PAYMENT_SIGNING_SECRET: unsigned messages would be accepted."
+    )
 PAYMENT_STATUS_AFTER_SECONDS = env.int("PAYMENT_STATUS_AFTER_SECONDS", default=30)
 PAYMENT_PARKING_SECONDS = env.int("PAYMENT_PARKING_SECONDS", default=60, least=0)
 CHECKOUT_BUDGET_SECONDS = env.float("CHECKOUT_BUDGET_SECONDS", default=5)

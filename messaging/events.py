@@ -45,7 +45,8 @@ def parse(raw: bytes) -> PaymentMessage:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unusable(f"it isn't a payment message: {error}") from error
     fields = msgspec.to_builtins(message)
-    if settings.PAYMENT_SIGNING_SECRET and not is_signed(fields, settings.PAYMENT_SIGNING_SECRET):
+    secrets = [each for each in (settings.PAYMENT_SIGNING_SECRET, settings.PAYMENT_SIGNING_SECRET_FALLBACK) if each]
+    if secrets and not any(is_signed(fields, secret) for secret in secrets):
         raise Unusable("its signature is missing or invalid")
     if message.type not in TYPES:  # msgspec would quote the value, and reasons are logged
         raise Unusable("its type is unknown")

@@ -6,7 +6,7 @@ The same rules apply to HTTP headers and gRPC metadata.
 import hmac
 import re
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -20,12 +20,16 @@ class CallLog:
     """The calls of one neighbour."""
 
     def __init__(self, token: str) -> None:
-        self._authorization = f"Bearer {token}".encode()
+        self.accept([token])
         self.calls: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self.unauthorized = 0
         self.missing_headers = 0
         self.recent: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT)
+
+    def accept(self, tokens: Sequence[str]) -> None:
+        """Accept these tokens from now on, and no other."""
+        self._authorizations = [f"Bearer {token}".encode() for token in tokens]
 
     def authenticate(self, call: str, headers: Mapping[str, str]) -> bool:
         """Record the call and return whether its token is valid. The names of `headers` are lower case.
@@ -37,7 +41,8 @@ class CallLog:
         if not REQUEST_ID.fullmatch(request_id) or not TRACEPARENT.fullmatch(traceparent):
             self.missing_headers += 1
         self.recent.append({"call": call, "request_id": request_id, "traceparent": traceparent})
-        known = hmac.compare_digest(headers.get("authorization", "").encode("utf-8", "replace"), self._authorization)
+        given = headers.get("authorization", "").encode("utf-8", "replace")
+        known = any(hmac.compare_digest(given, accepted) for accepted in self._authorizations)
         self.unauthorized += not known
         return known
 

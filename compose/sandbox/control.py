@@ -9,6 +9,7 @@ Data
   PUT  /products/{id}                 any of vendor_id, name, sku, unit_price_minor, currency, stock (available
                                       units; held and sold units are unchanged)
   POST /holds/{order_id}/expire       the order's stock hold expires now
+  PUT  /tokens                        ["token", …]: the bearer tokens that user, cart and product accept from now on
 
 Payment
   PUT  /payments                      any of behaviour (capture, authorize, fail, manual, ignore),
@@ -92,6 +93,7 @@ class Control:
                 web.post("/carts/{customer_id}/refill", endpoint(partial(seed.refill, self._carts))),
                 web.put("/products/{product_id}", endpoint(self._products.put, body=Object)),
                 web.post("/holds/{order_id}/expire", endpoint(self._products.holds.expire)),
+                web.put("/tokens", endpoint(self.accept, body=list[str])),
                 web.put("/payments", endpoint(settings.set, body=Object)),
                 web.post("/payments/messages", endpoint(self._payments.publish_raw, body=RawMessage)),
                 web.put("/payments/{order_id}", endpoint(settings.set_for, body=Object)),
@@ -106,6 +108,11 @@ class Control:
             ]
         )
         return app
+
+    def accept(self, tokens: list[str]) -> None:
+        """Have User, Cart and Product accept these tokens and no other."""
+        for neighbour in (self._users, self._carts, self._products):
+            neighbour.call_log.accept(tokens)
 
     def armed(self) -> dict[str, list[Fault]]:
         """Return the armed faults of each neighbour."""

@@ -25,14 +25,18 @@ Waiting = Callable[[], AbstractContextManager[None]]
 
 
 class JWTAuthenticator:
-    """Verifies tokens by the secret, the public key or the published keys of the settings."""
+    """Verifies tokens by the secrets, the public keys or the published keys of the settings.
+
+    There are two secrets, or several public keys, while the issuer changes its own; each of them verifies a token once.
+    """
 
     def __init__(self, published: JWKSCache | None) -> None:
         self.published = published
         self._decoder = jwt.PyJWT({"require": ["exp", "iat", "iss", "aud", "sub"], "strict_aud": False})
         algorithm = jwt.get_algorithm_by_name(settings.JWT_ALGORITHM)
-        key = settings.JWT_SECRET if settings.JWT_ALGORITHM == "HS256" else settings.JWT_PUBLIC_KEY
-        self._key = algorithm.prepare_key(key) if key else None
+        secrets = (settings.JWT_SECRET, settings.JWT_SECRET_FALLBACK)
+        configured = secrets if settings.JWT_ALGORITHM == "HS256" else settings.JWT_PUBLIC_KEYS
+        self._keys = [algorithm.prepare_key(key) for key in configured if key]
         self._verified: dict[str, tuple[Caller, float]] = {}
 
     async def caller(self, authorization: str, waiting: Waiting = nullcontext) -> Caller:
@@ -64,8 +68,8 @@ class JWTAuthenticator:
 
     async def _claims(self, token: str, waiting: Waiting) -> dict[str, Any]:
         """Return the claims of a token after verifying its signature; fetch the issuer's keys again for an unknown key."""
-        if self._key is not None:
-            return self._decode(token, [self._key])
+        if self._keys:
+            return self._decode(token, self._keys)
         published = cast(JWKSCache, self.published)
         key_id = jwt.get_unverified_header(token).get("kid")
         known = published.find(key_id)

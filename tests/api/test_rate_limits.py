@@ -1,6 +1,7 @@
 """Rate limits: the policy of each request, its fields and its 429, the order of the checks (contract: rate limits and caching)."""
 
 import re
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 import redis
 
 from compose.stack import Stack
+from tests.support.issuer import claims
 from tests.support.problem import problem
 from tests.support.rate_limits import left, refused
 from tests.support.server import server
@@ -35,7 +37,7 @@ GUESS: Any = pytest.approx(3600, abs=100)
 
 @pytest.fixture(scope="module")
 def few_url(stack: Stack) -> Iterator[str]:
-    with server(stack, "few units", RATE_LIMITS=FEW) as url:
+    with server(stack, "few units", RATE_LIMITS=FEW, JWT_SECRET_FALLBACK=secrets.token_hex(32)) as url:
         yield url
 
 
@@ -387,8 +389,9 @@ def test_options_have_no_limit(few: World) -> None:
 def test_refused_tokens_are_counted_by_address_and_a_good_one_is_let_in(few: World) -> None:
     ada = few.customer()
     with visitor(few) as attacker, visitor(few) as neighbour:
-        for _ in range(3):
-            answer = attacker.get("/api/v1/orders", headers={"Authorization": f"Bearer {uuid.uuid4()}"})
+        for _ in range(3):  # each verified by both secrets, and counted once
+            forged = jwt.encode(claims(), secrets.token_hex(32), "HS256")
+            answer = attacker.get("/api/v1/orders", headers={"Authorization": f"Bearer {forged}"})
             problem(answer, 401, "not_authenticated")
             assert answer.headers["www-authenticate"] == "Bearer"
             assert "ratelimit" not in answer.headers

@@ -19,7 +19,7 @@ from tests.support.server import server
 from tests.support.world import eventually
 
 
-@pytest.fixture(scope="module", params=["RS256", "ES256"])
+@pytest.fixture(scope="module", params=["RS256", "ES256", "EdDSA"])
 def issuer(request: pytest.FixtureRequest) -> Iterator[Issuer]:
     with issuing(request.param) as issuer:
         yield issuer

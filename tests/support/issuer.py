@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from compose.connection_info import JWT_AUDIENCE, JWT_ISSUER
 from compose.ports import HOST
@@ -18,11 +18,13 @@ from compose.ports import HOST
 NEW_KEY: dict[str, Callable[[], Any]] = {
     "RS256": lambda: rsa.generate_private_key(65537, 2048),
     "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate,
 }
 
 TO_JWK: dict[str, Callable[[Any], str]] = {
     "RS256": jwt.algorithms.RSAAlgorithm.to_jwk,
     "ES256": jwt.algorithms.ECAlgorithm.to_jwk,
+    "EdDSA": jwt.algorithms.OKPAlgorithm.to_jwk,
 }
 
 

@@ -59,6 +59,10 @@ class Sandbox:
         """Have Payment capture, authorize, fail, void or refund the payment of an order; return the published message."""
         return self._ask("POST", f"/payments/{order_id}/{word}", fields)
 
+    def accept(self, *tokens: str) -> None:
+        """Have User, Cart and Product accept these tokens of the service and no other."""
+        self._ask("PUT", "/tokens", tokens)
+
     def payments(self, **fields: Any) -> None:
         """Set the sandbox Payment's treatment of orders from now on: `behaviour`, `via`, `capture_after`."""
         self._ask("PUT", "/payments", fields)

@@ -18,6 +18,9 @@ FIT: dict[str, Any] = {
     "JWT_SECRET": secrets.token_hex(16),
     "PAYMENT_SIGNING_SECRET": secrets.token_hex(16),
     "SERVICE_TOKEN": secrets.token_urlsafe(24),
+    "SECRET_KEY_FALLBACKS": [],
+    "JWT_SECRET_FALLBACK": "",
+    "PAYMENT_SIGNING_SECRET_FALLBACK": "",
     "ALLOWED_HOSTS": ["orders.example.com"],
 }
 
@@ -77,6 +80,22 @@ def test_each_weak_secret_is_warned_of(name: str, weak: str) -> None:
     assert weak not in warning
 
 
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("SECRET_KEY_FALLBACKS", "DJANGO_SECRET_KEY_FALLBACK"),
+        ("JWT_SECRET_FALLBACK", "JWT_SECRET_FALLBACK"),
+        ("PAYMENT_SIGNING_SECRET_FALLBACK", "PAYMENT_SIGNING_SECRET_FALLBACK"),
+    ],
+)
+def test_a_second_secret_must_be_as_strong_as_the_first(setting: str, name: str) -> None:
+    def given(secret: str) -> dict[str, Any]:
+        return {setting: [secret] if setting.endswith("S") else secret}
+
+    assert warnings(**given(secrets.token_urlsafe(48))) == []
+    assert f"order_service.W002: {name} is weak: it has fewer than 32 bytes." in warnings(**given("hunter2"))
+
+
 def test_no_secret_of_the_repository_is_strong() -> None:
     for file in (PLACEHOLDERS, SAMPLE):
         given = {name: value for name, value in read(file).items() if name in SECRETS}
@@ -88,7 +107,9 @@ def test_no_secret_of_the_repository_is_strong() -> None:
 
 
 def test_a_secret_that_is_not_used_need_not_be_strong() -> None:
-    assert warnings(JWT_ALGORITHM="ES256", JWT_PUBLIC_KEY="a key", JWT_SECRET="weak") == []
+    assert (
+        warnings(JWT_ALGORITHM="ES256", JWT_PUBLIC_KEYS=["a key"], JWT_SECRET="weak", JWT_SECRET_FALLBACK="weak") == []
+    )
 
 
 def test_a_service_for_every_host_is_warned_of() -> None:

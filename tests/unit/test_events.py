@@ -248,6 +248,16 @@ def test_a_message_signed_with_another_secret_is_refused(secret: str) -> None:
     assert "signature" in refusal(signed(secret))
 
 
+def test_with_a_fallback_the_messages_of_both_secrets_are_accepted_and_no_other() -> None:
+    other = SECRET[::-1]
+    with override_settings(PAYMENT_SIGNING_SECRET_FALLBACK=other):
+        assert parse(signed(SECRET)).amount == parse(signed(other)).amount == 2342
+        for foreign in ("", SECRET + other, "None"):
+            assert "signature" in refusal(signed(foreign))
+        assert "signature" in refusal(json.dumps(CAPTURED).encode())
+    assert "signature" in refusal(signed(other))
+
+
 def test_a_message_without_any_signature_is_refused() -> None:
     assert "signature" in refusal(json.dumps(CAPTURED).encode())
 

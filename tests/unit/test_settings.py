@@ -35,7 +35,13 @@ REQUIRED = (
 )
 COMPOSE_ALONE = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
 UVICORN_ALONE = {"FORWARDED_ALLOW_IPS", "UVICORN_TIMEOUT_KEEP_ALIVE"}
-WITHOUT_DEFAULT = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
+WITHOUT_DEFAULT = {
+    "JWT_PUBLIC_KEY",
+    "JWT_JWKS_URL",
+    "JWT_SECRET_FALLBACK",
+    "PAYMENT_SIGNING_SECRET_FALLBACK",
+    "DJANGO_SECRET_KEY_FALLBACK",
+}
 AS_IT_IS = read(SAMPLE) | {"DJANGO_DEBUG": "true"}
 
 
@@ -106,6 +112,9 @@ def test_the_service_starts_with_the_sample_as_it_is_for_debugging_only() -> Non
         ("PAYMENT_SIGNING_SECRET", "change-me-secret-shared-with-payment"),
         ("DJANGO_SECRET_KEY", "change-me-fifty-random-characters-or-more-for-django-alone"),
         ("DATABASE_URL", "postgresql://orders:change-me-database-password@postgres:5432/orders"),
+        ("JWT_SECRET_FALLBACK", "change-me-secret-shared-with-the-issuer"),
+        ("PAYMENT_SIGNING_SECRET_FALLBACK", "change-me-secret-shared-with-payment"),
+        ("DJANGO_SECRET_KEY_FALLBACK", "change-me-fifty-random-characters-or-more-for-django-alone"),
         ("REDIS_URL", "redis://:change-me@redis:6379/0"),
         ("CELERY_BROKER_URL", "redis://:change-me@redis:6379/1"),
     ],
@@ -196,7 +205,28 @@ def test_a_public_algorithm_needs_a_key_and_a_secret_is_none(algorithm: str) -> 
 def test_a_public_key_may_stand_on_one_line() -> None:
     key = public_key()
     settings = start(ENOUGH | {"JWT_ALGORITHM": "EdDSA", "JWT_PUBLIC_KEY": key.replace("\n", "\\n")})
-    assert settings["JWT_PUBLIC_KEY"] == key
+    assert settings["JWT_PUBLIC_KEYS"] == [key]
+
+
+def test_two_public_keys_may_stand_one_after_the_other() -> None:
+    new, old = public_key(), public_key()
+    settings = start(ENOUGH | {"JWT_ALGORITHM": "EdDSA", "JWT_PUBLIC_KEY": (new + old).replace("\n", "\\n")})
+    assert settings["JWT_PUBLIC_KEYS"] == [new, old]
+    cut_off = new + old[: len(old) // 2]
+    assert "no public key" in refusal(ENOUGH | {"JWT_ALGORITHM": "EdDSA", "JWT_PUBLIC_KEY": cut_off})
+
+
+def test_a_fallback_of_the_payment_secret_needs_the_secret() -> None:
+    """Without the secret, messages need no signature."""
+    given = ENOUGH | {"PAYMENT_SIGNING_SECRET": "", "PAYMENT_SIGNING_SECRET_FALLBACK": "the other one"}
+    assert "without PAYMENT_SIGNING_SECRET" in refusal(given)
+
+
+def test_there_is_no_second_secret_by_default() -> None:
+    settings = start(ENOUGH)
+    assert settings["SECRET_KEY_FALLBACKS"] == []
+    assert (settings["JWT_SECRET_FALLBACK"], settings["PAYMENT_SIGNING_SECRET_FALLBACK"]) == ("", "")
+    assert start(ENOUGH | {"DJANGO_SECRET_KEY_FALLBACK": "a, b"})["SECRET_KEY_FALLBACKS"] == ["a, b"]
 
 
 @pytest.mark.parametrize(

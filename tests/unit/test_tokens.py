@@ -48,11 +48,14 @@ NEXT = ed25519.Ed25519PrivateKey.generate()
 
 
 @contextmanager
-def trusting(algorithm: str = "HS256", public_key: str = "", jwks_url: str = "") -> Iterator[None]:
+def trusting(
+    algorithm: str = "HS256", *public_keys: str, jwks_url: str = "", secret: str = SECRET, fallback: str = ""
+) -> Iterator[None]:
     with override_settings(
         JWT_ALGORITHM=algorithm,
-        JWT_SECRET=SECRET,
-        JWT_PUBLIC_KEY=public_key,
+        JWT_SECRET=secret,
+        JWT_SECRET_FALLBACK=fallback,
+        JWT_PUBLIC_KEYS=list(public_keys),
         JWT_JWKS_URL=jwks_url,
         JWT_ISSUER=ISSUER,
         JWT_AUDIENCE=AUDIENCE,
@@ -318,6 +321,48 @@ async def test_an_unsigned_token_is_refused_where_a_public_key_is_trusted(alg: s
 
 async def test_another_secret_is_refused() -> None:
     assert "signature" in await refusal(token(SECRET + "x"))
+
+
+async def test_with_a_fallback_the_tokens_of_both_secrets_are_accepted_and_no_other() -> None:
+    old, new = SECRET, SECRET[::-1]
+    for secret, fallback in ((new, old), (old, new)):
+        with trusting(secret=secret, fallback=fallback):
+            tokens = JWTAuthenticator(None)
+            assert await is_accepted(token(old), tokens)
+            assert await is_accepted(token(new), tokens)
+            assert "signature" in await refusal(token(old + new), tokens)
+            assert "expired" in await refusal(token(old, exp=1), tokens)
+            assert "expired" in await refusal(token(new, exp=1), tokens)
+            await refusal(unsigned("none"), tokens)
+            await refusal(token(old, "HS512"), tokens)
+    with trusting(secret=new):
+        assert not await is_accepted(token(old), JWTAuthenticator(None))
+
+
+async def test_each_secret_verifies_a_token_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with trusting(secret=SECRET[::-1], fallback=SECRET):
+        tokens = JWTAuthenticator(None)
+        verified = Mock(wraps=tokens._decoder.decode)
+        monkeypatch.setattr(tokens._decoder, "decode", verified)
+        await refusal(token("another secret, of thirty-two characters"), tokens)
+        assert verified.call_count == 2
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_with_two_public_keys_the_tokens_of_both_are_accepted_and_no_other(algorithm: str) -> None:
+    old, new = PRIVATE[algorithm], OTHERS[algorithm]
+    with trusting(algorithm, pem(new), pem(old)):
+        tokens = JWTAuthenticator(None)
+        assert await is_accepted(token(old, algorithm), tokens)
+        assert await is_accepted(token(new, algorithm), tokens)
+        await refusal(token(SECRET), tokens)
+    with trusting(algorithm, pem(new)):
+        assert not await is_accepted(token(old, algorithm), JWTAuthenticator(None))
+
+
+async def test_a_fallback_is_no_key_of_a_public_algorithm() -> None:
+    with trusting("EdDSA", pem(PRIVATE["EdDSA"]), fallback=SECRET):
+        await refusal(token(SECRET), JWTAuthenticator(None))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
