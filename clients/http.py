@@ -15,6 +15,7 @@ from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from clients.transport import AnswerTooLarge, KeepAliveTransport
 from orders.domain.errors import DependencyUnavailable
+from orders.runtime.tracing import span
 
 RETRIED = frozenset({502, 503, 504})
 
@@ -31,6 +32,7 @@ class ServiceHttpClient:
         self.name = name
         self.breaker = CircuitBreaker(name)
         self._base = base_url
+        self._attributes = {"peer.service": name, "server.address": httpx.URL(base_url).host}
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
         self._slots = asyncio.Semaphore(at_once)
@@ -74,6 +76,13 @@ class ServiceHttpClient:
         return error(self.name, f"status {status}")
 
     async def _send(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> httpx.Response:
+        with span(method, "client", self._attributes) as current:
+            current.set("http.request.method", method)
+            response = await self._exchange(method, path, body, deadline)
+            current.set("http.response.status_code", response.status_code)
+            return response
+
+    async def _exchange(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> httpx.Response:
         headers = call_headers(self._token)
         if body is not None:
             headers["content-type"] = "application/json"

@@ -15,7 +15,7 @@ from orders.http import paths
 from orders.http.authentication import JWTAuthenticator
 from orders.http.headers import lines
 from orders.http.hosts import check_host
-from orders.http.metrics import REQUESTS
+from orders.http.metrics import requests
 from orders.http.problems import failure, problem
 from orders.http.state import RequestState, state_of
 
@@ -39,7 +39,7 @@ def identify_request(get_response: View) -> View:
         response["X-Request-ID"] = request_id
         seconds = time.perf_counter() - began
         route = request.resolver_match.route if request.resolver_match else ""
-        REQUESTS.labels(request.method, route or "unknown", response.status_code).observe(seconds)
+        requests(request.method or "", route or "unknown", response.status_code).observe(seconds)
         log.info(
             "request",
             method=request.method,
