@@ -65,6 +65,12 @@ def claim(limit: int, queue: Queue) -> list[Claimed]:
         return sorted((Claimed(*row) for row in cursor.fetchall()), key=lambda row: row.id)
 
 
+def traceparents(ids: Sequence[int]) -> dict[int, str]:
+    """Return the spans in which these rows were written, by row id, as far as they belong to a trace."""
+    rows = OutboxMessage.objects.filter(id__in=ids, traceparent__isnull=False)
+    return {row_id: traceparent for row_id, traceparent in rows.values_list("id", "traceparent") if traceparent}
+
+
 def done(ids: Sequence[int]) -> None:
     """Delete rows with confirmed effects, and the dead letters that they retried."""
     with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
 """Spans of a trace (OpenTelemetry), off by default: until a tracer is installed `span` returns one object that does nothing.
 
-Nothing here imports OpenTelemetry; `asgi_app.telemetry` does, when the settings ask for traces. The attributes' names are those
+Nothing here imports OpenTelemetry; `asgi_app.opentelemetry_tracer` does. The attributes' names are those
 of its semantic conventions. A trace contains no personal data: neither paths with other ids than UUIDs nor messages of errors.
 """
 
@@ -45,6 +45,9 @@ class Tracer(Protocol):
 
     def ids(self) -> tuple[str, str] | None:
         """Return trace id and span id of the current span, in hexadecimal."""
+
+    def close(self) -> None:
+        """Send the last spans, for some seconds at most."""
 
 
 class _NoSpan(Span):

@@ -23,7 +23,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from orders.domain.errors import DependencyUnavailable
 from orders.runtime.metrics import DATABASE_CALL, DATABASE_THREADS, DATABASE_WAIT
-from orders.runtime.tracing import in_this_context, span, tracer
+from orders.runtime.tracing import in_this_context, span
 from orders.store import reconnect
 
 Arguments = ParamSpec("Arguments")
@@ -46,7 +46,7 @@ async def run(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs
     Raises DependencyUnavailable("database") when no thread is free in time, the database can't be reached, or `work` takes
     longer than DATABASE_ANSWER_SECONDS: then its connection is aborted, and it is unknown whether it has committed.
     """
-    with span(f"database {getattr(work, '__name__', 'call')}" if tracer() else "", attributes=_POSTGRESQL):
+    with span(getattr(work, "__name__", "database"), attributes=_POSTGRESQL):
         call: _DatabaseCall[Result] = _DatabaseCall(in_this_context(partial(work, *args, **kwargs)))
         _threads().submit(call.run)
         return await call.result

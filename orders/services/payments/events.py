@@ -39,6 +39,8 @@ class PaymentMessage:
     currency: str
     refund_id: str | None
     message: dict[str, Any]
+    traceparent: str | None = None
+    """The span in which Payment sent the message (W3C Trace Context), if it did so in one."""
 
 
 class Parked(Exception):
