@@ -1,8 +1,8 @@
 """Logging: one JSON object for each line on standard error, from structlog and the standard library.
 
 Every line has the ids of its request and its trace. JSON escapes user input, which therefore cannot forge a line; tokens,
-addresses, e-mails and bodies are never logged. An exception is logged with its traceback and class, and with its message only for classes whose
-messages contain no data: others quote the invalid data.
+addresses, e-mails and bodies are never logged. An exception is logged with its traceback and class, and with its message only
+for classes whose messages contain no data: others quote the invalid data.
 """
 
 import logging

@@ -1,0 +1,146 @@
+"""Metrics of several processes: servers with `--workers N`, workers with several processes, beat, and the database under them."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from asgi_app.metrics import BACKLOG_SECONDS
+from compose.stack import Stack
+from tests.support.payment import Payment
+from tests.support.processes import process
+from tests.support.scrape import observed_processes, scrape
+from tests.support.world import Sandbox, World, eventually
+
+SCRAPES = 12
+"""Enough for each of two processes to respond to one, but for one run in two thousand."""
+
+
+@pytest.fixture(scope="module")
+def urls(stack: Stack) -> Iterator[dict[str, str]]:
+    """Yield the addresses of a server of two processes, of a worker of two, and of beat."""
+    with observed_processes(stack) as urls:
+        yield urls
+
+
+@pytest.fixture
+def shop(stack: Stack, sandbox: Sandbox, urls: dict[str, str]) -> Iterator[World]:
+    """Yield the marketplace through the server of two processes."""
+    with closing(World(stack, urls["server"], sandbox)) as world:
+        yield world
+
+
+def get(url: str) -> int:
+    """Send a request on a connection of its own, which any of the server's processes may accept."""
+    return httpx.get(f"{url}/api/v1/orders", trust_env=False, verify=False).status_code
+
+
+def test_every_process_of_a_server_reports_the_requests_of_all(urls: dict[str, str]) -> None:
+    def refused() -> float:
+        return scrape(urls["server"]).total("http_request_seconds_count", route="api/v1/orders", status="401")
+
+    before = refused()
+    with ThreadPoolExecutor(8) as crowd:
+        assert set(crowd.map(get, [urls["server"]] * 40)) == {401}
+    assert [refused() - before for _ in range(SCRAPES)] == [40] * SCRAPES
+
+
+def test_gauges_of_the_processes_of_a_server_are_added_up(stack: Stack, urls: dict[str, str]) -> None:
+    eventually(
+        lambda: scrape(urls["server"]).total("database_threads") == 2 * scrape(stack.url).total("database_threads"),
+        "the threads of both processes",
+    )
+
+
+def test_a_server_of_one_process_counts_in_memory(stack: Stack, world: World) -> None:
+    files = Path(f"/proc/{process(world, 'service').pid}/environ").read_text()
+    assert "PROMETHEUS_MULTIPROC_DIR" not in files
+    assert "process_resident_memory_bytes" in scrape(stack.url).labels  # absent where several processes share theirs
+
+
+def test_a_worker_reports_the_jobs_of_all_its_processes(urls: dict[str, str], shop: World) -> None:
+    def jobs() -> bool:
+        shop.shopper().place()
+        found = scrape(urls["worker"])
+        return all(
+            found.total("job_seconds_count", task=task, outcome="done") > 0
+            for task in ("orders.carry_out", "orders.expire_overdue", "orders.ask_about_silent_payments")
+        )
+
+    eventually(jobs, "jobs of the worker")
+    found = scrape(urls["worker"])
+    assert found.total("neighbour_call_seconds_count", neighbour="cart", outcome="answered") > 0
+    assert found.total("outbox_effect_seconds_count", kind="clear_cart") > 0
+    assert found.total("database_call_seconds_count") > 0
+
+
+def test_beat_reports_the_jobs_that_it_sends(urls: dict[str, str]) -> None:
+    eventually(
+        lambda: scrape(urls["beat"]).total("jobs_sent_total", task="orders.expire_overdue") > 1, "beat's second job"
+    )
+
+
+def test_the_lag_of_a_payment_is_observed_once_for_all_copies(shop: World, payment: Payment) -> None:
+    def lags() -> float:
+        urls = (shop.url, shop.stack.url)  # any server may receive it first
+        return sum(scrape(url).total("payment_event_lag_seconds_count") for url in urls)
+
+    before, order = lags(), shop.shopper().place()
+    payment.send(payment.event("captured", order["id"]), times=3)
+    shop.admin().order_becomes(order["id"], status="confirmed")
+    payment.wait_until_acknowledged()
+    assert lags() - before == 1
+
+
+def test_refused_coupons_are_counted_by_their_reason(shop: World) -> None:
+    def refused() -> float:
+        return scrape(shop.url).total("coupons_refused_total", reason="unknown")
+
+    before = refused()
+    assert shop.shopper().checkout({"coupon_code": "NO-SUCH-CODE"}).status_code == 409
+    assert refused() - before == 1
+
+
+def test_the_backlog_shows_what_waits_in_the_database(shop: World) -> None:
+    letter = shop.dead_letter(source="outbox")
+    order_id = shop.shopper().place()["id"]
+    shop.sql(
+        "INSERT INTO outbox (order_id, kind, lane, payload, request_id, created_at, available_at) VALUES"
+        " (%s, 'publish', 'events', '{\"messages\": []}', 'r', now() - interval '1 hour', now() + interval '1 hour')",
+        order_id,
+    )
+    try:
+
+        def shown() -> bool:
+            found = scrape(shop.url)
+            return (
+                found.total("outbox_oldest_age_seconds", queue="order_events") >= 3600
+                and found.total("outbox_depth", queue="order_events") >= 1
+                and found.total("dead_letters", source="outbox") >= 1
+                and found.total("orders", status="pending") >= 1
+            )
+
+        eventually(shown, "the backlog")
+    finally:
+        shop.sql("DELETE FROM outbox WHERE request_id = 'r' AND order_id = %s", order_id)
+        shop.sql("DELETE FROM dead_letters WHERE id = %s", letter)
+
+
+def test_the_backlog_is_read_once_in_ten_seconds_whatever_the_number_of_scrapes(world: World) -> None:
+    def reads() -> int:
+        (row,) = world.sql(
+            "SELECT coalesce(sum(calls), 0)::int AS calls FROM pg_stat_user_functions WHERE funcname = 'x'"
+        )
+        return int(row["calls"])
+
+    began = time.monotonic()
+    before = world.sql("SELECT seq_scan + idx_scan AS scans FROM pg_stat_user_tables WHERE relname = 'refunds'")
+    with ThreadPoolExecutor(8) as crowd:
+        list(crowd.map(lambda _: scrape(world.url), range(60)))
+    assert reads() == 0
+    assert time.monotonic() - began < BACKLOG_SECONDS * 5
+    assert before
