@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -28,7 +29,7 @@ LOOP_LAG = Histogram(
 )
 
 BACKLOG_SECONDS = 10
-"""The lifetime of the figures that are read from the database: they are read once in this time, whatever the number of scrapes."""
+"""Figures are read from the database once in this time, whatever the number of scrapes."""
 
 WAIT_SECONDS = 1
 """How long a scrape waits for them; a slow database must not cost the other metrics."""
@@ -49,7 +50,7 @@ class ServerMetrics:
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
         self._backlog: Backlog | None = None
-        self._read_at = -float("inf")
+        self._read_at = self._tried_at = -math.inf
         self._reading: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
@@ -84,9 +85,11 @@ class ServerMetrics:
         self._timer = loop.call_later(LAG_SECONDS, self._tick, loop.time() + LAG_SECONDS)
 
     async def _refresh(self) -> None:
-        if time.monotonic() - self._read_at < BACKLOG_SECONDS:
-            return
-        self._reading = self._reading or asyncio.create_task(self._read(), context=contextvars.Context())
+        if self._reading is None:
+            if time.monotonic() - self._tried_at < BACKLOG_SECONDS:
+                return
+            self._tried_at = time.monotonic()
+            self._reading = asyncio.create_task(self._read(), context=contextvars.Context())
         await asyncio.wait([self._reading], timeout=WAIT_SECONDS)
 
     async def _read(self) -> None:

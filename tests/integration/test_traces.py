@@ -9,7 +9,6 @@ from contextlib import closing
 import pytest
 import redis
 
-from asgi_app.opentelemetry_tracer import FLUSH_SECONDS
 from compose.stack import Stack
 from tests.support.otlp import ReceivedSpan, Receiver, otlp_receiver
 from tests.support.payment import Payment
@@ -196,4 +195,4 @@ def test_a_receiver_that_is_away_delays_no_request_and_no_stop(traced: World) ->
         with closing(World(traced.stack, url, traced.sandbox)) as world:
             checkout(world, {})
         began = time.monotonic()
-    assert time.monotonic() - began < FLUSH_SECONDS + 5
+    assert time.monotonic() - began < 8  # 3 s for the last spans

@@ -49,7 +49,7 @@ _ORDERS = """
     SELECT wanted.status, CASE WHEN counted < %(limit)s THEN counted ELSE greatest(counted, orders) END::float
     FROM unnest(%(statuses)s::text[]) AS wanted (status)
     CROSS JOIN LATERAL (
-        SELECT count(*) AS counted FROM (SELECT FROM orders WHERE status = wanted.status LIMIT %(limit)s) AS some) AS counts
+        SELECT count(*) AS counted FROM (SELECT FROM orders WHERE status = wanted.status LIMIT %(limit)s) AS these) AS counts
     LEFT JOIN estimates ON estimates.status = wanted.status"""
 
 _PARAMETERS: Mapping[str, int | str | list[str]] = {
