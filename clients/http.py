@@ -32,6 +32,7 @@ class ServiceHttpClient:
         self.name = name
         self.breaker = CircuitBreaker(name)
         self._base = base_url
+        self._retries = RETRIES.labels(name)
         self._attributes = {"peer.service": name, "server.address": httpx.URL(base_url).host}
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
@@ -52,7 +53,7 @@ class ServiceHttpClient:
             response = None
         if response is not None and response.status_code not in RETRIED:
             return response
-        RETRIES.labels(self.name).inc()
+        self._retries.inc()
         await asyncio.sleep(random.uniform(0, 0.05))
         return await self._send("GET", path, None, deadline)
 

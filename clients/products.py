@@ -87,6 +87,7 @@ class Products:
         self, address: str, tls: bool, service_token: str, reserve_seconds: float, read_seconds: float, at_once: int
     ) -> None:
         self.breaker = CircuitBreaker("product")
+        self._retries = RETRIES.labels("product")
         self._token = service_token
         self._reserve_seconds, self._read_seconds = reserve_seconds, read_seconds
         self._slots = asyncio.Semaphore(at_once)
@@ -215,7 +216,7 @@ class Products:
                     raise refusal from error
                 if last or error.code() != grpc.StatusCode.UNAVAILABLE or not deadline.left(seconds):
                     raise _failure(error.code(), limit)("product", f"status {error.code().name}") from error
-            RETRIES.labels("product").inc()
+            self._retries.inc()
             await asyncio.sleep(random.uniform(0, 0.05))
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -71,13 +71,13 @@ def run_effects(ids: list[int]) -> None:
     async def work() -> None:
         await effects.run_effects(ids=ids, services=_Process.services)
 
-    _Process.run("orders.carry_out", work())
+    _Process.run(run_effects.name, work())
 
 
 @shared_task(name="orders.expire_overdue")
 def expire_overdue() -> None:
     """Expire the orders that were not paid in time."""
-    _Process.run("orders.expire_overdue", _work_off(lambda: expire.expire_overdue(request_id=_request_id())))
+    _Process.run(expire_overdue.name, _work_off(lambda: expire.expire_overdue(request_id=_request_id())))
 
 
 @shared_task(name="orders.ask_about_silent_payments")
@@ -88,7 +88,7 @@ def request_payment_statuses() -> None:
         await _work_off(lambda: status_requests.request_payment_statuses(request_id=_request_id()))
         await _work_off(lambda: status_requests.repeat_refund_requests(request_id=_request_id()))
 
-    _Process.run("orders.ask_about_silent_payments", work())
+    _Process.run(request_payment_statuses.name, work())
 
 
 @shared_task(name="orders.reconcile")
@@ -98,19 +98,31 @@ def reconcile_some() -> None:
     async def work() -> None:
         await reconciliation.reconcile_some(services=_Process.services)
 
-    _Process.run("orders.reconcile", work())
+    _Process.run(reconcile_some.name, work())
 
 
 @shared_task(name="orders.sum_up_analytics")
 def sum_up_analytics() -> None:
     """Add the newest entries of audit trail and ledger to the sums of analytics."""
-    _Process.run("orders.sum_up_analytics", _work_off(sum_up))
+    _Process.run(sum_up_analytics.name, _work_off(sum_up))
 
 
 @shared_task(name="orders.delete_expired_rows")
 def delete_expired_rows() -> None:
     """Delete the rows whose retention period has ended."""
-    _Process.run("orders.delete_expired_rows", _work_off(retention.delete_expired_rows))
+    _Process.run(delete_expired_rows.name, _work_off(retention.delete_expired_rows))
+
+
+for _task in (
+    run_effects,
+    expire_overdue,
+    request_payment_statuses,
+    reconcile_some,
+    sum_up_analytics,
+    delete_expired_rows,
+):
+    for _outcome in ("done", "postponed", "failed"):  # present from the start, so that the first failure is an increase
+        JOB_SECONDS.labels(_task.name, _outcome)
 
 
 async def _work_off(work: Callable[[], int]) -> None:

@@ -4,9 +4,11 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import structlog
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
 from django.utils.decorators import async_only_middleware
 
 from clients import tracing
@@ -40,7 +42,7 @@ def identify_request(get_response: View) -> View:
             response = await get_response(request)
             response["X-Request-ID"] = request_id
             seconds = time.perf_counter() - began
-            route = request.resolver_match.route if request.resolver_match else ""
+            route = _route(request, response.status_code)
             path = _loggable_path(request, route)
             requests(method, route or "unknown", response.status_code).observe(seconds)
             log.info(
@@ -98,6 +100,20 @@ def validate_host(get_response: View) -> View:
         return await get_response(request)
 
     return middleware
+
+
+def _route(request: HttpRequest, status: int) -> str:
+    """Return the route; empty for an unknown path, and for one that a middleware has refused.
+
+    A failure there is one of its route, whose availability counts it.
+    """
+    if request.resolver_match:
+        return request.resolver_match.route
+    if status < 500:
+        return ""
+    with suppress(Resolver404):
+        return resolve(request.path_info).route
+    return ""
 
 
 def _span(request: HttpRequest, method: str) -> Span:

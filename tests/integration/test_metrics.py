@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -11,7 +11,8 @@ import pytest
 from compose.stack import Stack
 from tests.support.payment import Payment
 from tests.support.processes import process
-from tests.support.scrape import observed_processes, scrape
+from tests.support.promql import OF_PROMETHEUS, expressions, grouping, rules, selectors
+from tests.support.scrape import Scrape, observed_processes, scrape
 from tests.support.world import Sandbox, World, eventually
 
 SCRAPES = 12
@@ -101,6 +102,48 @@ def test_refused_coupons_are_counted_by_their_reason(shop: World) -> None:
     before = refused()
     assert shop.shopper().checkout({"coupon_code": "NO-SUCH-CODE"}).status_code == 409
     assert refused() - before == 1
+
+
+def test_every_metric_of_the_rules_and_the_dashboard_is_exported_with_its_labels(
+    urls: dict[str, str], shop: World, payment: Payment
+) -> None:
+    ada = shop.shopper()
+    assert ada.checkout({"coupon_code": "NO-SUCH-CODE"}).status_code == 409
+    order = ada.place()
+    assert ada.get("/orders").status_code == 200
+    payment.publish("captured", order["id"], 2000)
+    assert wanting(urls, shop) == []
+
+
+def wanting(urls: dict[str, str], shop: World) -> list[str]:
+    """Return what the rules and the dashboard ask for and no process exports, once it has stopped becoming less."""
+
+    def missing() -> list[str]:
+        found = Scrape()
+        for url in (*urls.values(), shop.stack.url):
+            found.add(httpx.get(f"{url}/metrics", trust_env=False, verify=False).text)
+        return list(_missing(found))
+
+    with suppress(AssertionError):
+        eventually(lambda: not missing(), "all metrics")
+    return missing()
+
+
+def _missing(found: Scrape) -> Iterator[str]:
+    recorded = {rule["record"] for _, rule in rules() if "record" in rule}
+    for where, expression in expressions():
+        labels = {"slo"}
+        for selector in selectors(expression):
+            if selector.metric in recorded | OF_PROMETHEUS:
+                continue
+            has = found.labels.get(selector.metric, set())
+            labels |= has
+            if not any(name == selector.metric and selector.equal <= its for name, its in found.values):
+                yield f"{where}: {selector.metric}{dict(selector.equal)}"
+            elif not selector.labels <= has:
+                yield f"{where}: {selector.metric} has no label {selector.labels - has}"
+        if unknown := grouping(expression) - labels:
+            yield f"{where}: nothing has the label {unknown}"
 
 
 def test_the_backlog_shows_what_waits_in_the_database(shop: World) -> None:

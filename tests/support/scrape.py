@@ -53,9 +53,9 @@ def observed_processes(stack: Stack) -> Iterator[dict[str, str]]:
     with ExitStack() as closing:
         processes = []
         for name, command in commands.items():
-            address = {} if name == "server" else {"METRICS_ADDRESS": f"{HOST}:{ports[name]}"}
+            own = {"RATE_LIMITS": "on"} if name == "server" else {"METRICS_ADDRESS": f"{HOST}:{ports[name]}"}
             log = stack.logs / f"observed-{name}.log"
-            environment = {**stack.environment, **address}
+            environment = {**stack.environment, **own}
             processes.append(
                 Process(f"observed {name}", command, log=log, cwd=CHECKOUT, environment=environment, grace=30)
             )

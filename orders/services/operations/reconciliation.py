@@ -206,6 +206,10 @@ def _hold_of(wanted: OrderStock, stock: Stock) -> Finding | None:
     return None
 
 
+for _problem in Problem:  # present from the start, so that the first finding is an increase
+    FINDINGS.labels(_problem)
+
+
 # --- the regular job --------------------------------------------------------------------------------------------------
 async def reconcile_some(*, services: ServiceClients) -> None:
     """Compare and repair up to MAX_ORDERS_PER_RUN recent orders, from a random time on, so that many runs cover all.
