@@ -18,6 +18,7 @@ from typing import Any
 
 import hiredis
 import structlog
+from django.conf import settings
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError
 
