@@ -106,7 +106,7 @@ def test_published_messages_carry_the_trace(traced: World, receiver: Receiver) -
     with redis.Redis.from_url(traced.stack.environment["REDIS_URL"]) as bus:
 
         def command() -> dict[str, str] | None:
-            entries: list[tuple[bytes, dict[bytes, bytes]]] = bus.xrange("payments.commands")  # type: ignore[assignment]
+            entries: list[tuple[bytes, dict[bytes, bytes]]] = bus.xrange("payments.commands")
             messages = [json.loads(fields[b"message"]) for _, fields in entries]
             return next((each for each in messages if each["order_id"] == order_id), None)
 

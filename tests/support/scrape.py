@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -62,5 +63,5 @@ def observed_processes(stack: Stack) -> Iterator[dict[str, str]]:
             processes[-1].start()
             closing.callback(processes[-1].stop)
         for process, url in zip(processes, urls.values(), strict=True):
-            process.wait_ready(lambda url=url: scrape(url), errors=httpx.HTTPError)
+            process.wait_ready(partial(scrape, url), errors=httpx.HTTPError)
         yield urls

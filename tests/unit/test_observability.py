@@ -62,7 +62,7 @@ def test_every_alert_links_its_runbook_entry_and_has_a_summary_and_a_severity(ru
 
 
 def test_the_rules_of_an_objective_differ_in_their_window_alone() -> None:
-    by_objective = defaultdict(dict)
+    by_objective: dict[str, dict[str, str]] = defaultdict(dict)
     for group, rule in rules():
         if "record" in rule:
             window = rule["record"].removeprefix("slo:bad_events:ratio_rate")
