@@ -136,7 +136,7 @@ def _backlog(backlog: Backlog) -> Iterator[Metric]:
     yield _gauge("outbox_oldest_age_seconds", "Age of the oldest effect in the outbox", "queue", backlog.outbox_age)
     yield _gauge("dead_letters", "Dead letters, up to 10 000", "source", backlog.dead_letters)
     yield _gauge("overdue_seconds", "How long the oldest regular work is overdue", "work", backlog.overdue)
-    yield _gauge("orders", "Orders by status; above 10 000 an estimate of PostgreSQL's", "status", backlog.orders)
+    yield _gauge("orders", "Orders by status; large numbers are estimates of PostgreSQL's", "status", backlog.orders)
 
 
 def _gauge(name: str, documentation: str, label: str, values: Mapping[str, float]) -> Metric:

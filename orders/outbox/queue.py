@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from orders.outbox.effects import Effect
 from orders.runtime import commit_signal
-from orders.runtime.metrics import EFFECT_SECONDS
+from orders.runtime.metrics import effect_seconds
 from orders.store.models import Order, OutboxMessage
 
 MAX_PAUSE_SECONDS = 15
@@ -76,7 +76,7 @@ def done(ids: Sequence[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_DONE, [list(ids)])
         for kind, seconds in cursor.fetchall():
-            EFFECT_SECONDS.labels(kind).observe(seconds)
+            effect_seconds(kind).observe(seconds)
 
 
 def put_back(ids: Sequence[int]) -> None:

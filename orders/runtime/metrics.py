@@ -1,5 +1,7 @@
 """Metrics of orders, for `/metrics`. Gauges have the rule by which several processes of one server are added up."""
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 DATABASE_WAIT = Histogram(
@@ -48,3 +50,9 @@ JOB_SECONDS = Histogram(
     ["task", "outcome"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90),
 )
+
+
+@cache
+def effect_seconds(kind: str) -> Histogram:
+    """Return the histogram of effects of this kind. Cached, since a look-up of labels takes longer than the observation."""
+    return EFFECT_SECONDS.labels(kind)

@@ -1,7 +1,7 @@
 """What waits in the database, for the metrics: the outbox, dead letters, overdue work, and the orders by status.
 
-The cost is bounded whatever the tables' sizes: by indexes, and by counts that end at MAX_COUNTED. Beyond that an order status
-is estimated by the planner's statistics; all other figures stay at the limit.
+The cost is bounded whatever the tables' sizes: by indexes, and by counts that end at MAX_COUNTED. Beyond that the orders of a
+status are estimated by the planner's statistics; all other figures stay at the limit.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,17 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from orders.domain.lifecycle import ORDER_STATUSES
+from orders.domain.lifecycle import ORDER_STATUSES, ORDER_STEPS
 from orders.outbox.dead_letters import OUTBOX, PAYMENT_EVENTS
 from orders.outbox.effects import EVENTS, Kind
 from orders.outbox.queue import Queue
 from orders.services.payments.refunds import DEAD_LETTERS
 
 MAX_COUNTED = 10_000
-"""Rows counted of one status, or of the outbox: about a millisecond of an index."""
+"""Rows counted of the outbox, and of a status that orders leave again."""
+
+MAX_COUNTED_OF_FINAL = 1_000
+"""Orders counted of a status that they never leave: many orders have it, so the estimate is good."""
 
 # A plan for any status might read the whole table to find a rare one; without sequential scans it reads an index.
 _PLAN = "SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
@@ -46,13 +49,13 @@ _ORDERS = """
         JOIN pg_stats ON schemaname = nspname AND tablename = relname AND attname = 'status',
         unnest(most_common_vals::text::text[], most_common_freqs) AS common (value, frequency)
         WHERE pg_class.oid = 'orders'::regclass)
-    SELECT wanted.status, CASE WHEN counted < %(limit)s THEN counted ELSE greatest(counted, orders) END::float
-    FROM unnest(%(statuses)s::text[]) AS wanted (status)
+    SELECT wanted.status, CASE WHEN counted < most THEN counted ELSE greatest(counted, orders) END::float
+    FROM unnest(%(statuses)s::text[], %(limits)s::int[]) AS wanted (status, most)
     CROSS JOIN LATERAL (
-        SELECT count(*) AS counted FROM (SELECT FROM orders WHERE status = wanted.status LIMIT %(limit)s) AS these) AS counts
+        SELECT count(*) AS counted FROM (SELECT FROM orders WHERE status = wanted.status LIMIT most) AS these) AS counts
     LEFT JOIN estimates ON estimates.status = wanted.status"""
 
-_PARAMETERS: Mapping[str, int | str | list[str]] = {
+_PARAMETERS: Mapping[str, int | str | list[str] | list[int]] = {
     "limit": MAX_COUNTED,
     "publish": Kind.PUBLISH,
     "events": EVENTS,
@@ -60,6 +63,7 @@ _PARAMETERS: Mapping[str, int | str | list[str]] = {
     "order_events": Queue.ORDER_EVENTS,
     "payment_commands": Queue.PAYMENT_COMMANDS,
     "statuses": ORDER_STATUSES,
+    "limits": [MAX_COUNTED if ORDER_STEPS[status] else MAX_COUNTED_OF_FINAL for status in ORDER_STATUSES],
 }
 
 
