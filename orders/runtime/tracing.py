@@ -1,7 +1,7 @@
 """Spans of a trace (OpenTelemetry), off by default: until a tracer is installed `span` returns one object that does nothing.
 
-Nothing here imports OpenTelemetry; `asgi_app.opentelemetry_tracer` does. The attributes' names are those
-of its semantic conventions. A trace contains no personal data: neither paths with other ids than UUIDs nor messages of errors.
+Nothing here imports OpenTelemetry; `asgi_app.opentelemetry_tracer` does. The attributes' names are those of its semantic
+conventions. A trace contains no personal data: neither paths with other ids than UUIDs nor messages of errors.
 """
 
 import contextvars
