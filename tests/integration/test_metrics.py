@@ -1,6 +1,7 @@
 """Metrics of several processes: servers with `--workers N`, workers with several processes, beat, and the database under them."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from compose.stack import Stack
+from tests.support.environment import CHECKOUT
 from tests.support.payment import Payment
 from tests.support.processes import process
 from tests.support.promql import OF_PROMETHEUS, expressions, grouping, rules, selectors
@@ -104,29 +106,52 @@ def test_refused_coupons_are_counted_by_their_reason(shop: World) -> None:
     assert refused() - before == 1
 
 
-def test_every_metric_of_the_rules_and_the_dashboard_is_exported_with_its_labels(
-    urls: dict[str, str], shop: World, payment: Payment
-) -> None:
+@pytest.fixture
+def everything(urls: dict[str, str], shop: World, payment: Payment) -> Callable[[], Scrape]:
+    """Send requests and messages of which every metric counts some; return a function that scrapes all processes."""
     ada = shop.shopper()
     assert ada.checkout({"coupon_code": "NO-SUCH-CODE"}).status_code == 409
     order = ada.place()
     assert ada.get("/orders").status_code == 200
     payment.publish("captured", order["id"], 2000)
-    assert wanting(urls, shop) == []
 
-
-def wanting(urls: dict[str, str], shop: World) -> list[str]:
-    """Return what the rules and the dashboard ask for and no process exports, once it has stopped becoming less."""
-
-    def missing() -> list[str]:
+    def scrape_all() -> Scrape:
         found = Scrape()
         for url in (*urls.values(), shop.stack.url):
             found.add(httpx.get(f"{url}/metrics", trust_env=False, verify=False).text)
-        return list(_missing(found))
+        return found
 
+    return scrape_all
+
+
+def test_every_metric_of_the_rules_and_the_dashboard_is_exported_with_its_labels(
+    everything: Callable[[], Scrape],
+) -> None:
     with suppress(AssertionError):
-        eventually(lambda: not missing(), "all metrics")
-    return missing()
+        eventually(lambda: not list(_missing(everything())), "all metrics")
+    assert list(_missing(everything())) == []
+
+
+def test_the_page_on_metrics_lists_each_with_its_type_and_its_labels_and_no_other(
+    everything: Callable[[], Scrape],
+) -> None:
+    page = (CHECKOUT / "docs" / "observability.md").read_text()
+    rows = re.findall(r"^\| `(\w+)`(?: \*)? \| (\w+) \| ([^|]*) \|", page, re.MULTILINE)
+    listed = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+    with suppress(AssertionError):
+        eventually(lambda: _described(everything()) == listed, "all metrics")
+    assert _described(everything()) == listed
+
+
+def _described(found: Scrape) -> dict[str, tuple[str, set[str]]]:
+    """Return type and labels of the service's own metrics."""
+    exported = {}
+    for sample, labels in found.labels.items():
+        kind = found.kinds[sample]
+        name = sample.removesuffix("_count") if kind == "histogram" else sample
+        if not re.search("_(bucket|sum|created)$|^process_|^python_", name):
+            exported[name] = (kind, labels - {"le"})
+    return exported
 
 
 def _missing(found: Scrape) -> Iterator[str]:
