@@ -1,6 +1,8 @@
 """Metrics of several processes: servers with `--workers N`, workers with several processes, beat, and the database under them."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -16,6 +18,10 @@ from tests.support.processes import process
 from tests.support.promql import OF_PROMETHEUS, expressions, grouping, rules, selectors
 from tests.support.scrape import Scrape, observed_processes, scrape
 from tests.support.world import Sandbox, World, eventually
+
+PROMTOOL = shutil.which("promtool")
+LINT = 3
+"""promtool's exit status for names that its authors would choose otherwise; 1 is for a text that Prometheus refuses."""
 
 SCRAPES = 12
 """Enough for each of two processes to respond to one, but for one run in two thousand."""
@@ -104,6 +110,14 @@ def test_refused_coupons_are_counted_by_their_reason(shop: World) -> None:
     before = refused()
     assert shop.shopper().checkout({"coupon_code": "NO-SUCH-CODE"}).status_code == 409
     assert refused() - before == 1
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="needs promtool (apt-get install prometheus)")
+@pytest.mark.parametrize("process", ["server", "worker", "beat"])
+def test_prometheus_reads_what_is_exported(urls: dict[str, str], process: str) -> None:
+    text = httpx.get(f"{urls[process]}/metrics", trust_env=False, verify=False).text
+    ended = subprocess.run([str(PROMTOOL), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert ended.returncode in (0, LINT), ended.stderr
 
 
 @pytest.fixture
