@@ -6,6 +6,10 @@ uvicorn asgi_app.asgi:application --lifespan on --timeout-graceful-shutdown 25 -
 import os
 from typing import cast
 
+from asgi_app import metrics_directory
+
+metrics_directory.share_with_siblings()
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 
 import django

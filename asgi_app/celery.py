@@ -8,13 +8,27 @@ import asyncio
 import os
 from typing import Any
 
+from asgi_app import metrics_directory
+
+metrics_directory.share_with_children()
+
 import django
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_init
+from celery.signals import (
+    after_task_publish,
+    beat_init,
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 from django.conf import settings
 
-from asgi_app import broker
+from asgi_app import broker, tracing
+from asgi_app.metrics_server import serve_if_configured
 from messaging import bus
+from messaging.metrics import JOBS_SENT
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 
@@ -80,3 +94,25 @@ def _refuse_cluster(**_: object) -> None:
         asyncio.run(bus.refuse_cluster(settings.CELERY_BROKER_URL))
     except bus.ClusterNotSupported as error:
         raise SystemExit(str(error)) from error
+
+
+@after_task_publish.connect
+def _count_job(sender: str = "", **_: object) -> None:
+    JOBS_SENT.labels(sender).inc()
+
+
+@worker_ready.connect
+@beat_init.connect
+def _serve_metrics(**_: object) -> None:
+    serve_if_configured()
+
+
+@worker_process_init.connect
+def _start_tracing(**_: object) -> None:
+    """Start after the fork, in the process that executes the jobs."""
+    tracing.start_if_configured()
+
+
+@worker_process_shutdown.connect
+def _stop_tracing(**_: object) -> None:
+    tracing.stop()

@@ -1,4 +1,4 @@
-"""The endpoints for operators: liveness, readiness and metrics."""
+"""Liveness and readiness."""
 
 import asyncio
 import contextvars
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.exceptions import RedisError
 
 from messaging import bus
@@ -20,8 +19,6 @@ from orders.store import database, reconnect
 CHECK_SECONDS = 3
 KEPT_SECONDS = 1
 """The lifetime of cached results of the checks, so that frequent requests cost nothing."""
-
-TASKS = Gauge("event_loop_tasks", "Tasks of the event loop, including that of this request")
 
 Check = Callable[[], Awaitable[None]]
 """Raises, with the reason, when a dependency is unavailable."""
@@ -105,12 +102,6 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     checks = {name: not problem for name, problem in problems.items()}
     body = {"status": "unavailable" if failing else "ok", "failing": failing, "checks": checks}
     return JsonResponse(body, status=503 if failing else 200)
-
-
-async def metrics(request: HttpRequest) -> HttpResponse:
-    """Return the metrics in Prometheus' text format."""
-    TASKS.set(len(asyncio.all_tasks()))
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 async def _why_not(check: Check) -> str:

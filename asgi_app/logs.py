@@ -1,8 +1,8 @@
 """Logging: one JSON object for each line on standard error, from structlog and the standard library.
 
-Every line has the id of its request. JSON escapes user input, which therefore cannot forge a line; tokens, addresses, e-mails
-and bodies are never logged. An exception is logged with its traceback and class, and with its message only for classes whose
-messages contain no data: others quote the invalid data.
+Every line has the ids of its request and its trace. JSON escapes user input, which therefore cannot forge a line; tokens,
+addresses, e-mails and bodies are never logged. An exception is logged with its traceback and class, and with its message only
+for classes whose messages contain no data: others quote the invalid data.
 """
 
 import logging
@@ -13,7 +13,8 @@ import psycopg
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from clients.tracing import request_id
+from clients.tracing import request_id, trace_id
+from orders.runtime.tracing import tracer
 
 SAFE_MESSAGES = (
     *(AttributeError, ImportError, NameError, OSError, TypeError),
@@ -29,7 +30,7 @@ def configure(level: str) -> dict[str, Any]:
     before: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        _add_request_id,
+        _add_ids,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(_traceback),
     ]
@@ -71,9 +72,17 @@ def configure(level: str) -> dict[str, Any]:
     }
 
 
-def _add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _add_ids(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if current := request_id.get():
         event["request_id"] = current
+    tracing = tracer()
+    if tracing is None:
+        if (
+            trace := trace_id.get()
+        ):  # also without tracing: outgoing calls carry it, so it links the logs of all services
+            event["trace_id"] = trace
+    elif ids := tracing.ids():
+        event["trace_id"], event["span_id"] = ids
     return event
 
 

@@ -182,6 +182,16 @@ except ValueError as error:
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), in_capitals=True)
 LOGGING = logs.configure(LOG_LEVEL)
 
+# --- metrics and traces; OpenTelemetry reads its other variables itself -------------------------------------------------
+METRICS_ADDRESS = env.str("METRICS_ADDRESS")
+if METRICS_ADDRESS:
+    addresses.host_port("METRICS_ADDRESS", METRICS_ADDRESS)
+TRACING = (
+    bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT") or env.str("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+    and env.choice("OTEL_TRACES_EXPORTER", "otlp", ("otlp", "none")) == "otlp"
+    and not env.bool("OTEL_SDK_DISABLED", default=False)
+)
+
 # --- the API and its documentation; classes of views set here are read by the schema only (orders.http.views) -----------
 REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "orders.http.problems.exception_handler",

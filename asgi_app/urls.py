@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from asgi_app import docs, health
+from asgi_app import docs, health, metrics
 from orders.http.problems import bad_request, not_found, server_error
 from orders.http.read_only import read_only
 
@@ -15,7 +15,7 @@ urlpatterns = [
     path("dashboard", include("orders.dashboard.urls")),
     path("healthz", read_only(health.healthz)),
     path("readyz", read_only(health.readyz)),
-    path("metrics", read_only(health.metrics)),
+    path("metrics", read_only(metrics.metrics)),
     re_path("", not_found),
 ]
 

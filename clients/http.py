@@ -15,6 +15,7 @@ from clients.metrics import RETRIES
 from clients.tracing import call_headers
 from clients.transport import AnswerTooLarge, KeepAliveTransport
 from orders.domain.errors import DependencyUnavailable
+from orders.runtime.tracing import span
 
 RETRIED = frozenset({502, 503, 504})
 
@@ -31,6 +32,8 @@ class ServiceHttpClient:
         self.name = name
         self.breaker = CircuitBreaker(name)
         self._base = base_url
+        self._retries = RETRIES.labels(name)
+        self._attributes = {"peer.service": name, "server.address": httpx.URL(base_url).host}
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
         self._slots = asyncio.Semaphore(at_once)
@@ -50,7 +53,7 @@ class ServiceHttpClient:
             response = None
         if response is not None and response.status_code not in RETRIED:
             return response
-        RETRIES.labels(self.name).inc()
+        self._retries.inc()
         await asyncio.sleep(random.uniform(0, 0.05))
         return await self._send("GET", path, None, deadline)
 
@@ -74,6 +77,13 @@ class ServiceHttpClient:
         return error(self.name, f"status {status}")
 
     async def _send(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> httpx.Response:
+        with span(method, "client", self._attributes) as current:
+            current.set("http.request.method", method)
+            response = await self._exchange(method, path, body, deadline)
+            current.set("http.response.status_code", response.status_code)
+            return response
+
+    async def _exchange(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> httpx.Response:
         headers = call_headers(self._token)
         if body is not None:
             headers["content-type"] = "application/json"

@@ -23,6 +23,7 @@ from clients.tracing import call_headers
 from orders.domain.errors import DependencyUnavailable, OutOfStock
 from orders.domain.money import DECIMALS, MAX_MINOR
 from orders.domain.pricing import Product
+from orders.runtime.tracing import span
 from protos.product.v1 import product_pb2 as pb
 from protos.product.v1 import product_pb2_grpc as rpc
 
@@ -33,6 +34,7 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 1024 * 1024),
     ("grpc.enable_http_proxy", 0),
 )
+_RPC = {"peer.service": "product", "rpc.system.name": "grpc"}
 _ID_LENGTH, _NAME_LENGTH, _SKU_LENGTH = 64, 500, 100  # the lengths of an order item's columns
 
 _REFUSALS = (
@@ -85,6 +87,7 @@ class Products:
         self, address: str, tls: bool, service_token: str, reserve_seconds: float, read_seconds: float, at_once: int
     ) -> None:
         self.breaker = CircuitBreaker("product")
+        self._retries = RETRIES.labels("product")
         self._token = service_token
         self._reserve_seconds, self._read_seconds = reserve_seconds, read_seconds
         self._slots = asyncio.Semaphore(at_once)
@@ -112,7 +115,7 @@ class Products:
     async def prices(self, product_ids: Collection[str], deadline: Deadline) -> dict[str, Product]:
         """Return the existing products of these ids. Reserves nothing."""
         request = pb.GetProductsRequest(product_ids=product_ids)
-        response = await self._call(self._stub.GetProducts, request, self._read_seconds, 3, deadline)
+        response = await self._call("GetProducts", request, self._read_seconds, 3, deadline)
         return _products(response.products, product_ids)
 
     @guarded
@@ -124,7 +127,7 @@ class Products:
         """
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
         request = pb.ReserveStockRequest(order_id=str(order_id), lines=wanted, ttl_seconds=hold_seconds)
-        response = await self._call(self._stub.ReserveStock, request, self._reserve_seconds, 2, deadline, HoldCommitted)
+        response = await self._call("ReserveStock", request, self._reserve_seconds, 2, deadline, HoldCommitted)
         _check(response.hold.order_id == str(order_id), "the response is about another order")
         if response.hold.state == HoldState.REJECTED:
             _check(len(response.shortages) > 0, "it is REJECTED without a shortage")
@@ -146,7 +149,7 @@ class Products:
         Raises HoldGone when that hold expired, was released or replaced.
         """
         request = pb.CommitStockRequest(order_id=str(order_id), revision=revision)
-        hold = await self._call(self._stub.CommitStock, request, self._reserve_seconds, 2, deadline, HoldGone)
+        hold = await self._call("CommitStock", request, self._reserve_seconds, 2, deadline, HoldGone)
         stock = _stock(hold, order_id)
         _check(stock.state == "sold", "the hold is not committed")
         return stock
@@ -158,32 +161,45 @@ class Products:
         Sold units remain sold.
         """
         request = pb.ReleaseStockRequest(order_id=str(order_id), revision=revision)
-        return _stock(await self._call(self._stub.ReleaseStock, request, self._reserve_seconds, 2, deadline), order_id)
+        return _stock(await self._call("ReleaseStock", request, self._reserve_seconds, 2, deadline), order_id)
 
     @guarded
     async def restock(self, restock_id: UUID, order_id: UUID, lines: Mapping[str, int], deadline: Deadline) -> None:
         """Restock committed units, once for each `restock_id`. Raises RestockRefused beyond the committed units."""
         wanted = [pb.Line(product_id=product_id, quantity=quantity) for product_id, quantity in lines.items()]
         request = pb.RestockItemsRequest(restock_id=str(restock_id), order_id=str(order_id), lines=wanted)
-        hold = await self._call(self._stub.RestockItems, request, self._reserve_seconds, 2, deadline, RestockRefused)
+        hold = await self._call("RestockItems", request, self._reserve_seconds, 2, deadline, RestockRefused)
         _check(hold.order_id == str(order_id), "the response is about another order")
 
     @guarded
     async def stock_of(self, order_id: UUID, deadline: Deadline) -> Stock:
         """Return the current stock of the order at Product."""
         request = pb.GetStockHoldRequest(order_id=str(order_id))
-        return _stock(await self._call(self._stub.GetStockHold, request, self._read_seconds, 3, deadline), order_id)
+        return _stock(await self._call("GetStockHold", request, self._read_seconds, 3, deadline), order_id)
 
     async def _call(
+        self,
+        method: str,
+        request: Any,
+        seconds: float,
+        tries: int,
+        deadline: Deadline,
+        refusal: type[Exception] | None = None,
+    ) -> Any:
+        """Send the call with retries. FAILED_PRECONDITION raises `refusal`; without one it is a failure."""
+        with span(method, "client", _RPC) as current:
+            current.set("rpc.method", f"product.v1.ProductService/{method}")
+            return await self._send(getattr(self._stub, method), request, seconds, tries, deadline, refusal)
+
+    async def _send(
         self,
         call: Callable[..., Awaitable[Result]],
         request: Any,
         seconds: float,
         tries: int,
         deadline: Deadline,
-        refusal: type[Exception] | None = None,
+        refusal: type[Exception] | None,
     ) -> Result:
-        """Send the call with retries. FAILED_PRECONDITION raises `refusal`; without one it is a failure."""
         metadata = tuple(call_headers(self._token).items())
         if not deadline.left(seconds):
             raise NotAsked("product", "no time left for the call")
@@ -200,7 +216,7 @@ class Products:
                     raise refusal from error
                 if last or error.code() != grpc.StatusCode.UNAVAILABLE or not deadline.left(seconds):
                     raise _failure(error.code(), limit)("product", f"status {error.code().name}") from error
-            RETRIES.labels("product").inc()
+            self._retries.inc()
             await asyncio.sleep(random.uniform(0, 0.05))
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -4,8 +4,11 @@ import random
 import uuid
 from contextvars import ContextVar
 
+from orders.runtime.tracing import tracer
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+"""The trace of the request while tracing is off: the caller's, or a new one."""
 
 
 def call_headers(service_token: str) -> dict[str, str]:
@@ -13,9 +16,13 @@ def call_headers(service_token: str) -> dict[str, str]:
 
     Outside a request both ids are new.
     """
-    trace = trace_id.get() or f"{random.getrandbits(128):032x}"
-    return {
+    headers = {
         "authorization": f"Bearer {service_token}",
         "x-request-id": request_id.get() or str(uuid.uuid4()),
-        "traceparent": f"00-{trace}-{random.getrandbits(64):016x}-01",
     }
+    tracing = tracer()
+    if tracing is not None and (of_trace := tracing.headers()):
+        return headers | of_trace
+    trace = trace_id.get() or f"{random.getrandbits(128):032x}"
+    headers["traceparent"] = f"00-{trace}-{random.getrandbits(64):016x}-01"
+    return headers

@@ -34,6 +34,7 @@ class _Message(Struct):
     refund_id: _Text | None = None
     reason: str | None = None
     signature: str | None = None
+    traceparent: Any = None
 
 
 def parse(raw: bytes) -> PaymentMessage:
@@ -45,6 +46,7 @@ def parse(raw: bytes) -> PaymentMessage:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unusable(f"it isn't a payment message: {error}") from error
     fields = msgspec.to_builtins(message)
+    del fields["traceparent"]  # it is part of neither the contract nor the ledger
     secrets = [each for each in (settings.PAYMENT_SIGNING_SECRET, settings.PAYMENT_SIGNING_SECRET_FALLBACK) if each]
     if secrets and not any(is_signed(fields, secret) for secret in secrets):
         raise Unusable("its signature is missing or invalid")
@@ -61,6 +63,7 @@ def parse(raw: bytes) -> PaymentMessage:
         amount=message.amount_minor or 0,
         currency=message.currency or "",
         refund_id=message.refund_id,
+        traceparent=message.traceparent if isinstance(message.traceparent, str) else None,
         message={**fields, "reason": message.reason and message.reason.replace("\0", "\N{SYMBOL FOR NULL}")},
     )
 

@@ -9,8 +9,11 @@ from messaging.bus import PAYMENT_EVENTS
 from messaging.metrics import PAYMENT_MESSAGES
 from orders.domain.errors import DependencyUnavailable
 from orders.outbox import dead_letters
+from orders.runtime.tracing import parent_of, span
 from orders.services.payments import events as payments
 from orders.store import database
+
+_REDIS = {"messaging.system": "redis", "messaging.operation.type": "process"}
 
 log = structlog.get_logger()
 
@@ -22,7 +25,9 @@ async def handle(raw: bytes) -> None:
     """
     try:
         event = events.parse(raw)
-        await database.run(payments.record, event=event, request_id=str(uuid.uuid4()))
+        with span(f"process {PAYMENT_EVENTS}", "consumer", _REDIS, parent_of(event.traceparent)) as current:
+            current.set("messaging.message.type", event.type)
+            await database.run(payments.record, event=event, request_id=str(uuid.uuid4()))
         PAYMENT_MESSAGES.labels("counted").inc()
     except payments.Unusable as error:
         await dead_letter(raw, str(error))

@@ -1,6 +1,6 @@
 """The encoder of outbox rows as messages. Each row is decoded separately: an invalid one does not affect the others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from messaging.signing import signature
 from orders.outbox.queue import Claimed
+from orders.runtime.tracing import parent_of, span, traceparent
+
+_REDIS = {"messaging.system": "redis", "messaging.operation.type": "create"}
 
 
 class _Message(Struct):
@@ -29,21 +32,33 @@ class Publication:
     messages: list[tuple[str, bytes]]
 
 
-def read(rows: Sequence[Claimed]) -> tuple[list[Publication], dict[int, str]]:
-    """Return the publications of `rows`, and by row id the reasons why the others can't be published."""
+def read(rows: Sequence[Claimed], traceparents: Mapping[int, str]) -> tuple[list[Publication], dict[int, str]]:
+    """Return the publications of `rows`, and by row id the reasons why the others can't be published.
+
+    The messages of a row that has one of the `traceparents` continue its trace.
+    """
     ready: list[Publication] = []
     unusable: dict[int, str] = {}
     for row in rows:
         try:
-            ready.append(Publication(row.id, _messages(row.payload)))
+            ready.append(Publication(row.id, _messages(row.payload, traceparents.get(row.id))))
         except Exception as error:  # decoding is deterministic: a retry would fail the same way
             unusable[row.id] = f"it can't be published: {type(error).__name__}: {error}"
     return ready, unusable
 
 
-def _messages(payload: str) -> list[tuple[str, bytes]]:
+def _messages(payload: str, traceparent: str | None) -> list[tuple[str, bytes]]:
     messages = msgspec.json.decode(payload, type=_Payload).messages
-    return [(message.name, _signed(message.message)) for message in messages]
+    if traceparent is None:
+        return [(message.name, _signed(message.message)) for message in messages]
+    return [_traced(message, traceparent) for message in messages]
+
+
+def _traced(message: _Message, parent: str) -> tuple[str, bytes]:
+    """Encode a message with the traceparent of its own span (OpenTelemetry's semantic conventions, "Messaging spans")."""
+    with span(f"create {message.name}", "producer", _REDIS, parent_of(parent)) as current:
+        current.set("messaging.destination.name", message.name)
+        return message.name, _signed({**message.message, "traceparent": traceparent()})
 
 
 def _signed(fields: dict[str, Any]) -> bytes:

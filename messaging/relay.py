@@ -24,6 +24,7 @@ from orders.outbox import queue as outbox
 from orders.outbox.queue import Claimed, Queue
 from orders.runtime import commit_signal
 from orders.runtime.loop_health import LoopHealth
+from orders.runtime.tracing import tracer
 from orders.store import database
 
 BATCH_SIZE = 200
@@ -134,7 +135,8 @@ class Relay:
 
     async def _publish(self, rows: Sequence[Claimed]) -> str:
         """Publish the messages of `rows`; a row is done once Redis has accepted all. Return the reason if it accepted none."""
-        ready, unusable = publications.read(rows)
+        traceparents = await database.run(outbox.traceparents, [row.id for row in rows]) if tracer() else {}
+        ready, unusable = publications.read(rows, traceparents)
         if unusable:
             await _give_up(unusable)
         ids = [publication.row_id for publication in ready]

@@ -14,6 +14,7 @@ from celery.signals import worker_process_shutdown
 from clients.service_clients import ServiceClients, open_service_clients
 from orders.analytics.services.sum_up import sum_up
 from orders.domain.errors import DependencyUnavailable
+from orders.runtime.metrics import JOB_SECONDS
 from orders.services.lifecycle import expire
 from orders.services.operations import effects, reconciliation, retention
 from orders.services.payments import status_requests
@@ -34,14 +35,19 @@ class _Process:
     services: ClassVar[ServiceClients]
 
     @classmethod
-    def run(cls, work: Coroutine[Any, Any, None]) -> None:
+    def run(cls, task: str, work: Coroutine[Any, Any, None]) -> None:
         if cls.runner is None:
             cls.runner = asyncio.Runner()
             cls.runner.run(cls._open())
+        began, outcome = time.perf_counter(), "failed"
         try:
             cls.runner.run(work)
+            outcome = "done"
         except DependencyUnavailable as error:  # the relay claims the rows again, beat starts the task again
+            outcome = "postponed"
             log.warning("task_postponed", dependency=error.dependency, why=error.why)
+        finally:
+            JOB_SECONDS.labels(task, outcome).observe(time.perf_counter() - began)
 
     @classmethod
     async def _open(cls) -> None:
@@ -65,20 +71,24 @@ def run_effects(ids: list[int]) -> None:
     async def work() -> None:
         await effects.run_effects(ids=ids, services=_Process.services)
 
-    _Process.run(work())
+    _Process.run(run_effects.name, work())
 
 
 @shared_task(name="orders.expire_overdue")
 def expire_overdue() -> None:
     """Expire the orders that were not paid in time."""
-    _Process.run(_work_off(lambda: expire.expire_overdue(request_id=_request_id())))
+    _Process.run(expire_overdue.name, _work_off(lambda: expire.expire_overdue(request_id=_request_id())))
 
 
 @shared_task(name="orders.ask_about_silent_payments")
 def request_payment_statuses() -> None:
     """Send status requests for the orders and refunds without an event from Payment."""
-    _Process.run(_work_off(lambda: status_requests.request_payment_statuses(request_id=_request_id())))
-    _Process.run(_work_off(lambda: status_requests.repeat_refund_requests(request_id=_request_id())))
+
+    async def work() -> None:
+        await _work_off(lambda: status_requests.request_payment_statuses(request_id=_request_id()))
+        await _work_off(lambda: status_requests.repeat_refund_requests(request_id=_request_id()))
+
+    _Process.run(request_payment_statuses.name, work())
 
 
 @shared_task(name="orders.reconcile")
@@ -88,19 +98,31 @@ def reconcile_some() -> None:
     async def work() -> None:
         await reconciliation.reconcile_some(services=_Process.services)
 
-    _Process.run(work())
+    _Process.run(reconcile_some.name, work())
 
 
 @shared_task(name="orders.sum_up_analytics")
 def sum_up_analytics() -> None:
     """Add the newest entries of audit trail and ledger to the sums of analytics."""
-    _Process.run(_work_off(sum_up))
+    _Process.run(sum_up_analytics.name, _work_off(sum_up))
 
 
 @shared_task(name="orders.delete_expired_rows")
 def delete_expired_rows() -> None:
     """Delete the rows whose retention period has ended."""
-    _Process.run(_work_off(retention.delete_expired_rows))
+    _Process.run(delete_expired_rows.name, _work_off(retention.delete_expired_rows))
+
+
+for _task in (
+    run_effects,
+    expire_overdue,
+    request_payment_statuses,
+    reconcile_some,
+    sum_up_analytics,
+    delete_expired_rows,
+):
+    for _outcome in ("done", "postponed", "failed"):  # present from the start, so that the first failure is an increase
+        JOB_SECONDS.labels(_task.name, _outcome)
 
 
 async def _work_off(work: Callable[[], int]) -> None:

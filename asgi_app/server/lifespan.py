@@ -14,7 +14,9 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, LifespanScope
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from asgi_app import tracing
 from asgi_app.health import Loop, Readiness
+from asgi_app.metrics import ServerMetrics
 from asgi_app.server.graceful_shutdown import GracefulShutdown
 from asgi_app.server.state import ServerState
 from clients.jwks import JWKSCache
@@ -69,7 +71,9 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
     if not settings.PAYMENT_SIGNING_SECRET:
         log.warning("payment_messages_are_not_signed", advice="Set PAYMENT_SIGNING_SECRET.")
     await bus.refuse_cluster(settings.REDIS_URL, settings.CELERY_BROKER_URL)
+    tracing.start_if_configured()
     async with AsyncExitStack() as closing:
+        closing.push_async_callback(asyncio.to_thread, tracing.stop)
         closing.push_async_callback(asyncio.to_thread, database.close)
         clients = await closing.enter_async_context(open_service_clients())
         published = JWKSCache(settings.JWT_JWKS_URL, settings.JWT_ALGORITHM) if settings.JWT_JWKS_URL else None
@@ -98,7 +102,10 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
         if published:
             readiness.checks["identity"] = published.check
         closing.push_async_callback(readiness.close)
-        yield ServerState(clients, checkout, authenticator, notifier, readiness, limiter)
+        metrics = ServerMetrics(readiness)
+        closing.push_async_callback(metrics.close)
+        metrics.start()
+        yield ServerState(clients, checkout, authenticator, notifier, readiness, limiter, metrics)
 
 
 def check_root_path(root_path: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from asgi_app.health import Readiness
+from asgi_app.metrics import ServerMetrics
 from clients.service_clients import ServiceClients
 from orders.http.authentication import JWTAuthenticator
 from orders.http.throttling.limiter import RateLimiter
@@ -21,6 +22,7 @@ class ServerState:
     notifier: OrderEventNotifier
     readiness: Readiness
     limiter: RateLimiter
+    metrics: ServerMetrics
 
     def by_class(self) -> dict[str, Any]:
         """Return the entries of the ASGI scope's state."""

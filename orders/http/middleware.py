@@ -4,9 +4,11 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import structlog
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
 from django.utils.decorators import async_only_middleware
 
 from clients import tracing
@@ -15,9 +17,10 @@ from orders.http import paths
 from orders.http.authentication import JWTAuthenticator
 from orders.http.headers import lines
 from orders.http.hosts import check_host
-from orders.http.metrics import REQUESTS
+from orders.http.metrics import requests
 from orders.http.problems import failure, problem
 from orders.http.state import RequestState, state_of
+from orders.runtime.tracing import NO_SPAN, Span, span, tracer
 
 View = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -34,19 +37,23 @@ def identify_request(get_response: View) -> View:
         began = time.perf_counter()
         request_id = request_id_of(lines(request, b"x-request-id"))
         tracing.request_id.set(request_id)
-        tracing.trace_id.set(_trace_id(request.META.get("HTTP_TRACEPARENT", "")))
-        response = await get_response(request)
-        response["X-Request-ID"] = request_id
-        seconds = time.perf_counter() - began
-        route = request.resolver_match.route if request.resolver_match else ""
-        REQUESTS.labels(request.method, route or "unknown", response.status_code).observe(seconds)
-        log.info(
-            "request",
-            method=request.method,
-            path=_loggable_path(request, route),
-            status=response.status_code,
-            milliseconds=round(seconds * 1000, 1),
-        )
+        method = request.method or ""
+        with _span(request, method) as current:
+            response = await get_response(request)
+            response["X-Request-ID"] = request_id
+            seconds = time.perf_counter() - began
+            route = _route(request, response.status_code)
+            path = _loggable_path(request, route)
+            requests(method, route or "unknown", response.status_code).observe(seconds)
+            log.info(
+                "request",
+                method=method,
+                path=path,
+                status=response.status_code,
+                milliseconds=round(seconds * 1000, 1),
+            )
+            if current is not NO_SPAN:
+                _describe(current, method, route, path, response.status_code)
         return response
 
     return middleware
@@ -93,6 +100,41 @@ def validate_host(get_response: View) -> View:
         return await get_response(request)
 
     return middleware
+
+
+def _route(request: HttpRequest, status: int) -> str:
+    """Return the route; empty for an unknown path, and for one that a middleware has refused.
+
+    A failure there is one of its route, whose availability counts it.
+    """
+    if request.resolver_match:
+        return request.resolver_match.route
+    if status < 500:
+        return ""
+    with suppress(Resolver404):
+        return resolve(request.path_info).route
+    return ""
+
+
+def _span(request: HttpRequest, method: str) -> Span:
+    """Return the span of a request, which continues the caller's trace. Without tracing, keep the id of that trace."""
+    traceparent = request.META.get("HTTP_TRACEPARENT", "")
+    if tracer() is None:
+        tracing.trace_id.set(_trace_id(traceparent))
+        return NO_SPAN
+    parent = {"traceparent": traceparent, "tracestate": request.META.get("HTTP_TRACESTATE", "")}
+    return span(method, "server", {"http.request.method": method}, parent)
+
+
+def _describe(current: Span, method: str, route: str, path: str, status: int) -> None:
+    """Complete a request's span by what is known after its response."""
+    current.name(f"{method} {route}".strip())
+    current.set("http.route", route)
+    current.set("url.path", path)
+    current.set("http.response.status_code", status)
+    current.set("request.id", tracing.request_id.get())
+    if status >= 500:
+        current.fail(str(status))
 
 
 def _loggable_path(request: HttpRequest, route: str) -> str:

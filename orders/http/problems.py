@@ -12,6 +12,7 @@ from rest_framework.exceptions import APIException, ErrorDetail
 
 from clients.tracing import request_id
 from orders.domain.errors import (
+    CouponUnavailable,
     Invalid,
     MethodNotAllowed,
     NotAuthenticated,
@@ -21,6 +22,7 @@ from orders.domain.errors import (
     RateLimited,
     UnsupportedMediaType,
 )
+from orders.http.metrics import COUPONS_REFUSED, PROBLEMS
 
 STATUSES: Mapping[str, int] = {
     "invalid": 400,
@@ -107,6 +109,8 @@ def problem(path: str, error: OrderError) -> ProblemResponse:
     """Return the response of `error`."""
     response = _response(path, error.code, str(error), error.extra)
     response.error = error
+    if isinstance(error, CouponUnavailable):
+        COUPONS_REFUSED.labels(error.reason).inc()
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     if error.code == "not_authenticated":
@@ -183,6 +187,7 @@ def problem_body(path: str, error: OrderError, status: int, request_id: str) -> 
 
 
 def _response(path: str, code: str, detail: str, extra: Mapping[str, Any]) -> ProblemResponse:
+    PROBLEMS.labels(code).inc()
     body = _body(path, code, detail, extra, STATUSES[code], request_id.get())
     return ProblemResponse(body, status=STATUSES[code], content_type="application/problem+json")
 

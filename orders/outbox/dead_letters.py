@@ -39,6 +39,8 @@ NO_ID = uuid.UUID(int=0)
 
 log = structlog.get_logger()
 
+DEAD_LETTERS_DROPPED.labels(PAYMENT_EVENTS)  # present from the start, so that the first one is an increase
+
 _DEAD_LETTER = """
     INSERT INTO dead_letters AS known (id, fingerprint, source, reason, message, order_id) VALUES (%s, %s, %s, %s, %s, %s)
     ON CONFLICT (fingerprint) DO UPDATE SET attempts = known.attempts + 1, reason = excluded.reason, retrying = false"""

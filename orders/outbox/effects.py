@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from orders.outbox.messages import ORDER_EVENTS
+from orders.runtime.tracing import traceparent
 
 
 class Kind(StrEnum):
@@ -45,6 +46,7 @@ class Effect:
             "lane": self.lane,
             "payload": self.payload,
             "request_id": request_id,
+            "traceparent": traceparent(),
         }
 
 

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from orders.outbox.effects import Effect
 from orders.runtime import commit_signal
+from orders.runtime.metrics import effect_seconds
 from orders.store.models import Order, OutboxMessage
 
 MAX_PAUSE_SECONDS = 15
@@ -44,8 +45,9 @@ _PUT_BACK = """
     UPDATE outbox SET available_at = now() + make_interval(secs => least(2 ^ least(attempts, 10), %s)) WHERE id = ANY(%s)"""
 
 _DONE = """
-    WITH gone AS (DELETE FROM outbox WHERE id = ANY(%s) RETURNING dead_letter_id)
-    DELETE FROM dead_letters WHERE id IN (SELECT dead_letter_id FROM gone WHERE dead_letter_id IS NOT NULL)"""
+    WITH gone AS (DELETE FROM outbox WHERE id = ANY(%s) RETURNING kind, created_at, dead_letter_id),
+    settled AS (DELETE FROM dead_letters WHERE id IN (SELECT dead_letter_id FROM gone WHERE dead_letter_id IS NOT NULL))
+    SELECT kind, extract(epoch FROM clock_timestamp() - created_at)::float FROM gone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,18 @@ def claim(limit: int, queue: Queue) -> list[Claimed]:
         return sorted((Claimed(*row) for row in cursor.fetchall()), key=lambda row: row.id)
 
 
+def traceparents(ids: Sequence[int]) -> dict[int, str]:
+    """Return the spans in which these rows were written, by row id, as far as they belong to a trace."""
+    rows = OutboxMessage.objects.filter(id__in=ids, traceparent__isnull=False)
+    return {row_id: traceparent for row_id, traceparent in rows.values_list("id", "traceparent") if traceparent}
+
+
 def done(ids: Sequence[int]) -> None:
     """Delete rows with confirmed effects, and the dead letters that they retried."""
     with connection.cursor() as cursor:
         cursor.execute(_DONE, [list(ids)])
+        for kind, seconds in cursor.fetchall():
+            effect_seconds(kind).observe(seconds)
 
 
 def put_back(ids: Sequence[int]) -> None:

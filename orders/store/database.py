@@ -22,18 +22,21 @@ from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError,
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from orders.domain.errors import DependencyUnavailable
-from orders.runtime.metrics import DATABASE_WAIT
+from orders.runtime.metrics import DATABASE_CALL, DATABASE_THREADS, DATABASE_WAIT
+from orders.runtime.tracing import in_this_context, span
 from orders.store import reconnect
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 ATTEMPTS = 3
+_POSTGRESQL = {"db.system.name": "postgresql"}
 _REPEATABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
+    DATABASE_THREADS.set(settings.DATABASE_THREADS)
     return ThreadPoolExecutor(settings.DATABASE_THREADS, thread_name_prefix="database")
 
 
@@ -43,9 +46,10 @@ async def run(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs
     Raises DependencyUnavailable("database") when no thread is free in time, the database can't be reached, or `work` takes
     longer than DATABASE_ANSWER_SECONDS: then its connection is aborted, and it is unknown whether it has committed.
     """
-    call: _DatabaseCall[Result] = _DatabaseCall(partial(work, *args, **kwargs))
-    _threads().submit(call.run)
-    return await call.result
+    with span(getattr(work, "__name__", "database"), attributes=_POSTGRESQL):
+        call: _DatabaseCall[Result] = _DatabaseCall(in_this_context(partial(work, *args, **kwargs)))
+        _threads().submit(call.run)
+        return await call.result
 
 
 def close() -> None:
@@ -82,7 +86,8 @@ class _DatabaseCall(Generic[Result]):
             if self._given_up:
                 return
             self._has_begun, self._connection = True, connections[DEFAULT_DB_ALIAS]
-        DATABASE_WAIT.observe(time.perf_counter() - self._queued)
+        began = time.perf_counter()
+        DATABASE_WAIT.observe(began - self._queued)
         result, error = None, None
         try:
             result = self._attempt()
@@ -90,6 +95,7 @@ class _DatabaseCall(Generic[Result]):
             error = raised
         with self._lock:
             self._connection = None
+        DATABASE_CALL.observe(time.perf_counter() - began)
         with suppress(RuntimeError):  # the loop has ended, and with it the waiting task
             self._loop.call_soon_threadsafe(self._resolve, result, error)
 

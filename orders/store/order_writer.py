@@ -12,6 +12,7 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -25,6 +26,7 @@ from msgspec import Struct
 from orders.domain.errors import OrderError
 from orders.domain.records import OrderEventRow, OrderItemRow, OrderRecord, OrderRow, VendorOrderRow
 from orders.runtime import commit_signal
+from orders.runtime.tracing import span
 from orders.store import database
 from orders.store.models import Order, OrderEvent, OrderItem, OutboxMessage, VendorOrder
 from orders.store.reconnect import is_of_the_connection
@@ -99,10 +101,11 @@ class OrderWriter:
         self._waiting.append((order, written))
         if self._writing < self._max_concurrent:
             self._writing += 1
-            task = asyncio.create_task(self._flush())
+            task = asyncio.create_task(self._flush(), context=Context())  # a batch belongs to no request and no trace
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        is_new: bool = await written
+        with span("write order"):
+            is_new: bool = await written
         return is_new
 
     async def _flush(self) -> None:

@@ -239,6 +239,7 @@ def test_every_request_has_a_line_with_its_id_and_its_failure_has_the_same(lines
     requests = [entry for entry in entries if entry["event"] == "request"]
     assert len(requests) > 80
     assert all(entry["request_id"] for entry in requests)
+    assert all(len(entry["trace_id"]) == 32 for entry in requests)
     [failed] = [entry["request_id"] for entry in entries if entry["event"] == "request_failed"]
     assert [entry["status"] for entry in requests if entry["request_id"] == failed] == [500]
 

@@ -35,12 +35,16 @@ REQUIRED = (
 )
 COMPOSE_ALONE = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
 UVICORN_ALONE = {"FORWARDED_ALLOW_IPS", "UVICORN_TIMEOUT_KEEP_ALIVE"}
+OPENTELEMETRY_ALONE = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
 WITHOUT_DEFAULT = {
     "JWT_PUBLIC_KEY",
     "JWT_JWKS_URL",
     "JWT_SECRET_FALLBACK",
     "PAYMENT_SIGNING_SECRET_FALLBACK",
     "DJANGO_SECRET_KEY_FALLBACK",
+    "METRICS_ADDRESS",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
 }
 AS_IT_IS = read(SAMPLE) | {"DJANGO_DEBUG": "true"}
 
@@ -70,7 +74,7 @@ def test_the_sample_explains_every_name_that_is_read() -> None:
 
 
 def test_the_sample_explains_nothing_that_is_not_read() -> None:
-    assert names_explained() - names_read() == COMPOSE_ALONE | UVICORN_ALONE
+    assert names_explained() - names_read() == COMPOSE_ALONE | UVICORN_ALONE | OPENTELEMETRY_ALONE
 
 
 def test_every_name_of_the_contract_is_read() -> None:

@@ -18,10 +18,11 @@ from typing import Any
 
 import hiredis
 import structlog
+from django.conf import settings
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError
 
-from orders.http.metrics import RATE_LIMIT_SECONDS, RATE_LIMIT_STORE_UP
+from orders.http.metrics import RATE_LIMIT_SECONDS, RATE_LIMIT_STORE_UP, RATE_LIMITED
 from orders.http.throttling.buckets import Buckets, Draw, Look, level
 from orders.http.throttling.policies import Policy
 
@@ -73,6 +74,8 @@ class RateLimiter:
 
     async def open(self) -> None:
         """Connect to Redis; without it, count in this process until it responds."""
+        for name in settings.RATE_LIMITS:  # present from the start, so that the first refusal is an increase
+            RATE_LIMITED.labels(name)
         self._set_up(await self._responds())
         self._running = asyncio.create_task(self._run(), context=contextvars.Context())
 

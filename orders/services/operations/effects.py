@@ -18,6 +18,7 @@ from orders.domain.errors import DependencyUnavailable, NotCancellable, Precondi
 from orders.outbox import queue
 from orders.outbox.dead_letters import give_up, give_up_if_old
 from orders.outbox.effects import STOCK_KINDS, Kind
+from orders.runtime.tracing import Span, parent_of, span
 from orders.services.operations.stock import OrderStock, StockDiffers, stock_of_orders, sync_stock
 from orders.store import database
 from orders.store.models import OutboxMessage
@@ -27,6 +28,8 @@ MAX_CONCURRENT_EFFECTS = 20
 
 SECONDS = 5
 """The time for one effect, retries included; shorter than a row's lease."""
+
+_CELERY = {"messaging.system": "celery", "messaging.operation.type": "process"}
 
 log = structlog.get_logger()
 
@@ -59,16 +62,26 @@ async def _run_effect(
     """Execute the row's effect; return whether the row is done: confirmed, or a dead letter."""
     request_id.set(row.request_id)
     async with slots:
-        try:
-            await _call_service(row, stock, services)
-        except (NotCancellable, StockDiffers) as error:
-            await database.run(give_up, row, str(error) or type(error).__name__)
-        except Exception as error:  # a failed effect must not affect the others
-            expected = isinstance(error, DependencyUnavailable | HoldGone | PreconditionFailed)
-            log.warning(
-                "effect_failed", kind=row.kind, order_id=str(row.order_id), attempts=row.attempts, exc_info=not expected
-            )
-            return await database.run(give_up_if_old, row, str(error) or type(error).__name__)
+        with span(f"process {row.kind}", "consumer", _CELERY, parent_of(row.traceparent)) as current:
+            current.set("order.id", str(row.order_id))
+            return await _execute(row, stock, services, current)
+
+
+async def _execute(
+    row: OutboxMessage, stock: Mapping[UUID, OrderStock], services: ServiceClients, current: Span
+) -> bool:
+    try:
+        await _call_service(row, stock, services)
+    except (NotCancellable, StockDiffers) as error:
+        current.fail(type(error).__name__)
+        await database.run(give_up, row, str(error) or type(error).__name__)
+    except Exception as error:  # a failed effect must not affect the others
+        current.fail(type(error).__name__)
+        expected = isinstance(error, DependencyUnavailable | HoldGone | PreconditionFailed)
+        log.warning(
+            "effect_failed", kind=row.kind, order_id=str(row.order_id), attempts=row.attempts, exc_info=not expected
+        )
+        return await database.run(give_up_if_old, row, str(error) or type(error).__name__)
     return True
 
 

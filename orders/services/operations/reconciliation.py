@@ -25,6 +25,7 @@ from orders.domain.lifecycle import TERMINATED, OrderStatus, VendorOrderStatus
 from orders.domain.money import to_decimal_string
 from orders.outbox.dead_letters import orders_given_up
 from orders.outbox.effects import STOCK
+from orders.runtime.metrics import FINDINGS
 from orders.services.operations.repairs import Finding, Problem, is_retried_soon, repair, stuck
 from orders.services.operations.stock import OrderStock, stock_of_orders
 from orders.services.payments.ledger import Ledger, amount_to_keep, ledgers_of
@@ -205,11 +206,15 @@ def _hold_of(wanted: OrderStock, stock: Stock) -> Finding | None:
     return None
 
 
+for _problem in Problem:  # present from the start, so that the first finding is an increase
+    FINDINGS.labels(_problem)
+
+
 # --- the regular job --------------------------------------------------------------------------------------------------
 async def reconcile_some(*, services: ServiceClients) -> None:
     """Compare and repair up to MAX_ORDERS_PER_RUN recent orders, from a random time on, so that many runs cover all.
 
-    Findings are logged, because the worker exports no metrics. Raises DependencyUnavailable.
+    Findings are logged and counted. Raises DependencyUnavailable.
     """
     until = datetime.now(UTC) - SETTLED
     middle = until - random() * RECENT
@@ -228,6 +233,7 @@ async def reconcile_some(*, services: ServiceClients) -> None:
 
 async def _repair_all(found: Sequence[Finding]) -> None:
     for finding in found:
+        FINDINGS.labels(finding.problem).inc()
         log.warning("reconcile_found", problem=finding.problem, order_id=str(finding.order_id), what=finding.what)
         if finding.repair:
             await database.run(repair, finding=finding, request_id=str(uuid.uuid4()))

@@ -16,6 +16,7 @@ from orders.domain.lifecycle import OrderStatus
 from orders.outbox.dead_letters import PAYMENT_EVENTS, dead_letter, fail_again
 from orders.outbox.effects import commit_stock, publish
 from orders.outbox.messages import payment_command
+from orders.runtime.metrics import PAYMENT_LAG
 from orders.services.payments.ledger import Ledger, ledger_of
 from orders.services.payments.refunds import follow_refund, request_due_refund
 from orders.services.transition import OrderTransition
@@ -38,6 +39,8 @@ class PaymentMessage:
     currency: str
     refund_id: str | None
     message: dict[str, Any]
+    traceparent: str | None = None
+    """The span in which Payment sent the message (W3C Trace Context), if it did so in one."""
 
 
 class Parked(Exception):
@@ -52,34 +55,42 @@ def record(*, event: PaymentMessage, request_id: str) -> None:
     """Record `event` once and update its order; park an event that arrives too early. Raises Unusable."""
     try:
         with transaction.atomic():
-            _record(event, request_id)
+            is_new = _record(event, request_id)
     except Parked:
         PaymentEvent.objects.bulk_create([_entry(event)], ignore_conflicts=True)
+    else:
+        if is_new:
+            _observe_lag(event)
 
 
 def retry_parked(*, request_id: str) -> int:
     """Retry the parked events, and dead-letter those that waited too long; return their number."""
     parked = list(PaymentEvent.objects.filter(order=None).order_by("id")[:PARKED_BATCH_SIZE])
     for entry in parked:
-        _retry(entry, request_id)
+        if _retry(entry, request_id):
+            _observe_lag(_event(entry))
     return len(parked)
 
 
 @transaction.atomic
-def _retry(entry: PaymentEvent, request_id: str) -> None:
-    """Record a parked event, leave it parked, or dead-letter it; skip it when another process handles or has handled it."""
+def _retry(entry: PaymentEvent, request_id: str) -> bool:
+    """Record a parked event, leave it parked, or dead-letter it; skip it when another process handles or has handled it.
+
+    Return whether it was recorded.
+    """
     Order.objects.select_for_update().filter(id=entry.claimed_order_id).first()  # lock order: the order first
     if not PaymentEvent.objects.select_for_update(skip_locked=True).filter(id=entry.id, order=None).exists():
-        return
+        return False
     event = _event(entry)
     patience = timedelta(seconds=settings.PAYMENT_PARKING_SECONDS)
     try:
-        _record(event, request_id)
+        return _record(event, request_id)
     except (Parked, Unusable) as error:
         if isinstance(error, Parked) and datetime.now(UTC) - entry.received_at < patience:
-            return
+            return False
         dead_letter(PAYMENT_EVENTS, str(error), event.message, event.order_id)
         entry.delete()
+        return False
 
 
 @transaction.atomic
@@ -108,11 +119,17 @@ def follow_ledger(*, transition: OrderTransition, ledger: Ledger) -> None:
     transition.enqueue(*request_due_refund(order=order, ledger=ledger, at=transition.at))
 
 
-def _record(event: PaymentMessage, request_id: str) -> None:
+def _observe_lag(event: PaymentMessage) -> None:
+    """Observe how old a committed event is; a clock of Payment that is ahead of this one counts as no lag."""
+    PAYMENT_LAG.observe(max(0.0, (datetime.now(UTC) - event.occurred_at).total_seconds()))
+
+
+def _record(event: PaymentMessage, request_id: str) -> bool:
+    """Record the event and return True, or return False when it has been recorded. Raises Parked or Unusable."""
     order = Order.objects.select_for_update().filter(id=event.order_id).first()
     known = PaymentEvent.objects.filter(event_id=event.event_id).first()
     if known is not None and known.order_id is not None:
-        return
+        return False
     if order is None:
         raise Parked("no order of this id was placed in time")
     _check(event, order)
@@ -120,6 +137,7 @@ def _record(event: PaymentMessage, request_id: str) -> None:
     entry.order = order
     entry.save()
     _follow_event(event, order, request_id)
+    return True
 
 
 def _check(event: PaymentMessage, order: Order) -> None:

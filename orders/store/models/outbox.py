@@ -22,6 +22,8 @@ class OutboxMessage(models.Model):
     lane = models.CharField(max_length=10)
     payload = models.JSONField()
     request_id = models.CharField(max_length=200)
+    traceparent = models.CharField(max_length=55, null=True)
+    """The span in which the row was written (W3C Trace Context); null while tracing is off."""
     dead_letter_id = models.UUIDField(null=True, db_default=None)
     """The dead letter that this row retries: it is deleted when the effect is confirmed."""
     attempts = models.IntegerField(db_default=0)
