@@ -24,7 +24,7 @@ def create(connection: Connection, *, user: str, password: str) -> None:
     if user not in LOGINS:
         raise ValueError(f"ORDERS_USER is {user!r}, which is neither {' nor '.join(LOGINS)}.")
     for role in (OWNER, *LOGINS):
-        if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
             _run(connection, "CREATE ROLE {}", role)
     # The administrator of RDS is no superuser: as a member it may give the owner a database.
     _run(connection, "GRANT {} TO CURRENT_USER", OWNER)
@@ -33,7 +33,7 @@ def create(connection: Connection, *, user: str, password: str) -> None:
         _run(connection, "ALTER ROLE {} LOGIN", login)
         _run(connection, "ALTER ROLE {} SET role = {}", login, OWNER)
     connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(password)))
-    if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
         _run(
             connection,
             # Sort by code point, with Unicode character classes, as in docker-compose.yml.
