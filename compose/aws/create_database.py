@@ -45,7 +45,7 @@ def create(connection: Connection, *, user: str, password: str) -> None:
 
 
 def _run(connection: Connection, statement: str, *names: str) -> None:
-    connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]  # constants of this file
+    connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def main() -> None:

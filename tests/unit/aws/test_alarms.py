@@ -4,6 +4,7 @@ from log lines, whose events and fields are looked up in the code."""
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -63,6 +64,7 @@ def metrics(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield part["MetricStat"]["Metric"]
 
 
+@cache
 def logged() -> dict[str, set[str]]:
     """Return the events that the code logs, with the fields that each of their lines may have."""
     events: dict[str, set[str]] = {}
@@ -115,9 +117,7 @@ def test_every_metric_from_the_log_is_watched() -> None:
 def test_the_problems_that_only_a_person_can_settle_are_those_without_a_repair() -> None:
     code = (CHECKOUT / "orders" / "services" / "operations" / "repairs.py").read_text()
     problems = re.findall(r'\$\.problem = "(\w+)"', FILTERS["ReconcileUnrepairedFilter"]["FilterPattern"])
-    without_repair = re.findall(
-        r"^\| (.+?) \| none", (CHECKOUT / "docs" / "operations.md").read_text(), re.MULTILINE
-    )
+    without_repair = re.findall(r"^\| (.+?) \| none", (CHECKOUT / "docs" / "operations.md").read_text(), re.MULTILINE)
     assert set(problems) == {name for row in without_repair for name in re.findall(r"`(\w+)`", row)}
     assert all(f'"{problem}"' in code for problem in problems)
 

@@ -4,45 +4,45 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.cloudformation import FOLDER, STACKS
 
-AWS = """#!/usr/bin/env python3
-import json, os, sys
-from pathlib import Path
+RECORD = r"""#!/bin/sh
+words="$*"
+case $words in *file:///dev/stdin*) given=$(cat) ;; esac
+{ printf '%s\037' "${0##*/}" "$@"; printf '%s\036' "$given"; } >> "$STATE/calls"
+"""
+"""Write down the program, its arguments and its standard input: ASCII's unit separators between them, a record separator after."""
 
-words = sys.argv[1:]
-state = Path(os.environ["STATE"])
-given = sys.stdin.read() if "file:///dev/stdin" in words else ""
-with (state / "calls").open("a") as calls:
-    print(json.dumps(["aws", *words, given]), file=calls)
-command, query = " ".join(words[:2]), words[words.index("--query") + 1] if "--query" in words else ""
-if command == "cloudformation list-exports":
-    print(query.split("'")[1] + "-value")
-elif command == "cloudformation describe-stacks":
-    print("arn:aws:ecs:eu-central-1:1:task-definition/" + query.split("'")[1] + ":7")
-elif command == "ecr describe-images":
-    if not (state / "pushed").exists():
-        sys.exit("ImageNotFoundException")
-    print("sha256:" + "0" * 64)
-elif command == "ecs run-task":
-    print(os.environ.get("STARTED", "arn:aws:ecs:eu-central-1:1:task/order-service/abc"))
-elif command == "ecs describe-tasks":
-    print({"tasks[0].lastStatus": "STOPPED", "tasks[0].containers[0].exitCode": os.environ.get("EXIT", "0")}.get(query, "why"))
-elif command == "logs get-log-events":
-    print("one\\ttwo")
-elif command == "secretsmanager get-random-password":
-    print("new-token")
-elif command == "secretsmanager get-secret-value":
-    print('{"token": "new-token"}')
+AWS = (
+    RECORD
+    + r"""
+while [ $# -gt 0 ]; do
+    [ "$1" != --query ] || query=$2
+    shift
+done
+quoted=${query#*\'}
+quoted=${quoted%%\'*}
+case $words in
+    "cloudformation list-exports"*) echo "$quoted-value" ;;
+    "cloudformation describe-stacks"*) echo "arn:aws:ecs:eu-central-1:1:task-definition/$quoted:7" ;;
+    "ecr describe-images"*)
+        [ -e "$STATE/pushed" ] || exit 254
+        echo sha256:0000000000000000000000000000000000000000000000000000000000000000 ;;
+    "ecs run-task"*) echo "${STARTED:-arn:aws:ecs:eu-central-1:1:task/order-service/abc}" ;;
+    "ecs describe-tasks"*lastStatus*) echo STOPPED ;;
+    "ecs describe-tasks"*exitCode*) echo "${EXIT:-0}" ;;
+    "logs get-log-events"*) printf 'one\ttwo\n' ;;
+    "secretsmanager get-random-password"*) echo new-token ;;
+    "secretsmanager get-secret-value"*) echo '{"token": "new-token"}' ;;
+esac
 """
-DOCKER = """#!/bin/sh
-python3 -c 'import json, sys; print(json.dumps(["docker", *sys.argv[1:]]))' "$@" >> "$STATE/calls"
-[ "$1" != push ] || touch "$STATE/pushed"
-"""
+)
+DOCKER = RECORD + '[ "$1" != push ] || touch "$STATE/pushed"\n'
 
 
 class Cloud:
@@ -55,7 +55,11 @@ class Cloud:
             (folder / name).chmod(0o755)
 
     def run(self, script: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": f"{self._folder}:{os.environ['PATH']}", "STATE": str(self._folder), "POLL_SECONDS": "0"}
+        environment = {
+            "PATH": f"{self._folder}:{Path(sys.executable).parent}:{os.defpath}",
+            "STATE": str(self._folder),
+            "POLL_SECONDS": "0",
+        }
         return subprocess.run(
             ["bash", str(FOLDER / script), *words],
             env=environment | variables,
@@ -71,7 +75,9 @@ class Cloud:
 
     @property
     def calls(self) -> list[list[str]]:
-        return [json.loads(line) for line in (self._folder / "calls").read_text().splitlines()]
+        """Return the program, the arguments and the standard input of each call."""
+        records = (self._folder / "calls").read_text().split("\x1e")
+        return [record.split("\x1f") for record in records[:-1]]
 
     def steps(self) -> list[str]:
         """Return what changed something, in order."""
@@ -164,14 +170,19 @@ def test_a_wrong_call_explains_the_right_one_and_does_nothing(cloud: Cloud, word
 def test_redis_gets_a_second_password_before_the_services_and_the_first_ends_on_demand(cloud: Cloud) -> None:
     assert cloud.run("rotate-redis-token.sh").returncode == 0
     commands = [" ".join(call[1:3]) for call in cloud.calls]
-    changed, stored = commands.index("elasticache modify-replication-group"), commands.index("secretsmanager put-secret-value")
+    changed, stored = (
+        commands.index("elasticache modify-replication-group"),
+        commands.index("secretsmanager put-secret-value"),
+    )
     assert changed < stored < commands.index("ecs update-service")
     assert json.loads(cloud.calls[changed][-1])["AuthTokenUpdateStrategy"] == "ROTATE"
     secrets = [json.loads(call[-1]) for call in cloud.calls if call[1:3] == ["secretsmanager", "put-secret-value"]]
     assert secrets == [{"token": "new-token"}, {"url": "rediss://:new-token@order-service-RedisHost-value:6379/0"}]
 
     assert cloud.run("rotate-redis-token.sh", "--finish").returncode == 0
-    last = [json.loads(call[-1]) for call in cloud.calls if call[1:3] == ["elasticache", "modify-replication-group"]][-1]
+    last = [json.loads(call[-1]) for call in cloud.calls if call[1:3] == ["elasticache", "modify-replication-group"]][
+        -1
+    ]
     assert (last["AuthToken"], last["AuthTokenUpdateStrategy"]) == ("new-token", "SET")
 
 

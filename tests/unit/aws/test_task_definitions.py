@@ -106,7 +106,7 @@ def test_the_settings_are_accepted_with_the_defaults_of_the_stack() -> None:
             case {"Fn::ImportValue": _}:
                 values[name] = "10.20.0.0/20,10.20.16.0/20"
     assert values.keys() == environment("ServerTask").keys()
-    secrets = {name: "s" * 60 for name in secret("ServerTask")} | {"REDIS_URL": "rediss://:token@redis.internal:6379/0"}
+    secrets = dict.fromkeys(secret("ServerTask"), "s" * 60) | {"REDIS_URL": "rediss://:token@redis.internal:6379/0"}
     settings = start(values | secrets | {"JWT_SECRET": ""})
     database = settings["DATABASES"]["default"]
     assert (database["USER"], database["PASSWORD"], database["NAME"]) == ("", "", "orders")
@@ -149,9 +149,7 @@ def attributes(kind: str, name: str, key: str) -> dict[str, str]:
 
 
 def test_the_load_balancer_outlasts_the_pauses_of_a_stream_and_closes_idle_connections_before_the_server() -> None:
-    of_balancer = attributes(
-        "AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancer", "LoadBalancerAttributes"
-    )
+    of_balancer = attributes("AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancer", "LoadBalancerAttributes")
     idle = int(of_balancer["idle_timeout.timeout_seconds"])
     assert 3 * HEARTBEAT_SECONDS <= idle < int(environment("ServerTask")["UVICORN_TIMEOUT_KEEP_ALIVE"])
 
