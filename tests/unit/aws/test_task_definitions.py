@@ -125,9 +125,11 @@ def test_secrets_come_from_secrets_manager_alone(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_container_cannot_write_gain_rights_or_run_as_root(task: str) -> None:
+def test_a_container_writes_to_tmp_alone_gains_no_rights_and_does_not_run_as_root(task: str) -> None:
     this = container(task)
     assert this["ReadonlyRootFilesystem"] is True
+    assert [each["ContainerPath"] for each in this["MountPoints"]] == ["/tmp"]
+    assert TASKS[task]["Volumes"] == [{"Name": "tmp"}]  # of the task itself, not of the host
     assert this["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
     assert f"--uid {this['User']} " in (CHECKOUT / "compose" / "Dockerfile").read_text()
     assert this["User"] != "0"
@@ -186,4 +188,5 @@ def test_the_image_for_aws_has_the_files_that_the_tasks_name() -> None:
     assert "create_database.py create_database.py" in dockerfile
     assert "sslrootcert=/etc/ssl/rds.pem" in str(environment("ServerTask")["DATABASE_URL"])
     assert environment("DatabaseTask")["PGSSLROOTCERT"] == "/etc/ssl/rds.pem"
+    assert "\nVOLUME /tmp\n" in dockerfile  # writable for the container's user
     assert "USER" not in dockerfile  # that of the production image stays
