@@ -69,13 +69,14 @@ test-mutation: install ## Mutate the rules of orders and coupons: report how man
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
-check: install ## Check lint, types, import layers, security, settings; migrations, API schema and generated code are up to date
+check: install ## Check lint, types, import layers, security, settings, CloudFormation; migrations, API schema and generated code are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(WITH_SETTINGS) $(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/biome check
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asgi_app orders clients messaging compose
+	$(BIN)/cfn-lint compose/aws/*.yaml
 	$(WITH_SETTINGS) $(WITH_SECRETS) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(WITH_SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@echo "the SQL of the migrations"
