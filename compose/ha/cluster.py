@@ -14,7 +14,7 @@ import redis
 from compose.accounts import way_to_run
 from compose.connection_info import write_private
 from compose.errors import ServerError
-from compose.ha.machine import SERVERS, Machine, rendered
+from compose.ha.machine import NO_CERTIFICATES, SERVERS, Machine, rendered
 from compose.ha.network import Loopback, Network
 from compose.ha.programs import postgres_binaries, program
 from compose.ports import HOST, free_port, free_ports
@@ -170,7 +170,7 @@ class Cluster:
             auth=("patroni", self.password),
             timeout=60,
             trust_env=False,
-            verify=False,
+            verify=NO_CERTIFICATES,
         )
         if not answer.is_success:
             raise ServerError(f"{method} {path}: {answer.status_code} {answer.text}")

@@ -1,7 +1,7 @@
 """The network between the machines: this machine's loopback, or a namespace for each, which can be cut off.
 
-The namespaces are Linux's, made by iproute2 and only by root; a bridge connects them with HAProxy. Their addresses are from the range
-for tests of networks (RFC 2544).
+The namespaces are Linux's, made by iproute2 and only by root; a bridge connects them with HAProxy. Their
+addresses are from the range for tests of networks (RFC 2544).
 """
 
 import subprocess
