@@ -82,15 +82,15 @@ class Cluster:
         """Stop everything. Repeatable."""
         self.haproxy.stop()
         with suppress(httpx.HTTPError, ServerError):
-            self.pause()  # so that no machine takes over from one that stops
+            self.change_settings(pause=True)  # so that no machine takes over from one that stops
         for machine in self.machines:
             machine.ask_to_stop()
         for machine in self.machines:
             machine.stop()
 
-    def pause(self) -> None:
-        """Have Patroni elect no primary from now on."""
-        self._ask("PATCH", "/config", {"pause": True})
+    def change_settings(self, **settings: Any) -> None:
+        """Change Patroni's settings of the cluster, as `patronictl edit-config` does."""
+        self._ask("PATCH", "/config", settings)
 
     def wait_until_whole(self) -> None:
         """Wait until every machine has its place. Raise ProcessError if a program ends, or after START_SECONDS."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from random import Random
 
+import httpx
 import pytest
 
 from compose import composition
@@ -29,6 +30,8 @@ SETTINGS = {
     "RATE_LIMITS": "off",
 }
 CUSTOMERS = 4
+
+START_SECONDS = 120
 
 MEASURED: dict[str, float] = {}
 """Seconds of the outage by fault, for the terminal's summary."""
@@ -81,7 +84,11 @@ def servers(stack: HighlyAvailableStack) -> Iterator[list[Server]]:
         for process in processes:
             process.start()
         for server in servers:
-            server.wait_until_ready()
+            server.wait_ready(
+                lambda server=server: server.get("/readyz").raise_for_status(),
+                errors=httpx.HTTPError,
+                limit=START_SECONDS,
+            )
         yield servers
         for process in processes:
             process.check()
