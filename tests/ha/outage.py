@@ -45,6 +45,10 @@ class Outage:
         """Return the seconds from this moment (`time.monotonic`) until each server has placed an order."""
         return max(min(each for each in moments if each > moment) for moments in self._placed.values()) - moment
 
+    def orders_since(self, moment: float) -> int:
+        """Return how many orders were confirmed from this moment (`time.monotonic`) on."""
+        return sum(each > moment for moments in self._placed.values() for each in moments)
+
     def wait_for_orders(self, number: int = 10) -> None:
         """Wait until each server has placed so many orders from now on."""
         wanted = {url: len(moments) + number for url, moments in self._placed.items()}

@@ -32,6 +32,9 @@ Measured = Callable[[str, float], None]
 TTL_SECONDS = 20
 """Patroni's `ttl`: a primary without etcd has lost its lock after this time."""
 
+ANSWERED_SECONDS = 2
+"""The time until a response to a confirmed commit has arrived."""
+
 pytestmark = [pytest.mark.long, pytest.mark.serial]
 
 
@@ -98,6 +101,23 @@ def test_the_loss_of_a_standby(cluster: Cluster, load: Load, outage: Outage, mea
     with under_load(load, outage):
         machine.kill("patroni")
     measured("a standby is killed", outage.longest)
+
+
+def test_without_a_standby_no_order_is_confirmed(
+    cluster: Cluster, load: Load, outage: Outage, measured: Measured
+) -> None:
+    with under_load(load, outage):
+        for machine in cluster.standbys:
+            machine.kill("patroni")
+        load.run(ANSWERED_SECONDS)  # responses to what was confirmed before
+        alone = time.monotonic()
+        load.run(15)
+        assert outage.orders_since(alone) == 0
+        for machine in cluster.machines:
+            machine.start("patroni")
+        back = time.monotonic()
+        outage.wait_for_orders()
+    measured("both standbys are killed, and return after 17 s: from their start on", outage.after(back))
 
 
 def test_the_loss_of_one_etcd(cluster: Cluster, load: Load, outage: Outage, measured: Measured) -> None:
