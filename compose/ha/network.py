@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from compose.errors import StackError
+from compose.ha.programs import program
 from compose.ports import HOST
 
 BRIDGE_ADDRESS = "198.18.0.254"
@@ -58,7 +59,7 @@ class Namespaces:
         return f"198.18.0.{number}"
 
     def enter(self, number: int) -> Sequence[str]:
-        return ("ip", "netns", "exec", _name(number))
+        return (program("ip"), "netns", "exec", _name(number))
 
     @contextmanager
     def cut_off(self, number: int) -> Iterator[None]:
@@ -108,6 +109,6 @@ def _name(number: int) -> str:
 
 
 def _ip(*command: str) -> None:
-    done = subprocess.run(["ip", *command], capture_output=True, text=True)
+    done = subprocess.run([program("ip"), *command], capture_output=True, text=True)
     if done.returncode:
         raise StackError(f"ip {' '.join(command)}: {done.stderr.strip()}")

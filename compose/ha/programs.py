@@ -8,7 +8,7 @@ from compose.servers import POSTGRES_MAJOR, wheel
 from compose.stack import CHECKOUT
 
 VIRTUAL_ENVIRONMENT = CHECKOUT / ".venv-ha"
-SEARCHED = f"{VIRTUAL_ENVIRONMENT / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+SEARCHED = f"{VIRTUAL_ENVIRONMENT / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NEEDED = ("patroni", "etcd", "haproxy")
 
 
