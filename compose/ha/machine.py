@@ -138,8 +138,6 @@ class Machine:
             "initial-advertise-peer-urls": peer,
             "initial-cluster": members,
             "initial-cluster-state": "new",  # read at the first start only
-            "heartbeat-interval": 200,
-            "election-timeout": 2000,
             "auto-compaction-retention": 1,
             "logger": "zap",
         }
