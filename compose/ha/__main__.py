@@ -12,7 +12,8 @@ import time
 
 from compose.banner import print_banner
 from compose.command_line import Interrupted, run_command
-from compose.errors import ComposeError, ServerError
+from compose.connection_info import try_lock
+from compose.errors import ComposeError, ServerError, StackError
 from compose.ha.cluster import Cluster
 from compose.ha.programs import VIRTUAL_ENVIRONMENT, missing_programs
 from compose.ha.stack import HighlyAvailableStack
@@ -31,7 +32,7 @@ def main() -> int:
         raise ComposeError(f"Not installed: {', '.join(missing)}. As root on Debian or Ubuntu: compose/ha/install")
     progress = Progress(visible=True)
     progress.print("Order Service: starting it on three machines, all of them here\n")
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    delete_earlier_run()
     with HighlyAvailableStack(FOLDER, ports=lambda: Ports.from_environment(os.environ), progress=progress) as stack:
         try:
             print_banner(progress, stack.connection_info, stack.logs)
@@ -40,6 +41,15 @@ def main() -> int:
         except Interrupted:
             progress.print()
             return 0
+
+
+def delete_earlier_run() -> None:
+    """Delete the state of an earlier run. Raise StackError while it is running."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("a") as lock:
+        if not try_lock(lock):
+            raise StackError("The stack on three machines is running. Stop it first.")
+        shutil.rmtree(FOLDER)
 
 
 def print_machines(progress: Progress, stack: HighlyAvailableStack) -> None:

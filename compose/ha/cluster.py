@@ -3,7 +3,6 @@
 import json
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +80,6 @@ class Cluster:
     def stop(self) -> None:
         """Stop everything. Repeatable."""
         self.haproxy.stop()
-        with suppress(httpx.HTTPError, ServerError):
-            self.change_settings(pause=True)  # so that no machine takes over from one that stops
         for machine in self.machines:
             machine.ask_to_stop()
         for machine in self.machines:
