@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-browser test-faults test-planted test-mutation check migrations openapi load lists coupon-rush analytics-bench limits-cost caching clean
+.PHONY: help install install-ha run run-ha demo test test-browser test-faults test-ha test-planted test-mutation check migrations openapi load lists coupon-rush analytics-bench limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -46,6 +46,12 @@ $(INSTALLED):
 run: install ## Start the whole stack on this machine: http://127.0.0.1:8000, state in .data/ (PORT=8001: another port; HISTORY=1: a year of orders)
 	@$(PYTHON_OF_MAKE) -m compose.local run $(if $(HISTORY),--history)
 
+install-ha: install ## Install etcd, HAProxy, Patroni and Barman: packages of Debian as root, the others into .venv-ha
+	@compose/ha/install
+
+run-ha: install-ha ## Start the stack on three machines, all of them here, to be damaged by hand; its state is not kept (PORT=8001)
+	@$(PYTHON_OF_MAKE) -m compose.ha
+
 demo: install ## Show orders delivered, cancelled and refunded, with coupons, and expired, on the running stack or a temporary one
 	@$(PYTHON_OF_MAKE) -m compose.demo
 
@@ -60,6 +66,9 @@ test-browser: install ## Run the tests of the dashboard and of the documentation
 
 test-faults: install ## Kill and stall processes, cut connections, repeatedly (KILLS=300; SEED=…: repeat a run)
 	FAULT_SEED=$(SEED) FAULT_KILLS=$(KILLS) $(BIN)/pytest -m "" tests/faults $(ARGS)
+
+test-ha: install-ha ## Lose each of three machines, PostgreSQL, etcd and Redis under load, and restore a backup, for a quarter of an hour (SEED=…)
+	FAULT_SEED=$(SEED) $(BIN)/pytest -m "" tests/ha $(ARGS)
 
 test-planted: install ## Plant known bugs at run time, one at a time: a test must fail for each (ARGS='--list', '--only P3')
 	$(BIN)/python -m tests.planted $(ARGS)

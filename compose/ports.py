@@ -27,10 +27,7 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Return free ports for all servers."""
-        chosen: set[int] = set()
-        while len(chosen) < len(fields(cls)):
-            chosen.add(free_port())
-        return cls(*chosen)
+        return cls(*free_ports(len(fields(cls))))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], defaults: "Ports | None" = None) -> "Ports":
@@ -73,6 +70,14 @@ def free_port() -> int:
         if is_free(port):
             return port
     raise PortError(f"200 ports tried between {FREE_RANGE.start} and {FREE_RANGE.stop}, none of them is free.")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return so many different ports on which no program listens now."""
+    chosen: set[int] = set()
+    while len(chosen) < count:
+        chosen.add(free_port())
+    return list(chosen)
 
 
 def _parse(value: str, variable: str) -> int:

@@ -76,6 +76,10 @@ class Process:
         """Return the exit status; None before the start and while it runs."""
         return self._popen.poll() if self._popen else None
 
+    @property
+    def is_running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
     def wait_ready(
         self, probe: Callable[[], object], *, limit: float = 60, errors: type[Exception] | tuple[type[Exception], ...]
     ) -> None:
