@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run demo test test-browser test-faults test-planted test-mutation check openapi load lists coupon-rush analytics-bench limits-cost caching clean
+.PHONY: help install run demo test test-browser test-deploy test-faults test-planted test-mutation check openapi load lists coupon-rush analytics-bench limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -60,6 +60,9 @@ test-browser: install ## Run the tests of the dashboard and of the documentation
 
 test-faults: install ## Kill and stall processes, cut connections, repeatedly (KILLS=300; SEED=…: repeat a run)
 	FAULT_SEED=$(SEED) FAULT_KILLS=$(KILLS) $(BIN)/pytest -m "" tests/faults $(ARGS)
+
+test-deploy: install ## Run all tests of the deployment: nginx, a rolling restart behind it, the composition, the image (as root)
+	FAULT_SEED=$(SEED) FAULT_KILLS=20 $(BIN)/pytest -m "" tests/deploy tests/faults/test_restart_behind_nginx.py $(ARGS)
 
 test-planted: install ## Plant known bugs at run time, one at a time: a test must fail for each (ARGS='--list', '--only P3')
 	$(BIN)/python -m tests.planted $(ARGS)
