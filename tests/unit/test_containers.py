@@ -141,7 +141,7 @@ def test_every_variable_of_env_reaches_every_process_of_the_service() -> None:
 
 
 def test_the_environment_of_the_composition_hides_no_value_of_env() -> None:
-    """Except the addresses of its own PostgreSQL and Redis, and what belongs to nginx in front."""
+    """Except the addresses of its own PostgreSQL and Redis, and what belongs to nginx and Prometheus."""
     for name in ("service", "worker", "beat", "migrate"):
         fixed = {name for name, value in SERVICES[name]["environment"].items() if f"${{{name}:" not in value}
         assert fixed <= {
@@ -150,6 +150,7 @@ def test_the_environment_of_the_composition_hides_no_value_of_env() -> None:
             "CELERY_BROKER_URL",
             "FORWARDED_ALLOW_IPS",
             "SHUTDOWN_DRAIN_SECONDS",
+            "METRICS_ADDRESS",
         }
 
 
