@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install install-ha run run-ha demo test test-browser test-faults test-ha test-planted test-mutation check migrations openapi load lists coupon-rush analytics-bench limits-cost caching clean
+.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load lists coupon-rush analytics-bench limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -69,6 +69,9 @@ test-faults: install ## Kill and stall processes, cut connections, repeatedly (K
 
 test-ha: install-ha ## Lose each of three machines, PostgreSQL, etcd and Redis under load, and restore a backup, for a quarter of an hour (SEED=…)
 	FAULT_SEED=$(SEED) $(BIN)/pytest -m "" tests/ha $(ARGS)
+
+test-deploy: install ## Run all tests of the deployment: nginx, a rolling restart behind it, the composition, the image (as root)
+	FAULT_SEED=$(SEED) FAULT_KILLS=20 $(BIN)/pytest -m "" tests/deploy tests/faults/test_restart_behind_nginx.py $(ARGS)
 
 test-planted: install ## Plant known bugs at run time, one at a time: a test must fail for each (ARGS='--list', '--only P3')
 	$(BIN)/python -m tests.planted $(ARGS)

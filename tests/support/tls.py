@@ -1,4 +1,4 @@
-"""Redis over TLS: certificates made on the spot, and a TLS server in front of a plain Redis.
+"""TLS: certificates made on the spot, and a TLS server in front of a plain one.
 
 The bytes that clients send are recorded as they cross the network.
 """
@@ -37,16 +37,20 @@ class Authority:
         self.file.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
     def certify(self, host: x509.GeneralName) -> ssl.SSLContext:
-        """Return the certificate and key files of a server at `host`."""
+        """Return the TLS context of a server at `host`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate(host))
+        return context
+
+    def certificate(self, host: x509.GeneralName) -> Path:
+        """Return a file with the certificate and the key of a server at `host`."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([host])
         certificate = _certificate(_named("server"), self._name, key).add_extension(names, critical=False)
         file = self._folder / f"server-{id(key)}.pem"
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         file.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM) + secret)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
 
 HERE = x509.IPAddress(ip_address(HOST))

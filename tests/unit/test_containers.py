@@ -1,4 +1,4 @@
-"""Containers: the networks of `docker-compose.yml`, and the contents of the images of `compose/Dockerfile`.
+"""Containers: networks, limits and start order of `docker-compose.yml`, and the contents of the images of `compose/Dockerfile`.
 
 The tests run without Docker: an image is represented by the files that its stage copies and the packages that its lock
 names.
@@ -20,6 +20,7 @@ from tests.support.environment import CHECKOUT, PLACEHOLDERS, SAMPLE, read
 
 COMPOSITION: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSITION["services"]
+TLS: dict[str, Any] = yaml.safe_load((CHECKOUT / "compose" / "tls.yml").read_text())
 DOCKERFILE = (CHECKOUT / "compose" / "Dockerfile").read_text()
 STAGES = {
     name: re.findall(r"^COPY (?!--from)(\S+) \S+$", body, re.MULTILINE)
@@ -70,13 +71,111 @@ def test_nginx_reaches_the_service_and_nothing_else() -> None:
     assert neighbours("nginx") == {"service"}
 
 
-def test_nginx_alone_is_reached_from_outside_and_only_on_this_machine() -> None:
-    assert [name for name, service in SERVICES.items() if service.get("ports")] == ["nginx"]
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES["nginx"]["ports"])
+def test_ports_are_published_on_this_machine_alone_and_none_of_the_service_or_its_stores() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
+    assert published.keys() == {"nginx", "prometheus", "grafana", "jaeger"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_only_nginx_is_published_on_every_address_and_only_with_tls() -> None:
+    assert set(TLS["services"]) == {"nginx"}
+    assert TLS["services"]["nginx"]["ports"] == ["80:8081", "443:8443"]
+    assert "${TLS_FOLDER:?}:/tls:ro" in TLS["services"]["nginx"]["volumes"]
+
+
+def test_the_observers_reach_neither_postgresql_nor_redis() -> None:
+    for observer in ("prometheus", "grafana", "jaeger"):
+        assert neighbours(observer) & {"postgres", "redis", "nginx"} == set()
+        assert neighbours(observer) >= {"service", "worker", "beat"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_has_no_privileges_a_read_only_root_and_limits(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+    assert service["logging"]["driver"] == "local", "it rotates"
+    assert not {"privileged", "cap_add", "network_mode", "pid", "devices"} & service.keys()
+    bound = [volume for volume in service.get("volumes", []) if volume.startswith(".")]
+    assert all(volume.endswith(":ro") for volume in bound)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_does_not_run_as_root(name: str) -> None:
+    user = SERVICES[name].get("user") or _user_of_image(SERVICES[name]["build"]["target"])
+    assert user.split(":")[0] not in {"", "0", "root"}
+
+
+def _user_of_image(stage: str) -> str:
+    found = re.search(rf"^FROM \S+ AS {stage}\n.*?^USER (\S+)$", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    assert found, stage
+    return found[1]
+
+
+def test_every_process_of_the_service_starts_after_the_migration_and_the_migration_after_the_database() -> None:
+    for name in ("service", "worker", "beat"):
+        assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+        assert SERVICES[name]["depends_on"]["redis"] == {"condition": "service_healthy"}
+    assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert SERVICES["migrate"]["restart"] == "no"
+    assert SERVICES["nginx"]["depends_on"] == {"service": {"condition": "service_healthy"}}
+
+
+def test_the_default_is_more_than_one_server() -> None:
+    assert SERVICES["service"]["deploy"]["replicas"] == "${SERVICE_REPLICAS:-2}"
+    assert "container_name" not in SERVICES["service"]
+
+
+def test_no_secret_is_in_the_composition() -> None:
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search("SECRET|TOKEN|PASSWORD|KEY|AUTH", variable):
+                assert re.fullmatch(r"\$\{\w+(:\?|:-)\}", value), (name, variable)
+
+
+def test_every_variable_of_env_reaches_every_process_of_the_service() -> None:
+    for name in ("service", "worker", "beat", "migrate"):
+        assert SERVICES[name]["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_the_environment_of_the_composition_hides_no_value_of_env() -> None:
+    """Except the addresses of its own PostgreSQL and Redis, and what belongs to nginx and Prometheus."""
+    for name in ("service", "worker", "beat", "migrate"):
+        fixed = {name for name, value in SERVICES[name]["environment"].items() if f"${{{name}:" not in value}
+        assert fixed <= {
+            "DATABASE_URL",
+            "REDIS_URL",
+            "CELERY_BROKER_URL",
+            "FORWARDED_ALLOW_IPS",
+            "SHUTDOWN_DRAIN_SECONDS",
+            "METRICS_ADDRESS",
+        }
+
+
+def test_a_new_env_has_a_secret_of_its_own_for_every_placeholder(tmp_path: Path) -> None:
+    copy(SAMPLE, tmp_path / ".env.sample")
+    copy(CHECKOUT / "compose" / "make-env.sh", tmp_path / "compose" / "make-env.sh")
+    command = ["sh", str(tmp_path / "compose" / "make-env.sh")]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    made, sample = read(tmp_path / ".env"), read(SAMPLE)
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    secrets = {name: value for name, value in made.items() if sample[name].startswith("change-me")}
+    assert len(secrets) == len(set(secrets.values())) == 7
+    assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in secrets.values())
+    assert made["POSTGRES_PASSWORD"] in made["DATABASE_URL"]
+    assert {name: value for name, value in made.items() if "change-me" in value} == {}
+    assert {name: made[name] for name in made if "change-me" not in sample[name]} == {
+        name: value for name, value in sample.items() if "change-me" not in value
+    }
+    again = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (again.returncode, read(tmp_path / ".env")) == (1, made)
 
 
 def test_redis_requires_a_password() -> None:
     redis = SERVICES["redis"]
+    assert redis["command"][:3] == ["redis-server", "--appendonly", "yes"]
     assert redis["command"][-2:] == ["--requirepass", "${REDIS_PASSWORD:?}"]
     assert redis["environment"]["REDISCLI_AUTH"] == "${REDIS_PASSWORD:?}"
     urls = re.findall(

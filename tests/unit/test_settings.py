@@ -33,7 +33,10 @@ REQUIRED = (
     "JWT_AUDIENCE",
     "DJANGO_SECRET_KEY",
 )
-COMPOSE_ALONE = {"POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+COMPOSE_ALONE = {
+    *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "GRAFANA_PASSWORD"),
+    *("ORDER_SERVICE_IMAGE", "SERVICE_REPLICAS", "HTTP_PORT", "COMPOSE_FILE", "TLS_FOLDER"),
+}
 UVICORN_ALONE = {"FORWARDED_ALLOW_IPS", "UVICORN_TIMEOUT_KEEP_ALIVE"}
 OPENTELEMETRY_ALONE = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
 WITHOUT_DEFAULT = {
@@ -137,7 +140,7 @@ def test_the_sample_shows_the_defaults() -> None:
 
 def test_every_secret_of_the_sample_asks_to_be_changed() -> None:
     secrets = {name: value for name, value in read(SAMPLE).items() if re.search("SECRET|TOKEN|PASSWORD", name)}
-    assert len(secrets) == 6
+    assert len(secrets) == 7
     assert all(value.startswith("change-me-") for value in secrets.values())
     assert f":{secrets['POSTGRES_PASSWORD']}@" in read(SAMPLE)["DATABASE_URL"]
 

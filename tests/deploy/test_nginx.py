@@ -1,145 +1,69 @@
-"""compose/nginx.conf in a real nginx in front of the running service: the requests that it passes on and those that it refuses.
+"""The requests that nginx passes on to the service and those that it refuses, as behind an outer proxy that terminates TLS."""
 
-Needs Debian's package nginx-light; without it these tests are skipped. The resolver and the service's name belong to
-Docker and are replaced by the test's address.
-"""
-
-import os
-import re
-import shutil
 import socket
 import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import httpx
 import pytest
 
 from compose.ports import HOST, free_port
-from compose.processes import Process
-from compose.stack import CHECKOUT
+from tests.deploy.conftest import StartNginx, caller
+from tests.support.nginx import needs_nginx
 from tests.support.problem import FIELDS
 from tests.support.world import Person, World, eventually
 
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")
-CONFIGURATION = (CHECKOUT / "compose" / "nginx.conf").read_text()
-MAIN = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    {configuration}
-}}
-"""
+pytestmark = needs_nginx
+
 STREAMS = 3
 FROM_OUTSIDE = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "6.6.6.6, 203.0.113.9", "Host": "localhost:8443"}
 """Headers of a proxy that terminates TLS; the first address was forged by its client."""
-
-Nginx = Callable[..., str]
-
-
-def changed(text: str, *changes: tuple[str, str]) -> str:
-    for pattern, by in changes:
-        text, count = re.subn(pattern, by, text)
-        assert count, pattern
-    return text
-
-
-@pytest.fixture
-def nginx(tmp_path: Path, world: World) -> Iterator[Nginx]:
-    """Start nginx in front of an address (the service's by default) with changes of the configuration."""
-    with ExitStack() as stopping:
-
-        def start(*changes: tuple[str, str], before: str = world.url) -> str:
-            port, folder = free_port(), tmp_path / f"nginx-{free_port()}"
-            folder.mkdir()
-            configuration = changed(
-                CONFIGURATION,
-                (r"resolver 127\.0\.0\.11 .*", ""),
-                (r"server service:8000 resolve;", f"server {before.removeprefix('http://')};"),
-                (r"listen 8080;", f"listen {HOST}:{port};"),
-                *changes,
-            )
-            file = folder / "nginx.conf"
-            file.write_text(MAIN.format(folder=folder, configuration=configuration))
-            command = [str(NGINX), "-c", str(file), "-p", str(folder)]
-            process = Process("nginx", command, log=folder / "nginx.log", cwd=folder, environment=dict(os.environ))
-            stopping.callback(process.stop)
-            process.start()
-            process.wait_ready(lambda: socket.create_connection((HOST, port), timeout=2).close(), errors=OSError)
-            return f"http://{HOST}:{port}"
-
-        yield start
-
-
-def through(url: str, person: Person) -> httpx.Client:
-    """Yield the person as a caller of the service at this address."""
-    headers = {"Authorization": str(person.http.headers["Authorization"])}
-    return httpx.Client(base_url=url, headers=headers, trust_env=False, verify=False, timeout=20)
 
 
 def next_link(client: httpx.Client) -> str:
     return str(client.get("/api/v1/orders?limit=1", headers=FROM_OUTSIDE).json()["next"])
 
 
-@pytest.fixture
-def shopper(world: World) -> Person:
-    """Return a customer with two orders, so that a page of one has a next page."""
-    shopper = world.shopper()
-    shopper.place()
-    world.sandbox.put_cart(shopper.id, [{"product_id": world.product(), "quantity": 1}])
-    shopper.place()
-    return shopper
-
-
-def test_behind_a_proxy_that_ends_tls_links_are_https_under_its_host(nginx: Nginx, shopper: Person) -> None:
-    with through(nginx(), shopper) as client:
+def test_behind_a_proxy_that_ends_tls_links_are_https_under_its_host(start_nginx: StartNginx, shopper: Person) -> None:
+    with caller(start_nginx().http, shopper) as client:
         assert next_link(client).startswith("https://localhost:8443/api/v1/orders?")
         answer = client.get("/api/v1/orders", headers=FROM_OUTSIDE)
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-def test_without_tls_links_are_http_and_hsts_is_not_sent(nginx: Nginx, shopper: Person) -> None:
-    with through(nginx(), shopper) as client:
+def test_without_tls_links_are_http_and_hsts_is_not_sent(start_nginx: StartNginx, shopper: Person) -> None:
+    with caller(start_nginx().http, shopper) as client:
         answer = client.get("/api/v1/orders?limit=1")
         assert answer.json()["next"].startswith("http://127.0.0.1:")
         assert "Strict-Transport-Security" not in answer.headers
 
 
-def test_forwarded_headers_of_an_untrusted_client_are_ignored(nginx: Nginx, shopper: Person) -> None:
+def test_forwarded_headers_of_an_untrusted_client_are_ignored(start_nginx: StartNginx, shopper: Person) -> None:
     strangers = (r"127\.0\.0\.0/8 1;", ""), (r"set_real_ip_from 127\.0\.0\.0/8;", "")
-    with through(nginx(*strangers), shopper) as client:
+    with caller(start_nginx(*strangers).http, shopper) as client:
         assert next_link(client).startswith("http://localhost:8443/")
 
 
 @pytest.mark.parametrize(
     "path", ["/healthz", "/readyz", "/metrics", "/readyz/", "//readyz?x=1", "/%72eadyz", "/shop/readyz"]
 )
-def test_the_operators_addresses_are_not_reachable_from_outside(nginx: Nginx, shopper: Person, path: str) -> None:
-    url = nginx()
-    with through(url, shopper) as client:
+def test_the_operators_addresses_are_not_reachable_from_outside(
+    start_nginx: StartNginx, shopper: Person, path: str
+) -> None:
+    url = start_nginx().http
+    with caller(url, shopper) as client:
         answer = client.get(f"{url}{path}", headers={"X-Request-ID": "mine"})  # a relative "//readyz" would name a host
         assert problem_by_nginx(answer, 404, "not_found") == "mine"
     assert shopper.http.get("/readyz").status_code == 200
 
 
-def test_one_client_has_a_limit_of_streams_and_its_other_requests_go_on(nginx: Nginx, world: World) -> None:
-    url = nginx((r"limit_conn streams_of_client \d+;", f"limit_conn streams_of_client {STREAMS};"))
+def test_one_client_has_a_limit_of_streams_and_its_other_requests_go_on(start_nginx: StartNginx, world: World) -> None:
+    url = start_nginx((r"limit_conn streams_of_client \d+;", f"limit_conn streams_of_client {STREAMS};")).http
     customers = [world.shopper() for _ in range(STREAMS + 1)]
     paths = [f"/api/v1/orders/{customer.place()['id']}/stream" for customer in customers]
     with ExitStack() as closing:
-        clients = [closing.enter_context(through(url, customer)) for customer in customers]
+        clients = [closing.enter_context(caller(url, customer)) for customer in customers]
         for client, path in list(zip(clients, paths, strict=True))[:STREAMS]:
             assert closing.enter_context(client.stream("GET", path)).status_code == 200
         refused = clients[-1].get(paths[-1])
@@ -148,22 +72,22 @@ def test_one_client_has_a_limit_of_streams_and_its_other_requests_go_on(nginx: N
         assert clients[-1].get("/api/v1/orders").status_code == 200
 
     def opens_again() -> bool:
-        with through(url, customers[-1]) as client, client.stream("GET", paths[-1]) as answer:
+        with caller(url, customers[-1]) as client, client.stream("GET", paths[-1]) as answer:
             return answer.status_code == 200
 
     eventually(opens_again, "the slot of the closed stream to be free")
 
 
-def test_an_unreachable_service_is_503_with_retry_after(nginx: Nginx, shopper: Person) -> None:
-    with through(nginx(before=f"http://{HOST}:{free_port()}"), shopper) as client:
+def test_an_unreachable_service_is_503_with_retry_after(start_nginx: StartNginx, shopper: Person) -> None:
+    with caller(start_nginx(servers=[f"{HOST}:{free_port()}"]).http, shopper) as client:
         answer = client.get("/api/v1/orders")
         problem_by_nginx(answer, 503, "overloaded")
         assert answer.headers["Retry-After"] == "1"
 
 
-def test_forms_and_their_tags_pass_unchanged(nginx: Nginx, shopper: Person) -> None:
+def test_forms_and_their_tags_pass_unchanged(start_nginx: StartNginx, shopper: Person) -> None:
     order = f"/api/v1/orders/{shopper.get('/orders').json()['results'][0]['id']}"
-    with through(nginx(), shopper) as client:
+    with caller(start_nginx().http, shopper) as client:
         for path in ("/", "/api/doc", "/api/schema", "/api/doc/swagger-ui-bundle.js", order):
             for coding in ("identity", "gzip", "br"):
                 accepting = {"Accept-Encoding": coding}
@@ -182,33 +106,38 @@ def test_forms_and_their_tags_pass_unchanged(nginx: Nginx, shopper: Person) -> N
                 assert (known.status_code, known.headers["etag"]) == (304, answer.headers["etag"])
 
 
-def test_the_dashboards_addresses_are_the_services(nginx: Nginx, shopper: Person) -> None:
-    with through(nginx(), shopper) as client:
+def test_the_dashboards_addresses_are_the_services(start_nginx: StartNginx, shopper: Person) -> None:
+    with caller(start_nginx().http, shopper) as client:
         for path in ("/dashboard", "/dashboard/orders", "/dashboard/coupons/new", "/dashboard/assets/0/main.js"):
             direct, answer = (one.get(path, headers={"X-Request-ID": "mine"}) for one in (shopper.http, client))
             assert (answer.status_code, answer.content) == (direct.status_code, direct.content), path
             assert answer.headers["content-security-policy"] == direct.headers["content-security-policy"]
 
 
-FIRST = "weight=100 max_fails=0"
-"""Of a replica: hardly any request tries the other one first."""
+def first(port: int) -> str:
+    """Return a server that nearly every request tries before the others."""
+    return f"{HOST}:{port} weight=100 max_fails=0"
 
 
-def test_a_replica_whose_port_is_closed_costs_no_request(nginx: Nginx, world: World) -> None:
-    url = nginx(("keepalive 32;", f"server {HOST}:{free_port()} {FIRST}; keepalive 32;"))
+def address(world: World) -> str:
+    return world.url.removeprefix("http://")
+
+
+def test_a_replica_whose_port_is_closed_costs_no_request(start_nginx: StartNginx, world: World) -> None:
+    url = start_nginx(servers=[first(free_port()), address(world)]).http
     for _ in range(3):
-        with through(url, world.shopper()) as client:
+        with caller(url, world.shopper()) as client:
             placed = client.post("/api/v1/orders", headers={"Idempotency-Key": str(uuid.uuid4())})
             assert placed.status_code == 201
             assert client.get(placed.headers["location"]).status_code == 200
 
 
-def test_an_order_that_was_sent_to_a_replica_is_not_sent_to_another(nginx: Nginx, world: World) -> None:
+def test_an_order_that_was_sent_to_a_replica_is_not_sent_to_another(start_nginx: StartNginx, world: World) -> None:
     shopper = world.shopper()
     with socket.create_server((HOST, 0)) as broken, ThreadPoolExecutor() as threads:
-        url = nginx(("keepalive 32;", f"server {HOST}:{broken.getsockname()[1]} {FIRST}; keepalive 32;"))
+        url = start_nginx(servers=[first(broken.getsockname()[1]), address(world)]).http
         read = threads.submit(_read_and_close, broken)
-        with through(url, shopper) as client:
+        with caller(url, shopper) as client:
             answer = client.post("/api/v1/orders", headers={"Idempotency-Key": str(uuid.uuid4())})
         assert read.result().startswith(b"POST /api/v1/orders")
     assert answer.status_code == 503
@@ -222,8 +151,8 @@ def _read_and_close(server: socket.socket) -> bytes:
         return connection.recv(65536)
 
 
-def test_an_unreadable_request_gets_a_problem(nginx: Nginx, shopper: Person) -> None:
-    with through(nginx(), shopper) as client:
+def test_an_unreadable_request_gets_a_problem(start_nginx: StartNginx, shopper: Person) -> None:
+    with caller(start_nginx().http, shopper) as client:
         problem_by_nginx(client.get("/api/v1/orders", headers={"X-Long": "a" * 50_000}), 400, "invalid")
         problem_by_nginx(client.post("/api/v1/orders", content=b" " * 2**21), 413, "payload_too_large")
         problem_by_nginx(client.get(f"/{'a' * 50_000}"), 400, "invalid")
