@@ -40,7 +40,7 @@ def main() -> int:
             watch(progress, stack)
         except Interrupted:
             progress.print()
-            return 0
+    return 0
 
 
 def delete_earlier_run() -> None:
@@ -61,11 +61,11 @@ def print_machines(progress: Progress, stack: HighlyAvailableStack) -> None:
     patronictl = f"{VIRTUAL_ENVIRONMENT / 'bin' / 'patronictl'} -c {cluster.machines[0].folder / 'patroni.yml'}"
     progress.print(f"  Patroni     {patronictl} list\n")
     for machine in cluster.machines:
-        primary = "  PostgreSQL's primary" if machine.answers("/primary") else ""
-        master = "  Redis' master" if machine is cluster.redis_master else ""
+        roles = "  PostgreSQL's primary" if machine.answers("/primary") else ""
+        roles += "  Redis' master" if machine is cluster.redis_master else ""
         pids = "  ".join(f"{name} {machine.process(name).pid}" for name in ("patroni", "etcd", "redis", "sentinel"))
         postgres = (machine.data / "postmaster.pid").read_text().split()[0]
-        progress.print(f"  {machine.name}  pids: {pids}  postgres {postgres}{primary}{master}")
+        progress.print(f"  {machine.name}  pids: {pids}  postgres {postgres}{roles}")
     primary = cluster.primary
     postgres = (primary.data / "postmaster.pid").read_text().split()[0]
     progress.print("\nKill the primary with its machine, and order meanwhile:\n")
@@ -77,17 +77,17 @@ def print_machines(progress: Progress, stack: HighlyAvailableStack) -> None:
 
 def watch(progress: Progress, stack: HighlyAvailableStack) -> None:
     """Print each change of roles, and each program that ends."""
-    before = roles(stack.cluster)
+    before = roles_of(stack.cluster)
     while True:
         time.sleep(CHECK_SECONDS)
-        now = roles(stack.cluster)
+        now = roles_of(stack.cluster)
         for name in before.keys() | now.keys():
             if before.get(name) != now.get(name):
                 progress.print(f"{time.strftime('%H:%M:%S')}  {name}: {now.get(name)} (was: {before.get(name)})")
         before = now
 
 
-def roles(cluster: Cluster) -> dict[str, str]:
+def roles_of(cluster: Cluster) -> dict[str, str]:
     """Return the state of each machine by its name, and that of Redis."""
     found = {}
     for machine in cluster.machines:
