@@ -21,8 +21,11 @@ STAFF: tuple[Account, ...] = (
 CUSTOMER: Account = ("customer ada", "customer", "ada", None)
 
 
-def print_banner(progress: Progress, info: ConnectionInfo, logs: Path) -> None:
-    """Print the addresses, tokens and an example of the running stack."""
+KEPT = "the next `make run` finds its data again"
+
+
+def print_banner(progress: Progress, info: ConnectionInfo, logs: Path, *, afterwards: str = KEPT) -> None:
+    """Print the addresses, tokens and an example of the running stack; `afterwards` is what becomes of its data."""
     progress.print("\nThe Order Service is ready.\n", "bold")
     progress.print(f"  Dashboard  {info.url}/dashboard")
     progress.print(f"  API docs   {info.url}/api/doc")
@@ -35,7 +38,7 @@ def print_banner(progress: Progress, info: ConnectionInfo, logs: Path) -> None:
     progress.print(
         f"curl -sS -X POST {info.url}/api/v1/orders {headers} -H 'Content-Type: application/json' -d '{{}}'\n"
     )
-    progress.print("Ctrl-C stops everything; the next `make run` finds its data again.")
+    progress.print(f"Ctrl-C stops everything; {afterwards}.")
 
 
 def print_where_to_look(progress: Progress, running: ConnectionInfo | None) -> None:

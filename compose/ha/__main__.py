@@ -24,10 +24,12 @@ from compose.stack import DATA
 
 FOLDER = DATA / "ha"
 CHECK_SECONDS = 1
+AWAY_SECONDS = 60
+"""After this time, what was killed on a machine is started again."""
 
 
 def main() -> int:
-    """Run the stack until a signal, which is its regular end. A machine's program that has ended is reported, and left ended."""
+    """Run the stack until a signal, which is its regular end."""
     if missing := missing_programs():
         raise ComposeError(f"Not installed: {', '.join(missing)}. As root on Debian or Ubuntu: compose/ha/install")
     progress = Progress(visible=True)
@@ -35,12 +37,12 @@ def main() -> int:
     delete_earlier_run()
     with HighlyAvailableStack(FOLDER, ports=lambda: Ports.from_environment(os.environ), progress=progress) as stack:
         try:
-            print_banner(progress, stack.connection_info, stack.logs)
+            print_banner(progress, stack.connection_info, stack.logs, afterwards="its data is not kept")
             print_machines(progress, stack)
             watch(progress, stack)
         except Interrupted:
             progress.print()
-            return 0
+    return 0
 
 
 def delete_earlier_run() -> None:
@@ -61,11 +63,11 @@ def print_machines(progress: Progress, stack: HighlyAvailableStack) -> None:
     patronictl = f"{VIRTUAL_ENVIRONMENT / 'bin' / 'patronictl'} -c {cluster.machines[0].folder / 'patroni.yml'}"
     progress.print(f"  Patroni     {patronictl} list\n")
     for machine in cluster.machines:
-        primary = "  PostgreSQL's primary" if machine.answers("/primary") else ""
-        master = "  Redis' master" if machine is cluster.redis_master else ""
+        roles = "  PostgreSQL's primary" if machine.answers("/primary") else ""
+        roles += "  Redis' master" if machine is cluster.redis_master else ""
         pids = "  ".join(f"{name} {machine.process(name).pid}" for name in ("patroni", "etcd", "redis", "sentinel"))
         postgres = (machine.data / "postmaster.pid").read_text().split()[0]
-        progress.print(f"  {machine.name}  pids: {pids}  postgres {postgres}{primary}{master}")
+        progress.print(f"  {machine.name}  pids: {pids}  postgres {postgres}{roles}")
     primary = cluster.primary
     postgres = (primary.data / "postmaster.pid").read_text().split()[0]
     progress.print("\nKill the primary with its machine, and order meanwhile:\n")
@@ -76,18 +78,32 @@ def print_machines(progress: Progress, stack: HighlyAvailableStack) -> None:
 
 
 def watch(progress: Progress, stack: HighlyAvailableStack) -> None:
-    """Print each change of roles, and each program that ends."""
-    before = roles(stack.cluster)
+    """Print each change of roles, and let a machine return some time after something on it was killed."""
+    before, away_since = roles_of(stack.cluster), dict.fromkeys(stack.cluster.machines, 0.0)
     while True:
         time.sleep(CHECK_SECONDS)
-        now = roles(stack.cluster)
+        now = roles_of(stack.cluster)
         for name in before.keys() | now.keys():
             if before.get(name) != now.get(name):
-                progress.print(f"{time.strftime('%H:%M:%S')}  {name}: {now.get(name)} (was: {before.get(name)})")
+                report(progress, f"{name}: {now.get(name)} (was: {before.get(name)})")
         before = now
+        for machine in stack.cluster.machines:
+            if machine.is_running:
+                away_since[machine] = 0.0
+            elif not away_since[machine]:
+                away_since[machine] = time.monotonic()
+                report(progress, f"{machine.name} is damaged; it returns in {AWAY_SECONDS} s")
+            elif time.monotonic() > away_since[machine] + AWAY_SECONDS:
+                report(progress, f"{machine.name} returns")
+                machine.start()
 
 
-def roles(cluster: Cluster) -> dict[str, str]:
+def report(progress: Progress, text: str) -> None:
+    """Print a line with the time."""
+    progress.print(f"{time.strftime('%H:%M:%S')}  {text}")
+
+
+def roles_of(cluster: Cluster) -> dict[str, str]:
     """Return the state of each machine by its name, and that of Redis."""
     found = {}
     for machine in cluster.machines:

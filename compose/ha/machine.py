@@ -76,6 +76,11 @@ class Machine:
         """Return `etcd`, `patroni`, `redis` or `sentinel`."""
         return self._processes[name]
 
+    @property
+    def is_running(self) -> bool:
+        """Return whether all of its programs run; PostgreSQL is Patroni's affair."""
+        return all(process.is_running for process in self._processes.values())
+
     def start(self, *names: str) -> None:
         """Start these programs, by default all; one that runs is left alone. Patroni starts PostgreSQL."""
         for name in names or tuple(self._processes):

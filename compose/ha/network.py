@@ -7,6 +7,7 @@ addresses are from the range for tests of networks (RFC 2544).
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from compose.errors import StackError
@@ -82,7 +83,21 @@ class Namespaces:
             for other in others:
                 _ip("-n", _name(number), "route", "del", "blackhole", other)
 
+    def _delete_leftovers(self) -> None:
+        """Delete what a killed run has left. Raise StackError if another run is using it."""
+        left = [_name(number) for number in self._numbers if Path("/run/netns", _name(number)).exists()]
+        for name in left:
+            if _ip("netns", "pids", name).strip():
+                raise StackError(f"Processes are running in the network namespace {name}: end them first.")
+        for name in left:
+            _ip("netns", "del", name)  # and its link
+        if Path("/sys/class/net/ha-bridge").exists():
+            _ip("link", "del", "ha-bridge")
+        if _ip("route", "show", "type", "blackhole", RANGE).strip():
+            _ip("route", "del", "blackhole", RANGE)
+
     def _create(self) -> None:
+        self._delete_leftovers()
         # Nothing may leave by the default route if the bridge is gone.
         self._make(("route", "add", "blackhole", RANGE, "metric", "9999"), ("route", "del", "blackhole", RANGE))
         self._make(("link", "add", "ha-bridge", "type", "bridge"), ("link", "del", "ha-bridge"))
@@ -108,7 +123,9 @@ def _name(number: int) -> str:
     return f"ha-machine-{number}"
 
 
-def _ip(*command: str) -> None:
+def _ip(*command: str) -> str:
+    """Run iproute2 and return its output. Raise StackError if it fails."""
     done = subprocess.run([program("ip"), *command], capture_output=True, text=True)
     if done.returncode:
         raise StackError(f"ip {' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
+from functools import partial
 from random import Random
 
 import httpx
@@ -84,11 +85,7 @@ def servers(stack: HighlyAvailableStack) -> Iterator[list[Server]]:
         for process in processes:
             process.start()
         for server in servers:
-            server.wait_ready(
-                lambda server=server: server.get("/readyz").raise_for_status(),
-                errors=httpx.HTTPError,
-                limit=START_SECONDS,
-            )
+            server.wait_ready(partial(probe, server), errors=httpx.HTTPError, limit=START_SECONDS)
         yield servers
         for process in processes:
             process.check()
@@ -97,6 +94,11 @@ def servers(stack: HighlyAvailableStack) -> Iterator[list[Server]]:
             process.ask_to_stop()
         for process in processes:
             process.stop()
+
+
+def probe(server: Server) -> None:
+    """Raise httpx.HTTPError unless the server is ready."""
+    server.get("/readyz").raise_for_status()
 
 
 @pytest.fixture
