@@ -1,4 +1,7 @@
-"""The order of what `compose/rollout.sh` asks docker to do. There is no Docker engine here: a program in its place writes down the calls."""
+"""The order of what `compose/rollout.sh` asks docker to do.
+
+There is no Docker engine here: a program in its place writes down the calls.
+"""
 
 import os
 import subprocess

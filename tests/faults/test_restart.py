@@ -17,15 +17,11 @@ from compose.ports import HOST
 from tests.faults.conftest import kills
 from tests.support.balancer import Balancer
 from tests.support.checkout_load import Load
-from tests.support.fleet import DRAIN_SECONDS, Fleet
+from tests.support.fleet import DRAIN_SECONDS, PRODUCT_SECONDS, RESTARTS_AT_MOST, Fleet
 from tests.support.world import Person, World, eventually
 
 SHUTDOWN_SECONDS = DRAIN_SECONDS + 25
-RESTARTS_AT_MOST = 20
 CALLERS = 8
-
-PRODUCT_SECONDS = 0.7
-"""Product is slow enough for checkouts to be under way at any moment."""
 
 
 def test_no_request_is_lost_during_a_rolling_restart(fleet: Fleet, world: World, rng: Random) -> None:

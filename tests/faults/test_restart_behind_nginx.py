@@ -7,9 +7,8 @@ from random import Random
 import pytest
 
 from tests.faults.conftest import kills
-from tests.faults.test_restart import PRODUCT_SECONDS, RESTARTS_AT_MOST
 from tests.support.checkout_load import Load
-from tests.support.fleet import DRAIN_SECONDS, Fleet
+from tests.support.fleet import DRAIN_SECONDS, PRODUCT_SECONDS, RESTARTS_AT_MOST, Fleet
 from tests.support.nginx import Nginx, needs_nginx, nginx
 from tests.support.tls import HERE, Authority
 from tests.support.world import World

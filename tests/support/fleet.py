@@ -21,6 +21,10 @@ from tests.support.world import eventually
 RECOVERY_SECONDS = 30
 """Promise P10."""
 
+RESTARTS_AT_MOST = 20
+PRODUCT_SECONDS = 0.7
+"""During a restart Product is slow enough for checkouts to be under way at any moment."""
+
 DRAIN_SECONDS = 3
 """The time that a stopping server goes on serving: longer than the balancer takes to notice, and than callers keep an idle
 connection."""

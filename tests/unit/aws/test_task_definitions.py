@@ -19,6 +19,24 @@ SERVER_ALONE = {"FORWARDED_ALLOW_IPS", "UVICORN_TIMEOUT_KEEP_ALIVE", "SHUTDOWN_D
 LIBPQ = {"PGUSER", "PGPASSWORD"}
 """Read by libpq for what DATABASE_URL leaves out."""
 
+TRACING = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_SDK_DISABLED",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+)
+COMPOSE_ALONE = (
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "GRAFANA_PASSWORD",
+    "ORDER_SERVICE_IMAGE",
+    "SERVICE_REPLICAS",
+    "HTTP_PORT",
+    "COMPOSE_FILE",
+    "TLS_FOLDER",
+)
 BY_DEFAULT = {
     "DJANGO_DEBUG": "never in production",
     "REQUEST_BODY_BYTES": "the size of an order depends on no environment",
@@ -47,8 +65,9 @@ BY_DEFAULT = {
     "REDIS_CONNECT_TIMEOUT_SECONDS": "TLS takes milliseconds",
     "REDIS_READ_TIMEOUT_SECONDS": "depends on no environment",
     "CELERY_BROKER_URL": "database 1 of the Redis at REDIS_URL",
-    "POSTGRES_PASSWORD": "of docker-compose.yml",
-    "REDIS_PASSWORD": "of docker-compose.yml",
+    "METRICS_ADDRESS": "the alarms use metrics of AWS and of the logs",
+    **dict.fromkeys(TRACING, "these stacks have no receiver of traces"),
+    **dict.fromkeys(COMPOSE_ALONE, "of docker-compose.yml"),
 }
 """The variables that keep their default, and why."""
 
