@@ -150,7 +150,7 @@ def test_the_page_on_metrics_lists_each_with_its_type_and_its_labels_and_no_othe
     everything: Callable[[], Scrape],
 ) -> None:
     page = (CHECKOUT / "docs" / "observability.md").read_text()
-    rows = re.findall(r"^\| `(\w+)`(?: \*)? \| (\w+) \| ([^|]*) \|", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)`(?: \*)? \| (\w+) \|([^|]*)\|", page, re.MULTILINE)
     listed = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
     with suppress(AssertionError):
         eventually(lambda: _described(everything()) == listed, "all metrics")
