@@ -14,9 +14,13 @@ from tests.support.cloudformation import FOLDER, STACKS
 RECORD = r"""#!/bin/sh
 words="$*"
 case $words in *file:///dev/stdin*) given=$(cat) ;; esac
-{ printf '%s\037' "${0##*/}" "$@"; printf '%s\036' "$given"; } >> "$STATE/calls"
+called=$(printf '%s\037' "${0##*/}" "$@")
+printf '%s%s\036' "$called" "$given" >> "$STATE/calls"
 """
-"""Write down the program, its arguments and its standard input: ASCII's unit separators between them, a record separator after."""
+"""Write down the program, its arguments and its standard input: ASCII's unit separators between them, a record separator after.
+
+A call is one write: the programs of a pipe run at the same time.
+"""
 
 AWS = (
     RECORD
