@@ -114,13 +114,13 @@ def test_without_a_standby_no_order_is_confirmed(
             machine.kill("patroni")
         load.run(ANSWERED_SECONDS)  # responses to what was confirmed before
         alone = time.monotonic()
-        load.run(15)
+        load.run(8)
         assert outage.orders_since(alone) == 0
         for machine in cluster.machines:
             machine.start("patroni")
         back = time.monotonic()
         outage.wait_for_orders()
-    measured("both standbys are killed, and return after 17 s: from their start on", outage.after(back))
+    measured("both standbys are killed, and return after 10 s: from their start on", outage.after(back))
 
 
 def test_the_loss_of_one_etcd(cluster: Cluster, load: Load, outage: Outage, measured: Measured) -> None:
