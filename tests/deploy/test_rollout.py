@@ -1,7 +1,4 @@
-"""The order of what `compose/rollout.sh` asks docker to do.
-
-There is no Docker engine here: a program in its place writes down the calls.
-"""
+"""The order of the steps of `compose/rollout.sh`: a program in the place of docker writes down its calls."""
 
 import os
 import subprocess
