@@ -13,7 +13,7 @@ from tests.support.nginx import Nginx, needs_nginx, nginx
 from tests.support.tls import HERE, Authority
 from tests.support.world import World
 
-pytestmark = needs_nginx
+pytestmark = [needs_nginx, pytest.mark.long]
 
 KEPT = (r"keepalive_timeout 4s;", f"keepalive_timeout {DRAIN_SECONDS - 1}s;")
 """nginx keeps idle connections for less than the drain, as in docker-compose.yml: 4 s and 5 s."""
@@ -37,7 +37,6 @@ def test_no_request_is_lost_during_a_rolling_restart_behind_nginx(
         assert _refused(proxy) <= restarts, "nginx responds with 503 to one request of a restart at most"
 
 
-@pytest.mark.long
 def test_a_server_that_is_killed_costs_the_requests_that_it_had_and_no_other(
     fleet: Fleet, world: World, rng: Random, tmp_path: Path
 ) -> None:
