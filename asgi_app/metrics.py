@@ -32,7 +32,7 @@ BACKLOG_SECONDS = 10
 """Figures are read from the database once in this time, whatever the number of scrapes."""
 
 WAIT_SECONDS = 1
-"""How long a scrape waits for them; a slow database must not cost the other metrics."""
+"""The maximum wait of a scrape for these figures; a slow database must not cost the other metrics."""
 
 MAX_AGE_SECONDS = 60
 """The age from which figures that cannot be read anew are left out."""

@@ -32,7 +32,7 @@ BASE = ("python3", "python3-venv", "python3-pip", "python-is-python3", "ca-certi
 """The packages of a base image beside Debian's minimum: Python as `python`, venv and pip."""
 
 PIPS_CONFIGURATION = ("/etc/ssl/certs", "/etc/pip.conf", "/etc/xdg/pip")
-"""How pip on this machine reaches its registry; mounted while the image is built."""
+"""pip's configuration of this machine, with its registry; mounted while the image is built."""
 
 
 class Builder:

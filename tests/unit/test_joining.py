@@ -1,4 +1,4 @@
-"""What a newcomer and CI rely on: every command that a page, a hook, the workflow or the devcontainer names exists."""
+"""Every command that a page, a hook, the workflow or the devcontainer names exists."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What waits in the database, for the metrics: the outbox, dead letters, overdue work, and the orders by status.
+"""The backlog in the database, for the metrics: the outbox, dead letters, overdue work, and the orders by status.
 
 The cost is bounded whatever the tables' sizes: by indexes, and by counts that end at MAX_COUNTED. Beyond that the orders of a
 status are estimated by the planner's statistics; all other figures stay at the limit.
@@ -69,7 +69,7 @@ _PARAMETERS: Mapping[str, int | str | list[str] | list[int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits at one moment. Ages in seconds; 0 where nothing waits or is overdue."""
+    """The backlog at one moment. Ages in seconds; 0 for an empty queue, and for work that is not overdue."""
 
     outbox_depth: Mapping[str, float]
     outbox_age: Mapping[str, float]
