@@ -38,7 +38,7 @@ new_order AS (
         payment_check_at, payment_checks)
     SELECT id, left(id::text, 14), %(customer)s, status, CASE status WHEN 'cancelled' THEN 'voided' ELSE 'paid' END, 'EUR',
         total, 0, total, '', '{{"name": "", "line1": "", "line2": "", "city": "", "state": "", "postal_code": "",
-        "country": "", "phone": ""}}', 1, '', 1, 1, created_at, updated_at, created_at, created_at, 0 FROM made),
+        "country": "FR", "phone": ""}}', 1, '', 1, 1, created_at, updated_at, created_at, created_at, 0 FROM made),
 new_part AS (
     INSERT INTO vendor_orders (id, order_id, vendor_id, status, currency, subtotal, discount, total, version, created_at,
         updated_at)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.support.dashboard_page import Dashboard, OpenDashboard
 from tests.support.world import World
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 
 @pytest.fixture(scope="package")

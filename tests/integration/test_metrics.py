@@ -17,6 +17,7 @@ from tests.support.payment import Payment
 from tests.support.processes import process
 from tests.support.promql import OF_PROMETHEUS, expressions, grouping, rules, selectors
 from tests.support.scrape import Scrape, observed_processes, scrape
+from tests.support.server import RUNNING
 from tests.support.world import Sandbox, World, eventually
 
 PROMTOOL = shutil.which("promtool")
@@ -92,22 +93,24 @@ def test_beat_reports_the_jobs_that_it_sends(urls: dict[str, str]) -> None:
 
 
 def test_the_lag_of_a_payment_is_observed_once_for_all_copies(shop: World, payment: Payment) -> None:
-    def lags_and_events() -> tuple[float, int]:
-        urls = (shop.url, shop.stack.url)  # any server may receive it first
-        lags = sum(scrape(url).total("payment_event_lag_seconds_count") for url in urls)
-        return lags, shop.sql("SELECT count(*) AS events FROM payment_events")[0]["events"]
+    def lags() -> float:  # any server may receive an event first
+        urls = {shop.url, shop.stack.url, *RUNNING}
+        return sum(scrape(url).total("payment_event_lag_seconds_count") for url in urls)
 
-    lags, events = lags_and_events()
+    def events() -> int:
+        return int(shop.sql("SELECT count(*) AS n FROM payment_events")[0]["n"])
+
+    def at_rest() -> tuple[float, int] | None:  # Payment may report on orders of other tests meanwhile
+        payment.wait_until_acknowledged()
+        found = (lags(), events())
+        return found if found == (lags(), events()) else None
+
+    before = eventually(at_rest, "no event between two readings")
     order = shop.shopper().place()
     payment.send(payment.event("captured", order["id"]), times=3)
     shop.admin().order_becomes(order["id"], status="confirmed")
-    payment.wait_until_acknowledged()
-
-    def each_was_observed_once() -> bool:  # Payment may report on orders of other tests meanwhile
-        more_lags, more_events = lags_and_events()
-        return more_lags - lags == more_events - events > 0
-
-    eventually(each_was_observed_once, "one observation of each event")
+    after = eventually(at_rest, "no event between two readings")
+    assert after[0] - before[0] == after[1] - before[1] > 0
 
 
 def test_refused_coupons_are_counted_by_their_reason(shop: World) -> None:

@@ -50,6 +50,15 @@ def multiply(world: World, coupon: dict[str, Any], count: int) -> None:
         INSERT INTO coupon_usage (coupon_id) SELECT id FROM made""",
         *(count, coupon["code"]),
     )
+    world.sql("ANALYZE coupons, coupon_usage")  # as autovacuum does, a minute later
+
+
+def remove_copies(world: World, coupon: dict[str, Any]) -> None:
+    """Delete what `multiply` inserted."""
+    copies = "SELECT id FROM coupons WHERE vendor_id = %s AND code <> %s"
+    world.sql(f"DELETE FROM coupon_usage WHERE coupon_id IN ({copies})", coupon["vendor_id"], coupon["code"])
+    world.sql("DELETE FROM coupons WHERE vendor_id = %s AND code <> %s", coupon["vendor_id"], coupon["code"])
+    world.sql("VACUUM ANALYZE coupons, coupon_usage")
 
 
 def read(person: Person, code: str) -> dict[str, Any]:

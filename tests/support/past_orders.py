@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from tests.support.world import World
 
 LATE = "2099-01-01T00:00:00Z"
-ADDRESS = dict.fromkeys(("name", "line1", "line2", "city", "state", "postal_code", "country", "phone"), "")
+ADDRESS = dict.fromkeys(("name", "line1", "line2", "city", "state", "postal_code", "phone"), "") | {"country": "FR"}
 SHIPMENT = {"carrier": "DHL", "tracking_number": "JD0146"}
 RANKS = ["pending", "processing", "shipped", "delivered"]
 

@@ -14,6 +14,9 @@ from compose.ports import HOST, free_port
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
 
+RUNNING: set[str] = set()
+"""The addresses of the servers that run now, beside the stack's own: each may receive an event of Payment."""
+
 
 @contextmanager
 def server(
@@ -23,13 +26,15 @@ def server(
     port = free_port()
     process = _process(stack, name, port, application, settings)
     process.start()
+    url = f"http://{HOST}:{port}"
     try:
-        url = f"http://{HOST}:{port}"
         process.wait_ready(
             lambda: httpx.get(url + probe, trust_env=False, verify=False).raise_for_status(), errors=httpx.HTTPError
         )
+        RUNNING.add(url)
         yield url
     finally:
+        RUNNING.discard(url)
         process.stop()
 
 

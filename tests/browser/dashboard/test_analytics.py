@@ -328,7 +328,7 @@ def test_rows_that_are_not_complete_are_drawn_apart(dashboard: Dashboard, past: 
 
 def test_a_figure_loads_fails_and_tries_again_by_itself(dashboard: Dashboard, past: PastSales) -> None:
     dashboard.expects("status of 429", "status of 503")
-    answers = iter([(429, "rate_limited", 1), (503, "overloaded", 60)])
+    answers = iter([(429, "rate_limited", 60), (503, "overloaded", 60)])
     held: list[Route] = []
 
     def refuse(route: Route) -> None:
@@ -339,6 +339,7 @@ def test_a_figure_loads_fails_and_tries_again_by_itself(dashboard: Dashboard, pa
             held.append(route)
 
     dashboard.page.route("**/analytics/funnel?*", refuse)
+    dashboard.page.clock.install()
     dashboard.sign_in(past.vendor, MAY)
     funnel = figure(dashboard, "chart-funnel")
     expect(funnel.get_by_test_id("error")).to_contain_text("Too many requests.")
@@ -346,7 +347,8 @@ def test_a_figure_loads_fails_and_tries_again_by_itself(dashboard: Dashboard, pa
     expect(funnel.get_by_test_id("error-request-id")).to_have_text("r-1")
     expect(figure(dashboard, "chart-sales").get_by_role("img")).to_be_visible()
     expect(dashboard.hook("error")).to_have_count(1)
-    expect(funnel.get_by_test_id("error-code")).to_have_text("overloaded")  # asked again after Retry-After
+    dashboard.page.clock.fast_forward(60_000)  # of Retry-After
+    expect(funnel.get_by_test_id("error-code")).to_have_text("overloaded")
     assert serious(dashboard.page) == []
 
     funnel.get_by_test_id("retry").click()

@@ -4,18 +4,44 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from compose.stack import Stack
 from tests.support.problem import problem
 from tests.support.records import expire, pay, published, until_done
+from tests.support.server import server
 from tests.support.world import Person, World, eventually
 
 CROWD = 24
+
+PATIENT = {
+    "CHECKOUT_BUDGET_SECONDS": "40",
+    "PRODUCT_RESERVE_SECONDS": "20",
+    "DATABASE_ANSWER_SECONDS": "40",
+    "DATABASE_STATEMENT_TIMEOUT_MS": "30000",
+    "DATABASE_LOCK_TIMEOUT_MS": "30000",
+}
+
+
+@pytest.fixture(scope="module")
+def patient_urls(stack: Stack) -> Iterator[list[str]]:
+    """Yield two servers whose checkouts may wait for a lock and for Product as long as a slow machine needs."""
+    with ExitStack() as servers:
+        yield [servers.enter_context(server(stack, f"patient-{number}", **PATIENT)) for number in (1, 2)]
+
+
+@pytest.fixture
+def patient_worlds(world: World, patient_urls: list[str]) -> Iterator[list[World]]:
+    """Yield the marketplace through each of these servers."""
+    worlds = [World(world.stack, url, world.sandbox) for url in patient_urls]
+    yield worlds
+    for each in worlds:
+        each.close()
 
 
 @pytest.fixture
@@ -161,21 +187,21 @@ def test_concurrent_checkouts_spend_exactly_the_budget(
 
 
 def checkouts_from_different_carts(
-    world: World, second_world: World, crowd: ThreadPoolExecutor, codes: list[str]
+    patient_worlds: list[World], crowd: ThreadPoolExecutor, codes: list[str]
 ) -> list[httpx.Response]:
     """Return the responses to one customer's concurrent checkouts with these coupons, each from another version of the cart.
 
     No order is inserted before both servers are about to insert some.
     """
+    world = patient_worlds[0]
     ada, mug = world.shopper(), world.product()
     answers = []
-    with world.sandbox.fault("product", kind="delay", value=1.5, call="ReserveStock"):
+    with psycopg.connect(world.stack.postgres.url) as other:
+        other.execute("LOCK TABLE orders IN SHARE MODE")
         for place, code in enumerate(codes):
             world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 2}])
-            answers.append(checkout_up_to_the_reservation(crowd, at((world, second_world)[place % 2], ada), code))
-        with psycopg.connect(world.stack.postgres.url) as other:
-            other.execute("LOCK TABLE orders IN SHARE MODE")
-            eventually(lambda: waiting_for_a_lock(world) == 2, "both servers to write")
+            answers.append(checkout_up_to_the_reservation(crowd, at(patient_worlds[place % 2], ada), code))
+        eventually(lambda: waiting_for_a_lock(world) >= 2, "both servers to write")
     return [answer.result() for answer in answers]
 
 
@@ -215,19 +241,19 @@ def usage_locked(world: World, code: str) -> Iterator[None]:
     ids=["a limit for each customer", "first orders"],
 )
 def test_concurrent_checkouts_of_one_customer_respect_the_limit(
-    world: World, second_world: World, crowd: ThreadPoolExecutor, terms: dict[str, Any], reason: str
+    world: World, patient_worlds: list[World], crowd: ThreadPoolExecutor, terms: dict[str, Any], reason: str
 ) -> None:
     code = world.coupon(**terms)
-    answers = checkouts_from_different_carts(world, second_world, crowd, [code] * 4)
+    answers = checkouts_from_different_carts(patient_worlds, crowd, [code] * 4)
     assert outcomes(answers) == {"201": 1, reason: 3}
     assert used(world, code)[0] == 1
 
 
 def test_of_concurrent_checkouts_with_several_coupons_for_first_orders_one_succeeds(
-    world: World, second_world: World, crowd: ThreadPoolExecutor
+    world: World, patient_worlds: list[World], crowd: ThreadPoolExecutor
 ) -> None:
     codes = [world.coupon(first_order_only=True) for _ in range(4)]
-    answers = checkouts_from_different_carts(world, second_world, crowd, codes)
+    answers = checkouts_from_different_carts(patient_worlds, crowd, codes)
     assert outcomes(answers) == {"201": 1, "first_order_only": 3}
 
 
@@ -241,8 +267,9 @@ def test_twenty_copies_of_one_key_take_one_use(world: World, second_world: World
 
 
 def test_a_use_that_an_order_could_not_take_goes_to_the_next_one_of_the_batch(
-    world: World, crowd: ThreadPoolExecutor
+    patient_worlds: list[World], crowd: ThreadPoolExecutor
 ) -> None:
+    world = patient_worlds[0]
     blocked, once = world.coupon(), world.coupon(usage_limit=1)
     mug, ada, bob, zoe = world.product(), world.customer(), world.shopper(), world.shopper()
     cart = world.sandbox.put_cart(ada.id, [{"product_id": mug, "quantity": 1}])
@@ -260,20 +287,23 @@ def test_a_use_that_an_order_could_not_take_goes_to_the_next_one_of_the_batch(
 
 
 def test_a_refusal_after_the_reservation_leaves_no_stock_held(
-    world: World, second_world: World, crowd: ThreadPoolExecutor
+    world: World, patient_worlds: list[World], crowd: ThreadPoolExecutor
 ) -> None:
     once, mug = world.coupon(usage_limit=1), world.product()
     with usage_locked(world, once):
-        people = [each.customer([(mug, 2)]) for each in (world, second_world)]
+        people = [each.customer([(mug, 2)]) for each in patient_worlds]
         answers = [crowd.submit(person.checkout, {"coupon_code": once}) for person in people]
         eventually(lambda: waiting_for_a_lock(world) == 2, "both writes to wait for the coupon")
     assert outcomes([answer.result() for answer in answers]) == {"201": 1, "used_up": 1}
     eventually(lambda: world.stock(mug)["held"] == 2, "the refused order's stock to be released")
 
 
-def test_no_lock_is_held_while_another_service_is_called(world: World, crowd: ThreadPoolExecutor) -> None:
+def test_no_lock_is_held_while_another_service_is_called(
+    patient_worlds: list[World], crowd: ThreadPoolExecutor
+) -> None:
+    world = patient_worlds[0]
     code, ada = world.coupon(usage_limit=5, first_order_only=True), world.shopper()
-    with world.sandbox.fault("product", kind="delay", value=1, call="ReserveStock"):
+    with world.sandbox.fault("product", kind="delay", value=2, call="ReserveStock"):
         slow = checkout_up_to_the_reservation(crowd, ada, code)
         world.sql("SELECT 1 FROM coupon_usage FOR UPDATE NOWAIT")
         assert world.sql("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
