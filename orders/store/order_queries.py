@@ -1,9 +1,11 @@
 """Reads of one order or vendor order, restricted by `visible_to`."""
 
 import uuid
+from collections.abc import Callable
 from functools import lru_cache
-from typing import cast
+from typing import ParamSpec, TypeVar, cast
 
+from django.db import transaction
 from msgspec.structs import replace
 
 from orders.domain.callers import Caller, Role
@@ -12,6 +14,29 @@ from orders.domain.lifecycle import OrderStatus, PaymentStatus, VendorOrderStatu
 from orders.domain.records import OrderRecord, VendorOrderRecord
 from orders.store.documents import ORDERS, VENDOR_ORDERS, Placeholder, compile_template, fetch
 from orders.store.models import Order, VendorOrder
+from orders.store.reconnect import check_primary
+
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
+
+
+def on_primary(look: Callable[Arguments, Found], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Found:
+    """Return what `look` finds on the primary. Raises NotWritable on a standby, whose data is incomplete, or ahead:
+
+    a former primary that was cut off restarts as a standby with commits that no other server has received, and that it will
+    undo to follow the new primary.
+    """
+    with transaction.atomic():
+        check_primary()
+        return look(*args, **kwargs)
+
+
+def confirmed(
+    look: Callable[Arguments, Found | None], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Found | None:
+    """Return what `look` finds, if anything, for a response that confirms it: that is read again on the primary."""
+    found = look(*args, **kwargs)
+    return found if found is None else on_primary(look, *args, **kwargs)
 
 
 def find(order_id: uuid.UUID) -> OrderRecord | None:

@@ -36,6 +36,15 @@ def check_writable() -> None:
         raise NotWritable("the server is a standby or read-only")
 
 
+def check_primary() -> None:
+    """Raise NotWritable if the server of this thread's connection is a standby."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_is_in_recovery()")
+        [(is_standby,)] = cursor.fetchall()
+    if is_standby:
+        raise NotWritable("the server is a standby")
+
+
 def is_of_the_connection(error: Error) -> bool:
     """Return whether a new connection may succeed: this one is lost, or its server or state caused the error."""
     state = _state(error)

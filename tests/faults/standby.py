@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -58,3 +59,9 @@ def execute(server: Postgres, *statements: str) -> None:
     with psycopg.connect(server.url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
+
+
+def fetch(server: Postgres, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        return connection.execute(query.encode()).fetchall()

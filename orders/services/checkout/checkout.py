@@ -42,7 +42,7 @@ from orders.services.checkout.checkout_request import (
 from orders.services.checkout.new_order import new_order
 from orders.services.checkout.reservations import Reservation, StockReservations
 from orders.store import database
-from orders.store.order_queries import as_placed, find_by_ids, find_order_of_cart
+from orders.store.order_queries import as_placed, confirmed, find_by_ids, find_order_of_cart
 from orders.store.order_writer import NewOrder, OrderWriter, insert_orders
 
 
@@ -190,7 +190,7 @@ class CheckoutService:
 
 
 async def _find(request: CheckoutRequest) -> OrderRecord | None:
-    return await database.run(find_by_ids, request.order_id, request.earlier_order_id)
+    return await database.run(confirmed, find_by_ids, request.order_id, request.earlier_order_id)
 
 
 async def _replay_or_refuse(request: CheckoutRequest, refusal: OrderError, cart: Cart | None = None) -> PlacedOrder:
@@ -200,7 +200,7 @@ async def _replay_or_refuse(request: CheckoutRequest, refusal: OrderError, cart:
     """
     if placed := await _find(request):
         return _replay(placed, request)
-    if cart and (other := await database.run(find_order_of_cart, request.caller.id, cart.version)):
+    if cart and (other := await database.run(confirmed, find_order_of_cart, request.caller.id, cart.version)):
         raise CartAlreadyOrdered(
             "This version of the cart has already been ordered: see order_id. Change the cart to order again.",
             order_id=str(other),

@@ -23,7 +23,7 @@ from orders.domain.pricing import Product
 from orders.domain.records import OrderRecord
 from orders.services.operations.stock import request_sync
 from orders.store import database
-from orders.store.order_queries import find
+from orders.store.order_queries import find, on_primary
 
 CIRCUIT_OPEN_SECONDS = 1
 """The open time of the circuit of these calls. With the two below it is less than the 5 s of promise P3, which count from
@@ -124,7 +124,7 @@ class StockReservations:
         while time.monotonic() < began + settings.STOCK_HOLD_SECONDS:
             try:
                 stock = await self._products_apart.stock_of(order_id, Deadline.after(1))
-                order = await database.run(find, order_id)
+                order = await database.run(on_primary, find, order_id)
                 if order and _is_foreign(stock, order):
                     await database.run(request_sync, order_id=order_id, request_id=str(uuid4()))
                     return
