@@ -13,6 +13,7 @@ from compose import composition
 from compose.processes import Process
 from compose.stack import CHECKOUT, Stack
 from tests.faults.standby import Pair, Standby, execute, fetch
+from tests.support.coupons import TERMS, batch
 from tests.support.invariants import check_at_rest
 from tests.support.problem import problem
 from tests.support.server import server
@@ -183,26 +184,29 @@ def test_connections_to_a_standby_are_closed_once_the_address_leads_to_the_prima
 
 
 @pytest.mark.parametrize("known_to_be_a_standby", [False, True])
-def test_an_order_that_a_standby_has_is_confirmed_by_the_primary_alone(
+def test_an_order_or_a_batch_that_a_standby_has_is_confirmed_by_the_primary_alone(
     behind_proxy: str, stack: Stack, sandbox: Sandbox, pair: Pair, proxy: Proxy, known_to_be_a_standby: bool
 ) -> None:
     """A former primary that was cut off restarts as a standby, with orders that no other server has received."""
     proxy.lead_to(pair.primary.port)
     with world_at(behind_proxy, stack, sandbox, pair) as world:
         eventually(lambda: readiness(behind_proxy) == (200, []), "readiness to return")
-        ada = world.shopper()
-        order_id = wait_until_placed(ada)
-        arrived = f"SELECT 1 FROM orders WHERE id = '{order_id}'"
-        eventually(lambda: fetch(pair.standby, arrived), "the order to arrive at the standby")
+        ada, admin = world.shopper(), world.admin()
+        order_id, made = wait_until_placed(ada), batch(admin, key="the-one")
+        arrived = f"SELECT 1 FROM orders, coupon_batches b WHERE orders.id = '{order_id}' AND b.id = '{made['id']}'"
+        eventually(lambda: fetch(pair.standby, arrived), "both to arrive at the standby")
         proxy.lead_to(pair.standby.port)
         proxy.cut()
         if known_to_be_a_standby:
             eventually(lambda: reports_database_unavailable(behind_proxy), "readiness to report the database")
-        for answer in at_once(lambda: ada.checkout(key="the-one")):
+        again = {"count": 2, "prefix": "", "coupon": TERMS["percentage"]}
+        batches = at_once(lambda: admin.post("/coupon-batches", again, Idempotency_Key="the-one"))
+        for answer in at_once(lambda: ada.checkout(key="the-one")) + batches:
             problem(answer, 503, "dependency_unavailable", "dependency")
         assert ada.order(order_id)["id"] == order_id
         proxy.lead_to(pair.primary.port)
         assert wait_until_placed(ada) == order_id
+        assert batch(admin, key="the-one") == made
         eventually(lambda: readiness(behind_proxy) == (200, []), "readiness to return")
 
 

@@ -22,6 +22,7 @@ from orders.domain.errors import DependencyUnavailable, IdempotencyKeyReused, No
 from orders.domain.ids import coupon_batch_id_of
 from orders.store.changes import database_time
 from orders.store.paging import Page, PageRequest, from_position, page_of
+from orders.store.reconnect import check_primary
 
 COPY_WAIT_MS = 2500
 """The maximum wait of a copy of a request in another process: longer than the insert of 10 000 coupons takes, shorter than
@@ -61,6 +62,7 @@ def create_batch(*, request: BatchRequest) -> CreatedBatch:
     given = managed_terms(caller=request.caller, given={"usage_limit": 1, **request.given}, place="/coupon")
     wanted = _new_batch(request, with_defaults(given))
     if found := CouponBatch.objects.filter(id=wanted.id).first():
+        check_primary()  # a standby may have what will be undone
         return _replay(found, wanted)
     terms = new_terms(given, now=wanted.created_at, place="/coupon")
     _wait_for_a_copy()
