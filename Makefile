@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load lists coupon-rush analytics-bench limits-cost caching clean
+.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load load-ui lists coupon-rush analytics-bench limits-cost caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -16,9 +16,10 @@ WITH_SETTINGS = set -a && . compose/check.env && set +a &&
 WITH_SECRETS = for name in DJANGO_SECRET_KEY JWT_SECRET PAYMENT_SIGNING_SECRET SERVICE_TOKEN; do \
 	export "$$name=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; done &&
 SPECTACULAR = $(WITH_SETTINGS) $(BIN)/python manage.py spectacular
-# The size of the load test: users and duration.
-USERS ?= 20
-FOR ?= 20s
+# The load test: its profile (tests/load/profiles.toml), and the running stack, a temporary one or HOST.
+PROFILE ?= smoke
+LOCUST = $(BIN)/python -m locust -f tests/load/locustfile.py
+AT_HOST = $(if $(HOST),LOCUST_HOST=$(HOST),$(PYTHON_OF_MAKE) -m compose.local during)
 # The size of the analytics' bench: orders, and requests of each report by each caller.
 ORDERS ?= 5000000
 REQUESTS ?= 40
@@ -109,9 +110,12 @@ migrations: install ## Write the migration of changed models (ARGS='--name shipp
 openapi: install ## Write openapi.yaml, the API's schema
 	$(SPECTACULAR) --file openapi.yaml
 
-load: install ## Run the load test on the running stack or a temporary one (USERS=20 FOR=20s)
-	@$(PYTHON_OF_MAKE) -m compose.local during $(BIN)/locust -f tests/load/locustfile.py --headless \
-		--users $(USERS) --spawn-rate $(USERS) --run-time $(FOR) --exit-code-on-error 1
+load: install ## Load test: PROFILE=smoke|baseline|spike|soak|stress, USERS= RATE= FOR=; HOST= for another service; reports/ has the results
+	@mkdir -p reports
+	@PROFILE=$(PROFILE) $(AT_HOST) $(LOCUST) --headless --exit-code-on-error 0 --html reports/load-$(PROFILE).html $(ARGS)
+
+load-ui: install ## Locust's own page, to start and watch a load test: http://127.0.0.1:8089
+	@LOAD_UI=1 $(AT_HOST) $(LOCUST) --web-host 127.0.0.1 --web-port 8089 $(ARGS)
 
 lists: install ## Measure the pages of lists with 20 thousand and 2 million orders (ARGS='--plans', '--writes')
 	$(BIN)/python -m tests.load.lists $(ARGS)
