@@ -43,7 +43,7 @@ class Figures:
 
 
 def report(environment: "Environment", profile: Profile) -> None:
-    """Print the summary, write it to `reports/`, and set the exit status: 1 if a threshold is exceeded."""
+    """Write the summary to `reports/`, print it at the end, and set the exit status: 1 if a threshold is exceeded."""
     total = environment.stats.total
     seconds = max((total.last_request_timestamp or total.start_time) - total.start_time, 1)
     figures = by_kind(environment.stats.entries.values())
@@ -69,7 +69,7 @@ def report(environment: "Environment", profile: Profile) -> None:
     folder = Path(os.environ.get("REPORTS", "reports"))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"load-{name}.md").write_text(text + "\n")
-    print(f"\n{text}\n")
+    environment.events.quit.add_listener(lambda **_: print(f"\n{text}\n"))
     environment.process_exit_code = 1 if exceeded else 0
 
 
