@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load load-ui lists coupon-rush analytics-bench limits-cost caching clean
+.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load load-ui lists coupon-rush analytics-bench limits-cost memory caching clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -122,6 +122,9 @@ lists: install ## Measure the pages of lists with 20 thousand and 2 million orde
 
 coupon-rush: install ## Measure how many uses of one coupon two servers take in a minute (ARGS='--orders 3000 --rounds 3')
 	@$(PYTHON_OF_MAKE) -m tests.load.coupon_rush $(ARGS)
+
+memory: install ## Measure a server's memory after 200 000 requests, and with 5000 idle streams (ARGS='--requests 20000 --streams 500')
+	@$(PYTHON_OF_MAKE) -m tests.load.memory $(ARGS)
 
 caching: install ## Measure bytes and CPU of each response that clients keep, for 200 and for 304 (ARGS='--requests 2000 --rounds 3')
 	@$(PYTHON_OF_MAKE) -m tests.load.caching $(ARGS)
