@@ -70,11 +70,12 @@ class Connection:
 
 
 @contextmanager
-def running() -> Iterator[World]:
-    """Yield a service with its neighbours, without rate limits."""
+def running(streams: int) -> Iterator[World]:
+    """Yield a service with its neighbours, without rate limits, that takes so many streams."""
+    settings = {"RATE_LIMITS": "off", "STREAMS_IN_FLIGHT": str(streams + 1)}
     with (
         tempfile.TemporaryDirectory(prefix="memory-") as folder,
-        Stack(Path(folder), settings={"RATE_LIMITS": "off"}, durable=False, progress=Progress()) as stack,
+        Stack(Path(folder), settings=settings, durable=False, progress=Progress()) as stack,
         closing(Sandbox(stack.control_url)) as sandbox,
         closing(World(stack, stack.url, sandbox)) as world,
     ):
@@ -159,7 +160,8 @@ async def streams(world: World, count: int) -> None:
         order = await asyncio.to_thread(ada.place)
         for _ in range(min(STREAMS_OF_A_CALLER, count - len(connections))):
             connection = await Connection(world.url).open()
-            assert await connection.send("GET", f"/orders/{order['id']}/stream", token_of(ada)) == 200
+            status = await connection.send("GET", f"/orders/{order['id']}/stream", token_of(ada))
+            assert status == 200, f"{status} after {len(connections)} streams"
             connections.append(connection)
     print(f"{count:,} streams opened in {time.monotonic() - began:.0f} s", flush=True)
     cpu, began = cpu_seconds(world), time.monotonic()
@@ -186,7 +188,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--streams", type=int, default=5000)
     chosen = parser.parse_args()
-    with running() as world:
+    with running(chosen.streams) as world:
         sizes = asyncio.run(requests(world, chosen.requests))
         ratio = sizes[-1] / sizes[0]
         print(f"After all requests by after the first twentieth: {ratio:.3f} (limit {LIMIT})")
