@@ -29,7 +29,7 @@ WITH_COUPON, CANCELLED = 0.3, 0.05
 """The shares of checkouts with a coupon, and of orders that their customers cancel."""
 
 ATTEMPTS = 5
-"""How often a checkout is sent that is refused, always under its key."""
+"""The maximum number of attempts of a checkout, all under one Idempotency-Key."""
 
 PAID_SECONDS, STREAM_SECONDS = 60, 15
 REFUSED = (429, 503)

@@ -6,6 +6,7 @@ keep-alive connections; the streams are those of customers who wait. Memory is t
 
 import argparse
 import asyncio
+import itertools
 import statistics
 import sys
 import tempfile
@@ -95,40 +96,39 @@ def token_of(person: Person) -> str:
     return str(person.http.headers["Authorization"])
 
 
+async def send_cycle(connection: Connection, token: str) -> None:
+    """Send CYCLE requests of a customer with a filled cart: a checkout and its repetition, then reads, quotes and refusals."""
+    key = str(uuid.uuid4())
+    for _ in range(2):
+        status = await connection.ask("POST", "/orders", token, b"{}", Idempotency_Key=key)
+        assert status == 201, status
+    others = itertools.cycle(
+        [
+            ("GET", "/orders?limit=20", token, b""),
+            ("GET", "/orders?status=pending&limit=5", token, b""),
+            ("POST", "/orders/quote", token, b"{}"),
+            ("GET", f"/orders/{uuid.uuid4()}", token, b""),
+            ("GET", "/orders", "Bearer x", b""),
+            ("POST", "/orders", token, b'{"unknown": 1}'),
+        ]
+    )
+    for request in itertools.islice(others, CYCLE - 2):
+        status = await connection.ask(*request)
+        assert status < 500, status
+
+
 async def requests(world: World, count: int) -> list[float]:
     """Send `count` requests; return the server's megabytes after each of STEPS parts."""
     sent, sizes = 0, []
     began = time.monotonic()
-    mugs = [world.product(stock=10**9) for _ in range(5)]
+    items = [{"product_id": world.product(stock=10**9), "quantity": 1} for _ in range(5)]
 
-    async def one_caller() -> None:
+    async def send_requests() -> None:
         nonlocal sent
-        connection = await Connection(world.url).open()
-        ada = world.customer()
-        token = token_of(ada)
+        connection, customer = await Connection(world.url).open(), world.customer()
         while sent < count:
-            await asyncio.to_thread(
-                world.sandbox.put_cart, ada.id, [{"product_id": mug, "quantity": 1} for mug in mugs]
-            )
-            key = str(uuid.uuid4())
-            placed = await connection.ask("POST", "/orders", token, b"{}", Idempotency_Key=key)
-            again = await connection.ask("POST", "/orders", token, b"{}", Idempotency_Key=key)
-            assert (placed, again) == (201, 201), (placed, again)
-            for number in range(CYCLE - 2):
-                match number % 6:
-                    case 0:
-                        status = await connection.ask("GET", "/orders?limit=20", token)
-                    case 1:
-                        status = await connection.ask("GET", "/orders?status=pending&limit=5", token)
-                    case 2:
-                        status = await connection.ask("POST", "/orders/quote", token, b"{}")
-                    case 3:
-                        status = await connection.ask("GET", f"/orders/{uuid.uuid4()}", token)
-                    case 4:
-                        status = await connection.ask("GET", "/orders", "Bearer x")
-                    case _:
-                        status = await connection.ask("POST", "/orders", token, b'{"unknown": 1}', Idempotency_Key="k")
-                assert status < 500, status
+            await asyncio.to_thread(world.sandbox.put_cart, customer.id, items)
+            await send_cycle(connection, token_of(customer))
             sent += CYCLE
         connection.close()
 
@@ -146,7 +146,7 @@ async def requests(world: World, count: int) -> list[float]:
     async with asyncio.TaskGroup() as group:
         group.create_task(watch())
         for _ in range(CONNECTIONS):
-            group.create_task(one_caller())
+            group.create_task(send_requests())
     return sizes
 
 
