@@ -31,9 +31,10 @@ class ServiceHttpClient:
     ) -> None:
         self.name = name
         self.breaker = CircuitBreaker(name)
-        self._base = base_url
+        self._url = httpx.URL(base_url)
+        self._base_path = self._url.raw_path.rstrip(b"/")
         self._retries = RETRIES.labels(name)
-        self._attributes = {"peer.service": name, "server.address": httpx.URL(base_url).host}
+        self._attributes = {"peer.service": name, "server.address": self._url.host}
         self._token = service_token
         self._seconds = connect_seconds + read_seconds
         self._slots = asyncio.Semaphore(at_once)
@@ -87,7 +88,9 @@ class ServiceHttpClient:
         headers = call_headers(self._token)
         if body is not None:
             headers["content-type"] = "application/json"
-        request = httpx.Request(method, self._base + path, headers=headers, content=body)
+        # A target of its own (httpx, "Request extensions"): httpx would take an eighth of the call's CPU to parse the URL.
+        target = self._base_path + path.encode("ascii")
+        request = httpx.Request(method, self._url, headers=headers, content=body, extensions={"target": target})
         if not (left := deadline.left(self._seconds)):
             raise NotAsked(self.name, "no time left for the call")
         try:

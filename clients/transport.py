@@ -182,9 +182,10 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
 
 
 def _as_bytes(request: httpx.Request) -> bytes:
-    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    target = request.extensions.get("target") or request.url.raw_path
+    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), target)]
     lines += [b"%s: %s" % header for header in request.headers.raw]
     head = b"\r\n".join(lines)
     if not len(lines) - 1 == head.count(b"\r") == head.count(b"\n") or b"\0" in head:
-        raise httpx.LocalProtocolError("a header has a line break")
+        raise httpx.LocalProtocolError("the target or a header has a line break")
     return head + b"\r\n\r\n" + request.content

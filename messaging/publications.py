@@ -47,7 +47,7 @@ def read(rows: Sequence[Claimed], traceparents: Mapping[int, str]) -> tuple[list
     return ready, unusable
 
 
-def _messages(payload: str, traceparent: str | None) -> list[tuple[str, bytes]]:
+def _messages(payload: str | bytes, traceparent: str | None) -> list[tuple[str, bytes]]:
     messages = msgspec.json.decode(payload, type=_Payload).messages
     if traceparent is None:
         return [(message.name, _signed(message.message)) for message in messages]

@@ -1,11 +1,14 @@
-"""The relay: claims rows of the outbox, publishes their messages, and sends the other effects to Celery.
+"""The relay: publishes the messages of the outbox's rows, and sends the other effects to Celery.
 
-One relay runs in each server process; rows are claimed, so that any number of relays share the work. The commit signal starts
-a round, a poll finds the rows of other processes and those to retry. Payment's commands, events of orders and jobs are
-separate queues: an outage that delays one of them delays no other.
+One relay runs in each server process. It takes over the rows of this process's checkouts, which are leased already, and claims
+all others, so that any number of relays share the work: the commit signal starts a claim, a poll finds the rows of other
+processes and those to retry. Payment's commands, events of orders and jobs are separate queues: an outage that delays one of
+them delays no other.
 """
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,11 +29,21 @@ from orders.runtime import commit_signal
 from orders.runtime.loop_health import LoopHealth
 from orders.runtime.tracing import tracer
 from orders.store import database
+from orders.store.order_writer import NewOrder
 
 BATCH_SIZE = 200
 POLL_SECONDS = 1
-GATHER_SECONDS = 0.05
-"""The delay in which commits are collected into one batch, which costs hardly more than one row."""
+GATHER_SECONDS: Mapping[Queue, float] = {Queue.PAYMENT_COMMANDS: 0.05, Queue.ORDER_EVENTS: 0.05, Queue.JOBS: 0.25}
+"""The delay in which rows are collected into one batch, which costs hardly more than one row; nobody waits for a job."""
+
+DELETE_SECONDS = 0.25
+"""The delay in which published rows are collected into one deletion. Rows of a process that ends meanwhile are published again."""
+
+MAX_TAKEN_OVER = 1_000
+"""Rows of a queue that wait in memory. Further ones are claimed when their lease ends, as are those of a terminated process."""
+
+MAX_AGE_SECONDS = outbox.LEASE_SECONDS / 2
+"""The age from which a row that was taken over is left to whichever process claims it when its lease ends."""
 
 PAUSE_SECONDS = 1
 FORGET_SECONDS = outbox.MAX_PAUSE_SECONDS + 5
@@ -55,6 +68,9 @@ class Relay:
         self._broker = current_app.connection_for_write()
         self._broker_thread = ThreadPoolExecutor(1, thread_name_prefix="broker")  # Celery's client is blocking
         self._stopping = False
+        self._taken_over: Mapping[Queue, _TakenOver] = {queue: _TakenOver() for queue in Queue}
+        self._published: list[int] = []
+        self._has_published, self._deleting = asyncio.Event(), asyncio.Lock()
         self._process: Mapping[Queue, Callable[[Sequence[Claimed]], Awaitable[str]]] = {
             Queue.PAYMENT_COMMANDS: self._publish,
             Queue.ORDER_EVENTS: self._publish,
@@ -65,21 +81,69 @@ class Relay:
         """Process the rows of the outbox until `stop`."""
         async with asyncio.TaskGroup() as queues:
             for queue in Queue:
-                queues.create_task(self._run(queue))
+                queues.create_task(self._run_taken_over(queue))
+                queues.create_task(self._run_claimed(queue))
+            queues.create_task(self._run_deletions())
+        await self._try_delete()
 
-    async def _run(self, queue: Queue) -> None:
+    def take_over(self, order: NewOrder) -> None:
+        """Take over the rows of an order that this process has written. Call it in the event loop, after the commit."""
+        for queue, row in outbox.leased(order):
+            self._taken_over[queue].put(row)
+
+    async def _run_taken_over(self, queue: Queue) -> None:
+        rows = self._taken_over[queue]
+        while not self._stopping or rows:
+            await rows.added.wait()
+            await asyncio.sleep(GATHER_SECONDS[queue])
+            if batch := rows.take(BATCH_SIZE):
+                await self._try(queue, self._process_rows(queue, batch))
+
+    async def _run_claimed(self, queue: Queue) -> None:
         committed = commit_signal.subscribe()
         is_last = False
         while not is_last:
             is_last = self._stopping
             committed.clear()
-            if not await self._try_round(queue) and not self._stopping:
+            if not await self._try(queue, self.round(queue)) and not self._stopping:
                 await _wait(committed)
-            await asyncio.sleep(GATHER_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS[queue])
 
-    async def _try_round(self, queue: Queue) -> int:
+    async def _run_deletions(self) -> None:
+        while not self._stopping:
+            await self._has_published.wait()
+            await asyncio.sleep(DELETE_SECONDS)
+            if not await self._try_delete():
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _try_delete(self) -> bool:
         try:
-            return await self.round(queue)
+            await self._delete_published()
+        except DependencyUnavailable as error:
+            log.warning("deletion_postponed", why=error.why)
+        except Exception:  # any error: published twice is better than not at all
+            log.exception("deletion_failed")
+        else:
+            return True
+        return False
+
+    async def _delete_published(self) -> None:
+        """Delete the rows whose messages are published. Raises DependencyUnavailable; they are deleted next time."""
+        async with self._deleting:
+            ids, self._published = self._published, []
+            self._has_published.clear()
+            if not ids:
+                return
+            try:
+                await database.run(outbox.done, ids)
+            except BaseException:
+                self._published += ids
+                self._has_published.set()
+                raise
+
+    async def _try(self, queue: Queue, work: Awaitable[int]) -> int:
+        try:
+            return await work
         except (DependencyUnavailable, BrokerError, RedisError, OSError, TimeoutError) as error:
             why = str(error) or type(error).__name__
             log.warning("relay_postponed", queue=queue, why=why[:200])
@@ -96,10 +160,14 @@ class Relay:
 
         Raises the errors of Redis, the broker or the database when they are unavailable; the rows are claimed again.
         """
+        await self._delete_published()  # the next rows of their lanes are due then
         rows = await database.run(outbox.claim, BATCH_SIZE, queue)
         if not rows:
             await self._idle(queue)
             return 0
+        return await self._process_rows(queue, rows)
+
+    async def _process_rows(self, queue: Queue, rows: Sequence[Claimed]) -> int:
         refusal = await self._process[queue](rows)
         if refusal and queue is not Queue.ORDER_EVENTS:  # orders and payments work without their events
             self.health[queue].failed(refusal)
@@ -126,6 +194,9 @@ class Relay:
         """End `run` after one more round."""
         self._stopping = True
         commit_signal.notify()
+        self._has_published.set()
+        for rows in self._taken_over.values():
+            rows.added.set()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -134,7 +205,7 @@ class Relay:
         await self._redis.aclose()
 
     async def _publish(self, rows: Sequence[Claimed]) -> str:
-        """Publish the messages of `rows`; a row is done once Redis has accepted all. Return the reason if it accepted none."""
+        """Publish the messages of `rows`; a row is deleted once Redis has accepted all. Return the reason if it accepted none."""
         traceparents = await database.run(outbox.traceparents, [row.id for row in rows]) if tracer() else {}
         ready, unusable = publications.read(rows, traceparents)
         if unusable:
@@ -147,7 +218,8 @@ class Relay:
             await database.run(outbox.put_back, ids)
             raise
         if sent := [row_id for row_id in ids if row_id not in refused]:
-            await database.run(outbox.done, sent)
+            self._published += sent
+            self._has_published.set()
             OUTBOX_ROWS.labels("publish").inc(len(sent))
         if refused:
             log.warning("messages_rejected", rows=len(refused), why=next(iter(refused.values())))
@@ -206,6 +278,31 @@ class Relay:
             self._broker.release()  # its host may resolve to another server now
             self._broker = current_app.connection_for_write()
             raise
+
+
+class _TakenOver:
+    """The rows of one queue that were taken over and wait for the next batch."""
+
+    def __init__(self) -> None:
+        self.added = asyncio.Event()
+        self._rows: deque[tuple[float, Claimed]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put(self, row: Claimed) -> None:
+        """Add a row, unless too many are waiting."""
+        if len(self._rows) < MAX_TAKEN_OVER:
+            self._rows.append((time.monotonic(), row))
+            self.added.set()
+
+    def take(self, limit: int) -> list[Claimed]:
+        """Remove and return up to `limit` rows, the oldest first, without those that are too old."""
+        taken = [self._rows.popleft() for _ in range(min(limit, len(self._rows)))]
+        if not self._rows:
+            self.added.clear()
+        since = time.monotonic() - MAX_AGE_SECONDS
+        return [row for added_at, row in taken if added_at > since]
 
 
 async def _give_up(unusable: Mapping[int, str]) -> None:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any, ClassVar
 
 import structlog
+import uvloop
 from celery import shared_task
 from celery.signals import worker_process_shutdown
 
@@ -37,7 +38,7 @@ class _Process:
     @classmethod
     def run(cls, task: str, work: Coroutine[Any, Any, None]) -> None:
         if cls.runner is None:
-            cls.runner = asyncio.Runner()
+            cls.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
             cls.runner.run(cls._open())
         began, outcome = time.perf_counter(), "failed"
         try:

@@ -96,7 +96,7 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
             "watch": _loop(notifier.run(), notifier.health),
         }
         closing.push_async_callback(end_tasks, [loop.task for loop in loops.values()])
-        checkout, authenticator = CheckoutService(clients), JWTAuthenticator(published)
+        checkout, authenticator = CheckoutService(clients, relay.take_over), JWTAuthenticator(published)
         closing.push_async_callback(_finish, checkout, relay, loops["relay"].task)
         readiness = Readiness(loops, lambda: shutdown.has_started)
         if published:

@@ -1,19 +1,25 @@
 """The outbox: rows written in the transaction of a change, claimed by the relay (`messaging.relay`) after its commit.
 
 A row is one effect: messages published, a cart cleared, a hold committed. A claim leases it, and it is deleted when its
-effect is confirmed; until then it is retried, with exponential backoff.
+effect is confirmed; until then it is retried, with exponential backoff. The rows of a new order are leased from the start: the
+process that wrote them relays them without a claim, and what it does not finish is claimed when the lease ends.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 
-from orders.outbox.effects import Effect
+from orders.domain.records import OrderRow
+from orders.outbox.effects import EVENTS, Effect, Kind
 from orders.runtime import commit_signal
 from orders.runtime.metrics import effect_seconds
 from orders.store.models import Order, OutboxMessage
+from orders.store.order_writer import NewOrder
 
 MAX_PAUSE_SECONDS = 15
 """The maximum pause between retries: an effect is executed within half a minute of the other service's recovery (promise P10)."""
@@ -39,6 +45,12 @@ def add(order: Order, request_id: str, effects: Iterable[Effect]) -> None:
     transaction.on_commit(commit_signal.notify)
 
 
+def leased_rows(order: OrderRow, request_id: str, effects: Iterable[Effect], now: datetime) -> list[dict[str, Any]]:
+    """Return the rows of the `effects` of a new order, one for each lane, as if this process had claimed them at `now`."""
+    lease = {"attempts": 1, "available_at": now + timedelta(seconds=LEASE_SECONDS)}
+    return [{**effect.as_row(order.id, request_id), **lease} for effect in effects]
+
+
 _CLAIM = "SELECT * FROM claim_outbox(%s, %s, %s, %s)"  # migration 0008: a plan that uses indexes alone
 
 _PUT_BACK = """
@@ -55,7 +67,21 @@ class Claimed:
     """A row that this process has leased. `payload` is undecoded JSON."""
 
     id: int
-    payload: str
+    payload: str | bytes
+
+
+def leased(order: NewOrder) -> list[tuple[Queue, Claimed]]:
+    """Return the rows of an order that this process has written, with their queues."""
+    return [
+        (_queue_of(row), Claimed(order.outbox_ids[row["lane"]], msgspec.json.encode(row["payload"])))
+        for row in order.outbox
+    ]
+
+
+def _queue_of(row: Mapping[str, Any]) -> Queue:
+    if row["kind"] != Kind.PUBLISH:
+        return Queue.JOBS
+    return Queue.ORDER_EVENTS if row["lane"] == EVENTS else Queue.PAYMENT_COMMANDS
 
 
 def claim(limit: int, queue: Queue) -> list[Claimed]:

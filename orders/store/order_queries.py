@@ -1,11 +1,11 @@
 """Reads of one order or vendor order, restricted by `visible_to`."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import ParamSpec, TypeVar, cast
 
-from django.db import transaction
+from django.db import connection, transaction
 from msgspec.structs import replace
 
 from orders.domain.callers import Caller, Role
@@ -48,6 +48,13 @@ def find_by_ids(order_id: uuid.UUID, earlier_id: uuid.UUID) -> OrderRecord | Non
     """Return the order of one of these ids, the first one placed where both exist; None when neither does."""
     orders = fetch((_order_by_ids(), {"id": order_id, "earlier_id": earlier_id}), ORDERS)
     return min(orders, key=lambda order: order.row.created_at, default=None)
+
+
+def existing(ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of `ids` that are ids of orders."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM orders WHERE id = ANY(%s)", [list(ids)])
+        return {order_id for (order_id,) in cursor.fetchall()}
 
 
 def find_order_of_cart(customer_id: str, cart_version: int) -> uuid.UUID | None:

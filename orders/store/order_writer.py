@@ -6,16 +6,16 @@ skipped without an effect on the others.
 
 Times are the database's: rows have the times of this process's clock, and all of them are shifted by the difference between
 the two clocks. A wrong clock would hide the order from a client that polls with `updated_since`.
+
+The rows of the outbox are leased from the start (`orders.outbox.queue`), and their ids returned: after the commit this process
+hands them to its relay.
 """
 
-import asyncio
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -25,9 +25,9 @@ from msgspec import Struct
 
 from orders.domain.errors import OrderError
 from orders.domain.records import OrderEventRow, OrderItemRow, OrderRecord, OrderRow, VendorOrderRow
-from orders.runtime import commit_signal
 from orders.runtime.tracing import span
 from orders.store import database
+from orders.store.batches import Batches
 from orders.store.models import Order, OrderEvent, OrderItem, OutboxMessage, VendorOrder
 from orders.store.reconnect import is_of_the_connection
 
@@ -47,6 +47,8 @@ class NewOrder:
     order_items: Sequence[OrderItemRow]
     order_events: Sequence[OrderEventRow]
     outbox: Sequence[Mapping[str, Any]]
+    outbox_ids: dict[str, int] = field(default_factory=dict)
+    """The ids of the inserted rows of the outbox by their lanes, which are different."""
 
     @property
     def record(self) -> OrderRecord:
@@ -71,6 +73,9 @@ ROWS: dict[str, type[Struct]] = {
     "order_items": OrderItemRow,
     "order_events": OrderEventRow,
 }
+LEASE = ("attempts", "available_at")
+"""The columns of the outbox that new orders set though the database has a default for them."""
+
 _MODELS: dict[str, type[models.Model]] = {
     model._meta.db_table: model for model in (Order, VendorOrder, OrderItem, OrderEvent, OutboxMessage)
 }
@@ -82,57 +87,30 @@ Outcome = bool | OrderError
 Insert = Callable[[Sequence[NewOrder]], Sequence[Outcome]]
 """A function that inserts a batch in one transaction and returns the outcome of each order."""
 
+OnWritten = Callable[[NewOrder], None]
+"""A function that is called for each order whose transaction has committed, in the event loop. It must not raise."""
+
 
 class OrderWriter:
     """A writer of one process, which collects new orders and writes them in batches. Bound to one event loop."""
 
-    def __init__(self, insert: Insert, max_concurrent: int = MAX_CONCURRENT_WRITES) -> None:
-        self._insert, self._max_concurrent = insert, max_concurrent
-        self._waiting: deque[tuple[NewOrder, asyncio.Future[bool]]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()  # the event loop keeps weak references only
-        self._writing = 0
+    def __init__(self, insert: Insert, on_written: OnWritten, max_concurrent: int = MAX_CONCURRENT_WRITES) -> None:
+        def on_outcome(order: NewOrder, is_new: bool) -> None:
+            if is_new:
+                on_written(order)
+
+        self._batches = Batches(partial(_write_or_each, insert), BATCH_SIZE, max_concurrent, on_outcome)
 
     async def write(self, order: NewOrder) -> bool:
         """Write `order` atomically. Return False for a conflict with another order of its id or its cart version.
 
         Raises the refusal of `insert`, or DependencyUnavailable("database") when it is unknown whether it was written.
         """
-        written = asyncio.get_running_loop().create_future()
-        self._waiting.append((order, written))
-        if self._writing < self._max_concurrent:
-            self._writing += 1
-            task = asyncio.create_task(self._flush(), context=Context())  # a batch belongs to no request and no trace
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
         with span("write order"):
-            is_new: bool = await written
-        return is_new
-
-    async def _flush(self) -> None:
-        try:
-            await self._write_all()
-        finally:  # not in a callback of the task: an order that arrived before it ran would wait for the next order
-            self._writing -= 1
-        commit_signal.notify()
-
-    async def _write_all(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
-            outcomes: Sequence[Outcome | Exception]
-            try:
-                outcomes = await database.run(_write_or_each, self._insert, [order for order, _ in batch])
-            except Exception as error:  # every order of the batch must get an outcome
-                outcomes = [error] * len(batch)
-            for (_, written), outcome in zip(batch, outcomes, strict=True):
-                if written.cancelled():
-                    continue
-                if isinstance(outcome, Exception):
-                    written.set_exception(outcome)
-                else:
-                    written.set_result(outcome)
+            return await self._batches.run(order)
 
 
-def _write_or_each(insert: Insert, batch: Sequence[NewOrder]) -> Sequence[Outcome | Exception]:
+def _write_or_each(insert: Insert, batch: Sequence[NewOrder]) -> Sequence[bool | Exception]:
     """Write the batch; when the database refuses it, write each order alone, so that an invalid one does not fail the others.
 
     An error of the connection is raised: `database.run` repeats the whole batch on another connection.
@@ -145,7 +123,7 @@ def _write_or_each(insert: Insert, batch: Sequence[NewOrder]) -> Sequence[Outcom
         return [_write_alone(insert, order) for order in batch]
 
 
-def _write_alone(insert: Insert, order: NewOrder) -> Outcome | Exception:
+def _write_alone(insert: Insert, order: NewOrder) -> bool | Exception:
     try:
         [outcome] = insert([order])
         return outcome
@@ -181,14 +159,21 @@ def insert(batch: Iterable[NewOrder]) -> dict[uuid.UUID, timedelta]:
     cursor: CursorWrapper
     with connection.cursor() as cursor:
         cursor.execute(_statement(), [msgspec.json.encode(document).decode()])
-        return dict(cursor.fetchall())
+        written = {order_id: (difference, outbox_ids) for order_id, difference, outbox_ids in cursor.fetchall()}
+    for new in in_order:
+        if new.order.id in written:
+            new.outbox_ids.update(written[new.order.id][1])
+    return {order_id: difference for order_id, (difference, _) in written.items()}
 
 
 @cache
 def _statement() -> str:
     inserts = ", ".join(f"new_{table} AS ({_insert(table)})" for table in ("orders", *PARTS))
     clocks = "clock_timestamp() - (rows->>'at')::timestamptz AS difference FROM (SELECT %s::jsonb AS rows) AS given"
-    return f"WITH document AS MATERIALIZED (SELECT rows, {clocks}), {inserts} SELECT id, difference FROM new_orders, document"
+    return f"""
+        WITH document AS MATERIALIZED (SELECT rows, {clocks}), {inserts},
+        outbox_ids AS (SELECT order_id, json_object_agg(lane, id) AS ids FROM new_outbox GROUP BY order_id)
+        SELECT id, difference, ids FROM document, new_orders JOIN outbox_ids ON order_id = new_orders.id"""
 
 
 def _insert(table: str) -> str:
@@ -202,7 +187,10 @@ def _insert(table: str) -> str:
     source = f"document, jsonb_to_recordset(rows->'{table}') AS r({shape})"
     if table == "orders":
         return f"INSERT INTO orders ({names}) SELECT {values} FROM {source} ON CONFLICT DO NOTHING RETURNING id"
-    return f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} JOIN new_orders ON new_orders.id = r.order_id"
+    statement = (
+        f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} JOIN new_orders ON new_orders.id = r.order_id"
+    )
+    return f"{statement} RETURNING order_id, lane, id" if table == "outbox" else statement
 
 
 def _columns(table: str) -> "list[models.Field[Any, Any]]":
@@ -210,4 +198,4 @@ def _columns(table: str) -> "list[models.Field[Any, Any]]":
     columns = _MODELS[table]._meta.concrete_fields
     if row := ROWS.get(table):
         return [column for column in columns if column.column in row.__struct_fields__]
-    return [c for c in columns if not isinstance(c, models.AutoField) and not c.has_db_default()]
+    return [c for c in columns if not isinstance(c, models.AutoField) and (not c.has_db_default() or c.column in LEASE)]

@@ -8,6 +8,7 @@ the bug's. It may only import what needs no Django, for it is loaded before ever
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from tests.planted.planting import Bug, Wrong
@@ -98,7 +99,7 @@ def another_body_under_a_used_key_is_not_noticed(_: Any) -> Any:
 def an_order_that_exists_already_counts_as_written(insert: Any) -> Any:
     def wrong(batch: Any) -> Any:
         orders = list(batch)
-        return insert(orders) | {order.id for order in orders}
+        return dict.fromkeys((order.id for order in orders), timedelta()) | insert(orders)
 
     return wrong
 
@@ -329,11 +330,11 @@ def load_shedding_admits_every_request(_: Any) -> Any:
 
 @bug(
     "P10",
-    "messaging.relay:Relay._try_round",
+    "messaging.relay:Relay._try",
     f"{INTEGRATION}outbox.py::test_while_redis_is_unavailable_orders_are_placed_and_their_effects_follow",
 )
 def the_relay_ends_with_its_first_failure(_: Any) -> Any:
-    return lambda self, queue: self.round(queue)
+    return lambda self, queue, work: work
 
 
 @bug(

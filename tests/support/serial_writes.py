@@ -39,7 +39,7 @@ def order(cart_version: int) -> order_writer.NewOrder:
 
 async def main() -> None:
     order_writer.MAX_CONCURRENT_WRITES = 1
-    one = order_writer.OrderWriter(order_writer.insert_orders)
+    one = order_writer.OrderWriter(order_writer.insert_orders, lambda order: None)
     for cart_version in range(3):
         async with asyncio.timeout(SECONDS):
             assert await one.write(order(cart_version))

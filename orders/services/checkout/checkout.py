@@ -42,8 +42,9 @@ from orders.services.checkout.checkout_request import (
 from orders.services.checkout.new_order import new_order
 from orders.services.checkout.reservations import Reservation, StockReservations
 from orders.store import database
-from orders.store.order_queries import as_placed, confirmed, find_by_ids, find_order_of_cart
-from orders.store.order_writer import NewOrder, OrderWriter, insert_orders
+from orders.store.batches import Batches
+from orders.store.order_queries import as_placed, confirmed, existing, find_by_ids, find_order_of_cart
+from orders.store.order_writer import NewOrder, OnWritten, OrderWriter, insert_orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class PlacedOrder:
 
     order: OrderRecord
     replayed: bool
+
+
+LOOK_UPS = 64
+"""Checkouts whose earlier orders are looked up in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,17 @@ class _InFlight:
 
 
 class CheckoutService:
-    """The checkouts of one process. Repeated requests share one task, which no disconnect can cancel."""
+    """The checkouts of one process. Repeated requests share one task, which no disconnect can cancel.
 
-    def __init__(self, services: ServiceClients) -> None:
+    `on_written` is called for each order whose transaction has committed.
+    """
+
+    def __init__(self, services: ServiceClients, on_written: OnWritten) -> None:
         self._services = services
-        self._writer = OrderWriter(insert_orders)
+        self._writer = OrderWriter(insert_orders, on_written)
         # Batches of one coupon wait for each other anyway: a second one would only occupy a database thread.
-        self._coupon_writer = OrderWriter(insert_with_coupons, max_concurrent=1)
+        self._coupon_writer = OrderWriter(insert_with_coupons, on_written, max_concurrent=1)
+        self._look_ups = Batches(_have_orders, LOOK_UPS, max_concurrent=2)
         self._in_flight: dict[UUID, _InFlight] = {}
         self._reservations = StockReservations(services.products, self._in_flight.__contains__)
         self.limiter = ConcurrencyLimiter(settings.CHECKOUTS_IN_FLIGHT, settings.CHECKOUT_QUEUE_MS / 1000)
@@ -120,7 +129,7 @@ class CheckoutService:
                     raise DependencyUnavailable("database", "the checkout timed out") from None
 
     async def _place(self, request: CheckoutRequest, deadline: Deadline) -> PlacedOrder:
-        if placed := await _find(request):
+        if await self._look_ups.run(request) and (placed := await _find(request)):
             return _replay(placed, request)
         customer, cart = await customer_and_cart(
             customer_id=request.caller.id, services=self._services, deadline=deadline
@@ -187,6 +196,12 @@ class CheckoutService:
         if (row.id, row.stock_revision) == (request.order_id, reservation.revision):
             reservation.keep()  # the order is this one: it was written twice because the first response was lost
         return placed
+
+
+def _have_orders(batch: Sequence[CheckoutRequest]) -> list[bool]:
+    """Return for each request whether an order of its key exists."""
+    ids = existing({order_id for each in batch for order_id in (each.order_id, each.earlier_order_id)})
+    return [each.order_id in ids or each.earlier_order_id in ids for each in batch]
 
 
 async def _find(request: CheckoutRequest) -> OrderRecord | None:

@@ -15,6 +15,7 @@ from orders.domain.pricing import Pricing, Share
 from orders.domain.records import AppliedCoupon, OrderEventRow, OrderItemRow, OrderRow, VendorOrderRow
 from orders.outbox.effects import clear_cart, commit_stock, publish
 from orders.outbox.messages import order_event, payment_command
+from orders.outbox.queue import leased_rows
 from orders.store.order_writer import NewOrder
 
 
@@ -149,4 +150,4 @@ def _effects(order: OrderRow, actor: Actor, now: datetime) -> list[dict[str, Any
     else:
         confirmed = order_event("order.confirmed", order, now)
         effects = [publish(placed, confirmed), clear, commit_stock()]
-    return [effect.as_row(order.id, actor.request_id) for effect in effects]
+    return leased_rows(order, actor.request_id, effects, now)
