@@ -68,7 +68,7 @@ class Relay:
         self._broker = current_app.connection_for_write()
         self._broker_thread = ThreadPoolExecutor(1, thread_name_prefix="broker")  # Celery's client is blocking
         self._stopping = False
-        self._taken_over: Mapping[Queue, _TakenOver] = {queue: _TakenOver() for queue in Queue}
+        self._taken_over: Mapping[Queue, TakenOver] = {queue: TakenOver() for queue in Queue}
         self._published: list[int] = []
         self._has_published, self._deleting = asyncio.Event(), asyncio.Lock()
         self._process: Mapping[Queue, Callable[[Sequence[Claimed]], Awaitable[str]]] = {
@@ -280,7 +280,7 @@ class Relay:
             raise
 
 
-class _TakenOver:
+class TakenOver:
     """The rows of one queue that were taken over and wait for the next batch."""
 
     def __init__(self) -> None:

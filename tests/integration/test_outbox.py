@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
+from tests.support.fleet import Server
 from tests.support.payment import COMMANDS, EVENTS, GROUP, ORDERS, Payment
 from tests.support.processes import frozen, process
 from tests.support.records import (
@@ -31,6 +33,9 @@ from tests.support.world import Person, World, eventually
 
 RECOVERY_SECONDS = 30
 """Promise P10."""
+
+LEASE_SECONDS = 20
+"""The lease of a row that a process has claimed or written."""
 
 CLAIM = "SELECT * FROM claim_outbox(20, true, true, 200)"
 BACKLOG = """
@@ -300,6 +305,31 @@ def test_a_row_that_failed_for_a_short_time_is_kept(world: World) -> None:
     make_effects_due(world, order["id"])
     eventually(lambda: clears(world, order["id"])["in_effect"] == 1, "the cart to be cleared")
     assert dead_letters(world, order["id"]) == []
+
+
+def test_the_effects_of_a_checkout_take_place_long_before_the_lease_of_their_rows_ends(world: World) -> None:
+    order_id = world.shopper().place()["id"]
+    until_done(world, order_id, LEASE_SECONDS / 2)
+    assert clears(world, order_id)["in_effect"] == 1
+
+
+def test_what_a_killed_process_had_taken_over_takes_effect_once_within_half_a_minute(
+    world: World, payment: Payment
+) -> None:
+    doomed = Server("doomed", world.stack, world.stack.environment)
+    try:
+        doomed.start_and_wait()
+        with frozen(world.stack.redis.process), closing(World(world.stack, doomed.url, world.sandbox)) as elsewhere:
+            order = elsewhere.shopper().place()
+            doomed.kill()
+    finally:
+        doomed.stop()
+    leases = "SELECT attempts, available_at - created_at > interval '19 s' AS leased FROM outbox WHERE order_id = %s"
+    assert world.sql(leases, order["id"]) == [{"attempts": 1, "leased": True}] * 3
+    until_done(world, order["id"], RECOVERY_SECONDS)
+    assert payment.types(COMMANDS, order["id"]) == ["payment.requested"]
+    assert payment.types(ORDERS, order["id"]) == ["order.placed"]
+    assert clears(world, order["id"])["in_effect"] == 1
 
 
 # --- faults of Redis itself -------------------------------------------------------------------------------------------
