@@ -21,7 +21,7 @@ def test_the_test_that_must_catch_a_bug_exists(test: str) -> None:
     assert re.search(rf"^(async )?def {name}\(", (CHECKOUT / file).read_text(), re.MULTILINE)
 
 
-def test_every_promise_has_one_to_three_bugs() -> None:
+def test_every_promise_has_one_to_four_bugs() -> None:
     bugs = [bug.promise for bug in BUGS.values()]
     assert set(bugs) == {*(f"P{number}" for number in range(1, 13)), "analytics"}
-    assert max(map(bugs.count, bugs)) <= 3
+    assert max(map(bugs.count, bugs)) <= 4
