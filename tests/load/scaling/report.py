@@ -1,0 +1,113 @@
+"""The figures as tables in Markdown, as `docs/scaling.md` shows them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from tests.load.scaling.processes import SERVERS, Round
+from tests.load.scaling.projection import RATE, needs
+from tests.load.scaling.table_size import Comparison, Database
+from tests.load.scaling.whole_orders import WholeOrder
+
+SAME = 1.1
+"""The limit of a checkout's CPU at several processes by that at one."""
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def processes_report(found: Mapping[int, Round]) -> str:
+    """Return the table of the processes, each beside the smallest number, and a verdict."""
+    first = found[min(found)]
+    rows = []
+    for size, one in sorted(found.items()):
+        postgresql, worker = one.cpu["postgresql"], one.cpu["worker"]
+        others = sum(one.cpu.values()) - one.cpu[SERVERS] - postgresql - worker
+        ratio = own_cpu(one) / own_cpu(first)
+        cpu = [f"{value:.2f}" for value in (one.cpu[SERVERS], worker, postgresql, others)]
+        rows.append(
+            [
+                str(size),
+                f"{one.rate:.0f}",
+                f"{one.p50:.1f}",
+                *cpu,
+                f"{ratio:.2f} ({verdict(ratio, SAME)})",
+                f"{one.busy:.0%}",
+            ]
+        )
+    heads = [
+        "processes",
+        "checkouts/s",
+        "p50 ms",
+        "CPU ms: servers",
+        "worker",
+        "PostgreSQL",
+        "others",
+        "CPU by that at one",
+        "busy",
+    ]
+    return table(heads, rows)
+
+
+def own_cpu(one: Round) -> float:
+    """Return the CPU of the service's own processes and of PostgreSQL."""
+    return one.cpu[SERVERS] + one.cpu["worker"] + one.cpu["postgresql"]
+
+
+def whole_order_report(one: WholeOrder) -> str:
+    """Return the tables of one whole order: its bytes by table, and what RATE of them need."""
+    sizes = [
+        [f"`{name}`", f"{size:,.0f}", f"{indexes:,.0f}"]
+        for name, (size, indexes) in sorted(one.tables.items(), key=lambda item: -sum(item[1]))
+    ]
+    sizes.append(["**all**", *(f"**{sum(pair[place] for pair in one.tables.values()):,.0f}**" for place in (0, 1))])
+    cpu = ", ".join(f"{part} {milliseconds:.2f}" for part, milliseconds in one.cpu.items())
+    return "\n\n".join(
+        [
+            table(["part", "one whole order", f"{RATE:,} a second"], needs(one)),
+            table(["bytes on disk for one order", "table", "indexes"], sizes),
+            f"CPU in ms: {cpu}. WAL: {one.wal_records / 1000:.1f} KB of records and {one.wal_images / 1000:.1f} KB of page images,"
+            f" over {one.orders:,} orders after a checkpoint. The machine was {one.busy:.0%} busy.",
+        ]
+    )
+
+
+def table_size_report(databases: Sequence[Database], found: Sequence[Comparison]) -> str:
+    """Return the table of the calls in both databases, with the limits that are kept and missed."""
+    small, large = databases[0], databases[-1]
+    sizes = table(
+        ["orders", "GB", "of them indexes", "bytes for one order"],
+        (
+            [f"{d.orders:,}", f"{d.bytes / 1e9:.1f}", f"{d.index_bytes / 1e9:.1f}", f"{d.bytes / d.orders:,.0f}"]
+            for d in databases
+        ),
+    )
+    heads = [
+        "call",
+        f"ms at {small.orders:,}",
+        f"at {large.orders:,}",
+        "ratio",
+        "CPU ms",
+        "",
+        "ratio",
+        "buffers",
+        "",
+        "ratio",
+    ]
+    heads += ["WAL bytes", "", "read from outside PostgreSQL", f"limit of time {SAME}"]
+    return sizes + "\n\n" + table(heads, (list(_cells(each)) for each in found))
+
+
+def _cells(each: Comparison) -> Iterator[str]:
+    yield each.call
+    for figure, digits in (("milliseconds", 2), ("cpu", 3), ("buffers", 1)):
+        yield from (f"{side[figure]:.{digits}f}" for side in (each.small, each.large))
+        yield f"{each.ratio(figure):.2f}"
+    yield from (f"{side['wal']:,.0f}" for side in (each.small, each.large))
+    yield f"{each.large['reads']:.1f}"
+    yield verdict(each.ratio("milliseconds"), each.limit) if each.limit else "–"
+
+
+def verdict(ratio: float, limit: float) -> str:
+    return "met" if ratio <= limit else "missed"
