@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--orders", type=int, default=500_000, help="orders in the large database")
     parser.add_argument("--samples", type=int, default=100, help="calls of each kind in a round")
     parser.add_argument("--folder", type=Path, help="keep the filled databases there, and use those that are there")
+    parser.add_argument("--postgresql", action="append", default=[], help="a setting for the tables, NAME=VALUE")
     parser.add_argument("--reports", type=Path, default=CHECKOUT / "reports", help="the folder of the figures")
     parser.add_argument("--chart", type=Path, help="write the chart of docs/scaling.md to this file")
     return parser.parse_args()
@@ -88,7 +89,8 @@ def measure_tables(given: argparse.Namespace, progress: Progress) -> dict[str, A
             if whole_orders.number_of(stack, "SELECT count(*) FROM orders") == 0:
                 whole_orders.run(stack, whole_orders.ORIGINALS, progress)
             environment = stack.environment
-        databases = table_size.fill(folder, [given.small, given.orders], progress)
+        settings = dict(setting.split("=", 1) for setting in given.postgresql)
+        databases = table_size.fill(folder, [given.small, given.orders], settings, progress)
         found = table_size.measure(folder, databases, environment, given.samples, given.rounds, progress)
     progress.print("\n" + table_size_report(databases, found) + "\n")
     return {"databases": [asdict(each) for each in databases], "calls": [asdict(each) for each in found]}

@@ -1,7 +1,7 @@
 """Checkouts at one, two and three server processes, in turns: what each checkout costs, and how many there are in a second.
 
-On a machine whose processors are all busy, more processes place no more orders; the evidence for scaling is that the CPU
-of a checkout stays the same.
+Every process has as many callers, in a closed loop. On a machine whose processors are all busy, more processes place no more
+orders; the evidence for scaling is that the CPU of a checkout stays the same.
 """
 
 import asyncio
@@ -20,7 +20,9 @@ from tests.load.scaling.usage import metered
 from tests.load.scaling.whole_orders import number_of
 from tests.support.fleet import Server
 
-CALLERS = 48
+CALLERS = 32
+"""Callers at each process, so that as many orders share a statement however many processes there are."""
+
 UNPAID: dict[str, Any] = {"behaviour": "ignore"}
 SERVERS = "servers"
 
@@ -90,7 +92,7 @@ def measure_round(stack: Stack, worker: Process, size: int, count: int) -> Round
         }
         with metered(pids | {"worker": worker.pid}) as used:
             with metered({}) as placing:
-                _, durations = asyncio.run(checkouts(urls, by, CALLERS))
+                _, durations = asyncio.run(checkouts(urls, by, CALLERS * len(urls)))
             wait_for(stack, "SELECT count(*) FROM outbox", 0, "rows in the outbox")
         placed = number_of(stack, "SELECT count(*) FROM orders") - before
         if placed != count + max(count // 5, 2 * size):
@@ -102,7 +104,7 @@ def measure_round(stack: Stack, worker: Process, size: int, count: int) -> Round
 
 def place_orders(stack: Stack, urls: list[str], count: int) -> None:
     by = asyncio.run(customers(stack.connection_info, count, UNPAID))
-    asyncio.run(checkouts(urls, by, CALLERS))
+    asyncio.run(checkouts(urls, by, CALLERS * len(urls)))
 
 
 def median(rounds: list[Round]) -> Round:

@@ -1,6 +1,6 @@
 """The figures as tables in Markdown, as `docs/scaling.md` shows them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tests.load.scaling.processes import SERVERS, Round
 from tests.load.scaling.projection import RATE, needs
@@ -83,30 +83,29 @@ def table_size_report(databases: Sequence[Database], found: Sequence[Comparison]
             for d in databases
         ),
     )
-    heads = [
-        "call",
-        f"ms at {small.orders:,}",
-        f"at {large.orders:,}",
-        "ratio",
-        "CPU ms",
-        "",
-        "ratio",
-        "buffers",
-        "",
-        "ratio",
-    ]
-    heads += ["WAL bytes", "", "read from outside PostgreSQL", f"limit of time {SAME}"]
-    return sizes + "\n\n" + table(heads, (list(_cells(each)) for each in found))
+    pair = [f"{small.orders:,}", f"{large.orders:,}"]
+    heads = [*(f"ms at {size}" for size in pair), "ratio", *(f"CPU ms at {size}" for size in pair), "ratio"]
+    times = table(["call", *heads], map(_times, found))
+    heads = [*(f"buffers at {size}" for size in pair), "ratio", "read from outside PostgreSQL's memory"]
+    heads += [f"KB of WAL (page images) at {size}" for size in pair]
+    return "\n\n".join([sizes, times, table(["call", *heads], map(_volumes, found))])
 
 
-def _cells(each: Comparison) -> Iterator[str]:
-    yield each.call
-    for figure, digits in (("milliseconds", 2), ("cpu", 3), ("buffers", 1)):
-        yield from (f"{side[figure]:.{digits}f}" for side in (each.small, each.large))
-        yield f"{each.ratio(figure):.2f}"
-    yield from (f"{side['wal']:,.0f}" for side in (each.small, each.large))
-    yield f"{each.large['reads']:.1f}"
-    yield verdict(each.ratio("milliseconds"), each.limit) if each.limit else "–"
+def _times(each: Comparison) -> list[str]:
+    cells = [each.call]
+    for figure, digits in (("milliseconds", 2), ("cpu", 3)):
+        ratio = each.ratio(figure)
+        limit = f" ({verdict(ratio, each.limit)}: limit {each.limit})" if each.limit else ""
+        cells += [f"{each.small[figure]:.{digits}f}", f"{each.large[figure]:.{digits}f}", f"{ratio:.2f}{limit}"]
+    return cells
+
+
+def _volumes(each: Comparison) -> list[str]:
+    """Return what a call accesses and writes; the images are of pages that changed first after a checkpoint."""
+    sides = each.small, each.large
+    buffers = [f"{side['buffers']:.0f}" for side in sides]
+    wal = [f"{side['wal'] / 1000:.1f} ({side['page_images']:.1f})" for side in sides]
+    return [each.call, *buffers, f"{each.ratio('buffers'):.2f}", f"{each.large['reads']:.1f}", *wal]
 
 
 def verdict(ratio: float, limit: float) -> str:

@@ -29,8 +29,8 @@ LIMITED = ("page of history", "claim of the outbox", "payment event")
 FILLING = "filling"
 """The name of a database until it is filled."""
 
-MEASURED = {"wal_level": "replica", "max_wal_senders": "10"}
-"""What is set again after the filling."""
+MEASURED = {name: value for name, value in SERVER.items() if name not in ("wal_level", "max_wal_senders")}
+"""The configuration for the measurements: as of a machine with 8 GB, with replication."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,11 @@ class Database:
     index_bytes: int
 
 
-def fill(folder: Path, sizes: Sequence[int], progress: Progress) -> list[Database]:
-    """Create and fill the databases that are not there yet, on the server of a stopped stack; return all of them."""
+def fill(folder: Path, sizes: Sequence[int], settings: Mapping[str, str], progress: Progress) -> list[Database]:
+    """Create and fill the databases that are not there yet, on the server of a stopped stack; return all of them.
+
+    From its next start on the server has the `settings`, besides those of a machine with 8 GB.
+    """
     with Postgres(folder / "postgres") as server:
         configure(server, SERVER)
     with Postgres(folder / "postgres") as server:
@@ -72,7 +75,7 @@ def fill(folder: Path, sizes: Sequence[int], progress: Progress) -> list[Databas
                 copies.fill(url_of(server, FILLING), orders, progress)
                 administrate(server, f"ALTER DATABASE {FILLING} RENAME TO {name_of(orders)}")
                 progress.print(f"  {orders:,} orders filled in {time.monotonic() - began:,.0f} s")
-        configure(server, MEASURED)
+        configure(server, MEASURED | dict(settings))
         return [describe(server, orders) for orders in sizes]
 
 
@@ -126,7 +129,8 @@ def administrate(server: Postgres, statement: str) -> None:
 
 
 def configure(server: Postgres, values: Mapping[str, str]) -> None:
-    """Configure the server from its next start on."""
+    """Configure the server from its next start on; nothing else remains configured."""
+    administrate(server, "ALTER SYSTEM RESET ALL")
     for name, value in values.items():
         administrate(server, f"ALTER SYSTEM SET {name} = '{value}'")
 
