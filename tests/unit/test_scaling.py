@@ -59,7 +59,7 @@ def test_a_stream_is_as_long_as_redis_keeps_it_at_that_rate() -> None:
 
 def test_the_connections_are_those_of_all_processes() -> None:
     found = {need.part: need.all for need in needs(ONE, rate=500)}
-    assert found["connections to PostgreSQL"] == str(10 * 4 + 2)
+    assert found["connections to PostgreSQL"] == str(10 * 4 + 2 * 2)
 
 
 def test_processes_whose_checkouts_cost_more_than_at_one_are_said_to_miss_the_limit() -> None:

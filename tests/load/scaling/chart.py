@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape
 from tests.load.scaling.projection import RATE
 from tests.load.scaling.report import SAME
 
-WIDTH, HEIGHT = 960, 330
-PANEL, GAP, LEFT = 300, 20, 10
+WIDTH, HEIGHT = 960, 312
+PANEL, GAP, LEFT = 296, 20, 20
 LABELS = 118
 """The width of the names beside the bars."""
 
@@ -119,7 +119,8 @@ def _panel(panel: Panel, left: int) -> Iterator[str]:
         for kind, value in bar.parts:
             yield f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="{value * scale:.1f}" height="{BAR}"/>'
             x += value * scale
-        yield f'<text x="{x + 6:.1f}" y="{y + 14}">{escape(bar.text)}</text>'
+        behind = max(x, start + (panel.limit or 0) * scale) + 6
+        yield f'<text x="{behind:.1f}" y="{y + 14}">{escape(bar.text)}</text>'
     bottom = TOP + len(panel.bars) * ROW
     x = float(left)
     for kind, name in panel.legend:

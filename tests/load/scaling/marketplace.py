@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -80,7 +81,7 @@ async def customers(info: ConnectionInfo, count: int, payment: dict[str, Any]) -
             article = {"vendor_id": vendor_id, "name": "Mug in blue", "sku": product_id.upper()}
             terms = {"unit_price_minor": 1999, "currency": "EUR", "stock": STOCK}
             await control.put(f"/products/{product_id}", json={**article, **terms})
-        await concurrently(lambda n=n, name=name: put(n, name) for n, name in enumerate(names))  # type: ignore[misc]
+        await concurrently(partial(put, number, name) for number, name in enumerate(names))
     return [Customer(name, info.token("customer", name)) for name in names]
 
 
@@ -120,7 +121,7 @@ async def fulfil(info: ConnectionInfo, vendor_orders: Sequence[tuple[str, str]],
                     if answer.status != 200:
                         raise StackError(f"{answer.status}: {await answer.text()}")
 
-        await concurrently((lambda v=v: act(*v) for v in vendor_orders), callers)  # type: ignore[misc]
+        await concurrently((partial(act, *vendor_order) for vendor_order in vendor_orders), callers)
 
 
 async def calls(info: ConnectionInfo) -> dict[str, int]:

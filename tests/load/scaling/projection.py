@@ -15,8 +15,8 @@ UTILISATION = 0.6
 STREAM_LENGTH = 100_000
 """Entries that Redis keeps of each stream (messaging/relay.py)."""
 
-DATABASE_THREADS = 4
-"""Connections of one server process to PostgreSQL, by default."""
+SERVER_CONNECTIONS, WORKER_CONNECTIONS = 4, 2
+"""Connections of one process to PostgreSQL: DATABASE_THREADS, and those that a worker's single task uses."""
 
 SECONDS_A_DAY = 86_400
 
@@ -49,8 +49,10 @@ def needs(one: WholeOrder, rate: int = RATE) -> Iterator[Need]:
         each = size / entries if entries else 0
         memory = f"{STREAM_LENGTH:,} entries: {each * STREAM_LENGTH / 1e6:.0f} MB, the last {kept:.0f} s"
         yield Need(f"stream `{name}`", f"{entries:.1f} entries of {each:.0f} bytes", memory)
-    connections = servers * DATABASE_THREADS + workers
-    yield Need("connections to PostgreSQL", f"{DATABASE_THREADS} a server, 1 a worker", f"{connections}")
+    connections = servers * SERVER_CONNECTIONS + workers * WORKER_CONNECTIONS
+    yield Need(
+        "connections to PostgreSQL", f"{SERVER_CONNECTIONS} a server, {WORKER_CONNECTIONS} a worker", f"{connections}"
+    )
     for call, many in sorted(one.calls.items()):
         if many:
             yield Need(f"calls, {call}", f"{many:.1f}", f"{many * rate:,.0f} a second")

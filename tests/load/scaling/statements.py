@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def insert(order: NewOrder) -> None:
 def claims(orders: int) -> list[Call]:
     """Return claims of ROWS_OF_A_CLAIM due rows in each queue; each of the new orders has one row in each."""
     times = max(orders // ROWS_OF_A_CLAIM, 1)
-    return [lambda q=name: claim(q, min(ROWS_OF_A_CLAIM, orders)) for name in queue.Queue for _ in range(times)]  # type: ignore[misc]
+    return [partial(claim, name, min(ROWS_OF_A_CLAIM, orders)) for name in queue.Queue for _ in range(times)]
 
 
 def claim(name: queue.Queue, rows: int) -> None:
@@ -173,13 +174,13 @@ def run_round(samples: Sequence[tuple[str, uuid.UUID]]) -> dict[str, Cost]:
     owners = [(Caller(customer_id, "customer", None, 0), order_id) for customer_id, order_id in samples]
     new = [placed(customer_id, number) for number, (customer_id, _) in enumerate(samples)]
     found = {
-        "page of history": measured([lambda o=owner: list_orders(o, PAGE) for owner, _ in owners]),  # type: ignore[misc]
-        "order by id": measured([lambda o=owner, i=order_id: read_order(o, i) for owner, order_id in owners]),  # type: ignore[misc]
-        "checkout": measured([lambda o=order: insert(o) for order in new]),  # type: ignore[misc]
+        "page of history": measured([partial(list_orders, owner, PAGE) for owner, _ in owners]),
+        "order by id": measured([partial(read_order, owner, order_id) for owner, order_id in owners]),
+        "checkout": measured([partial(insert, order) for order in new]),
     }
     found["claim of the outbox"] = measured(claims(len(new)))
     events = [captured(order) for order in new]
-    found["payment event"] = measured([lambda e=event: record(event=e, request_id=e.event_id) for event in events])  # type: ignore[misc]
+    found["payment event"] = measured([partial(record, event=event, request_id=event.event_id) for event in events])
     verify(new)
     return found
 

@@ -15,7 +15,7 @@ from compose.errors import StackError
 from compose.progress import Progress
 from compose.stack import Stack
 from tests.load.scaling.marketplace import LINES, VENDORS, calls, checkouts, count_of, customers, fulfil, wait_for
-from tests.load.scaling.usage import Counters, connections_of, counters, lsn_of, metered, pids_of, wal_between
+from tests.load.scaling.usage import connections_of, counters, lsn_of, metered, pids_of, wal_between
 
 CALLERS = 16
 WARM_UP = 40
@@ -85,14 +85,11 @@ def measure(stack: Stack, count: int, settle: float, progress: Progress) -> Whol
         wal_records=records / count,
         wal_images=images / count,
         tables={
-            name: grown(before, after, name, count)
-            for name in after.tables
-            if after.tables[name] != before.tables[name]
+            name: difference(size, before.tables.get(name), count)
+            for name, size in after.tables.items()
+            if size != before.tables.get(name)
         },
-        streams={
-            name: tuple((now - then) / count for now, then in zip(size, before.streams.get(name, (0, 0)), strict=True))  # type: ignore[misc]
-            for name, size in after.streams.items()
-        },
+        streams={name: difference(size, before.streams.get(name), count) for name, size in after.streams.items()},
         redis_in=(after.redis_in - before.redis_in) / count,
         redis_out=(after.redis_out - before.redis_out) / count,
         calls={name: (many - calls_before.get(name, 0)) / count for name, many in calls_after.items()},
@@ -100,10 +97,10 @@ def measure(stack: Stack, count: int, settle: float, progress: Progress) -> Whol
     )
 
 
-def grown(before: Counters, after: Counters, table: str, count: int) -> tuple[float, float]:
-    """Return by how much a table and its indexes have grown for each order."""
-    was, now = before.tables.get(table, (0, 0)), after.tables[table]
-    return (now[0] - was[0]) / count, (now[1] - was[1]) / count
+def difference(now: tuple[int, int], then: tuple[int, int] | None, count: int) -> tuple[float, float]:
+    """Return by how much two counters have grown for each order."""
+    first, second = then or (0, 0)
+    return (now[0] - first) / count, (now[1] - second) / count
 
 
 def run(stack: Stack, count: int, progress: Progress) -> None:
