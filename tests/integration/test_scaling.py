@@ -25,9 +25,9 @@ def run(reports: Path, *more: str) -> dict[str, Any]:
 
 @pytest.mark.serial
 def test_a_run_measures_servers_and_a_whole_order(tmp_path: Path) -> None:
-    found = run(tmp_path, "--only", "processes", "--only", "orders", "--processes", "1,2")
-    assert list(found["processes"]) == ["1", "2"]
-    assert all(one["rate"] > 1 for one in found["processes"].values())
+    found = run(tmp_path, "--only", "processes", "--only", "orders", "--processes", "2")
+    assert list(found["processes"]) == ["2"]
+    assert found["processes"]["2"]["rate"] > 1
     one = found["orders"]
     assert one["calls"] == dict.fromkeys(
         ("user: get", "cart: get", "cart: clear", "product: ReserveStock", "product: CommitStock"), 1.0

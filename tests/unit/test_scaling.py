@@ -32,7 +32,7 @@ DATABASES = [Database("small", 50_000, 4 * 10**8, 10**8), Database("large", 500_
 
 
 def one_round(rate: float, cpu: float) -> Round:
-    return Round(rate, 1000 / rate, {"servers": cpu, "worker": 0.5, "postgresql": 1.0, "redis": 0.1}, 0.95)
+    return Round(rate, 1000 / rate, {"servers": cpu, "worker": 0.5, "postgresql": 1.0, "redis": 0.1}, 0.95, 4.5)
 
 
 @pytest.mark.parametrize(("milliseconds", "count"), [(0.1, 1), (0.6, 1), (0.61, 2), (12.0, 20)])

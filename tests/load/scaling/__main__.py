@@ -87,7 +87,7 @@ def measure_tables(given: argparse.Namespace, progress: Progress) -> dict[str, A
             raise StackError(f"{folder} needs {sum(missing) * BYTES_AN_ORDER / 2**30:,.0f} GiB of free space.")
         with Stack(folder, settings=SETTINGS, progress=progress) as stack:
             if whole_orders.number_of(stack, "SELECT count(*) FROM orders") == 0:
-                whole_orders.run(stack, whole_orders.ORIGINALS, progress)
+                whole_orders.run(stack, min(whole_orders.ORIGINALS, given.whole_orders), progress)
             environment = stack.environment
         settings = dict(setting.split("=", 1) for setting in given.postgresql)
         databases = table_size.fill(folder, [given.small, given.orders], settings, progress)

@@ -16,7 +16,7 @@ from compose.processes import Process
 from compose.progress import Progress
 from compose.stack import CHECKOUT, Stack
 from tests.load.scaling.marketplace import checkouts, customers, wait_for
-from tests.load.scaling.usage import metered
+from tests.load.scaling.usage import metered, transactions_of
 from tests.load.scaling.whole_orders import number_of
 from tests.support.fleet import Server
 
@@ -29,12 +29,16 @@ SERVERS = "servers"
 
 @dataclass(frozen=True)
 class Round:
-    """One round: checkouts a second, their median in milliseconds, CPU of each in milliseconds by part, and the busy share."""
+    """One round: checkouts a second, their median in milliseconds, CPU of each in milliseconds by part, and the busy share.
+
+    `transactions` are those of one checkout with its effects: the fewer, the more orders have shared a statement.
+    """
 
     rate: float
     p50: float
     cpu: dict[str, float]
     busy: float
+    transactions: float
 
 
 def measure(stack: Stack, sizes: list[int], count: int, rounds: int, progress: Progress) -> dict[int, Round]:
@@ -90,6 +94,7 @@ def measure_round(stack: Stack, worker: Process, size: int, count: int) -> Round
             process.name.lower(): process.pid
             for process in (stack.postgres.process, stack.redis.process, *stack._processes)
         }
+        transactions = transactions_of(stack)
         with metered(pids | {"worker": worker.pid}) as used:
             with metered({}) as placing:
                 _, durations = asyncio.run(checkouts(urls, by, CALLERS * len(urls)))
@@ -99,7 +104,13 @@ def measure_round(stack: Stack, worker: Process, size: int, count: int) -> Round
             raise StackError(f"{placed} orders were placed, not {count}.")
     cpu = {part: 1000 * seconds / count for part, seconds in used.cpu.items()}
     of_servers = sum(cpu.pop(f"server-{place}") for place in range(size))
-    return Round(count / placing.seconds, statistics.median(durations), {SERVERS: of_servers, **cpu}, placing.busy)
+    return Round(
+        rate=count / placing.seconds,
+        p50=statistics.median(durations),
+        cpu={SERVERS: of_servers, **cpu},
+        busy=placing.busy,
+        transactions=(transactions_of(stack) - transactions) / count,  # complete, for the servers have ended
+    )
 
 
 def place_orders(stack: Stack, urls: list[str], count: int) -> None:
@@ -114,4 +125,5 @@ def median(rounds: list[Round]) -> Round:
         p50=statistics.median(each.p50 for each in rounds),
         cpu={part: statistics.median(each.cpu[part] for each in rounds) for part in rounds[0].cpu},
         busy=statistics.median(each.busy for each in rounds),
+        transactions=statistics.median(each.transactions for each in rounds),
     )

@@ -20,34 +20,25 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def processes_report(found: Mapping[int, Round]) -> str:
     """Return the table of the processes, each beside the smallest number, and a verdict."""
     first = found[min(found)]
-    rows = []
-    for size, one in sorted(found.items()):
-        postgresql, worker = one.cpu["postgresql"], one.cpu["worker"]
-        others = sum(one.cpu.values()) - one.cpu[SERVERS] - postgresql - worker
-        ratio = own_cpu(one) / own_cpu(first)
-        cpu = [f"{value:.2f}" for value in (one.cpu[SERVERS], worker, postgresql, others)]
-        rows.append(
-            [
-                str(size),
-                f"{one.rate:.0f}",
-                f"{one.p50:.1f}",
-                *cpu,
-                f"{ratio:.2f} ({verdict(ratio, SAME)})",
-                f"{one.busy:.0%}",
-            ]
-        )
-    heads = [
-        "processes",
-        "checkouts/s",
-        "p50 ms",
-        "CPU ms: servers",
-        "worker",
-        "PostgreSQL",
-        "others",
-        "CPU by that at one",
-        "busy",
+    heads = ["processes", "checkouts/s", "p50 ms", "CPU ms: servers", "worker", "PostgreSQL", "others"]
+    heads += [f"CPU by that at {min(found)} (limit {SAME})", "transactions", "machine busy"]
+    return table(heads, (_cells(size, one, own_cpu(one) / own_cpu(first)) for size, one in sorted(found.items())))
+
+
+def _cells(size: int, one: Round, ratio: float) -> list[str]:
+    postgresql, worker = one.cpu["postgresql"], one.cpu["worker"]
+    others = sum(one.cpu.values()) - own_cpu(one)
+    cpu = [f"{value:.2f}" for value in (one.cpu[SERVERS], worker, postgresql, others)]
+    compared = f"{ratio:.2f} ({verdict(ratio, SAME)})"
+    return [
+        str(size),
+        f"{one.rate:.0f}",
+        f"{one.p50:.1f}",
+        *cpu,
+        compared,
+        f"{one.transactions:.1f}",
+        f"{one.busy:.0%}",
     ]
-    return table(heads, rows)
 
 
 def own_cpu(one: Round) -> float:

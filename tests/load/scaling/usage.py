@@ -106,6 +106,12 @@ def counters(stack: Stack) -> Counters:
     return Counters(lsn, transactions, sum(rows), tables, streams, *traffic)
 
 
+def transactions_of(stack: Stack) -> int:
+    with psycopg.connect(stack.postgres.url, autocommit=True) as session:
+        [(transactions, *_)] = session.execute(TOTALS).fetchall()
+    return int(transactions)
+
+
 def lsn_of(stack: Stack) -> str:
     with psycopg.connect(stack.postgres.url, autocommit=True) as session:
         [(lsn,)] = session.execute("SELECT pg_current_wal_flush_lsn()").fetchall()

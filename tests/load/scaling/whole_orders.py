@@ -60,7 +60,7 @@ class WholeOrder:
 def measure(stack: Stack, count: int, settle: float, progress: Progress) -> WholeOrder:
     """Place, pay and fulfil `count` orders, after some that warm up. Raises StackError if one of them is not as it must be."""
     with progress.step("Warm-up"):
-        run(stack, WARM_UP, progress)
+        run(stack, warm_up := min(WARM_UP, count), progress)
         vacuum(stack)
         time.sleep(settle)
     before, calls_before = counters(stack), asyncio.run(calls(stack.connection_info))
@@ -74,7 +74,7 @@ def measure(stack: Stack, count: int, settle: float, progress: Progress) -> Whol
         vacuum(stack)
         time.sleep(settle)
     after, calls_after = counters(stack), asyncio.run(calls(stack.connection_info))
-    check(stack, count + WARM_UP)
+    check(stack, count + warm_up)
     records, images = wal_between(stack.postgres, start, end)
     return WholeOrder(
         orders=count,
