@@ -1,5 +1,6 @@
 """The arithmetic and the tables of `make scaling`."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -97,6 +98,12 @@ def test_the_tables_of_a_whole_order_are_the_largest_first_and_summed_up() -> No
     lines = whole_order_report(ONE).splitlines()
     place = lines.index("| `order_events` | 3,000 | 1,000 |")
     assert lines[place + 1 : place + 3] == ["| `orders` | 800 | 1,200 |", "| **all** | **3,800** | **2,200** |"]
+
+
+def test_the_tables_of_analytics_are_one_row() -> None:
+    tables = {"analytics_sales": (30.0, 10.0), "orders": (800.0, 1_200.0), "analytics_funnel": (5.0, 2.0)}
+    lines = whole_order_report(replace(ONE, tables=tables)).splitlines()
+    assert "| `analytics_*` | 35 | 12 |" in lines
 
 
 def test_records_and_page_images_are_read_from_the_statistics_of_the_wal() -> None:

@@ -50,7 +50,7 @@ def whole_order_report(one: WholeOrder) -> str:
     """Return the tables of one whole order: its bytes by table, and what RATE of them need."""
     sizes = [
         [f"`{name}`", f"{size:,.0f}", f"{indexes:,.0f}"]
-        for name, (size, indexes) in sorted(one.tables.items(), key=lambda item: -sum(item[1]))
+        for name, (size, indexes) in sorted(_grouped(one.tables).items(), key=lambda item: -sum(item[1]))
     ]
     sizes.append(["**all**", *(f"**{sum(pair[place] for pair in one.tables.values()):,.0f}**" for place in (0, 1))])
     cpu = ", ".join(f"{part} {milliseconds:.2f}" for part, milliseconds in one.cpu.items())
@@ -62,6 +62,16 @@ def whole_order_report(one: WholeOrder) -> str:
             f" over {one.orders:,} orders after a checkpoint. The machine was {one.busy:.0%} busy.",
         ]
     )
+
+
+def _grouped(tables: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Return the tables with those of analytics as one."""
+    grouped: dict[str, tuple[float, float]] = {}
+    for name, (size, indexes) in tables.items():
+        group = "analytics_*" if name.startswith("analytics_") else name
+        others = grouped.get(group, (0, 0))
+        grouped[group] = (others[0] + size, others[1] + indexes)
+    return grouped
 
 
 def table_size_report(databases: Sequence[Database], found: Sequence[Comparison]) -> str:
