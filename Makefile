@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load load-ui lists coupon-rush analytics-bench limits-cost memory caching clean
+.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load load-ui lists coupon-rush analytics-bench limits-cost memory caching scaling clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -128,6 +128,9 @@ memory: install ## Measure a server's memory after 200 000 requests, and with 50
 
 caching: install ## Measure bytes and CPU of each response that clients keep, for 200 and for 304 (ARGS='--requests 2000 --rounds 3')
 	@$(PYTHON_OF_MAKE) -m tests.load.caching $(ARGS)
+
+scaling: install ## Measure 1 to 3 server processes, a whole order, and large tables (docs/scaling.md; ARGS='--orders 5000000', '--only orders')
+	@$(PYTHON_OF_MAKE) -m tests.load.scaling $(ARGS)
 
 limits-cost: install ## Measure what the rate limits cost a checkout at 32 at once (ARGS='--orders 1500 --rounds 8')
 	@$(PYTHON_OF_MAKE) -m tests.load.rate_limit_cost $(ARGS)
