@@ -21,9 +21,9 @@ from tests.load.bench.cpu import OTHER_CORES, Cpu
 from tests.load.bench.errors import BenchError
 from tests.load.bench.floors import Floor, Floors, record_steps
 from tests.load.bench.load import send_at_once, send_at_rate
-from tests.load.bench.rate_limits import QUOTA, Pair, measure_pair
+from tests.load.bench.rate_limits import Pair, Servers, measure_pair, times_away, two_servers
 from tests.load.bench.results import TITLES, RateLimitCost, Results, Sample, results, text
-from tests.load.bench.service import Server, Service, running
+from tests.load.bench.service import Service, running
 from tests.load.bench.steps import Measured, Steps
 
 BARE_APPLICATION = "tests.load.bench.bare_application:application"
@@ -65,9 +65,9 @@ def measure(service: Service, count: int, rounds: int, progress: Progress) -> Re
             for name, sample in measure_round(steps, floors, count, progress, f"Round {number + 1}"):
                 samples[name].append(sample)
             idle.append(steps.idle())
-    with service.another_server("limited", RATE_LIMITS=QUOTA) as limited:
-        pairs = list(measure_rate_limits(service, steps, limited, count, PAIRS * rounds, progress))
-        cost = RateLimitCost.of(pairs, limited.log.read_text().count("rate_limit_store_away"))
+    with two_servers(service) as servers:
+        pairs = list(measure_rate_limits(service, steps, servers, count, PAIRS * rounds, progress))
+        cost = RateLimitCost.of(pairs, times_away(servers))
     return results(describe(count, rounds), samples, cost, idle)
 
 
@@ -94,12 +94,12 @@ def measure_round(
 
 
 def measure_rate_limits(
-    service: Service, steps: Steps, limited: Server, count: int, pairs: int, progress: Progress
+    service: Service, steps: Steps, servers: Servers, count: int, pairs: int, progress: Progress
 ) -> Iterator[Pair]:
-    """Yield so many pairs, after one that warms the server up."""
+    """Yield so many pairs, after one that warms the servers up."""
     for number in range(pairs + 1):
         with progress.step("Rate limits") as step:
-            pair = measure_pair(service, steps, limited, count, off_first=bool(number % 2))
+            pair = measure_pair(service, steps, servers, count, off_first=bool(number % 2))
             step.note = f"{pair.more_cpu:+.1f} % of CPU, p50 {pair.later:+.1f} ms" if number else "warmed up"
         if number:
             yield pair

@@ -4,6 +4,8 @@ The two servers take turns, for machines slow down and speed up; a figure is tha
 """
 
 import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from tests.load.bench.load import send_at_once
@@ -11,6 +13,9 @@ from tests.load.bench.service import Server, Service
 from tests.load.bench.steps import Steps
 
 QUOTA = "checkout=1000000/1"
+
+Servers = dict[str, Server]
+"""The two servers, `off` and `on`."""
 
 
 class Side(NamedTuple):
@@ -37,13 +42,23 @@ class Pair(NamedTuple):
         return self.on.p50 - self.off.p50
 
 
-def measure_pair(service: Service, steps: Steps, limited: Server, count: int, *, off_first: bool) -> Pair:
+@contextmanager
+def two_servers(service: Service) -> Iterator[Servers]:
+    """Run a new server without limits and one with them; they have served the same."""
+    with service.another_server("unlimited") as off, service.another_server("limited", RATE_LIMITS=QUOTA) as on:
+        yield {"off": off, "on": on}
+
+
+def measure_pair(service: Service, steps: Steps, servers: Servers, count: int, *, off_first: bool) -> Pair:
     """Place `count` orders at each of the servers."""
-    servers = {"off": service.server, "on": limited}
-    sides = {
-        name: _measure(service, steps, servers[name], count) for name in (servers if off_first else [*servers][::-1])
-    }
-    return Pair(sides["off"], sides["on"])
+    order = servers if off_first else reversed(servers)
+    sides = {name: _measure(service, steps, servers[name], count) for name in order}
+    return Pair(**sides)
+
+
+def times_away(servers: Servers) -> int:
+    """Return how often Redis did not answer in time; meanwhile the limits cost nothing."""
+    return servers["on"].log.read_text().count("rate_limit_store_away")
 
 
 def _measure(service: Service, steps: Steps, server: Server, count: int) -> Side:
