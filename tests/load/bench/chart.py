@@ -28,7 +28,7 @@ p { margin: 4px 0; } .dim { color: var(--dim); }
 .legend { display: flex; flex-wrap: wrap; gap: 20px; margin: 20px 0 0; padding: 0; list-style: none; color: var(--dim); }
 .legend i { display: inline-block; width: 12px; height: 12px; margin-right: 6px; border-radius: 3px; }
 .legend .floor i { width: 2px; height: 16px; border-radius: 0; background: var(--ink); vertical-align: -2px; }
-svg { display: block; width: 100%; height: auto; font: 14px system-ui, sans-serif; fill: var(--ink); }
+svg { display: block; width: 100%; min-width: 640px; height: auto; font: 14px system-ui, sans-serif; fill: var(--ink); }
 svg .dim { fill: var(--dim); font-size: 12px; } svg .grid { stroke: var(--line); } svg .mark { fill: var(--ink); }
 .server { fill: var(--server); background: var(--server); } .worker { fill: var(--worker); background: var(--worker); }
 .postgres { fill: var(--postgres); background: var(--postgres); }
@@ -80,7 +80,8 @@ def _panel(title: str, figures: Sequence[Figure]) -> str:
         for x in [LABELS + number * step * scale]
     )
     bars = "".join(part for place, figure in enumerate(figures) for part in _bar(figure, TOP + PITCH * place, scale))
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">{ticks}{bars}</svg>'
+    box = f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}"'
+    return f'<div class="scroll"><svg {box}>{ticks}{bars}</svg></div>'
 
 
 def _bar(figure: Figure, top: float, scale: float) -> Iterator[str]:

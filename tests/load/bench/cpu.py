@@ -69,10 +69,9 @@ def stay_off_the_servers_core() -> None:
 
 
 def move_to_the_servers_core(pid: int) -> None:
-    """Run all threads of the process on the server's core."""
+    """Run a process that has just started, and all threads and processes that it will start, on the server's core."""
     if OTHER_CORES:
-        for thread in (PROC / str(pid) / "task").iterdir():
-            os.sched_setaffinity(int(thread.name), {SERVER_CORE})
+        os.sched_setaffinity(pid, {SERVER_CORE})
 
 
 def _milliseconds(pid: int) -> float:

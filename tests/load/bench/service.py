@@ -49,11 +49,11 @@ class Server(Process):
     def start_and_wait(self, probe: str) -> None:
         """Start the process, and wait until `probe` succeeds."""
         self.start()
+        move_to_the_servers_core(self.pid)
         self.wait_ready(
             lambda: httpx.get(self.url + probe, trust_env=False, verify=False).raise_for_status(),
             errors=httpx.HTTPError,
         )
-        move_to_the_servers_core(self.pid)
 
     @property
     def milliseconds(self) -> float:
