@@ -47,6 +47,7 @@ def two_servers(service: Service) -> Iterator[Servers]:
     """Run a new server without limits and one with them; they have served the same."""
     with service.another_server("unlimited") as off, service.another_server("limited", RATE_LIMITS=QUOTA) as on:
         yield {"off": off, "on": on}
+        off.ask_to_stop()  # both at once
 
 
 def measure_pair(service: Service, steps: Steps, servers: Servers, count: int, *, off_first: bool) -> Pair:

@@ -26,7 +26,7 @@ PAGE = 20
 ROWS_OF_AN_ORDER = 4
 """Messages published for each order when the relay is measured alone: enough to be seen."""
 
-IDLE_SECONDS = 1
+IDLE_SECONDS = 0.5
 ORDER_EVENTS = "orders.events"
 SHIPMENT = {"carrier": "DHL", "tracking_number": "JD0146"}
 ACTIONS: dict[str, object] = {"accept": {}, "ship": SHIPMENT, "deliver": {}}
@@ -197,7 +197,7 @@ class Steps:
         self._service.wait_quiet()
 
     def idle(self) -> Cpu:
-        """Return the CPU of a second without requests."""
+        """Return the CPU that a second without requests takes."""
         before = self._service.cpu()
         time.sleep(IDLE_SECONDS)
         return (self._service.cpu() - before) * (1 / IDLE_SECONDS)
