@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load load-ui lists coupon-rush analytics-bench limits-cost memory caching scaling clean
+.PHONY: help install install-ha run run-ha demo test test-browser test-deploy test-faults test-ha test-planted test-mutation check migrations openapi load load-ui bench lists coupon-rush analytics-bench memory caching scaling clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -117,6 +117,9 @@ load: install ## Load test: PROFILE=smoke|baseline|spike|soak|stress, USERS= RAT
 load-ui: install ## Locust's own page, to start and watch a load test: http://127.0.0.1:8089
 	@LOAD_UI=1 $(AT_HOST) $(LOCUST) --web-host 127.0.0.1 --web-port 8089 $(ARGS)
 
+bench: install ## Measure what an order costs, each step beside its floor and limit, and the rate limits; reports/ has a chart (ARGS='--orders 100 --rounds 3')
+	@$(PYTHON_OF_MAKE) -m tests.load.bench $(ARGS)
+
 lists: install ## Measure the pages of lists with 20 thousand and 2 million orders (ARGS='--plans', '--writes')
 	$(BIN)/python -m tests.load.lists $(ARGS)
 
@@ -131,9 +134,6 @@ caching: install ## Measure bytes and CPU of each response that clients keep, fo
 
 scaling: install ## Measure 1 to 3 server processes, a whole order, and large tables (docs/scaling.md; ARGS='--orders 5000000', '--only orders')
 	@$(PYTHON_OF_MAKE) -m tests.load.scaling $(ARGS)
-
-limits-cost: install ## Measure what the rate limits cost a checkout at 32 at once (ARGS='--orders 1500 --rounds 8')
-	@$(PYTHON_OF_MAKE) -m tests.load.rate_limit_cost $(ARGS)
 
 analytics-bench: install ## Measure the analytics with a year of orders on a stack of their own (ORDERS=5000000 REQUESTS=40)
 	@$(PYTHON_OF_MAKE) -m tests.load.analytics --orders $(ORDERS) --requests $(REQUESTS) $(ARGS)
