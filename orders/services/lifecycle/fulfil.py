@@ -5,6 +5,7 @@ changes of the order are serialized.
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
@@ -77,7 +78,8 @@ def _act(
 ) -> VendorOrderRecord:
     visible = VendorOrder.objects.visible_to(caller).filter(id=vendor_order_id)
     order = lock_order(orders=Order.objects.filter(id__in=visible.values("order_id")))
-    vendor_order = order.vendor_orders.get(id=vendor_order_id)
+    vendor_orders = list(order.vendor_orders.all())
+    vendor_order = next(each for each in vendor_orders if each.id == vendor_order_id)
     is_repeated = vendor_order.status == VENDOR_ORDER_ACTIONS[action]
     if not is_repeated or shipment not in (None, Shipment.of(vendor_order)):
         check_version(if_match=if_match, version=vendor_order.version)
@@ -85,7 +87,7 @@ def _act(
         if is_repeated and shipment:
             _correct_tracking(transition, vendor_order, shipment)
         else:
-            _transition(transition, vendor_order, action, shipment)
+            _transition(transition, vendor_order, vendor_orders, action, shipment)
         transition.save()
     return read_vendor_order(caller, vendor_order_id)
 
@@ -96,7 +98,14 @@ def _correct_tracking(transition: OrderTransition, vendor_order: VendorOrder, sh
     transition.correct_tracking(vendor_order, replaced=replaced)
 
 
-def _transition(transition: OrderTransition, vendor_order: VendorOrder, action: str, shipment: Shipment | None) -> None:
+def _transition(
+    transition: OrderTransition,
+    vendor_order: VendorOrder,
+    vendor_orders: Collection[VendorOrder],
+    action: str,
+    shipment: Shipment | None,
+) -> None:
+    """Transition one of the order's vendor orders, and the order by all of them."""
     order, wanted = transition.order, VENDOR_ORDER_ACTIONS[action]
     if action not in vendor_order_actions(order.status, vendor_order.status):
         why = "the order is not confirmed yet" if order.status == OrderStatus.PENDING else ""
@@ -107,16 +116,15 @@ def _transition(transition: OrderTransition, vendor_order: VendorOrder, action: 
     if wanted == VendorOrderStatus.DELIVERED:
         vendor_order.delivered_at = transition.at
     transition.transition_vendor_order(vendor_order, wanted)
-    _roll_up(transition)
+    _roll_up(transition, vendor_orders)
     if wanted == VendorOrderStatus.CANCELLED:
         refund = request_due_refund(order=order, ledger=ledger_of(order=order), at=transition.at)
         transition.enqueue(restock_items(), *refund)
 
 
-def _roll_up(transition: OrderTransition) -> None:
+def _roll_up(transition: OrderTransition, vendor_orders: Collection[VendorOrder]) -> None:
     """Transition the order to the status that follows from its vendor orders."""
-    statuses = list(transition.order.vendor_orders.values_list("status", flat=True))
-    for status in roll_up(transition.order.status, statuses):
+    for status in roll_up(transition.order.status, [each.status for each in vendor_orders]):
         transition.transition_to(status)
         if status in ANNOUNCED:
             transition.announce(f"order.{status}")
