@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 async def handle(raw: bytes) -> bool:
-    """Handle one message of `payments.events` and commit its outcome; return whether it is recorded or parked, not a dead letter.
+    """Handle one message of `payments.events` and commit its outcome; return whether it is recorded, not parked or a dead letter.
 
     Raises DependencyUnavailable("database") when it could not be committed, and the message must be handled again.
     """
@@ -27,12 +27,12 @@ async def handle(raw: bytes) -> bool:
         event = events.parse(raw)
         with span(f"process {PAYMENT_EVENTS}", "consumer", _REDIS, parent_of(event.traceparent)) as current:
             current.set("messaging.message.type", event.type)
-            await database.run(payments.record, event=event, request_id=str(uuid.uuid4()))
+            recorded = await database.run(payments.record, event=event, request_id=str(uuid.uuid4()))
         PAYMENT_MESSAGES.labels("counted").inc()
     except payments.Unusable as error:
         await dead_letter(raw, str(error))
         return False
-    return True
+    return recorded
 
 
 def count_copy() -> None:
