@@ -18,8 +18,8 @@ _REDIS = {"messaging.system": "redis", "messaging.operation.type": "process"}
 log = structlog.get_logger()
 
 
-async def handle(raw: bytes) -> None:
-    """Handle one message of `payments.events` and commit its outcome.
+async def handle(raw: bytes) -> bool:
+    """Handle one message of `payments.events` and commit its outcome; return whether it is recorded, not parked or a dead letter.
 
     Raises DependencyUnavailable("database") when it could not be committed, and the message must be handled again.
     """
@@ -27,10 +27,17 @@ async def handle(raw: bytes) -> None:
         event = events.parse(raw)
         with span(f"process {PAYMENT_EVENTS}", "consumer", _REDIS, parent_of(event.traceparent)) as current:
             current.set("messaging.message.type", event.type)
-            await database.run(payments.record, event=event, request_id=str(uuid.uuid4()))
+            recorded = await database.run(payments.record, event=event, request_id=str(uuid.uuid4()))
         PAYMENT_MESSAGES.labels("counted").inc()
     except payments.Unusable as error:
         await dead_letter(raw, str(error))
+        return False
+    return recorded
+
+
+def count_copy() -> None:
+    """Count a copy of a message that this process has just recorded."""
+    PAYMENT_MESSAGES.labels("copy").inc()
 
 
 async def dead_letter(raw: bytes, reason: str) -> None:

@@ -8,7 +8,7 @@ PAYMENT_MESSAGES = Counter(
 OUTBOX_ROWS = Counter("outbox_rows_total", "Rows of the outbox relayed by this process", ["kind"])
 JOBS_SENT = Counter("jobs_sent_total", "Jobs sent to the worker's queue by this process", ["task"])
 
-for _outcome in ("counted", "unusable"):  # present from the start, so that the first one is an increase
+for _outcome in ("counted", "copy", "unusable"):  # present from the start, so that the first one is an increase
     PAYMENT_MESSAGES.labels(_outcome)
 for _kind in ("publish", "job"):
     OUTBOX_ROWS.labels(_kind)

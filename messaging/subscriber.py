@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from messaging import bus, handlers, stream_maintenance
+from messaging.copies import Copies
 from orders.domain.errors import DependencyUnavailable
 from orders.runtime.loop_health import LoopHealth
 
@@ -25,6 +26,9 @@ BATCH_SIZE = 100
 
 MAX_CONCURRENT_MESSAGES = 2
 """Messages handled concurrently: payments must not occupy all database threads, which customers need."""
+
+MAX_WAITING_MESSAGES = 100
+"""Published messages that wait in this process; the others wait in the connection."""
 
 PAUSE_SECONDS = 1
 HEARTBEAT_SECONDS = 5
@@ -44,6 +48,7 @@ class Subscriber:
         self.channel_health, self.stream_health, self.parked_health = LoopHealth(), LoopHealth(), LoopHealth()
         self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES)
+        self._copies = Copies()
 
     async def listen_to_channel(self) -> None:
         """Handle the published messages until cancelled."""
@@ -104,6 +109,7 @@ class Subscriber:
     async def _channel(self, client: Redis) -> None:
         """Handle messages until the connection is lost, which a heartbeat through Redis detects."""
         heartbeat = f"{bus.PAYMENT_EVENTS}.heartbeat.{self._name}"
+        waiting: set[asyncio.Task[None]] = set()
         async with client.pubsub(ignore_subscribe_messages=True) as pubsub, asyncio.TaskGroup() as handling:
             await pubsub.subscribe(bus.PAYMENT_EVENTS, heartbeat)
             beat, received = 0.0, time.monotonic()
@@ -118,8 +124,11 @@ class Subscriber:
                 received = time.monotonic()
                 self.channel_health.succeeded()
                 if message["channel"] == bus.PAYMENT_EVENTS.encode():
-                    await self._slots.acquire()
-                    handling.create_task(self._handle_published(message["data"]))
+                    task = handling.create_task(self._handle_published(message["data"]))
+                    waiting.add(task)
+                    task.add_done_callback(waiting.discard)
+                while len(waiting) >= MAX_WAITING_MESSAGES:
+                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
     async def _handle_published(self, raw: bytes) -> None:
         """Handle a message that is not redelivered; retry while the database is unavailable."""
@@ -128,16 +137,23 @@ class Subscriber:
                 await asyncio.sleep(PAUSE_SECONDS)
         except Exception:  # a failing message must not stop the loop; its copy in the stream becomes a dead letter
             log.exception("payment_message_failed")
-        finally:
-            self._slots.release()
 
     async def _try_handle(self, raw: bytes) -> bool:
         try:
-            await handlers.handle(raw)
+            await self._handle_once(raw)
         except DependencyUnavailable as error:
             log.warning("payment_message_postponed", why=error.why)
             return False
         return True
+
+    async def _handle_once(self, raw: bytes) -> None:
+        """Handle a message, unless this process has just recorded a copy of it."""
+        if not await self._copies.handle(raw, self._handle_in_slot):
+            handlers.count_copy()
+
+    async def _handle_in_slot(self, raw: bytes) -> bool:
+        async with self._slots:
+            return await handlers.handle(raw)
 
     # --- the stream ---------------------------------------------------------------------------------------------------
     async def _stream(self, client: Redis) -> None:
@@ -197,18 +213,17 @@ class Subscriber:
                 raise outcome
 
     async def _handle_one(self, client: Redis, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
-        async with self._slots:
-            raw = fields.get(b"message", b"")
-            try:
-                await handlers.handle(raw)
-            except DependencyUnavailable:
-                raise
-            except Exception as error:  # a failing entry must not block the next ones
-                log.exception("payment_message_failed")
-                if not await self._is_last_delivery(client, entry_id):
-                    return
-                await handlers.dead_letter(raw, f"handling it fails: {type(error).__name__}")
-            await client.xack(bus.PAYMENT_EVENTS, GROUP, entry_id)
+        raw = fields.get(b"message", b"")
+        try:
+            await self._handle_once(raw)
+        except DependencyUnavailable:
+            raise
+        except Exception as error:  # a failing entry must not block the next ones
+            log.exception("payment_message_failed")
+            if not await self._is_last_delivery(client, entry_id):
+                return
+            await handlers.dead_letter(raw, f"handling it fails: {type(error).__name__}")
+        await client.xack(bus.PAYMENT_EVENTS, GROUP, entry_id)
 
     async def _is_last_delivery(self, client: Redis, entry_id: bytes) -> bool:
         pending: list[Any] = await client.xpending_range(bus.PAYMENT_EVENTS, GROUP, entry_id, entry_id, 1)

@@ -51,16 +51,17 @@ class Unusable(Exception):
     """The event can never be recorded: it contradicts its order."""
 
 
-def record(*, event: PaymentMessage, request_id: str) -> None:
-    """Record `event` once and update its order; park an event that arrives too early. Raises Unusable."""
+def record(*, event: PaymentMessage, request_id: str) -> bool:
+    """Record `event` once and update its order, and return True; park an event that arrives too early. Raises Unusable."""
     try:
         with transaction.atomic():
             is_new = _record(event, request_id)
     except Parked:
         PaymentEvent.objects.bulk_create([_entry(event)], ignore_conflicts=True)
-    else:
-        if is_new:
-            _observe_lag(event)
+        return False
+    if is_new:
+        _observe_lag(event)
+    return True
 
 
 def retry_parked(*, request_id: str) -> int:
