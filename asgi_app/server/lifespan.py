@@ -89,12 +89,13 @@ async def open_server(shutdown: GracefulShutdown) -> AsyncIterator[ServerState]:
         closing.push_async_callback(subscriber.close)
         closing.push_async_callback(relay.close)
         loops = {
-            "payment channel": _loop(subscriber.listen_to_channel(), subscriber.channel_health),
             "payment stream": _loop(subscriber.read_stream(), subscriber.stream_health),
             "parked payments": _loop(subscriber.retry_parked(), subscriber.parked_health),
             "relay": _loop(relay.run(), *relay.health.values()),
             "watch": _loop(notifier.run(), notifier.health),
         }
+        if settings.PAYMENT_CHANNEL:
+            loops["payment channel"] = _loop(subscriber.listen_to_channel(), subscriber.channel_health)
         closing.push_async_callback(end_tasks, [loop.task for loop in loops.values()])
         checkout, authenticator = CheckoutService(clients, relay.take_over), JWTAuthenticator(published)
         closing.push_async_callback(_finish, checkout, relay, loops["relay"].task)

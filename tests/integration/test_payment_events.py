@@ -2,13 +2,15 @@
 
 import random
 import re
+from contextlib import closing
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from tests.support.payment import COMMANDS, ORDERS, WAYS, Payment
+from compose.stack import Stack
+from tests.support.payment import COMMANDS, EVENTS, ORDERS, WAYS, Payment
 from tests.support.records import (
     hold,
     ledger,
@@ -20,7 +22,8 @@ from tests.support.records import (
     until_done,
     until_stock_is,
 )
-from tests.support.world import World, eventually
+from tests.support.server import server
+from tests.support.world import Sandbox, World, eventually
 
 
 def counted_in(world: World) -> int:
@@ -76,6 +79,26 @@ def test_an_event_received_on_one_transport_only_counts(world: World, via: str) 
         ada.order_becomes(order["id"], status="confirmed", payment_status="paid")
     finally:
         world.sandbox.payments(via="both")
+
+
+def test_a_server_without_the_channel_counts_events_of_the_stream(
+    stack: Stack, sandbox: Sandbox, payment: Payment
+) -> None:
+    bus: Any = payment.bus
+    listeners = bus.pubsub_numsub(EVENTS)
+    with (
+        server(stack, "without-channel", PAYMENT_CHANNEL="false") as url,
+        closing(World(stack, url, sandbox)) as world,
+    ):
+        assert bus.pubsub_numsub(EVENTS) == listeners
+        assert "payment channel" not in httpx.get(f"{url}/readyz", trust_env=False, verify=False).json()["checks"]
+        order_id = world.shopper().place()["id"]
+
+        def counts_one() -> bool:
+            payment.publish("captured", order_id, 1)  # the servers share the entries of the stream
+            return counted_in(world) > 0
+
+        eventually(counts_one, "this server to count one")
 
 
 def test_an_event_that_the_database_could_not_store_counts_once_it_can(world: World, payment: Payment) -> None:

@@ -42,6 +42,7 @@ BY_DEFAULT = {
     "REQUEST_BODY_BYTES": "the size of an order depends on no environment",
     "STOCK_HOLD_SECONDS": "follows ORDER_EXPIRY_SECONDS",
     "PAYMENT_PARKING_SECONDS": "depends on the order of Payment's events, not on AWS",
+    "PAYMENT_CHANNEL": "few servers: each may handle what the channel has",
     "OUTBOX_GIVE_UP_SECONDS": "a day, whatever the environment",
     "RECONCILE_SECONDS": "the alarm jobs-silent expects the default",
     "CHECKOUT_BUDGET_SECONDS": "less than the 60 s of the load balancer",
