@@ -5,13 +5,13 @@ Lower them when a step becomes cheaper.
 """
 
 CPU_BY_FLOOR = {
-    "checkout_at_once": 7.0,
-    "checkout_at_rate": 11.0,
-    "payment": 7.0,
-    "life": 6.0,
+    "checkout_at_once": 6.0,
+    "checkout_at_rate": 8.0,
+    "payment": 6.0,
+    "life": 5.5,
     "read": 4.0,
     "page": 3.5,
-    "relay": 4.0,
+    "relay": 4.5,
     "job": 4.0,
 }
 """The CPU of each step by that of its floor."""
