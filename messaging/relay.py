@@ -71,6 +71,7 @@ class Relay:
         self._taken_over: Mapping[Queue, TakenOver] = {queue: TakenOver() for queue in Queue}
         self._published: list[int] = []
         self._has_published, self._deleting = asyncio.Event(), asyncio.Lock()
+        self._processing: Mapping[Queue, asyncio.Lock] = {queue: asyncio.Lock() for queue in Queue}
         self._process: Mapping[Queue, Callable[[Sequence[Claimed]], Awaitable[str]]] = {
             Queue.PAYMENT_COMMANDS: self._publish,
             Queue.ORDER_EVENTS: self._publish,
@@ -168,7 +169,8 @@ class Relay:
         return await self._process_rows(queue, rows)
 
     async def _process_rows(self, queue: Queue, rows: Sequence[Claimed]) -> int:
-        refusal = await self._process[queue](rows)
+        async with self._processing[queue]:  # one connection for each queue
+            refusal = await self._process[queue](rows)
         if refusal and queue is not Queue.ORDER_EVENTS:  # orders and payments work without their events
             self.health[queue].failed(refusal)
         else:

@@ -223,7 +223,8 @@ class Subscriber:
             if not await self._is_last_delivery(client, entry_id):
                 return
             await handlers.dead_letter(raw, f"handling it fails: {type(error).__name__}")
-        await client.xack(bus.PAYMENT_EVENTS, GROUP, entry_id)
+        async with self._slots:  # each acknowledgement at a time has a connection of its own
+            await client.xack(bus.PAYMENT_EVENTS, GROUP, entry_id)
 
     async def _is_last_delivery(self, client: Redis, entry_id: bytes) -> bool:
         pending: list[Any] = await client.xpending_range(bus.PAYMENT_EVENTS, GROUP, entry_id, entry_id, 1)

@@ -1,7 +1,7 @@
 """The benchmark of an order's cost: what it reads from logs and /proc, its ratios, its table and its chart."""
 
-import os
-import time
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -143,18 +143,17 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert [percentile([3, 1, 2], percent) for percent in (1, 50, 99)] == [1, 2, 3]
 
 
-def test_the_cpu_of_a_process_is_what_it_has_computed() -> None:
-    def used() -> tuple[float, float, float]:
-        return 1000 * time.process_time(), process_milliseconds(os.getpid()), tree_milliseconds(os.getpid())
-
-    before = used()
-    end = time.process_time() + 0.1
-    while time.process_time() < end:
-        pass
-    own, by_threads, by_tree = (now - then for now, then in zip(used(), before, strict=True))
-    assert by_threads == pytest.approx(own, abs=20)
-    assert by_tree == pytest.approx(own, abs=20)
-    assert tree_milliseconds(os.getpid(), without=[os.getpid()]) < by_tree
+def test_the_cpu_of_a_process_is_what_it_has_computed_with_its_children() -> None:
+    work = "import time\nwhile time.process_time() < 0.2: pass\n"
+    parent = f"import subprocess, sys\n{work}subprocess.run([sys.executable, '-S', '-c', {work!r}])\nprint()\nsys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        process.stdout.readline()
+        own, all_of_it = process_milliseconds(process.pid), tree_milliseconds(process.pid)
+        assert own == pytest.approx(200, abs=60)
+        assert all_of_it == pytest.approx(own + 200, abs=60)
+        assert tree_milliseconds(process.pid, without=[process.pid]) == 0
+        process.stdin.close()
 
 
 def test_a_wrong_count_is_an_error() -> None:
