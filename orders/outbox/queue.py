@@ -5,6 +5,7 @@ effect is confirmed; until then it is retried, with exponential backoff. The row
 process that wrote them relays them without a claim, and what it does not finish is claimed when the lease ends.
 """
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from orders.domain.records import OrderRow
 from orders.outbox.effects import EVENTS, Effect, Kind
@@ -49,6 +51,12 @@ def leased_rows(order: OrderRow, request_id: str, effects: Iterable[Effect], now
     """Return the rows of the `effects` of a new order, one for each lane, as if this process had claimed them at `now`."""
     lease = {"attempts": 1, "available_at": now + timedelta(seconds=LEASE_SECONDS)}
     return [{**effect.as_row(order.id, request_id), **lease} for effect in effects]
+
+
+def end_lease(order_id: uuid.UUID) -> None:
+    """Make the rows of a new order due that no process has taken over."""
+    OutboxMessage.objects.filter(order_id=order_id, attempts=1).update(available_at=Now())
+    commit_signal.notify()
 
 
 _CLAIM = "SELECT * FROM claim_outbox(%s, %s, %s, %s)"  # migration 0008: a plan that uses indexes alone

@@ -28,6 +28,7 @@ from orders.domain.errors import (
 )
 from orders.domain.pricing import price
 from orders.domain.records import OrderRecord
+from orders.outbox.queue import end_lease
 from orders.runtime.concurrency import ConcurrencyLimiter
 from orders.runtime.metrics import CHECKOUTS_IN_FLIGHT
 from orders.services.checkout.checkout_request import (
@@ -194,7 +195,9 @@ class CheckoutService:
         placed = await _replay_or_refuse(request, refusal, cart)
         row = placed.order.row
         if (row.id, row.stock_revision) == (request.order_id, reservation.revision):
-            reservation.keep()  # the order is this one: it was written twice because the first response was lost
+            # The order is this one: it was written twice because the first response was lost, and its rows were not relayed.
+            reservation.keep()
+            await database.run(end_lease, row.id)
         return placed
 
 
