@@ -51,7 +51,7 @@ def attempts(world: World, order_id: str, kind: str) -> int:
 
 
 def until_tried(world: World, order_id: str, kind: str, times: int = 1) -> None:
-    """Wait until the order's row of this kind has been leased this number of times, first by its insert; a lease precedes the call."""
+    """Wait until the order's row of this kind has been leased so often, first by its insert; a lease precedes the call."""
     eventually(lambda: attempts(world, order_id, kind) >= times, f"attempt {times} at {kind}")
 
 
