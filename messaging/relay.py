@@ -7,8 +7,6 @@ them delays no other.
 """
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +19,7 @@ from redis.exceptions import RedisError
 from messaging import bus, publications
 from messaging.metrics import OUTBOX_ROWS
 from messaging.publications import Publication
+from messaging.taken_over import TakenOver
 from orders.domain.errors import DependencyUnavailable
 from orders.outbox import dead_letters
 from orders.outbox import queue as outbox
@@ -38,12 +37,6 @@ GATHER_SECONDS: Mapping[Queue, float] = {Queue.PAYMENT_COMMANDS: 0.05, Queue.ORD
 
 DELETE_SECONDS = 0.25
 """The delay in which published rows are collected into one deletion. Rows of a process that ends meanwhile are published again."""
-
-MAX_TAKEN_OVER = 1_000
-"""Rows of a queue that wait in memory. Further ones are claimed when their lease ends, as are those of a terminated process."""
-
-MAX_AGE_SECONDS = outbox.LEASE_SECONDS / 2
-"""The age from which a row that was taken over is left to whichever process claims it when its lease ends."""
 
 PAUSE_SECONDS = 1
 FORGET_SECONDS = outbox.MAX_PAUSE_SECONDS + 5
@@ -280,31 +273,6 @@ class Relay:
             self._broker.release()  # its host may resolve to another server now
             self._broker = current_app.connection_for_write()
             raise
-
-
-class TakenOver:
-    """The rows of one queue that were taken over and wait for the next batch."""
-
-    def __init__(self) -> None:
-        self.added = asyncio.Event()
-        self._rows: deque[tuple[float, Claimed]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def put(self, row: Claimed) -> None:
-        """Add a row, unless too many are waiting."""
-        if len(self._rows) < MAX_TAKEN_OVER:
-            self._rows.append((time.monotonic(), row))
-            self.added.set()
-
-    def take(self, limit: int) -> list[Claimed]:
-        """Remove and return up to `limit` rows, the oldest first, without those that are too old."""
-        taken = [self._rows.popleft() for _ in range(min(limit, len(self._rows)))]
-        if not self._rows:
-            self.added.clear()
-        since = time.monotonic() - MAX_AGE_SECONDS
-        return [row for added_at, row in taken if added_at > since]
 
 
 async def _give_up(unusable: Mapping[int, str]) -> None:

@@ -23,7 +23,7 @@ TOKEN_SECONDS = 12 * 3600
 TIMEOUT_SECONDS = 10
 
 HAS_SANDBOX = bool(os.environ.get("SANDBOX_CONTROL_URL"))
-"""Whether users place and fulfil orders; without a sandbox they send reading requests only."""
+"""True if users place and fulfil orders; without a sandbox they send reading requests only."""
 
 COUPON = "LOAD5"
 

@@ -1,1 +1,1 @@
-"""What an order costs: CPU and latency of each step of an order's life, each beside its floor. `make bench` runs it."""
+"""The cost of an order: CPU and latency of each step of an order's life, each beside its floor. `make bench` runs it."""

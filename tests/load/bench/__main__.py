@@ -1,4 +1,4 @@
-"""`make bench`: what an order costs, beside what it can cost least.
+"""`make bench`: the cost of an order, beside the least possible one.
 
 It starts a stack of its own, durable, with one server on a core of its own where there are two. Each round measures every step
 and its floor, for machines slow down and speed up; ratios are those of single rounds. The figures are printed and written to

@@ -56,7 +56,7 @@ class Floor(NamedTuple):
 
 @dataclass(frozen=True)
 class Recordings:
-    """What each step costs the database, and the size of its response."""
+    """The statements of each step, and the size of its response."""
 
     checkout_at_once: Recording
     checkout_at_rate: Recording

@@ -1,4 +1,4 @@
-"""What a rate of whole orders needs, from the measured cost of one: pure arithmetic."""
+"""The needs of a rate of whole orders, from the measured cost of one: pure arithmetic."""
 
 import math
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ SECONDS_A_DAY = 86_400
 
 
 class Need(NamedTuple):
-    """What one part needs: for one order, and for a rate."""
+    """The needs of one part: for one order, and for a rate."""
 
     part: str
     one: str

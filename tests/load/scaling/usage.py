@@ -1,4 +1,4 @@
-"""What a stack has used so far: CPU of its processes, of PostgreSQL its WAL, bytes and transactions, of Redis its streams."""
+"""The usage of a stack so far: CPU of its processes, of PostgreSQL its WAL, bytes and transactions, of Redis its streams."""
 
 import subprocess
 import time
@@ -28,7 +28,7 @@ CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'o
 
 @dataclass
 class Usage:
-    """What was used from the begin of `metered` to its end. CPU is in seconds, by part."""
+    """The usage from the start of `metered` to its end. CPU is in seconds, by part."""
 
     cpu: dict[str, float] = field(default_factory=dict)
     seconds: float = 0

@@ -1,4 +1,4 @@
-"""What one whole order costs, from the cart to its delivery by two vendors: CPU, transactions, WAL, disk, Redis, calls.
+"""The cost of one whole order, from the cart to its delivery by two vendors: CPU, transactions, WAL, disk, Redis, calls.
 
 The orders are placed, paid and fulfilled by concurrent callers, so that what is batched under load is batched here. A checkpoint
 before them makes PostgreSQL write the images of the pages into the WAL that it writes once after each checkpoint.

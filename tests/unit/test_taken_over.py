@@ -2,8 +2,8 @@
 
 import pytest
 
-from messaging import relay
-from messaging.relay import TakenOver
+from messaging import taken_over as module
+from messaging.taken_over import TakenOver
 from orders.outbox.queue import LEASE_SECONDS, Claimed
 
 
@@ -23,7 +23,7 @@ def test_rows_are_taken_in_batches_the_oldest_first() -> None:
 
 
 def test_rows_beyond_the_bound_are_left_to_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "MAX_TAKEN_OVER", 2)
+    monkeypatch.setattr(module, "MAX_TAKEN_OVER", 2)
     taken_over = TakenOver()
     for row in rows(1, 2, 3):
         taken_over.put(row)
@@ -40,7 +40,7 @@ def test_rows_whose_lease_may_end_before_they_are_processed_are_left_to_a_claim(
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr(relay, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
     taken_over = TakenOver()
     [old, new] = rows(1, 2)
     taken_over.put(old)
